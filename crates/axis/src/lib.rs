@@ -1,0 +1,1 @@
+//! Named axes and symbolic sizes: polynomials over the width, with exact division.

@@ -1,0 +1,1 @@
+//! From syntax to CheckedDesign: stages, axes, requirements, elaboration and identity.

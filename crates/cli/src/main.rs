@@ -1,0 +1,3 @@
+//! The genesys command.
+
+fn main() {}

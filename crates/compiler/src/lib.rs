@@ -1,0 +1,1 @@
+//! The facade: text in, checked design and IR module out.

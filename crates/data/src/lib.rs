@@ -1,0 +1,1 @@
+//! Corpora, documents, splits and memory-mapped token shards.

@@ -1,0 +1,1 @@
+//! Diagnostics: stable codes, and their text, one-line and JSON forms.

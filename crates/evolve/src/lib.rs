@@ -1,0 +1,1 @@
+//! Generations, parents, workers and the leaderboard of a run.

@@ -1,0 +1,1 @@
+//! Seeded genetic operators on checked designs.

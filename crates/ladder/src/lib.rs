@@ -1,0 +1,1 @@
+//! The ladder of scales a design is trained at, as data.

@@ -1,0 +1,1 @@
+//! IR on candle: the composed, differentiable oracle, as a candle_nn::Module.

@@ -1,0 +1,1 @@
+//! The standard units, written in the design language itself.

@@ -1,0 +1,1 @@
+//! The event log and the artefacts of a run, in SQLite.

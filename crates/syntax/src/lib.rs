@@ -1,0 +1,1 @@
+//! The grammar, the syntax tree and the canonical printer of the design language.

@@ -1,0 +1,1 @@
+//! Byte-level BPE: training, caching by content, encoding.
