@@ -1,0 +1,129 @@
+//! The tables of a log, and how SQLite is opened on them.
+//!
+//! Journal: WAL, so that readers and the writer do not wait for each other. `synchronous = FULL`: a commit returns
+//! after the log file is synced, so what is acknowledged survives `kill -9` and, where the disk keeps its word about
+//! syncing, a power cut. (With `NORMAL` a power cut could take back the last commits; a killed process could not.)
+//! `run` has one row, which also records the end of the log: a missing tail is noticed. `clock` is read by people only.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use blake3::Hash;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::artefact::sync_dir;
+use crate::error::StoreError;
+
+/// The log's file in the run's folder.
+pub(crate) const FILE: &str = "events.db";
+
+/// The newest version of the tables.
+const VERSION: i32 = 1;
+
+/// Marks the file as ours in SQLite's header: "gene".
+const APPLICATION: i32 = 0x6765_6e65;
+
+const TABLES: &str = "
+    CREATE TABLE run (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        header TEXT NOT NULL,
+        genesis BLOB NOT NULL,
+        last_seq INTEGER NOT NULL,
+        last_hash BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE event (
+        seq INTEGER PRIMARY KEY CHECK (seq > 0),
+        kind TEXT NOT NULL,
+        schema INTEGER NOT NULL,
+        cause INTEGER,
+        payload TEXT NOT NULL,
+        hash BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE clock (seq INTEGER PRIMARY KEY, unix_millis INTEGER NOT NULL) STRICT;
+";
+
+/// Makes an empty log in `dir`. A file left over from a creation that was cut short is taken over.
+///
+/// # Errors
+/// [`StoreError::Exists`] if a log is there.
+pub(crate) fn create(dir: &Path, header: &str, genesis: &Hash) -> Result<Connection, StoreError> {
+    let failed = |source| StoreError::sqlite("make a run in", dir, source);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut conn = Connection::open_with_flags(dir.join(FILE), flags).map_err(failed)?;
+    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(failed)?;
+    if tables > 0 {
+        check_version(&conn, dir)?;
+        return Err(StoreError::Exists { run: dir.to_owned() });
+    }
+    prepare_to_write(&conn).and_then(|()| fill(&mut conn, header, genesis)).map_err(failed)?;
+    sync_dir(dir).map_err(|source| StoreError::io("sync", dir, source))?;
+    Ok(conn)
+}
+
+/// Opens the log in `dir` for the one writer.
+pub(crate) fn open_to_write(dir: &Path) -> Result<Connection, StoreError> {
+    let conn = open(dir, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    prepare_to_write(&conn).map_err(|source| StoreError::sqlite("open the run", dir, source))?;
+    Ok(conn)
+}
+
+/// Opens the log in `dir` for a reader, who changes nothing and needs no lock.
+pub(crate) fn open_to_read(dir: &Path) -> Result<Connection, StoreError> {
+    open(dir, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+/// Whether SQLite's error means bad content, rather than a disk or a lock that stands in the way.
+pub(crate) fn means_damage(error: &rusqlite::Error) -> bool {
+    match error.sqlite_error_code() {
+        Some(code) => matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase),
+        // Without a code, the value was read and is not of the column's type.
+        None => true,
+    }
+}
+
+fn open(dir: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
+    let path = dir.join(FILE);
+    match fs::metadata(&path) {
+        Ok(_) => {}
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Err(StoreError::NoRun { run: dir.to_owned() });
+        }
+        Err(error) => return Err(StoreError::io("open", &path, error)),
+    }
+    let conn = Connection::open_with_flags(&path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .and_then(|conn| conn.busy_timeout(Duration::from_secs(5)).map(|()| conn))
+        .map_err(|source| StoreError::sqlite("open the run", dir, source))?;
+    check_version(&conn, dir)?;
+    Ok(conn)
+}
+
+fn check_version(conn: &Connection, dir: &Path) -> Result<(), StoreError> {
+    let failed = |source| StoreError::sqlite("open the run", dir, source);
+    let pragma = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).map_err(failed);
+    let run = dir.to_owned();
+    if pragma("application_id")? != APPLICATION {
+        return Err(StoreError::NoRun { run });
+    }
+    match pragma("user_version")? {
+        VERSION => Ok(()),
+        found => Err(StoreError::Newer { run, found, known: VERSION }),
+    }
+}
+
+fn prepare_to_write(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(Duration::from_secs(5))?;
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    conn.pragma_update(None, "synchronous", "FULL")
+}
+
+fn fill(conn: &mut Connection, header: &str, genesis: &Hash) -> rusqlite::Result<()> {
+    let tx = conn.transaction()?;
+    tx.execute_batch(TABLES)?;
+    let genesis = genesis.as_bytes();
+    tx.execute("INSERT INTO run VALUES (1, ?1, ?2, 0, ?2)", (header, genesis))?;
+    tx.pragma_update(None, "application_id", APPLICATION)?;
+    tx.pragma_update(None, "user_version", VERSION)?;
+    tx.commit()
+}
