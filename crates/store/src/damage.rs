@@ -53,12 +53,11 @@ impl fmt::Display for Damage {
         match *seq {
             0 => write!(f, "; no event can be trusted: restore `events.db` from a copy"),
             1 => write!(f, "; every event is lost: start the run again, or restore `events.db` from a copy"),
-            _ => write!(
-                f,
-                "; events 1 to {} are sound, what follows is lost: restore `events.db` from a copy, or cut the log back to event {} and resume",
-                seq - 1,
-                seq - 1
-            ),
+            _ => {
+                let sound = seq - 1;
+                write!(f, "; events 1 to {sound} are sound, what follows is lost: ")?;
+                write!(f, "restore `events.db` from a copy, or cut the log back to event {sound} and resume")
+            }
         }
     }
 }

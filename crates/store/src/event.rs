@@ -3,7 +3,8 @@
 //! ```text
 //! fields(x, y, ...) = len(x) x len(y) y ...                  len: 8 bytes, little-endian
 //! genesis           = blake3(fields("genesys-run-1", header))
-//! hash(n)           = blake3(fields("genesys-event-1", hash(n-1), n, kind, schema, cause, payload))    hash(0) = genesis
+//! hash(n)           = blake3(fields("genesys-event-1", hash(n-1), n, kind, schema, cause, payload))
+//! hash(0)           = genesis
 //! ```
 //!
 //! `n` is 8 bytes, `schema` 4, `cause` 8 or none, little-endian; header and payload are canonical JSON.

@@ -6,7 +6,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | [`canonical`] | the one JSON text of a value; what has none is refused |
+//! | [`mod@canonical`] | the one JSON text of a value; what has none is refused |
 //! | `finite` | the walk that finds a NaN before JSON turns it into `null` |
 //! | [`event`] | events, their hash chain, their ids |
 //! | [`log`] | the writer: create, open, append, cut back |

@@ -4,8 +4,7 @@
 //! numbers and hashes, once they are on the disk. Events are never changed; only a damaged log is cut back, on demand.
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::{Transaction, TransactionBehavior};
 use serde::Serialize;
@@ -90,7 +89,7 @@ impl Log {
     }
 
     /// Cuts a damaged log in `dir` back to its sound start, and says what was wrong; a sound log stays as it is. The
-    /// damaged files are kept beside it, under names that begin with `damaged-`.
+    /// old events stay in the file, in a table `damaged_1` (or `_2` ...), for whoever wants to look at them.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] if there is no sound start, [`StoreError::Locked`], or the system's.
@@ -101,11 +100,9 @@ impl Log {
             (head, Some(StoreError::Damaged { damage, .. })) if damage.leaves_a_sound_start() => (head, damage),
             (_, Some(error)) => return Err(error),
         };
-        let kept = keep_aside(dir);
-        kept.map_err(|source| StoreError::io("keep a copy of the damaged log in", dir, source))?;
         // An end that does not agree with the last event casts doubt on that event.
         let head = if head.seq < damage.seq { head } else { log.head_at(damage.seq - 1)? };
-        let cut = log.reader.conn.transaction().and_then(|tx| forget_after(tx, head));
+        let cut = log.reader.conn.transaction().and_then(|tx| start_anew(tx, head));
         cut.map_err(|source| StoreError::sqlite("cut back the run", dir, source))?;
         log.reader.verify()?;
         Ok(Some(damage))
@@ -162,8 +159,14 @@ fn write(tx: Transaction<'_>, events: &[Event], texts: &[String], wall: Option<u
     tx.commit()
 }
 
-fn forget_after(tx: Transaction<'_>, head: Head) -> rusqlite::Result<()> {
-    tx.execute("DELETE FROM event WHERE seq > ?1", [to_sql(head.seq)])?;
+/// Copies the events up to `head` to a new table. The old one is only renamed: deleting from it would walk through
+/// pages that may be broken.
+fn start_anew(tx: Transaction<'_>, head: Head) -> rusqlite::Result<()> {
+    let count = "SELECT count(*) FROM sqlite_schema WHERE name GLOB 'damaged_*'";
+    let name = format!("damaged_{}", tx.query_row(count, [], |row| row.get::<_, u32>(0))? + 1);
+    tx.execute_batch(&format!("ALTER TABLE event RENAME TO {name}; {}", sql::EVENT_TABLE))?;
+    // A limit stops after the last sound event; a condition would look at the next one first.
+    tx.execute(&format!("INSERT INTO event SELECT * FROM {name} ORDER BY seq LIMIT ?1"), [to_sql(head.seq)])?;
     tx.execute("DELETE FROM clock WHERE seq > ?1", [to_sql(head.seq)])?;
     record_end(&tx, head)?;
     tx.commit()
@@ -174,15 +177,34 @@ fn record_end(tx: &Transaction<'_>, head: Head) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Copies the log's files, the journal too, under names that are free.
-fn keep_aside(dir: &Path) -> io::Result<()> {
-    let name = |number: u32, suffix: &str| -> PathBuf { dir.join(format!("damaged-{number}-{}{suffix}", sql::FILE)) };
-    let number = (1..).find(|number| !name(*number, "").exists()).expect("a folder cannot hold 2^32 damaged logs");
-    for suffix in ["-wal", ""] {
-        let from = dir.join(format!("{}{suffix}", sql::FILE));
-        if from.exists() {
-            fs::copy(from, name(number, suffix))?;
-        }
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn big(letter: &str) -> NewEvent {
+        NewEvent::new("step", 1, &letter.repeat(10_000)).unwrap()
     }
-    sync_dir(dir)
+
+    #[test]
+    fn a_full_disk_takes_nothing_back_and_the_run_goes_on_with_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = Log::create(dir.path(), &1).unwrap();
+        // SQLite's own bound on the file gives the error that a full disk gives.
+        log.reader.conn.pragma_update(None, "max_page_count", 40).unwrap();
+        let mut stored = 0;
+        let error = loop {
+            match log.append(big("a"), None) {
+                Ok(event) => stored = event.seq,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, StoreError::Full { .. }), "{error}");
+        assert!(stored > 5, "only {stored} events found room");
+        assert_eq!(log.read().verify().unwrap().seq, stored);
+        log.reader.conn.pragma_update(None, "max_page_count", 4_000).unwrap();
+        assert_eq!(log.append(big("b"), None).unwrap().seq, stored + 1);
+        assert_eq!(log.read().verify().unwrap().seq, stored + 1);
+    }
 }

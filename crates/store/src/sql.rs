@@ -4,6 +4,7 @@
 //! after the log file is synced, so what is acknowledged survives `kill -9` and, where the disk keeps its word about
 //! syncing, a power cut. (With `NORMAL` a power cut could take back the last commits; a killed process could not.)
 //! `run` has one row, which also records the end of the log: a missing tail is noticed. `clock` is read by people only.
+//! One loss goes unnoticed: of a journal that was damaged before it was merged, SQLite drops the rest as never written.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -25,14 +26,8 @@ const VERSION: i32 = 1;
 /// Marks the file as ours in SQLite's header: "gene".
 const APPLICATION: i32 = 0x6765_6e65;
 
-const TABLES: &str = "
-    CREATE TABLE run (
-        one INTEGER PRIMARY KEY CHECK (one = 1),
-        header TEXT NOT NULL,
-        genesis BLOB NOT NULL,
-        last_seq INTEGER NOT NULL,
-        last_hash BLOB NOT NULL
-    ) STRICT;
+/// The events.
+pub(crate) const EVENT_TABLE: &str = "
     CREATE TABLE event (
         seq INTEGER PRIMARY KEY CHECK (seq > 0),
         kind TEXT NOT NULL,
@@ -40,6 +35,16 @@ const TABLES: &str = "
         cause INTEGER,
         payload TEXT NOT NULL,
         hash BLOB NOT NULL
+    ) STRICT;
+";
+
+const OTHER_TABLES: &str = "
+    CREATE TABLE run (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        header TEXT NOT NULL,
+        genesis BLOB NOT NULL,
+        last_seq INTEGER NOT NULL,
+        last_hash BLOB NOT NULL
     ) STRICT;
     CREATE TABLE clock (seq INTEGER PRIMARY KEY, unix_millis INTEGER NOT NULL) STRICT;
 ";
@@ -70,8 +75,23 @@ pub(crate) fn open_to_write(dir: &Path) -> Result<Connection, StoreError> {
 }
 
 /// Opens the log in `dir` for a reader, who changes nothing and needs no lock.
+///
+/// SQLite wants to write a file of its own beside a log in WAL mode, also to read it. Where it may not (a read-only
+/// disk) and no journal is left to merge, the log is read as a file that nobody changes.
 pub(crate) fn open_to_read(dir: &Path) -> Result<Connection, StoreError> {
-    open(dir, OpenFlags::SQLITE_OPEN_READ_ONLY)
+    let opened = open(dir, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let journal = fs::metadata(dir.join(format!("{FILE}-wal"))).map_or(0, |file| file.len());
+    match opened {
+        Err(error) if journal == 0 && may_not_write(&error) => open_immutable(dir).map_err(|_| error),
+        opened => opened,
+    }
+}
+
+/// Whether SQLite could not make a file. A log that is merely busy must not be read as if nobody wrote to it.
+fn may_not_write(error: &StoreError) -> bool {
+    let StoreError::World { source, .. } = error else { return false };
+    let code = source.downcast_ref().and_then(rusqlite::Error::sqlite_error_code);
+    matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
 }
 
 /// Whether SQLite's error means bad content, rather than a disk or a lock that stands in the way.
@@ -92,7 +112,24 @@ fn open(dir: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
         }
         Err(error) => return Err(StoreError::io("open", &path, error)),
     }
-    let conn = Connection::open_with_flags(&path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+    connect(dir, &path, access)
+}
+
+fn open_immutable(dir: &Path) -> Result<Connection, StoreError> {
+    let mut uri = String::from("file:");
+    for &byte in dir.join(FILE).as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'-' | b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => uri.push(char::from(byte)),
+            _ => uri.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    connect(dir, Path::new(&uri), OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)
+}
+
+/// Opens the database at `path`, and looks whether it is ours and of a version known here.
+fn connect(dir: &Path, path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
+    let conn = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .and_then(|conn| conn.busy_timeout(Duration::from_secs(5)).map(|()| conn))
         .map_err(|source| StoreError::sqlite("open the run", dir, source))?;
     check_version(&conn, dir)?;
@@ -120,7 +157,8 @@ fn prepare_to_write(conn: &Connection) -> rusqlite::Result<()> {
 
 fn fill(conn: &mut Connection, header: &str, genesis: &Hash) -> rusqlite::Result<()> {
     let tx = conn.transaction()?;
-    tx.execute_batch(TABLES)?;
+    tx.execute_batch(EVENT_TABLE)?;
+    tx.execute_batch(OTHER_TABLES)?;
     let genesis = genesis.as_bytes();
     tx.execute("INSERT INTO run VALUES (1, ?1, ?2, 0, ?2)", (header, genesis))?;
     tx.pragma_update(None, "application_id", APPLICATION)?;
