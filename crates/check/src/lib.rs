@@ -1,1 +1,3 @@
-//! From syntax to CheckedDesign: stages, axes, requirements, elaboration and identity.
+//! From syntax to `CheckedDesign`: stages, axes, requirements, elaboration and identity.
+
+pub mod core;

@@ -1,1 +1,16 @@
-//! Diagnostics: stable codes, and their text, one-line and JSON forms.
+//! Diagnostics: what the checker tells a person or a program about a text.
+//!
+//! A [`Diagnostic`] has a stable [`Code`], one line that makes sense alone, a primary place,
+//! further labelled places, a help and, where one exists, an [`Edit`] a program can apply.
+//! It is rendered as annotated text, as one line, or as one JSON object.
+//!
+//! Not here: deciding what is wrong (each phase has a factory per code), and printing (the caller
+//! owns the terminal).
+
+mod code;
+mod diagnostic;
+mod render;
+
+pub use code::Code;
+pub use diagnostic::{Diagnostic, Edit, Label, Severity};
+pub use render::{render_json, render_short, render_text};

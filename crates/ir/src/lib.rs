@@ -1,1 +1,3 @@
-//! The intermediate representation: operations over named axes, batch and time; text form and validator.
+//! The intermediate representation: operations over named axes, batch and time.
+
+pub mod module;

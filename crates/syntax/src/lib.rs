@@ -1,1 +1,3 @@
 //! The grammar, the syntax tree and the canonical printer of the design language.
+
+pub mod ast;

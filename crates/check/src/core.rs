@@ -1,0 +1,272 @@
+//! The formal core: what a unit means, with names resolved, units inlined and types known.
+//!
+//! A [`Graph`] is one unit of the stack as a list of [`Node`]s in an order in which every operand
+//! stands before its use. Its operations are the rules of the formal core, one to one, so that
+//! the typing of a node can be read off [`Op`]; sizes stay symbolic in the width `D`.
+//! A scan is in single-assignment form: [`Op::State`] is what a state holds when a step begins,
+//! and [`Scan`] names the node that it holds when the step ends. What does not depend on a state
+//! is outside the scan by construction.
+//!
+//! Not here: layout, fusion, layers and weights' values. Lowering to IR starts from this.
+
+use std::collections::BTreeSet;
+
+use genesys_axis::{Constant, Domain, Size};
+use genesys_scalar::{Function, Law, Role};
+use genesys_span::Span;
+
+/// A node of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u32);
+
+/// An axis of a graph: identity is the declaration, never the name or the size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AxisId(pub u32);
+
+/// A weight of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeafId(pub u32);
+
+/// A scan of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ScanId(pub u32);
+
+/// The width axis `D`, which every graph declares first.
+pub const WIDTH: AxisId = AxisId(0);
+
+/// How a value may vary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// The same at every position of every item.
+    Const,
+    /// One value per position.
+    Seq,
+    /// One value per position that depends on a scan's state.
+    Moment,
+}
+
+/// A stage and a set of axes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Type {
+    /// How the value may vary.
+    pub stage: Stage,
+    /// Its axes; unordered.
+    pub axes: BTreeSet<AxisId>,
+}
+
+/// A declared axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Axis {
+    /// The name it was declared with; not unique in a graph.
+    pub name: String,
+    /// What it ranges over.
+    pub domain: Domain,
+}
+
+/// A weight.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Leaf {
+    /// The path within its block: `attention.q.weight`. Unique in the graph.
+    pub path: String,
+    /// Its axes, in storage order (row-major); an axis is listed once.
+    pub axes: Vec<AxisId>,
+    /// How it is drawn before training.
+    pub law: Law<Constant>,
+    /// What it is for.
+    pub role: Role,
+    /// Its number in the canonical order of the graph's weights, which no name enters: the
+    /// random stream it is drawn from, so that designs of one hash train to the same bits.
+    pub canonical: u32,
+    /// Where it was declared.
+    pub span: Span,
+}
+
+/// A recurrence over time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scan {
+    /// Its states.
+    pub states: Vec<State>,
+    /// What it gives at each position: of stage moment, or below where it reads no state.
+    pub result: NodeId,
+    /// Where it was written.
+    pub span: Span,
+}
+
+/// A state of a scan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// Its name.
+    pub name: String,
+    /// Its axes, in the order written.
+    pub axes: Vec<AxisId>,
+    /// Its value before the first position: a constant, with a subset of the state's axes.
+    pub init: NodeId,
+    /// The node whose value it holds when a step ends; has the state's axes.
+    pub next: NodeId,
+}
+
+/// One operation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// What it does.
+    pub op: Op,
+    /// Its operands, all before it in the graph.
+    pub args: Vec<NodeId>,
+    /// Stage and axes of its value.
+    pub ty: Type,
+    /// Where it was written.
+    pub span: Span,
+}
+
+/// How a reduction combines elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reduction {
+    /// Sum; 0 over nothing.
+    Sum,
+    /// Mean; 0 over nothing.
+    Mean,
+    /// Largest element.
+    Max,
+    /// Smallest element.
+    Min,
+    /// `log(sum(exp(x)))`, computed against the largest element.
+    LogSumExp,
+}
+
+/// The operations of the formal core. `A(i)` are the axes of operand `i`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// The graph's input: `Seq[D]`.
+    Input,
+    /// A weight: `[leaf.axes]`.
+    Weight(LeafId),
+    /// A number: `[]`.
+    Constant(Constant),
+    /// The position within the document, from 0: `Seq[]`.
+    Position,
+    /// The number of the block, from 0: `[]`.
+    Layer,
+    /// 0, 1, .. along a static axis: `[axis]`.
+    Index(AxisId),
+    /// `t - s` along a past: `Seq[axis]`.
+    Age(AxisId),
+    /// An elementwise function; operands broadcast by name to the union of their axes.
+    /// An outer product is this with multiplication.
+    Map(Function),
+    /// A reduction over axes of the operand; the result lacks them.
+    Reduce {
+        /// How.
+        reduction: Reduction,
+        /// Over which axes.
+        axes: BTreeSet<AxisId>,
+        /// The value over an empty past, where the reduction has none of its own.
+        otherwise: Option<f64>,
+    },
+    /// `exp(x) / sum(exp(x))` over axes of the operand, together; same axes. Over an empty past
+    /// there is no element, so a sum of it is 0.
+    Softmax {
+        /// Over which axes.
+        axes: BTreeSet<AxisId>,
+        /// Adds `exp(sink)` to the denominator: `Some(c)` is an extra element of score `c`.
+        sink: Option<f64>,
+    },
+    /// `sum over axes of a * b`; axes in `A(0) & A(1)`, static or dependent.
+    Dot {
+        /// The axes contracted.
+        axes: BTreeSet<AxisId>,
+    },
+    /// Static axes `from` become `to`, major to minor; the products of sizes are equal.
+    /// One to one it is a renaming.
+    Regroup {
+        /// Taken, in this order.
+        from: Vec<AxisId>,
+        /// Made, in this order.
+        to: Vec<AxisId>,
+    },
+    /// Operands joined along an axis each: operand `i` has `parts[i]`, the result has `whole`.
+    Concat {
+        /// The axis of each operand.
+        parts: Vec<AxisId>,
+        /// The axis made, of their summed size.
+        whole: AxisId,
+    },
+    /// Elements `offset .. offset + size(part)` of `whole`, as `part`.
+    Cut {
+        /// The axis of the operand.
+        whole: AxisId,
+        /// The axis of the result.
+        part: AxisId,
+        /// The first element taken.
+        offset: Size,
+    },
+    /// Element `index` of a static axis, which the result lacks.
+    Take {
+        /// The axis.
+        axis: AxisId,
+        /// Which element.
+        index: Size,
+    },
+    /// Operands of equal axes as the elements of a new axis.
+    Stack {
+        /// The axis made; its size is the number of operands.
+        axis: AxisId,
+    },
+    /// The operand repeated along axes it lacks.
+    Broadcast {
+        /// The axes added.
+        axes: BTreeSet<AxisId>,
+    },
+    /// The operand at `t - by`, zero before the start; `by >= 0`.
+    Shift {
+        /// By how many positions.
+        by: Size,
+    },
+    /// The operand at every position of the past: adds the dependent axis.
+    Past(AxisId),
+    /// What a state holds when a step begins: `Moment[state.axes]`.
+    State {
+        /// The scan.
+        scan: ScanId,
+        /// Which of its states.
+        index: u32,
+    },
+    /// What a scan gives, once it has run: `Seq[..]`. Has no operands: see [`Scan`].
+    Scanned(ScanId),
+}
+
+/// One unit of the stack, elaborated.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Graph {
+    /// All axes; [`WIDTH`] is the first.
+    pub axes: Vec<Axis>,
+    /// All nodes, operands before uses.
+    pub nodes: Vec<Node>,
+    /// All weights, in the order of their declaration in the text as it runs.
+    pub leaves: Vec<Leaf>,
+    /// All scans; an inner scan, which cannot read the outer one's states, is a scan beside it.
+    pub scans: Vec<Scan>,
+    /// The node whose value the unit gives: `Seq[D]`.
+    pub output: Option<NodeId>,
+}
+
+impl Graph {
+    /// A node.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    /// An axis.
+    pub fn axis(&self, id: AxisId) -> &Axis {
+        &self.axes[id.0 as usize]
+    }
+
+    /// A weight.
+    pub fn leaf(&self, id: LeafId) -> &Leaf {
+        &self.leaves[id.0 as usize]
+    }
+
+    /// A scan.
+    pub fn scan(&self, id: ScanId) -> &Scan {
+        &self.scans[id.0 as usize]
+    }
+}
