@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use num_rational::Ratio;
-use num_traits::{CheckedAdd, CheckedMul, CheckedSub, One, Zero};
+use num_traits::{CheckedAdd, CheckedDiv, CheckedMul, CheckedSub, One, Zero};
 
 type Rational = Ratio<i64>;
 
 /// A size: a polynomial with rational coefficients, kept in normal form.
 ///
-/// `D / 64 * 64 == D` holds because exact division keeps a rational coefficient; that 64 divides
-/// `D` is a [`Requirement`](crate::Requirement) that the caller records.
+/// `D / 64 * 64 == D` holds because division keeps a rational coefficient; that `D / 64` is whole
+/// is asked where it becomes the size of an axis ([`Requirement`](crate::Requirement)).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Size {
     /// Coefficient of each monomial; none is zero.
@@ -98,7 +98,7 @@ impl Size {
         Ok(out)
     }
 
-    /// Exact division; that `other` divides `self` is a requirement the caller records.
+    /// Exact division: the quotient may be a fraction until a size that must be whole is made of it.
     #[allow(clippy::should_implement_trait, reason = "checked: it can fail")]
     pub fn div(&self, other: &Size) -> Result<Size> {
         if other.terms.is_empty() {
@@ -115,7 +115,7 @@ impl Size {
         Ok(Size::atom(Atom::Quotient(Box::new(self.clone()), Box::new(other.clone()))))
     }
 
-    /// `self` rounded up to a multiple of `step`.
+    /// The smallest multiple of `step` that is not below `self`, which need not be whole.
     pub fn ceil_to(&self, step: &Size) -> Result<Size> {
         self.fold_or(step, ceil_to, Atom::CeilTo)
     }
@@ -237,11 +237,236 @@ impl Size {
     fn fold_or(
         &self,
         other: &Size,
-        fold: impl Fn(i64, i64) -> Result<i64>,
+        fold: impl Fn(Rational, Rational) -> Result<Rational>,
         atom: impl Fn(Box<Size>, Box<Size>) -> Atom,
     ) -> Result<Size> {
-        match (self.as_int(), other.as_int()) {
-            (Some(a), Some(b)) => Ok(Size::int(fold(a, b)?)),
+        match (self.as_rational(), other.as_rational()) {
+            (Some(a), Some(b)) => Ok(Size::constant(fold(a, b)?)),
+            _ => Ok(Size::atom(atom(Box::new(self.clone()), Box::new(other.clone())))),
+        }
+    }
+}
+
+impl Atom {
+    fn substitute(&self, lookup: &dyn Fn(&str) -> Option<Size>) -> Result<Size> {
+        let pair = |a: &Size, b: &Size| Ok((a.substitute(lookup)?, b.substitute(lookup)?));
+        match self {
+            Atom::Symbol(name) => Ok(lookup(name).unwrap_or_else(|| Size::symbol(name.clone()))),
+            Atom::CeilTo(a, b) => pair(a, b).and_then(|(a, b)| a.ceil_to(&b)),
+            Atom::Min(a, b) => pair(a, b).and_then(|(a, b)| a.smaller(&b)),
+            Atom::Max(a, b) => pair(a, b).and_then(|(a, b)| a.larger(&b)),
+            Atom::Quotient(a, b) => pair(a, b).and_then(|(a, b)| a.div(&b)),
+        }
+    }
+}
+
+fn ceil_to(value: Rational, step: Rational) -> Result<Rational> {
+    if step <= Rational::zero() {
+        return Err(SizeError::DivisionByZero);
+    }
+    let steps = value.checked_div(&step).ok_or(SizeError::Overflow)?.ceil();
+    steps.checked_mul(&step).ok_or(SizeError::Overflow)
+}
+
+impl fmt::Display for SizeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SizeError::Overflow => write!(f, "the size does not fit in 64 bits"),
+            SizeError::DivisionByZero => write!(f, "division by a size that is zero"),
+            SizeError::Inexact(size) => write!(f, "`{size}` is not a whole number"),
+            SizeError::Unbound(symbol) => write!(f, "`{symbol}` has no value here"),
+        }
+    }
+}
+
+impl std::error::Error for SizeError {}
+
+type Result<T> = std::result::Result<T, SizeError>;
+
+impl Size {
+    /// The constant `n`.
+    pub fn int(n: i64) -> Self {
+        Self::constant(Rational::from_integer(n))
+    }
+
+    /// The symbol `name`: the width `D` or a static parameter.
+    pub fn symbol(name: impl Into<String>) -> Self {
+        Self::atom(Atom::Symbol(name.into()))
+    }
+
+    /// `self + other`.
+    #[allow(clippy::should_implement_trait, reason = "checked: it can fail")]
+    pub fn add(&self, other: &Size) -> Result<Size> {
+        self.combine(other, |a, b| a.checked_add(b))
+    }
+
+    /// `self - other`.
+    #[allow(clippy::should_implement_trait, reason = "checked: it can fail")]
+    pub fn sub(&self, other: &Size) -> Result<Size> {
+        self.combine(other, |a, b| a.checked_sub(b))
+    }
+
+    /// `self * other`.
+    #[allow(clippy::should_implement_trait, reason = "checked: it can fail")]
+    pub fn mul(&self, other: &Size) -> Result<Size> {
+        let mut out = Size::default();
+        for (left, a) in &self.terms {
+            for (right, b) in &other.terms {
+                let mut monomial = left.clone();
+                for (atom, power) in right {
+                    let sum = monomial.entry(atom.clone()).or_insert(0);
+                    *sum = sum.checked_add(*power).ok_or(SizeError::Overflow)?;
+                }
+                out.add_term(monomial, a.checked_mul(b).ok_or(SizeError::Overflow)?)?;
+            }
+        }
+        Ok(out)
+    }
+
+    /// Exact division: the quotient may be a fraction until a size that must be whole is made of it.
+    #[allow(clippy::should_implement_trait, reason = "checked: it can fail")]
+    pub fn div(&self, other: &Size) -> Result<Size> {
+        if other.terms.is_empty() {
+            return Err(SizeError::DivisionByZero);
+        }
+        if self == other {
+            return Ok(Size::int(1));
+        }
+        if let (Some((monomial, coefficient)), 1) = (other.terms.first_key_value(), other.terms.len())
+            && let Some(quotient) = self.div_monomial(monomial, coefficient)?
+        {
+            return Ok(quotient);
+        }
+        Ok(Size::atom(Atom::Quotient(Box::new(self.clone()), Box::new(other.clone()))))
+    }
+
+    /// The smallest multiple of `step` that is not below `self`, which need not be whole.
+    pub fn ceil_to(&self, step: &Size) -> Result<Size> {
+        self.fold_or(step, ceil_to, Atom::CeilTo)
+    }
+
+    /// The smaller of two sizes.
+    pub fn smaller(&self, other: &Size) -> Result<Size> {
+        self.fold_or(other, |a, b| Ok(a.min(b)), Atom::Min)
+    }
+
+    /// The larger of two sizes.
+    pub fn larger(&self, other: &Size) -> Result<Size> {
+        self.fold_or(other, |a, b| Ok(a.max(b)), Atom::Max)
+    }
+
+    /// The value, where the size is a whole constant.
+    pub fn as_int(&self) -> Option<i64> {
+        let rational = self.as_rational()?;
+        rational.is_integer().then(|| rational.to_integer())
+    }
+
+    /// Whether no symbol occurs.
+    pub fn is_constant(&self) -> bool {
+        self.as_rational().is_some()
+    }
+
+    /// The integer value where each symbol has the value that `lookup` gives.
+    pub fn eval(&self, lookup: &dyn Fn(&str) -> Option<i64>) -> Result<i64> {
+        let value = self.substitute(&|name| lookup(name).map(Size::int))?;
+        match value.as_rational() {
+            Some(rational) if rational.is_integer() => Ok(rational.to_integer()),
+            Some(_) => Err(SizeError::Inexact(self.to_string())),
+            None => Err(SizeError::Unbound(value.first_symbol().unwrap_or_else(|| value.to_string()))),
+        }
+    }
+
+    /// Every symbol replaced by what `lookup` gives for it; the others stay.
+    pub fn substitute(&self, lookup: &dyn Fn(&str) -> Option<Size>) -> Result<Size> {
+        let mut out = Size::default();
+        for (monomial, coefficient) in &self.terms {
+            let mut term = Size::constant(*coefficient);
+            for (atom, power) in monomial {
+                let value = atom.substitute(lookup)?;
+                for _ in 0..*power {
+                    term = term.mul(&value)?;
+                }
+            }
+            out = out.add(&term)?;
+        }
+        Ok(out)
+    }
+
+    fn constant(value: Rational) -> Self {
+        let terms = if value.is_zero() { BTreeMap::new() } else { BTreeMap::from([(Monomial::new(), value)]) };
+        Self { terms }
+    }
+
+    fn atom(atom: Atom) -> Self {
+        Self { terms: BTreeMap::from([(Monomial::from([(atom, 1)]), Rational::one())]) }
+    }
+
+    fn as_rational(&self) -> Option<Rational> {
+        match (self.terms.len(), self.terms.first_key_value()) {
+            (0, _) => Some(Rational::zero()),
+            (1, Some((monomial, value))) if monomial.is_empty() => Some(*value),
+            _ => None,
+        }
+    }
+
+    fn first_symbol(&self) -> Option<String> {
+        self.terms.keys().flat_map(|m| m.keys()).find_map(|atom| match atom {
+            Atom::Symbol(name) => Some(name.clone()),
+            Atom::CeilTo(a, b) | Atom::Min(a, b) | Atom::Max(a, b) | Atom::Quotient(a, b) => {
+                a.first_symbol().or_else(|| b.first_symbol())
+            }
+        })
+    }
+
+    fn add_term(&mut self, monomial: Monomial, value: Rational) -> Result<()> {
+        let sum = self.terms.get(&monomial).copied().unwrap_or_else(Rational::zero);
+        let sum = sum.checked_add(&value).ok_or(SizeError::Overflow)?;
+        if sum.is_zero() {
+            self.terms.remove(&monomial);
+        } else {
+            self.terms.insert(monomial, sum);
+        }
+        Ok(())
+    }
+
+    fn combine(&self, other: &Size, f: impl Fn(&Rational, &Rational) -> Option<Rational>) -> Result<Size> {
+        let mut out = self.clone();
+        for (monomial, b) in &other.terms {
+            let a = out.terms.remove(monomial).unwrap_or_else(Rational::zero);
+            let value = f(&a, b).ok_or(SizeError::Overflow)?;
+            out.add_term(monomial.clone(), value)?;
+        }
+        Ok(out)
+    }
+
+    /// Division by one term; `None` where a monomial does not hold the divisor's atoms.
+    fn div_monomial(&self, divisor: &Monomial, coefficient: &Rational) -> Result<Option<Size>> {
+        let inverse = coefficient.recip();
+        let mut out = Size::default();
+        for (monomial, value) in &self.terms {
+            let mut rest = monomial.clone();
+            for (atom, power) in divisor {
+                match rest.get_mut(atom) {
+                    Some(have) if *have > *power => *have -= power,
+                    Some(have) if *have == *power => {
+                        rest.remove(atom);
+                    }
+                    _ => return Ok(None),
+                }
+            }
+            out.add_term(rest, value.checked_mul(&inverse).ok_or(SizeError::Overflow)?)?;
+        }
+        Ok(Some(out))
+    }
+
+    fn fold_or(
+        &self,
+        other: &Size,
+        fold: impl Fn(Rational, Rational) -> Result<Rational>,
+        atom: impl Fn(Box<Size>, Box<Size>) -> Atom,
+    ) -> Result<Size> {
+        match (self.as_rational(), other.as_rational()) {
+            (Some(a), Some(b)) => Ok(Size::constant(fold(a, b)?)),
             _ => Ok(Size::atom(atom(Box::new(self.clone()), Box::new(other.clone())))),
         }
     }
@@ -342,6 +567,7 @@ mod tests {
         let hidden = d().mul(&Size::int(8)).unwrap().div(&Size::int(3)).unwrap().ceil_to(&Size::int(128)).unwrap();
         assert_eq!(hidden.to_string(), "ceil_to(8*D/3, 128)");
         assert_eq!(hidden.eval(&|_| Some(96)), Ok(256));
+        assert_eq!(hidden.eval(&|_| Some(64)), Ok(256), "8 * 64 / 3 is not whole, its multiple of 128 is");
         assert_eq!(Size::int(5).smaller(&Size::int(3)).unwrap(), Size::int(3));
     }
 
