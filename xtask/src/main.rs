@@ -1,2 +1,30 @@
-//! xtask
-fn main() {}
+//! `cargo xtask ci` and `cargo xtask tidy`.
+//!
+//! In: the name of a chore. Out: exit status 0 when it went well. It does nothing but call the library.
+// A chore talks to the person at the terminal.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::path::Path;
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask CHORE
+
+  ci     format check, clippy, docs, tidy, and a small run of the main job, with the minutes of each
+  tidy   the house rules: file and function length, floors of crates, spelling, ..";
+
+fn main() -> ExitCode {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["ci"] => xtask::ci::run(root),
+        ["tidy"] => xtask::tidy::run(root),
+        _ => Err(USAGE.to_owned()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}

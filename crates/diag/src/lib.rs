@@ -1,7 +1,7 @@
 //! Diagnostics: what the checker tells a person or a program about a text.
 //!
 //! A [`Diagnostic`] has a stable [`Code`], one line that makes sense alone, a primary place,
-//! further labelled places, a help and, where one exists, an [`Edit`] a program can apply.
+//! further labeled places, a help and, where one exists, an [`Edit`] a program can apply.
 //! It is rendered as annotated text, as one line, or as one JSON object.
 //!
 //! Not here: deciding what is wrong (each phase has a factory per code), and printing (the caller

@@ -26,7 +26,7 @@ pub fn canonical(value: &Value) -> Result<String, Refusal> {
     Ok(out)
 }
 
-/// The JSON value of anything serialisable. Unlike `serde_json::to_value` it does not turn NaN into `null`.
+/// The JSON value of anything serializable. Unlike `serde_json::to_value` it does not turn NaN into `null`.
 ///
 /// # Errors
 /// [`Refusal::NotFinite`] names the first NaN or infinity, [`Refusal::NotJson`] what JSON cannot hold.

@@ -1,4 +1,4 @@
-//! Finds a NaN or an infinity in a serialisable value, before serde_json would silently write `null` for it.
+//! Finds a NaN or an infinity in a serializable value, before serde_json would silently write `null` for it.
 //!
 //! In goes any `Serialize`, out comes nothing, or the refusal with the number and its place. Nothing is written here.
 

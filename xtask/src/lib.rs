@@ -1,0 +1,11 @@
+//! The project's chores, as a library so that tests can run them.
+//!
+//! | module | does |
+//! | --- | --- |
+//! | [`ci`] | everything that decides whether a change may land, stage by stage, with the minutes of each |
+//! | [`tidy`] | the house rules that no compiler checks |
+//!
+//! It depends on nothing of the project, so that a chore never waits for candle to build.
+
+pub mod ci;
+pub mod tidy;

@@ -1,0 +1,119 @@
+//! Each foreign crate has one owner; the few that are shared say why.
+//!
+//! In: what cargo knows of the packages. Out: findings. An owner wraps the foreign crate, so that replacing it changes
+//! one place. A new dependency is a new line here, which makes it a decision.
+
+use std::collections::BTreeSet;
+
+use cargo_metadata::{DependencyKind, Metadata};
+
+use super::Finding;
+
+/// Who may use a foreign crate.
+enum Owner {
+    /// This package alone.
+    One(&'static str),
+    /// These packages, for a reason.
+    Shared(&'static [&'static str], &'static str),
+    /// Any package.
+    All,
+    /// The tests of any package.
+    Tests,
+}
+
+/// Every foreign crate that the workspace names.
+const OWNERS: &[(&str, Owner)] = &[
+    ("annotate-snippets", Owner::One("genesys-diag")),
+    // The one hash function: ids of designs, events, files and random streams are made with it.
+    ("blake3", Owner::All),
+    (
+        "candle-core",
+        Owner::Shared(
+            &["genesys-runtime", "genesys-train", "genesys-cli", "tests"],
+            "tensors are what the runtime hands up to those who train and to those who write results",
+        ),
+    ),
+    (
+        "candle-nn",
+        Owner::Shared(
+            &["genesys-runtime", "genesys-train"],
+            "a compiled design is a `candle_nn::Module`, and training goes over its variables",
+        ),
+    ),
+    ("cargo_metadata", Owner::One("xtask")),
+    ("clap", Owner::One("genesys-cli")),
+    ("criterion", Owner::One("benches")),
+    ("indicatif", Owner::One("genesys-cli")),
+    ("memmap2", Owner::One("genesys-data")),
+    ("mimalloc", Owner::One("genesys-cli")),
+    ("num-rational", Owner::One("genesys-axis")),
+    ("num-traits", Owner::One("genesys-axis")),
+    ("pest", Owner::One("genesys-syntax")),
+    ("pest_derive", Owner::One("genesys-syntax")),
+    ("proc-macro2", Owner::One("xtask")),
+    ("proptest", Owner::Tests),
+    ("rusqlite", Owner::One("genesys-store")),
+    ("safetensors", Owner::One("genesys-train")),
+    // The data model of everything written as JSON, and the one JSON.
+    ("serde", Owner::All),
+    ("serde_json", Owner::All),
+    ("strsim", Owner::One("genesys-check")),
+    ("tempfile", Owner::Tests),
+    ("tokenizers", Owner::One("genesys-tokenize")),
+    ("walkdir", Owner::One("genesys-data")),
+];
+
+/// Findings about foreign crates without an owner, used by others than their owners, or owned and unused.
+pub(super) fn check(metadata: &Metadata) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut used = BTreeSet::new();
+    for package in &metadata.packages {
+        for dependency in package.dependencies.iter().filter(|dependency| dependency.source.is_some()) {
+            used.insert(dependency.name.as_str());
+            let is_test = dependency.kind == DependencyKind::Development;
+            if let Some(message) = complaint(&dependency.name, package.name.as_str(), is_test) {
+                findings.push(Finding { path: format!("the manifest of {}", package.name), line: 0, message });
+            }
+        }
+    }
+    for (name, _) in OWNERS.iter().filter(|(name, _)| !used.contains(name)) {
+        let message = format!("`{name}` has an owner but no user: take it off the list");
+        findings.push(Finding { path: "xtask/src/tidy/owners.rs".to_owned(), line: 0, message });
+    }
+    findings
+}
+
+/// What is wrong with `package` using the foreign crate `name`, if anything.
+fn complaint(name: &str, package: &str, is_test: bool) -> Option<String> {
+    let Some((_, owner)) = OWNERS.iter().find(|(known, _)| *known == name) else {
+        return Some(format!("the foreign crate `{name}` has no owner: name one in xtask/src/tidy/owners.rs"));
+    };
+    match owner {
+        Owner::One(one) if *one == package => None,
+        Owner::One(one) => Some(format!("`{name}` belongs to {one}: use it through that crate")),
+        Owner::Shared(users, _) if users.contains(&package) => None,
+        Owner::Shared(users, why) => Some(format!("`{name}` belongs to {}: {why}", users.join(", "))),
+        Owner::All => None,
+        Owner::Tests if is_test => None,
+        Owner::Tests => Some(format!("`{name}` is for tests: make it a dev-dependency")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_crate_is_used_by_its_owner_only() {
+        assert_eq!(complaint("clap", "genesys-cli", false), None);
+        assert!(complaint("clap", "genesys-train", false).is_some());
+        assert!(complaint("tempfile", "genesys-store", false).is_some());
+        assert_eq!(complaint("tempfile", "genesys-store", true), None);
+        assert!(complaint("left-pad", "genesys-cli", false).is_some());
+    }
+
+    #[test]
+    fn the_list_is_sorted_and_names_each_crate_once() {
+        assert!(OWNERS.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+}
