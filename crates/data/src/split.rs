@@ -2,11 +2,12 @@
 //!
 //! In: a corpus. Out: two lists of texts that share none. Exact duplicates are dropped first. Which documents validate
 //! is decided by the blake3 hash of their text, so it does not depend on names, order or luck: in the order of their
-//! hashes, documents are taken for validation until they hold 5 % of the bytes, passing over any that alone holds more
-//! than 10 %; where all do, the smallest one validates.
+//! hashes, documents of at most 10 % of the bytes are taken for validation until it has 5 %; where those are too few,
+//! the smallest of the others is taken too.
 //!
-//! A corpus of a single distinct document is cut into pieces of 4 to 8 kB, at a blank line where there is one, and the
-//! pieces are what is split. Near duplicates are not looked for.
+//! A corpus that cannot be parted so (one long document, perhaps with a few short ones) has its documents cut into
+//! pieces of 4 to 8 kB, at a blank line where there is one, and the pieces are what is split. Near duplicates are not
+//! looked for.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +23,7 @@ const LARGEST_SHARE: u64 = 10;
 /// A single document is cut after this many bytes at the earliest, after twice as many at the latest.
 const PIECE_BYTES: usize = 4096;
 
-/// The two sides; each text is a whole document, or a piece of the only one. Both are in the corpus's order.
+/// The two sides; each text is a whole document, or a piece where documents had to be cut. Both in the corpus's order.
 #[derive(Clone, Debug)]
 pub struct Split<'c> {
     /// What is trained on.
@@ -34,54 +35,59 @@ pub struct Split<'c> {
 /// Splits a corpus; a function of its texts alone.
 ///
 /// # Errors
-/// [`DataError::TooShort`] when there are fewer than two distinct texts even after cutting.
+/// [`DataError::TooShort`] when there are no two sides even after cutting: one document of less than 16 kB, or one
+/// that repeats itself.
 pub fn split(corpus: &Corpus) -> Result<Split<'_>, DataError> {
-    let mut texts = distinct(corpus.documents().iter().map(|document| document.text.as_str()));
-    if let [(_, only)] = texts[..] {
-        texts = distinct(pieces(only));
-        if texts.len() < 2 {
-            return Err(DataError::TooShort {
-                what: "bytes of different text in a corpus of a single document".to_owned(),
-                needed: 2 * PIECE_BYTES as u64,
-                found: only.len() as u64,
-            });
-        }
+    let documents = || corpus.documents().iter().map(|document| document.text.as_str());
+    if let Some(sides) = part(distinct(documents())) {
+        return Ok(sides);
     }
-    let chosen = choose(&texts);
-    let (validation, train): (Vec<_>, Vec<_>) = texts.into_iter().partition(|(hash, _)| chosen.contains(hash));
-    Ok(Split { train: without_hash(train), validation: without_hash(validation) })
+    let cut = distinct(documents().flat_map(pieces));
+    let found = cut.iter().map(|(_, text)| text.len() as u64).sum();
+    let what = "bytes of different text in a corpus of one document".to_owned();
+    part(cut).ok_or(DataError::TooShort { what, needed: 4 * PIECE_BYTES as u64, found })
 }
 
 type Hash = [u8; 32];
 
-fn without_hash(side: Vec<(Hash, &str)>) -> Vec<&str> {
+/// A text and the blake3 of it.
+type Hashed<'c> = (Hash, &'c str);
+
+/// The two sides of `texts`, where they have two.
+fn part(texts: Vec<Hashed<'_>>) -> Option<Split<'_>> {
+    let chosen = choose(&texts)?;
+    let (validation, train): (Vec<_>, Vec<_>) = texts.into_iter().partition(|(hash, _)| chosen.contains(hash));
+    Some(Split { train: without_hash(train), validation: without_hash(validation) })
+}
+
+fn without_hash(side: Vec<Hashed<'_>>) -> Vec<&str> {
     side.into_iter().map(|(_, text)| text).collect()
 }
 
 /// Each text once, with its hash, in the order of first appearance.
-fn distinct<'c>(texts: impl Iterator<Item = &'c str>) -> Vec<(Hash, &'c str)> {
+fn distinct<'c>(texts: impl Iterator<Item = &'c str>) -> Vec<Hashed<'c>> {
     let mut seen = BTreeSet::new();
     let hashed = texts.map(|text| (*blake3::hash(text.as_bytes()).as_bytes(), text));
     hashed.filter(|(hash, _)| seen.insert(*hash)).collect()
 }
 
-/// The hashes of the texts that validate; never none and never all of two or more.
-fn choose(texts: &[(Hash, &str)]) -> BTreeSet<Hash> {
+/// The hashes of the texts that validate, where they reach their share and leave something to train on.
+fn choose(texts: &[Hashed<'_>]) -> Option<BTreeSet<Hash>> {
     let total: u64 = texts.iter().map(|(_, text)| text.len() as u64).sum();
-    let mut by_hash: Vec<&(Hash, &str)> = texts.iter().collect();
+    let mut by_hash: Vec<Hashed<'_>> = texts.to_vec();
     by_hash.sort();
+    let (small, large): (Vec<Hashed<'_>>, Vec<Hashed<'_>>) =
+        by_hash.into_iter().partition(|(_, text)| text.len() as u64 * LARGEST_SHARE <= total);
+    let smallest = large.into_iter().min_by_key(|(_, text)| text.len());
     let (mut chosen, mut bytes) = (BTreeSet::new(), 0);
-    for (hash, text) in by_hash.iter().filter(|(_, text)| text.len() as u64 * LARGEST_SHARE <= total) {
+    for (hash, text) in small.into_iter().chain(smallest) {
         if bytes * VALIDATION_SHARE >= total {
             break;
         }
-        chosen.insert(*hash);
+        chosen.insert(hash);
         bytes += text.len() as u64;
     }
-    if chosen.is_empty() {
-        chosen.extend(by_hash.iter().min_by_key(|(_, text)| text.len()).map(|(hash, _)| *hash));
-    }
-    chosen
+    (chosen.len() < texts.len()).then_some(chosen)
 }
 
 /// Cuts a text into pieces of [`PIECE_BYTES`] to twice that; together they are the text.
@@ -163,7 +169,7 @@ mod tests {
     #[test]
     fn a_single_document_is_cut_at_blank_lines() {
         let text: String = (0..900).map(|i| format!("Paragraph {i} é\nsecond line of it.\n\n")).collect();
-        let single = corpus(&[text.clone()]);
+        let single = corpus(std::slice::from_ref(&text));
         let sides = split(&single).unwrap();
         assert_eq!(pieces(&text).collect::<String>(), text);
         let cut: Vec<&str> = sides.train.iter().chain(&sides.validation).copied().collect();
@@ -180,11 +186,26 @@ mod tests {
     }
 
     #[test]
+    fn a_long_document_beside_a_short_one_is_cut_too() {
+        let book: String = (0..2000).map(|i| format!("Line {i} of the book.\n")).collect();
+        let both = corpus(&[book.clone(), "a note".to_owned()]);
+        let sides = split(&both).unwrap();
+        let bytes = |side: &[&str]| side.iter().map(|text| text.len()).sum::<usize>();
+        assert_eq!(bytes(&sides.train) + bytes(&sides.validation), book.len() + 6);
+        assert!(bytes(&sides.validation) * 20 >= book.len() && bytes(&sides.train) > book.len() / 2);
+    }
+
+    #[test]
     fn too_little_text_says_how_much_is_needed() {
-        for texts in [vec!["short".to_owned()], vec!["short".to_owned(); 3], vec!["x".repeat(8192)]] {
-            let found = texts[0].len().to_string();
+        let short = vec!["short".to_owned()];
+        for (texts, found) in
+            [(short.clone(), 5), ([&short[..], &short].concat(), 5), (vec!["x".repeat(1 << 16)], 8192)]
+        {
             let error = split(&corpus(&texts)).unwrap_err().to_string();
-            assert!(error.contains("8192") && error.contains(&found), "{error}");
+            assert!(error.contains("at least 16384") && error.contains(&format!("found {found}")), "{error}");
         }
+        let enough: String = (0..1366).map(|i| format!("number {i:04}\n")).collect();
+        assert_eq!(enough.len(), 16_392);
+        assert!(split(&corpus(&[enough])).is_ok());
     }
 }

@@ -185,7 +185,8 @@ fn damage_is_named_by_open_and_repaired_by_prepare() {
     let good = Dataset::prepare(&corpus, &bytes, dir.path()).unwrap();
     let whole = good.rows(16).unwrap().train_batch(3, 8, 0);
     let folder = good.dir().to_owned();
-    let damage: [(&str, fn(&Path)); 5] = [
+    type Harm = (&'static str, fn(&Path));
+    let damage: [Harm; 5] = [
         ("train.shard", |path| fs::write(path, &fs::read(path).unwrap()[..1000]).unwrap()),
         ("validation.shard", |path| fs::write(path, "something else").unwrap()),
         ("validation.shard", |path| assert!(fs::copy(path.with_file_name("train.shard"), path).unwrap() > 0)),
