@@ -1,0 +1,136 @@
+//! Items: uses, designs, units.
+
+use pest::iterators::Pair;
+
+use super::{Builder, Built};
+use crate::ast::{
+    Comments, Design, Field, FieldValue, Generic, GenericKind, Item, ItemKind, Param, Repeat, StackItem, StackKind,
+    Unit, UnitRef, Use,
+};
+use crate::grammar::Rule;
+
+impl Builder<'_> {
+    /// The start rule.
+    pub(crate) fn item(&self, pair: Pair<'_, Rule>) -> Built<Item> {
+        let part = pair.into_inner().next().expect("an item is a use, a design or a unit");
+        let span = self.span(&part);
+        let kind = match part.as_rule() {
+            Rule::use_item => ItemKind::Use(self.use_item(part)),
+            Rule::design_item => ItemKind::Design(self.design_item(part)?),
+            _ => ItemKind::Unit(self.unit_item(part)?),
+        };
+        Ok(Item { docs: Vec::new(), comments: Comments::default(), span, kind })
+    }
+
+    fn use_item(&self, pair: Pair<'_, Rule>) -> Use {
+        let mut found = Use { path: Vec::new(), names: Vec::new() };
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::path_part => {
+                    found.path.extend(part.into_inner().filter(|p| p.as_rule() == Rule::name).map(|p| self.ident(&p)));
+                }
+                Rule::use_names => {
+                    found
+                        .names
+                        .extend(part.into_inner().filter(|p| p.as_rule() == Rule::upper).map(|p| self.ident(&p)));
+                }
+                Rule::upper => found.names.push(self.ident(&part)),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    fn design_item(&self, pair: Pair<'_, Rule>) -> Built<Design> {
+        let mut parts = pair.into_inner().filter(|p| matches!(p.as_rule(), Rule::upper | Rule::field));
+        let name = self.ident(&parts.next().expect("a design has a name"));
+        let fields = parts.map(|p| self.field(p)).collect::<Built<_>>()?;
+        Ok(Design { name, fields, trailing: Vec::new() })
+    }
+
+    fn field(&self, pair: Pair<'_, Rule>) -> Built<Field> {
+        let span = self.span(&pair);
+        let mut parts = pair.into_inner().filter(|p| p.as_rule() != Rule::eq);
+        let name = self.ident(&parts.next().expect("a field has a name"));
+        let value = parts.next().expect("a field has a value");
+        let value = match value.as_rule() {
+            Rule::bool => FieldValue::Bool(value.as_str() == "true"),
+            Rule::stack => FieldValue::Stack(self.stack(value)?),
+            _ => FieldValue::Unit(self.unit_ref(value)?),
+        };
+        Ok(Field { name, value, comments: Comments::default(), span })
+    }
+
+    fn stack(&self, pair: Pair<'_, Rule>) -> Built<Vec<StackItem>> {
+        pair.into_inner().filter(|p| p.as_rule() == Rule::stack_item).map(|p| self.stack_item(p)).collect()
+    }
+
+    fn stack_item(&self, pair: Pair<'_, Rule>) -> Built<StackItem> {
+        let span = self.span(&pair);
+        let mut parts = pair.into_inner();
+        let what = parts.next().expect("a stack entry is a unit or a group");
+        let kind = match what.as_rule() {
+            Rule::stack => StackKind::Group(self.stack(what)?),
+            _ => StackKind::Unit(self.unit_ref(what)?),
+        };
+        let repeat = match parts.next().map(|times| times.into_inner().next()) {
+            None => Repeat::Once,
+            Some(None) => Repeat::ToDepth,
+            Some(Some(count)) => Repeat::Times(self.int(&count)?),
+        };
+        Ok(StackItem { kind, repeat, span })
+    }
+
+    fn unit_ref(&self, pair: Pair<'_, Rule>) -> Built<UnitRef> {
+        let mut parts = pair.into_inner();
+        let name = self.ident(&parts.next().expect("a unit's reference has a name"));
+        let statics = parts.next().map_or_else(|| Ok(Vec::new()), |p| self.statics(p))?;
+        Ok(UnitRef { name, statics })
+    }
+
+    fn unit_item(&self, pair: Pair<'_, Rule>) -> Built<Unit> {
+        let (mut name, mut generics, mut params) = (None, Vec::new(), Vec::new());
+        let (mut result, mut body) = (None, None);
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::upper => name = Some(self.ident(&part)),
+                Rule::generics => generics = self.generics(part)?,
+                Rule::param => params.push(self.param(part)),
+                Rule::ty => result = Some(self.ty(part)),
+                Rule::block => body = Some(self.unit_body(part)?),
+                _ => {}
+            }
+        }
+        let name = name.expect("a unit has a name");
+        let result = result.expect("a unit has a result type");
+        Ok(Unit { name, generics, params, result, body: body.expect("a unit has a body") })
+    }
+
+    fn generics(&self, pair: Pair<'_, Rule>) -> Built<Vec<Generic>> {
+        pair.into_inner().filter(|p| p.as_rule() == Rule::generic).map(|p| self.generic(p)).collect()
+    }
+
+    fn generic(&self, pair: Pair<'_, Rule>) -> Built<Generic> {
+        let span = self.span(&pair);
+        let mut parts = pair.into_inner();
+        let name = self.ident(&parts.next().expect("a static parameter has a name"));
+        let (mut number, mut default) = (false, None);
+        for part in parts {
+            match part.as_rule() {
+                Rule::dots => return Ok(Generic { name, kind: GenericKind::Row, span }),
+                Rule::number_of => number = true,
+                Rule::size => default = Some(self.size(part)?),
+                _ => {}
+            }
+        }
+        let kind = if number { GenericKind::Size(default) } else { GenericKind::Axis(default) };
+        Ok(Generic { name, kind, span })
+    }
+
+    fn param(&self, pair: Pair<'_, Rule>) -> Param {
+        let mut parts = pair.into_inner().filter(|p| p.as_rule() != Rule::colon);
+        let name = self.ident(&parts.next().expect("a parameter has a name"));
+        let ty = self.ty(parts.next().expect("a parameter has a type"));
+        Param { name, ty }
+    }
+}

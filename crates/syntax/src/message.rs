@@ -1,0 +1,202 @@
+//! Syntax errors for people: what was expected, what was found, and where.
+//!
+//! pest says how far the text could be read and which rules were tried there; this names them in
+//! words, leaves out what merely could have gone on (an operator, an argument list), and asks
+//! `slip` whether it knows the mistake.
+
+use genesys_diag::{Code, Diagnostic};
+use genesys_span::Span;
+use pest::error::{Error, ErrorVariant, InputLocation};
+
+use crate::build::Builder;
+use crate::grammar::Rule;
+
+/// The words kept for later versions of the language.
+const RESERVED: &[&str] = &["every", "loss", "repeat", "share"];
+
+/// Where reading stopped.
+pub(crate) struct Stop<'t> {
+    /// The item's text.
+    pub(crate) text: &'t str,
+    /// The byte of it at which reading stopped.
+    pub(crate) at: usize,
+    /// What stands there.
+    pub(crate) found: &'t str,
+    /// The rules tried there.
+    pub(crate) expected: Vec<Rule>,
+}
+
+/// The diagnostic for pest's error about one item.
+pub(crate) fn syntax_error(builder: &Builder<'_>, error: &Error<Rule>) -> Diagnostic {
+    let at = match error.location {
+        InputLocation::Pos(at) | InputLocation::Span((at, _)) => at,
+    };
+    let expected = match &error.variant {
+        ErrorVariant::ParsingError { positives, .. } => positives.clone(),
+        // The guard of pest against deep recursion; bounded nesting keeps it from firing.
+        ErrorVariant::CustomError { .. } => {
+            let span = builder.at(at, at);
+            return Diagnostic::error(Code::NESTING_TOO_DEEP, span, "this nests too deep to be read")
+                .help("bind an inner part with `let`");
+        }
+    };
+    let stop = Stop { text: builder.text, at, found: token_at(builder.text, at), expected };
+    let span = builder.at(at, at + stop.found.len());
+    if RESERVED.contains(&stop.found) {
+        let message = format!("expected {}, found `{}`, a word kept for a later version", wanted(&stop), stop.found);
+        return Diagnostic::error(Code::RESERVED_WORD, span, message).help("use another name or construct");
+    }
+    let message = format!("expected {}, found {}", wanted(&stop), shown(stop.found));
+    generic_help(&stop, Diagnostic::error(Code::SYNTAX, span, message), span)
+}
+
+fn generic_help(_stop: &Stop<'_>, error: Diagnostic, _span: Span) -> Diagnostic {
+    error
+}
+
+/// The word, number or mark at byte `at`; empty at the end.
+fn token_at(text: &str, at: usize) -> &str {
+    let rest = text.get(at..).unwrap_or("");
+    let Some(first) = rest.chars().next() else { return "" };
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let length = if is_word(first) {
+        rest.find(|c: char| !is_word(c)).unwrap_or(rest.len())
+    } else {
+        const PAIRS: &[&str] = &["->", "<-", "<=", ">=", "==", "!=", "::", "..", "=>", "&&", "||", "/*"];
+        PAIRS.iter().find(|pair| rest.starts_with(**pair)).map_or(first.len_utf8(), |pair| pair.len())
+    };
+    &rest[..length]
+}
+
+/// What was found, in words or in quotes.
+fn shown(found: &str) -> String {
+    match found.chars().next() {
+        None => "the end of the item".to_owned(),
+        Some(c) if c.is_control() || c.is_whitespace() => format!("the character U+{:04X}", u32::from(c)),
+        Some(_) if found.chars().count() > 24 => format!("`{}..`", found.chars().take(24).collect::<String>()),
+        Some(_) => format!("`{found}`"),
+    }
+}
+
+/// The rules tried, in words: closing marks and separators if there are any, else all.
+fn wanted(stop: &Stop<'_>) -> String {
+    let strong = stop.expected.iter().any(|rule| rank(*rule) == 0);
+    let mut words: Vec<&str> = Vec::new();
+    for rule in &stop.expected {
+        let word = word(*rule);
+        if (!strong || rank(*rule) < 2) && !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    match words.as_slice() {
+        [] => "something else".to_owned(),
+        [one] => (*one).to_owned(),
+        [init @ .., last] => format!("{} or {last}", init.join(", ")),
+    }
+}
+
+/// 0: ends or separates, 1: begins something, 2: would only have gone on.
+fn rank(rule: Rule) -> u8 {
+    match rule {
+        Rule::comma | Rule::r_paren | Rule::r_square | Rule::r_brace | Rule::r_angle | Rule::EOI => 0,
+        Rule::op
+        | Rule::size_op
+        | Rule::rename
+        | Rule::k_as
+        | Rule::l_paren
+        | Rule::l_square
+        | Rule::l_angle
+        | Rule::statics
+        | Rule::slot
+        | Rule::args
+        | Rule::role
+        | Rule::times
+        | Rule::per
+        | Rule::dots
+        | Rule::eq
+        | Rule::colon
+        | Rule::arrow
+        | Rule::map_to
+        | Rule::update
+        | Rule::number_of => 2,
+        _ => 1,
+    }
+}
+
+/// A rule in words.
+fn word(rule: Rule) -> &'static str {
+    match rule {
+        Rule::EOI => "the end of the item",
+        Rule::item | Rule::use_item | Rule::design_item | Rule::unit_item => "`unit`, `design` or `use`",
+        Rule::k_use => "`use`",
+        Rule::k_design => "`design`",
+        Rule::k_unit => "`unit`",
+        Rule::k_let => "`let`",
+        Rule::k_param => "`param`",
+        Rule::k_axis => "`axis`",
+        Rule::k_require => "`require`",
+        Rule::k_yield => "`yield`",
+        Rule::k_scan => "`scan`",
+        Rule::k_each => "`each`",
+        Rule::k_as | Rule::rename => "`as`",
+        Rule::k_seq => "`Seq`",
+        Rule::k_size => "`size`",
+        Rule::k_per | Rule::per => "`; per`",
+        Rule::name | Rule::arg_name | Rule::path_part => "a name",
+        Rule::upper | Rule::unit_ref => "a name with a capital",
+        Rule::bool => "`true` or `false`",
+        Rule::int => "a whole number",
+        Rule::number => "a number",
+        Rule::comma => "`,`",
+        Rule::colon | Rule::number_of => "`:`",
+        Rule::eq => "`=`",
+        Rule::arrow | Rule::map_to => "`->`",
+        Rule::update => "`<-`",
+        Rule::path_sep => "`::`",
+        Rule::dots => "`..`",
+        Rule::l_paren | Rule::args => "`(`",
+        Rule::r_paren => "`)`",
+        Rule::l_square | Rule::slot | Rule::axes => "`[`",
+        Rule::r_square => "`]`",
+        Rule::l_brace | Rule::block => "`{`",
+        Rule::r_brace => "`}`",
+        Rule::l_angle | Rule::statics | Rule::generics => "`<`",
+        Rule::r_angle => "`>`",
+        Rule::op | Rule::size_op => "an operator",
+        Rule::neg => "`-`",
+        Rule::compare => "a comparison",
+        Rule::times => "`*`",
+        Rule::role => "`@`",
+        Rule::field => "a field",
+        Rule::stack | Rule::stack_item => "a unit or a group `[..]`",
+        Rule::use_names => "names in `{..}`",
+        Rule::generic => "a static parameter",
+        Rule::param => "a parameter",
+        Rule::ty => "a type",
+        Rule::axis_list | Rule::axis_ref => "an axis",
+        Rule::size | Rule::size_atom | Rule::size_call | Rule::size_fn => "a size",
+        Rule::stmt
+        | Rule::let_stmt
+        | Rule::param_stmt
+        | Rule::axis_stmt
+        | Rule::require_stmt
+        | Rule::yield_stmt
+        | Rule::update_stmt => "a statement",
+        Rule::expr
+        | Rule::init
+        | Rule::operand
+        | Rule::operand_c
+        | Rule::apply
+        | Rule::each
+        | Rule::regroup
+        | Rule::group => "a value",
+        Rule::scan => "a scan",
+        Rule::state => "a state",
+        Rule::static_arg => "a size",
+        Rule::arg => "an argument",
+        // Silent rules, which pest never reports.
+        Rule::blank | Rule::gap | Rule::comment | Rule::ws | Rule::idc | Rule::keyword | Rule::semi | Rule::atom => {
+            "something else"
+        }
+    }
+}

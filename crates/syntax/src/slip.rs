@@ -1,0 +1,1 @@
+//! Slips of other notations, answered with the spelling this language has.
