@@ -1,3 +1,33 @@
 //! The intermediate representation: operations over named axes, batch and time.
+//!
+//! - [`module`]: the types; it reads as a specification.
+//! - [`infer`]: the type of an operation's results, one rule for builder and validator.
+//! - [`Builder`]: appends instructions to regions.
+//! - [`validate`]: what every module keeps; causality rests on it.
+//! - [`print`] and [`parse`]: the text form.
+//! - [`specialize`]: sizes at a width.
+//! - [`parameters`]: the one table of a model's weights.
+//!
+//! Not here: what values are (the interpreter and the back ends), and passes over modules.
 
+mod builder;
+mod infer;
+// mod lex;
 pub mod module;
+mod parameters;
+// mod parse;
+// mod parse_op;
+// mod print;
+mod specialize;
+// mod validate;
+
+pub use builder::Builder;
+pub use infer::{Scope, infer};
+pub use parameters::{ParameterInfo, parameters};
+// pub use parse::{ParseError, parse};
+// pub use print::print;
+pub use specialize::{SpecializeError, specialize};
+// pub use validate::{Violation, validate};
+
+/// How deeply regions, expressions, laws and sizes may nest in a module.
+pub const MAX_DEPTH: usize = 128;
