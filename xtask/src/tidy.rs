@@ -28,6 +28,9 @@ use cargo_metadata::{Metadata, MetadataCommand};
 
 use tree::TextFile;
 
+/// The page with the table of crates.
+const MAP: &str = "ARCHITECTURE.md";
+
 /// Something that is not as the house wants it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
@@ -76,6 +79,9 @@ pub fn check(root: &Path) -> Result<Vec<Finding>, String> {
     }
     for file in files.iter().filter(|file| file.path.ends_with(".rs")) {
         findings.extend(check_rust(file, &metadata));
+    }
+    if let Some(map) = files.iter().find(|file| file.path == MAP) {
+        findings.extend(floors::check_map(map, &metadata));
     }
     findings.extend(floors::check_packages(&metadata));
     findings.extend(owners::check(&metadata));

@@ -80,6 +80,35 @@ fn check_outsider(package: &Package) -> Vec<String> {
     messages
 }
 
+/// Findings where the table of crates in ARCHITECTURE.md, rows of `| floor | crate | .. |`, is not that of the manifests.
+pub(super) fn check_map(file: &TextFile, metadata: &Metadata) -> Vec<Finding> {
+    let mut floors: BTreeMap<&str, u64> = metadata
+        .packages
+        .iter()
+        .filter_map(|package| Some((package.name.as_str().strip_prefix(PREFIX)?, floor(package)?)))
+        .collect();
+    let mut findings = Vec::new();
+    for (line, text) in (1..).zip(file.text.lines()) {
+        let Some((stated, name)) = map_row(text) else { continue };
+        match floors.remove(name) {
+            Some(floor) if floor == stated => {}
+            Some(floor) => findings.push(file.finding(line, format!("`{name}` stands on floor {floor}"))),
+            None => findings.push(file.finding(line, format!("there is no crate `{name}`, or it stands here twice"))),
+        }
+    }
+    let missing =
+        floors.into_iter().map(|(name, floor)| file.finding(0, format!("`{name}` of floor {floor} is missing")));
+    findings.extend(missing);
+    findings
+}
+
+/// Floor and crate of a row of the table.
+fn map_row(line: &str) -> Option<(u64, &str)> {
+    let mut cells = line.strip_prefix('|')?.split('|').map(str::trim);
+    let floor = cells.next()?.parse().ok()?;
+    Some((floor, cells.next()?.strip_prefix('`')?.strip_suffix('`')?))
+}
+
 /// Whether the file at `path` belongs to a crate that may not touch the machine.
 pub(super) fn is_pure(metadata: &Metadata, path: &str) -> bool {
     let of_crate = |package: &&Package| {
@@ -184,6 +213,18 @@ mod tests {
         assert_eq!(check_packages(&workspace(1, 2, "high")), []);
         assert_eq!(check_packages(&workspace(2, 2, "high")).len(), 1);
         assert_eq!(check_packages(&workspace(3, 2, "high")).len(), 1);
+    }
+
+    #[test]
+    fn the_map_of_crates_is_held_to_the_manifests() {
+        let findings = |text: &str| {
+            let file = TextFile { path: "ARCHITECTURE.md".to_owned(), text: text.to_owned() };
+            check_map(&file, &workspace(1, 2, "high")).into_iter().map(|f| (f.line, f.message)).collect::<Vec<_>>()
+        };
+        assert_eq!(findings("| floor | crate |\n| 1 | `low` | x |\n| 2 | `high` | y |\n"), []);
+        assert_eq!(findings("| 1 | `low` |\n| 3 | `high` |\n")[0], (2, "`high` stands on floor 2".to_owned()));
+        assert_eq!(findings("| 2 | `high` |\n")[0], (0, "`low` of floor 1 is missing".to_owned()));
+        assert_eq!(findings("| 1 | `low` |\n| 2 | `high` |\n| 3 | `attic` |\n")[0].0, 3);
     }
 
     #[test]
