@@ -1,1 +1,82 @@
 //! From a checked design to IR.
+//!
+//! - [`lower`]: a design and the functions of its stack in, a module out, symbolic in `D`.
+//! - [`lower_stack`]: the same from bare graphs.
+//!
+//! Inside: `plan` finds what depends on which state and splits scans, `linear` recognises
+//! `decay * state + write`, `emit` places every node in its outermost region, `fuse` joins maps,
+//! `stack` writes `main`, `axes` gives axes unique names.
+//!
+//! Not here: sizes at a scale ([`genesys_ir::specialize`]), gradients, plans of memory.
+
+mod axes;
+mod emit;
+mod fuse;
+mod linear;
+mod plan;
+mod stack;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use genesys_axis::{Domain, Size};
+use genesys_check::CheckedDesign;
+use genesys_check::core::Graph;
+use genesys_check::design;
+use genesys_ir::module::{FunctionId, Module};
+
+/// What a language model is made of, as graphs.
+#[derive(Clone, Debug)]
+pub struct Stack<'a> {
+    /// The design's name.
+    pub name: &'a str,
+    /// Units, with names that are unique.
+    pub functions: Vec<(&'a str, &'a Graph)>,
+    /// The number of each block's unit in `functions`, first block first.
+    pub blocks: Vec<usize>,
+    /// The number of the unit between the last block and the logits.
+    pub last: Option<usize>,
+    /// Whether the logits use the embedding's weights.
+    pub tie_embeddings: bool,
+}
+
+/// The module of a design whose blocks are `layers`, over a vocabulary of that many tokens.
+/// Sizes stay symbolic in the width.
+pub fn lower(design: &CheckedDesign, layers: &[design::FunctionId], vocabulary: u64) -> Module {
+    lower_stack(
+        &Stack {
+            name: design.name(),
+            functions: design.functions().iter().map(|f| (f.name.as_str(), &f.graph)).collect(),
+            blocks: layers.iter().map(|id| id.0).collect(),
+            last: design.last().map(|id| id.0),
+            tie_embeddings: design.tie_embeddings(),
+        },
+        vocabulary,
+    )
+}
+
+/// The module of a stack of units: the functions that are called, then `main`.
+pub fn lower_stack(stack: &Stack<'_>, vocabulary: u64) -> Module {
+    let mut axes = axes::Axes::default();
+    let width = axes.add("D", Domain::Static(Size::symbol("D")));
+    let size = Size::int(i64::try_from(vocabulary).unwrap_or(i64::MAX));
+    let vocabulary = axes.add("V", Domain::Static(size));
+    let called: BTreeSet<usize> = stack.blocks.iter().copied().chain(stack.last).collect();
+    let mut functions = Vec::new();
+    let mut numbers = BTreeMap::new();
+    for index in called {
+        let (name, graph) = stack.functions[index];
+        numbers.insert(index, FunctionId(functions.len() as u32));
+        functions.push(emit::function(name.to_string(), &plan::Plan::new(graph), &mut axes));
+    }
+    let main = stack::main(&stack::Stack {
+        axes: axes.all(),
+        functions: &functions,
+        width,
+        vocabulary,
+        blocks: stack.blocks.iter().map(|index| numbers[index]).collect(),
+        last: stack.last.map(|index| numbers[&index]),
+        tie_embeddings: stack.tie_embeddings,
+    });
+    functions.push(main);
+    Module { name: stack.name.to_string(), axes: axes.into_inner(), functions }
+}

@@ -1,0 +1,395 @@
+//! Emits the instructions of one function from the plan of its graph.
+//!
+//! A *context* is an open region: the function's top, a past-region, one step of a scan. A node
+//! is emitted in its *home*, the outermost context in which its dependent axes and the states it
+//! depends on exist, and once there. So a region holds only what must be computed in it, what
+//! several regions need is recomputed in each, and everything else stands before them.
+//!
+//! Graphs can be deep: the work is a stack of tasks, never recursion over nodes.
+
+use std::collections::BTreeMap;
+
+use genesys_check::core::{self, Node, NodeId};
+use genesys_ir::Builder;
+use genesys_ir::module::{
+    AxisId, Direction, Dtype, Expr, Function, Op, Reduction, Region, Stage, State, Type, ValueId, Weight,
+    WeightId,
+};
+use genesys_scalar::Function as Scalar;
+
+use crate::axes::{Axes, Binding};
+use crate::fuse;
+use crate::plan::{Component, ComponentId, Plan};
+
+/// The number of a context; never reused.
+pub(crate) type ContextId = usize;
+
+const TOP: ContextId = 0;
+
+/// An open region.
+#[derive(Debug)]
+struct Context {
+    parent: ContextId,
+    kind: Kind,
+    region: Region,
+    values: BTreeMap<NodeId, ValueId>,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Top,
+    Past { axis: core::AxisId, bound: AxisId },
+    Step { component: ComponentId, currents: Vec<ValueId> },
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Task {
+    /// A node's value is wanted in a context.
+    Want(NodeId, ContextId),
+    /// A node's operands are there in its innermost region: emit it, and close up to its home.
+    Close { node: NodeId, home: ContextId, inner: ContextId },
+    /// A step's values are there: emit its scan.
+    CloseScan(ContextId),
+}
+
+/// Emits the function of a planned graph.
+pub(crate) fn function(name: String, plan: &Plan, axes: &mut Axes) -> Function {
+    let mut emitter = Emitter::new(plan, axes);
+    let output = plan.resolve(plan.graph.output.expect("a checked graph has an output"));
+    emitter.run(Task::Want(output, TOP));
+    let result = emitter.output(output);
+    let Emitter { builder, mut contexts, .. } = emitter;
+    let mut body = std::mem::take(&mut contexts[TOP].region);
+    body.results.push(result);
+    builder.finish(name, body)
+}
+
+pub(crate) struct Emitter<'a> {
+    pub(crate) plan: &'a Plan,
+    axes: &'a mut Axes,
+    binding: Binding,
+    builder: Builder,
+    contexts: Vec<Context>,
+    weights: BTreeMap<core::LeafId, WeightId>,
+}
+
+impl<'a> Emitter<'a> {
+    fn new(plan: &'a Plan, axes: &'a mut Axes) -> Self {
+        let top = Context { parent: TOP, kind: Kind::Top, region: Region::default(), values: BTreeMap::new() };
+        let (binding, builder) = (Binding::default(), Builder::default());
+        let mut emitter = Emitter { plan, axes, binding, builder, contexts: vec![top], weights: BTreeMap::new() };
+        let width = emitter.axis(core::WIDTH, TOP);
+        let input = emitter.builder.input(Type { stage: Stage::Seq, dtype: Dtype::Real, axes: vec![width] });
+        emitter.add_weights();
+        for (i, node) in plan.graph.nodes.iter().enumerate() {
+            if node.op == core::Op::Input {
+                emitter.contexts[TOP].values.insert(NodeId(i as u32), input);
+            }
+        }
+        emitter
+    }
+
+    /// The weights that are read, in the order of their declaration.
+    fn add_weights(&mut self) {
+        let nodes = self.plan.graph.nodes.iter().zip(&self.plan.uses).filter(|(_, uses)| **uses > 0);
+        let mut read: Vec<core::LeafId> = nodes
+            .filter_map(|(node, _)| match node.op {
+                core::Op::Weight(leaf) => Some(leaf),
+                _ => None,
+            })
+            .collect();
+        read.sort();
+        read.dedup();
+        for id in read {
+            let core::Leaf { path, axes, law, role, canonical, .. } = self.plan.graph.leaf(id).clone();
+            let axes = axes.into_iter().map(|axis| self.axis(axis, TOP)).collect();
+            let weight = self.builder.weight(Weight { path, axes, law, role, stream: canonical });
+            self.weights.insert(id, weight);
+        }
+    }
+
+    fn run(&mut self, first: Task) {
+        let mut tasks = vec![first];
+        while let Some(task) = tasks.pop() {
+            match task {
+                Task::Want(node, context) => self.want(self.plan.resolve(node), context, &mut tasks),
+                Task::Close { node, home, inner } => self.close(node, home, inner),
+                Task::CloseScan(step) => self.close_scan(step),
+            }
+        }
+    }
+
+    fn want(&mut self, id: NodeId, context: ContextId, tasks: &mut Vec<Task>) {
+        let home = self.home(id, context);
+        if self.contexts[home].values.contains_key(&id) {
+            return;
+        }
+        if home == TOP && let Some(component) = self.plan.export[id.0 as usize] {
+            return self.open_scan(component, tasks);
+        }
+        let eliminated = self.plan.eliminated(id);
+        if !eliminated.is_empty() {
+            let inner = eliminated.into_iter().fold(home, |outer, axis| self.open_past(axis, outer));
+            tasks.push(Task::Close { node: id, home, inner });
+            tasks.extend(self.plan.args(id).map(|arg| Task::Want(arg, inner)));
+            return;
+        }
+        let fused = fuse::map(self, id, home);
+        let operands = fused.as_ref().map_or_else(|| self.plan.args(id).collect(), |(_, operands)| operands.clone());
+        let missing: Vec<NodeId> = operands.iter().copied().filter(|arg| self.value(*arg, home).is_none()).collect();
+        if missing.is_empty() {
+            let value = match fused {
+                Some((expr, _)) => self.push(home, Op::Map(expr), &operands),
+                None => self.emit(id, home),
+            };
+            self.contexts[home].values.insert(id, value);
+        } else {
+            tasks.push(Task::Want(id, context));
+            tasks.extend(missing.into_iter().rev().map(|arg| Task::Want(arg, home)));
+        }
+    }
+
+    /// The outermost context, seen from one, in which all exists that a node depends on.
+    pub(crate) fn home(&self, id: NodeId, mut context: ContextId) -> ContextId {
+        loop {
+            let Context { parent, kind, .. } = &self.contexts[context];
+            let bound = match kind {
+                Kind::Top => true,
+                Kind::Past { axis, .. } => self.plan.pasts[id.0 as usize].contains(axis),
+                Kind::Step { component, .. } => self.plan.depends_on(id, *component),
+            };
+            if bound {
+                return context;
+            }
+            context = *parent;
+        }
+    }
+
+    /// The value of a resolved node, seen from a context, if it is there.
+    fn value(&self, id: NodeId, context: ContextId) -> Option<ValueId> {
+        self.contexts[self.home(id, context)].values.get(&id).copied()
+    }
+
+    fn expect(&self, id: NodeId, context: ContextId) -> ValueId {
+        let id = self.plan.resolve(id);
+        self.value(id, context).expect("operands are emitted before their uses")
+    }
+
+    /// The module's axis for an axis of the graph, as a context sees it.
+    fn axis(&mut self, id: core::AxisId, mut context: ContextId) -> AxisId {
+        while context != TOP {
+            match self.contexts[context].kind {
+                Kind::Past { axis, bound } if axis == id => return bound,
+                _ => context = self.contexts[context].parent,
+            }
+        }
+        self.binding.axis(self.axes, &self.plan.graph, id, &[])
+    }
+
+    fn axis_list(&mut self, ids: impl IntoIterator<Item = core::AxisId>, context: ContextId) -> Vec<AxisId> {
+        ids.into_iter().map(|id| self.axis(id, context)).collect()
+    }
+
+    fn push(&mut self, context: ContextId, op: Op, operands: &[NodeId]) -> ValueId {
+        let args = operands.iter().map(|arg| self.expect(*arg, context)).collect();
+        self.push_values(context, op, args)[0]
+    }
+
+    fn push_values(&mut self, context: ContextId, op: Op, args: Vec<ValueId>) -> Vec<ValueId> {
+        let region = &mut self.contexts[context].region;
+        let pushed = self.builder.push((self.axes.all(), &[]), region, op, args);
+        pushed.unwrap_or_else(|why| unreachable!("a checked graph is well typed, yet {why}"))
+    }
+
+    fn open(&mut self, parent: ContextId, kind: Kind) -> ContextId {
+        self.contexts.push(Context { parent, kind, region: Region::default(), values: BTreeMap::new() });
+        self.contexts.len() - 1
+    }
+
+    /// Opens a past-region; a past that is open already gets an axis of its own within.
+    fn open_past(&mut self, axis: core::AxisId, outer: ContextId) -> ContextId {
+        let mut open = Vec::new();
+        let mut context = outer;
+        while context != TOP {
+            if let Kind::Past { bound, .. } = self.contexts[context].kind {
+                open.push(bound);
+            }
+            context = self.contexts[context].parent;
+        }
+        let bound = self.binding.axis(self.axes, &self.plan.graph, axis, &open);
+        self.open(outer, Kind::Past { axis, bound })
+    }
+
+    fn close(&mut self, node: NodeId, home: ContextId, inner: ContextId) {
+        let mut value = self.emit(node, inner);
+        let mut context = inner;
+        while context != home {
+            let Kind::Past { bound: axis, .. } = self.contexts[context].kind else {
+                unreachable!("a reduction opens past-regions only")
+            };
+            let parent = self.contexts[context].parent;
+            let mut body = std::mem::take(&mut self.contexts[context].region);
+            body.results.push(value);
+            let past = Op::Past { axis, direction: Direction::Forward, reset: None, body };
+            value = self.push_values(parent, past, vec![])[0];
+            context = parent;
+        }
+        self.contexts[home].values.insert(node, value);
+    }
+
+    fn open_scan(&mut self, component: ComponentId, tasks: &mut Vec<Task>) {
+        let Component { scan, states, update, exports, .. } = &self.plan.components[component];
+        let mut currents = Vec::new();
+        for state in states {
+            let axes = self.plan.graph.scan(*scan).states[*state as usize].axes.clone();
+            let axes = self.axis_list(axes, TOP);
+            currents.push(self.builder.value(Type { stage: Stage::Step, dtype: Dtype::Real, axes }));
+        }
+        let step = self.open(TOP, Kind::Step { component, currents: currents.clone() });
+        tasks.push(Task::CloseScan(step));
+        for (state, current) in states.iter().zip(currents) {
+            tasks.push(Task::Want(self.plan.graph.scan(*scan).states[*state as usize].init, TOP));
+            match update {
+                Some((decay, write)) => tasks.extend(decay.iter().chain(write).map(|id| Task::Want(*id, TOP))),
+                None => tasks.push(Task::Want(self.plan.next(*scan, *state), step)),
+            }
+            if let Some(reader) = self.plan.reader(*scan, *state) {
+                self.contexts[step].values.insert(reader, current);
+            }
+        }
+        if update.is_none() {
+            tasks.extend(exports.iter().map(|id| Task::Want(*id, step)));
+        }
+    }
+
+    fn close_scan(&mut self, step: ContextId) {
+        let Kind::Step { component, currents } = self.contexts[step].kind.clone() else {
+            unreachable!("a scan closes a step")
+        };
+        let Component { scan, states, class, update, exports } = &self.plan.components[component];
+        let mut ends = Vec::new();
+        for (state, current) in states.iter().zip(currents) {
+            let next = self.plan.next(*scan, *state);
+            let end = match update {
+                Some((decay, write)) => self.diagonal(step, current, *decay, *write),
+                None => self.end(step, next),
+            };
+            if self.plan.depends_on(next, component) {
+                self.contexts[step].values.entry(next).or_insert(end);
+            }
+            let init = self.expect(self.plan.graph.scan(*scan).states[*state as usize].init, TOP);
+            ends.push(State { init, current, next: end });
+        }
+        let mut body = std::mem::take(&mut self.contexts[step].region);
+        body.results = exports.iter().map(|id| self.expect(*id, step)).collect();
+        let op = Op::Scan { states: ends, class: *class, direction: Direction::Forward, reset: None, body };
+        let results = self.push_values(TOP, op, vec![]);
+        self.contexts[TOP].values.extend(exports.iter().copied().zip(results));
+    }
+
+    /// `decay * current + write`, the one form of a diagonal update.
+    fn diagonal(&mut self, step: ContextId, state: ValueId, decay: Option<NodeId>, write: Option<NodeId>) -> ValueId {
+        let mut args = vec![state];
+        let mut operand = |id: NodeId| {
+            args.push(self.expect(id, TOP));
+            Expr::Arg(args.len() - 1)
+        };
+        let mut expr = Expr::Arg(0);
+        if let Some(decay) = decay {
+            expr = Expr::Apply(Scalar::Mul, vec![operand(decay), expr]);
+        }
+        if let Some(write) = write {
+            expr = Expr::Apply(Scalar::Add, vec![expr, operand(write)]);
+        }
+        self.push_values(step, Op::Map(expr), args)[0]
+    }
+
+    /// What a state holds when a step ends, as a value that the step itself defines.
+    fn end(&mut self, step: ContextId, next: NodeId) -> ValueId {
+        let value = self.expect(next, step);
+        let defined = self.contexts[step].region.instructions.iter().any(|i| i.results.contains(&value));
+        if defined { value } else { self.push_values(step, Op::Map(Expr::Arg(0)), vec![value])[0] }
+    }
+
+    /// The function's result: a sequence over the width, also where it is the same everywhere.
+    fn output(&mut self, output: NodeId) -> ValueId {
+        let value = self.expect(output, TOP);
+        if self.builder.ty(value).stage == Stage::Seq {
+            return value;
+        }
+        let position = self.push_values(TOP, Op::Position, vec![])[0];
+        let always = Expr::Const(genesys_axis::Constant::Real(1.0));
+        let expr = Expr::Apply(Scalar::Where, vec![always, Expr::Arg(0), Expr::Arg(1)]);
+        self.push_values(TOP, Op::Map(expr), vec![value, position])[0]
+    }
+
+    /// Emits a node whose operands are there.
+    fn emit(&mut self, id: NodeId, context: ContextId) -> ValueId {
+        let Node { op, args, .. } = self.plan.graph.node(id).clone();
+        let op = match op {
+            core::Op::Broadcast { axes } => return self.broadcast(axes.into_iter().collect(), args[0], context),
+            core::Op::Reduce { reduction, axes, otherwise } => {
+                let reduction = reduction_of(reduction);
+                Op::Reduce { reduction, axes: self.axis_list(axes, context), otherwise }
+            }
+            core::Op::Weight(leaf) => Op::Weight(self.weights[&leaf]),
+            core::Op::Constant(constant) => Op::Constant(constant),
+            core::Op::Position => Op::Position,
+            core::Op::Layer => Op::Layer,
+            core::Op::Index(axis) => Op::Index(self.axis(axis, context)),
+            core::Op::Age(axis) => Op::Age(self.axis(axis, context)),
+            core::Op::Map(function) => {
+                Op::Map(Expr::Apply(function, (0..args.len()).map(Expr::Arg).collect()))
+            }
+            core::Op::Softmax { axes, sink } => Op::Softmax { axes: self.axis_list(axes, context), sink },
+            core::Op::Dot { axes } => Op::Contract { axes: self.axis_list(axes, context) },
+            core::Op::Regroup { from, to } => {
+                Op::Regroup { from: self.axis_list(from, context), to: self.axis_list(to, context) }
+            }
+            core::Op::Concat { parts, whole } => {
+                Op::Concat { parts: self.axis_list(parts, context), whole: self.axis(whole, context) }
+            }
+            core::Op::Cut { whole, part, offset } => {
+                Op::Slice { whole: self.axis(whole, context), part: self.axis(part, context), offset }
+            }
+            core::Op::Take { axis, index } => Op::Select { axis: self.axis(axis, context), index },
+            core::Op::Stack { axis } => Op::Stack { axis: self.axis(axis, context) },
+            core::Op::Shift { by } => Op::Shift { by, direction: Direction::Forward, reset: None },
+            core::Op::Past(axis) => Op::View(self.axis(axis, context)),
+            core::Op::Input | core::Op::State { .. } | core::Op::Scanned(_) => {
+                unreachable!("the input, states and scans are values of their contexts from the start")
+            }
+        };
+        self.push(context, op, &args)
+    }
+
+    /// Repeats along static axes at once; along a past by a selection that never takes its other
+    /// side, for only a past's own values have its extent.
+    fn broadcast(&mut self, axes: Vec<core::AxisId>, operand: NodeId, context: ContextId) -> ValueId {
+        let dependent = |axis: &core::AxisId| self.plan.graph.axis(*axis).domain.is_dependent();
+        let (pasts, fixed): (Vec<_>, Vec<_>) = axes.into_iter().partition(dependent);
+        let mut value = self.expect(operand, context);
+        if !fixed.is_empty() {
+            let axes = self.axis_list(fixed, context);
+            value = self.push_values(context, Op::Broadcast { axes }, vec![value])[0];
+        }
+        for axis in pasts {
+            let axis = self.axis(axis, context);
+            let age = self.push_values(context, Op::Age(axis), vec![])[0];
+            let always = Expr::Const(genesys_axis::Constant::Real(1.0));
+            let expr = Expr::Apply(Scalar::Where, vec![always, Expr::Arg(0), Expr::Arg(1)]);
+            value = self.push_values(context, Op::Map(expr), vec![value, age])[0];
+        }
+        value
+    }
+}
+
+fn reduction_of(reduction: core::Reduction) -> Reduction {
+    match reduction {
+        core::Reduction::Sum => Reduction::Sum,
+        core::Reduction::Mean => Reduction::Mean,
+        core::Reduction::Max => Reduction::Max,
+        core::Reduction::Min => Reduction::Min,
+        core::Reduction::LogSumExp => Reduction::LogSumExp,
+    }
+}

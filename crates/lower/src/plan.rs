@@ -1,0 +1,313 @@
+//! What is known of a graph before a single instruction is emitted.
+//!
+//! Scans are split into components: states that read one another, directly or not, run in one
+//! scan-region; others run before or after. For each node the plan says on which components'
+//! states it depends, from which component it can be read as a sequence, and how often it is used.
+//!
+//! A node that depends on a state but feeds no `next` is a *readout*: it is no export, so that it
+//! is computed behind the scan, over all positions at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use genesys_check::core::{AxisId, Graph, NodeId, Op, ScanId};
+use genesys_ir::module::StateClass;
+
+use crate::linear;
+
+/// The number of a component.
+pub(crate) type ComponentId = usize;
+
+/// States that read one another.
+#[derive(Clone, Debug)]
+pub(crate) struct Component {
+    /// The scan they were written in.
+    pub(crate) scan: ScanId,
+    /// Which of its states.
+    pub(crate) states: Vec<u32>,
+    /// How they enter their updates.
+    pub(crate) class: StateClass,
+    /// `next = decay * state + write` of the one state of a diagonal component; `None` for 1 and 0.
+    pub(crate) update: Option<(Option<NodeId>, Option<NodeId>)>,
+    /// Nodes that are read as sequences behind the scan.
+    pub(crate) exports: Vec<NodeId>,
+}
+
+/// A graph and what is known of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// The graph, with nodes appended for decays and writes.
+    pub(crate) graph: Graph,
+    /// All components.
+    pub(crate) components: Vec<Component>,
+    /// Components whose states a node depends on, within their scan; ascending.
+    pub(crate) depends: Vec<Vec<ComponentId>>,
+    /// The component a node can leave as a sequence.
+    pub(crate) export: Vec<Option<ComponentId>>,
+    /// How often a live node is used.
+    pub(crate) uses: Vec<u32>,
+    /// The dependent axes of a node.
+    pub(crate) pasts: Vec<Vec<AxisId>>,
+    /// The node that stands for a state: the first that reads it.
+    reader: BTreeMap<(ScanId, u32), NodeId>,
+}
+
+impl Plan {
+    /// Plans a graph.
+    pub(crate) fn new(graph: &Graph) -> Plan {
+        let mut plan = Plan {
+            graph: graph.clone(),
+            components: Vec::new(),
+            depends: Vec::new(),
+            export: Vec::new(),
+            uses: Vec::new(),
+            pasts: Vec::new(),
+            reader: BTreeMap::new(),
+        };
+        plan.find_readers();
+        plan.split_scans();
+        linear::hold(&mut plan);
+        plan.complete();
+        for component in 0..plan.components.len() {
+            let feeding = plan.feeding(component);
+            linear::classify(&mut plan, component, &feeding);
+            plan.mark_exports(component, &feeding);
+        }
+        plan.complete();
+        plan.count_uses();
+        plan
+    }
+
+    /// The node whose value another node's is: a scan's result, the reader of a state.
+    pub(crate) fn resolve(&self, mut id: NodeId) -> NodeId {
+        loop {
+            let next = match self.graph.node(id).op {
+                Op::Scanned(scan) => self.graph.scan(scan).result,
+                Op::State { scan, index } => self.reader[&(scan, index)],
+                _ => return id,
+            };
+            if next == id {
+                return id;
+            }
+            id = next;
+        }
+    }
+
+    /// The operands of a node, resolved.
+    pub(crate) fn args(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        self.graph.node(id).args.iter().map(|arg| self.resolve(*arg))
+    }
+
+    /// The node that reads a state, if any does.
+    pub(crate) fn reader(&self, scan: ScanId, index: u32) -> Option<NodeId> {
+        self.reader.get(&(scan, index)).copied()
+    }
+
+    /// What a state holds when a step ends.
+    pub(crate) fn next(&self, scan: ScanId, index: u32) -> NodeId {
+        self.resolve(self.graph.scan(scan).states[index as usize].next)
+    }
+
+    /// Whether a node depends on a state of a component, in that component's step.
+    pub(crate) fn depends_on(&self, id: NodeId, component: ComponentId) -> bool {
+        self.depends[id.0 as usize].binary_search(&component).is_ok()
+    }
+
+    /// The dependent axes that a reduction takes away.
+    pub(crate) fn eliminated(&self, id: NodeId) -> Vec<AxisId> {
+        match &self.graph.node(id).op {
+            Op::Reduce { axes, .. } | Op::Dot { axes } => {
+                axes.iter().copied().filter(|axis| self.graph.axis(*axis).domain.is_dependent()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn find_readers(&mut self) {
+        for (i, node) in self.graph.nodes.iter().enumerate() {
+            if let Op::State { scan, index } = node.op {
+                self.reader.entry((scan, index)).or_insert(NodeId(i as u32));
+            }
+        }
+    }
+
+    /// Components: the strongly connected parts of the graph of reads among a scan's states.
+    fn split_scans(&mut self) {
+        for scan in (0..self.graph.scans.len()).map(|i| ScanId(i as u32)) {
+            let count = self.graph.scan(scan).states.len();
+            let reads: Vec<BTreeSet<u32>> = (0..count).map(|i| self.reads(scan, i as u32)).collect();
+            let reach: Vec<BTreeSet<u32>> = (0..count).map(|i| closure(&reads, i)).collect();
+            let mut placed = vec![false; count];
+            for i in 0..count {
+                if placed[i] {
+                    continue;
+                }
+                let joined = |j: &usize| *j == i || (reach[i].contains(&(*j as u32)) && reach[*j].contains(&(i as u32)));
+                let states: Vec<usize> = (i..count).filter(joined).collect();
+                states.iter().for_each(|j| placed[*j] = true);
+                let states = states.into_iter().map(|j| j as u32).collect();
+                let class = StateClass::General;
+                self.components.push(Component { scan, states, class, update: None, exports: Vec::new() });
+            }
+        }
+    }
+
+    /// The states of the scan that one state's update reads.
+    fn reads(&self, scan: ScanId, state: u32) -> BTreeSet<u32> {
+        let mut found = BTreeSet::new();
+        self.walk([self.next(scan, state)], |id| {
+            match self.graph.node(id).op {
+                Op::State { scan: owner, index } if owner == scan => {
+                    found.insert(index);
+                }
+                _ => {}
+            }
+            true
+        });
+        found
+    }
+
+    /// Visits nodes and, where `visit` says so, their operands; each once.
+    fn walk(&self, from: impl IntoIterator<Item = NodeId>, mut visit: impl FnMut(NodeId) -> bool) {
+        let mut seen = BTreeSet::new();
+        let mut pending: Vec<NodeId> = from.into_iter().collect();
+        while let Some(id) = pending.pop() {
+            if seen.insert(id) && visit(id) {
+                pending.extend(self.args_in_step(id));
+            }
+        }
+    }
+
+    /// Operands as written: a scan's result is a sequence of its own, not a part of a step.
+    fn args_in_step(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        let steps = |arg: &&NodeId| !matches!(self.graph.node(**arg).op, Op::Scanned(_));
+        self.graph.node(id).args.iter().filter(steps).map(|arg| self.resolve(*arg))
+    }
+
+    /// Fills the tables for nodes that were appended since the last call.
+    fn complete(&mut self) {
+        for i in self.depends.len()..self.graph.nodes.len() {
+            let id = NodeId(i as u32);
+            let mut depends = BTreeSet::new();
+            if let Op::State { scan, index } = self.graph.node(id).op {
+                let own = |c: &Component| c.scan == scan && c.states.contains(&index);
+                depends.extend(self.components.iter().position(own));
+            }
+            // A state that is held reads nodes behind it, which depend on no state.
+            let known = |arg: NodeId| self.depends.get(arg.0 as usize).into_iter().flatten().copied();
+            depends.extend(self.args_in_step(id).flat_map(known));
+            let dependent = |axis: &AxisId| self.graph.axis(*axis).domain.is_dependent();
+            let pasts = self.graph.node(id).ty.axes.iter().copied().filter(dependent).collect();
+            self.depends.push(depends.into_iter().collect());
+            self.pasts.push(pasts);
+            self.export.push(None);
+        }
+    }
+
+    /// Nodes that depend on a component's states and that its updates depend on; ascending.
+    fn feeding(&self, component: ComponentId) -> BTreeSet<NodeId> {
+        let Component { scan, states, .. } = &self.components[component];
+        let mut found = BTreeSet::new();
+        self.walk(states.iter().map(|state| self.next(*scan, *state)), |id| {
+            let inside = self.depends_on(id, component);
+            if inside {
+                found.insert(id);
+            }
+            inside
+        });
+        found
+    }
+
+    fn mark_exports(&mut self, component: ComponentId, feeding: &BTreeSet<NodeId>) {
+        let Component { scan, states, class, .. } = self.components[component].clone();
+        let readers = states.iter().filter_map(|state| self.reader(scan, *state));
+        let readers = readers.filter(|id| self.depends_on(*id, component));
+        let nexts = states.iter().map(|state| self.next(scan, *state)).filter(|id| feeding.contains(id));
+        let all = match class {
+            StateClass::Diagonal => readers.chain(nexts).collect::<Vec<_>>(),
+            StateClass::General => readers.chain(feeding.iter().copied()).collect(),
+        };
+        for id in all {
+            if self.pasts[id.0 as usize].is_empty() {
+                self.export[id.0 as usize] = Some(component);
+            }
+        }
+    }
+
+    /// Marks what is live from the output on, and what leaves each component.
+    fn count_uses(&mut self) {
+        self.uses = vec![0; self.graph.nodes.len()];
+        let mut live = Live { plan: self, uses: vec![0; self.graph.nodes.len()], exports: BTreeSet::new() };
+        live.run();
+        let Live { uses, exports, .. } = live;
+        self.uses = uses;
+        for (component, id) in exports {
+            self.components[component].exports.push(id);
+        }
+    }
+}
+
+/// All that is reached from `from` in one step or more.
+fn closure(reads: &[BTreeSet<u32>], from: usize) -> BTreeSet<u32> {
+    let mut found = BTreeSet::new();
+    let mut pending: Vec<u32> = reads[from].iter().copied().collect();
+    while let Some(state) = pending.pop() {
+        if found.insert(state) {
+            pending.extend(&reads[state as usize]);
+        }
+    }
+    found
+}
+
+struct Live<'a> {
+    plan: &'a Plan,
+    uses: Vec<u32>,
+    exports: BTreeSet<(ComponentId, NodeId)>,
+}
+
+impl Live<'_> {
+    fn run(&mut self) {
+        let mut seen = BTreeSet::new();
+        let mut running = BTreeSet::new();
+        let mut pending: Vec<(NodeId, Option<ComponentId>)> = Vec::new();
+        if let Some(output) = self.plan.graph.output {
+            pending.push((self.plan.resolve(output), None));
+        }
+        while let Some((id, inside)) = pending.pop() {
+            let inside = inside.filter(|component| self.plan.depends_on(id, *component));
+            self.uses[id.0 as usize] += 1;
+            if !seen.insert((id, inside)) {
+                continue;
+            }
+            match (inside, self.plan.export[id.0 as usize]) {
+                (None, Some(component)) => {
+                    self.exports.insert((component, id));
+                    self.uses[id.0 as usize] += 2;
+                    if self.plan.components[component].update.is_none() {
+                        pending.push((id, Some(component)));
+                    }
+                    if running.insert(component) {
+                        pending.extend(self.needed(component));
+                    }
+                }
+                _ => pending.extend(self.plan.args(id).map(|arg| (arg, inside))),
+            }
+        }
+    }
+
+    /// What a component's scan needs: initial values, and its updates.
+    fn needed(&self, component: ComponentId) -> Vec<(NodeId, Option<ComponentId>)> {
+        let Component { scan, states, update, .. } = &self.plan.components[component];
+        let mut needed = Vec::new();
+        for state in states {
+            needed.push((self.plan.resolve(self.plan.graph.scan(*scan).states[*state as usize].init), None));
+            match update {
+                Some((decay, write)) => {
+                    needed.extend(decay.iter().chain(write).map(|id| (self.plan.resolve(*id), None)));
+                }
+                // Twice, so that an update is never fused into another node.
+                None => needed.extend([(self.plan.next(*scan, *state), Some(component)); 2]),
+            }
+        }
+        needed
+    }
+}
