@@ -5,11 +5,11 @@
 //! `slip` whether it knows the mistake.
 
 use genesys_diag::{Code, Diagnostic};
-use genesys_span::Span;
 use pest::error::{Error, ErrorVariant, InputLocation};
 
 use crate::build::Builder;
 use crate::grammar::Rule;
+use crate::slip::{Slip, slip};
 
 /// The words kept for later versions of the language.
 const RESERVED: &[&str] = &["every", "loss", "repeat", "share"];
@@ -47,11 +47,14 @@ pub(crate) fn syntax_error(builder: &Builder<'_>, error: &Error<Rule>) -> Diagno
         return Diagnostic::error(Code::RESERVED_WORD, span, message).help("use another name or construct");
     }
     let message = format!("expected {}, found {}", wanted(&stop), shown(stop.found));
-    generic_help(&stop, Diagnostic::error(Code::SYNTAX, span, message), span)
-}
-
-fn generic_help(_stop: &Stop<'_>, error: Diagnostic, _span: Span) -> Diagnostic {
-    error
+    let error = Diagnostic::error(Code::SYNTAX, span, message);
+    match slip(&stop) {
+        None => error,
+        Some(Slip { help, edit: None }) => error.help(help),
+        Some(Slip { help, edit: Some((range, text)) }) => {
+            error.help(help).edit(builder.at(range.start, range.end), text)
+        }
+    }
 }
 
 /// The word, number or mark at byte `at`; empty at the end.
@@ -84,7 +87,9 @@ fn wanted(stop: &Stop<'_>) -> String {
     let mut words: Vec<&str> = Vec::new();
     for rule in &stop.expected {
         let word = word(*rule);
-        if (!strong || rank(*rule) < 2) && !words.contains(&word) {
+        // A value may begin with a sign; to say so helps nobody.
+        let sign = *rule == Rule::neg && stop.expected.len() > 1;
+        if !sign && (!strong || rank(*rule) < 2) && !words.contains(&word) {
             words.push(word);
         }
     }
@@ -144,7 +149,7 @@ fn word(rule: Rule) -> &'static str {
         Rule::k_per | Rule::per => "`; per`",
         Rule::name | Rule::arg_name | Rule::path_part => "a name",
         Rule::upper | Rule::unit_ref => "a name with a capital",
-        Rule::bool => "`true` or `false`",
+        Rule::bool => "`true`, `false`",
         Rule::int => "a whole number",
         Rule::number => "a number",
         Rule::comma => "`,`",

@@ -61,7 +61,8 @@ impl Builder<'_> {
         Ok(value.expect("a list of operators ends in an operand"))
     }
 
-    /// A binary minus that is first on its line must be followed by a blank.
+    /// A binary minus that is first on its line must be followed by a blank. There is no edit: which
+    /// of two readings is meant cannot be told.
     pub(super) fn check_minus(&self, op: &str, previous_end: u32, span: Span) -> Built<()> {
         let between = &self.text[previous_end as usize - self.base..span.start as usize - self.base];
         let after = self.text.as_bytes().get(span.end as usize - self.base);
@@ -70,7 +71,7 @@ impl Builder<'_> {
         }
         let message = "expected a blank after a `-` that begins a line, found none: it could begin a new value";
         let error = Diagnostic::error(Code::AMBIGUOUS_MINUS, span, message);
-        Err(Box::new(error.help("write `- ` to subtract, or put the new value in parentheses").edit(span, "- ")))
+        Err(Box::new(error.help("write `- ` to subtract, or put the new value in parentheses")))
     }
 
     fn join(&self, op: Op, left: Option<Value>, right: Option<Value>) -> Built<Option<Value>> {
