@@ -66,7 +66,10 @@ impl<'a> Scope<'a> {
     fn fixed(&self, axes: &[AxisId]) -> Result<()> {
         for axis in axes {
             if self.axis(*axis)?.domain.is_dependent() {
-                return Err(format!("the dependent axis {} is only reduced, normalised or contracted", self.name(*axis)));
+                return Err(format!(
+                    "the dependent axis {} is only reduced, normalised or contracted",
+                    self.name(*axis)
+                ));
             }
         }
         distinct(self, axes)

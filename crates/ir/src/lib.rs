@@ -12,22 +12,22 @@
 
 mod builder;
 mod infer;
-// mod lex;
+mod lex;
 pub mod module;
 mod parameters;
-// mod parse;
-// mod parse_op;
-// mod print;
+mod parse;
+mod parse_op;
+mod print;
 mod specialize;
-// mod validate;
+mod validate;
 
 pub use builder::Builder;
 pub use infer::{Scope, infer};
 pub use parameters::{ParameterInfo, parameters};
-// pub use parse::{ParseError, parse};
-// pub use print::print;
+pub use parse::{ParseError, parse};
+pub use print::print;
 pub use specialize::{SpecializeError, specialize};
-// pub use validate::{Violation, validate};
+pub use validate::{Violation, validate};
 
 /// How deeply regions, expressions, laws and sizes may nest in a module.
 pub const MAX_DEPTH: usize = 128;

@@ -1,0 +1,471 @@
+//! What every module keeps. Passes may rely on it, and causality rests on it.
+//!
+//! For fixed weights, a value at (item, position t) depends on that item's positions up to t only:
+//!
+//! 1. A value is defined once, before its uses, in the region of its use or one around it. What a
+//!    region defines leaves it as a result only.
+//! 2. Other positions are read by `shift`, `view` and `scan` alone, never backwards outside
+//!    functions marked adjoint. `shift` and `view` read values of stage const or seq without
+//!    dependent axes: so no state is seen from outside its step, and the index set of what is
+//!    read does not vary with the position.
+//! 3. A dependent axis exists only inside its past-region, one region at a time along a chain. It
+//!    is reduced, normalised or contracted with a value that has it too; it is never regrouped,
+//!    joined, cut, stacked or held by a weight, and leaves no region, scan or function.
+//! 4. There is no way from seq to const but cross-entropy, which stands in `main` and whose result
+//!    nothing reads.
+//! 5. A state starts from a constant. Its step holds no scan, shift, gather or call: whatever is
+//!    free of the state stands outside, and a state is used at its own position only.
+//! 6. Sizes that are known are at least 1, shifts and skips at least 0, slices within bounds.
+//!
+//! And for those who come after: results have the inferred stage, kind and set of axes; weights'
+//! paths and streams are unique in a function, their full names in the model; callees stand
+//! before callers, calls in `main` only, `main` last. Nothing nests deeper than [`MAX_DEPTH`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use genesys_axis::{Domain, Size};
+
+use crate::MAX_DEPTH;
+use crate::infer::{Scope, infer, same_axes};
+use crate::module::{
+    AxisId, Direction, Dtype, Expr, Function, Instruction, Module, Op, Region, Stage, State, Type, ValueId,
+};
+use crate::parameters::full_name;
+
+/// A broken invariant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The function, or the module's name.
+    pub function: String,
+    /// The values defined by the instruction: `%4`; empty for the function as a whole.
+    pub place: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Violation { function, place, message } = self;
+        if place.is_empty() { write!(f, "{function}: {message}") } else { write!(f, "{function}: {place}: {message}") }
+    }
+}
+
+/// Checks every invariant; all violations found, in order.
+pub fn validate(module: &Module) -> Result<(), Vec<Violation>> {
+    let mut found = Vec::new();
+    let mut report = |message: String| {
+        found.push(Violation { function: module.name.clone(), place: String::new(), message });
+    };
+    axes(module, &mut report);
+    names(module, &mut report);
+    if module.functions.is_empty() {
+        report("a module has a main function".into());
+    }
+    for index in 0..module.functions.len() {
+        let mut checker = Checker::new(module, index, &mut found);
+        checker.function();
+    }
+    if let (true, Some(main)) = (found.is_empty(), module.functions.last()) {
+        let mut checker = Checker::new(module, module.functions.len() - 1, &mut found);
+        checker.main(main);
+    }
+    if found.is_empty() { Ok(()) } else { Err(found) }
+}
+
+fn axes(module: &Module, report: &mut impl FnMut(String)) {
+    for axis in &module.axes {
+        let low = |size: &Size, least: i64| size.as_int().is_some_and(|value| value < least);
+        let bad = match &axis.domain {
+            Domain::Static(size) => low(size, 1),
+            Domain::Past { window, skip } => window.as_ref().is_some_and(|window| low(window, 1)) || low(skip, 0),
+        };
+        if bad {
+            report(format!("the axis {} has an impossible extent", axis.name));
+        }
+    }
+}
+
+fn names(module: &Module, report: &mut impl FnMut(String)) {
+    let mut seen = BTreeSet::new();
+    module.axes.iter().filter(|axis| !seen.insert(&axis.name)).for_each(|a| report(format!("two axes {}", a.name)));
+    let mut seen = BTreeSet::new();
+    let twice = module.functions.iter().filter(|function| !seen.insert(&function.name));
+    twice.for_each(|function| report(format!("two functions {}", function.name)));
+}
+
+/// What surrounds a region.
+#[derive(Clone, Debug, Default)]
+struct Around {
+    /// Dependent axes whose regions are open.
+    open: Vec<AxisId>,
+    in_scan: bool,
+    depth: usize,
+}
+
+struct Checker<'a> {
+    module: &'a Module,
+    function: &'a Function,
+    is_main: bool,
+    scope: Scope<'a>,
+    defined: Vec<bool>,
+    visible: Vec<bool>,
+    place: String,
+    found: &'a mut Vec<Violation>,
+}
+
+impl<'a> Checker<'a> {
+    fn new(module: &'a Module, index: usize, found: &'a mut Vec<Violation>) -> Self {
+        let function = &module.functions[index];
+        let scope = Scope {
+            axes: &module.axes,
+            functions: &module.functions[..index],
+            weights: &function.weights,
+            values: &function.values,
+        };
+        let unseen = vec![false; function.values.len()];
+        let is_main = index + 1 == module.functions.len();
+        let (defined, visible) = (unseen.clone(), unseen);
+        Checker { module, function, is_main, scope, defined, visible, place: String::new(), found }
+    }
+
+    fn report(&mut self, message: impl Into<String>) {
+        let (function, place) = (self.function.name.clone(), self.place.clone());
+        self.found.push(Violation { function, place, message: message.into() });
+    }
+
+    fn require(&mut self, holds: bool, message: &str) {
+        if !holds {
+            self.report(message);
+        }
+    }
+
+    fn function(&mut self) {
+        let function = self.function;
+        self.weights();
+        for id in &function.inputs {
+            self.define(*id);
+            if let Ok(ty) = self.scope.value(*id) {
+                self.require(ty.stage != Stage::Step, "an argument depends on a state");
+                self.ty(ty, &[]);
+            }
+        }
+        self.region(&function.body, &Around::default());
+        for id in &function.body.results {
+            if let Ok(ty) = self.scope.value(*id) {
+                self.require(ty.stage != Stage::Step, "a result depends on a state");
+                self.ty(ty, &[]);
+            }
+        }
+        let count = self.defined.iter().filter(|defined| !**defined).count();
+        self.require(count == 0, "a value is never defined");
+    }
+
+    fn weights(&mut self) {
+        let (mut paths, mut streams) = (BTreeSet::new(), BTreeSet::new());
+        for weight in &self.function.weights {
+            self.require(paths.insert(&weight.path), "two weights have one path");
+            self.require(streams.insert(weight.stream), "two weights have one random stream");
+            let missing = weight.axes.iter().any(|axis| self.scope.axis(*axis).is_err());
+            self.require(!missing, "a weight has an axis that does not exist");
+            let dependent = weight.axes.iter().any(|axis| self.scope.is_dependent(*axis));
+            self.require(!dependent, "a weight has a dependent axis");
+            self.require(no_repeats(&weight.axes), "a weight has an axis twice");
+        }
+    }
+
+    /// The type of a value where those dependent axes exist.
+    fn ty(&mut self, ty: &Type, open: &[AxisId]) {
+        for axis in &ty.axes {
+            match self.scope.axis(*axis) {
+                Err(why) => self.report(why),
+                Ok(found) if found.domain.is_dependent() && !open.contains(axis) => {
+                    self.report(format!("the dependent axis {} outside its past-region", found.name));
+                }
+                Ok(_) => {}
+            }
+        }
+        self.require(no_repeats(&ty.axes), "a value has an axis twice");
+        self.require(ty.dtype == Dtype::Real || ty.stage == Stage::Seq, "tokens are a sequence");
+    }
+
+    fn define(&mut self, id: ValueId) {
+        match self.defined.get_mut(id.0 as usize) {
+            None => self.report(format!("the value %{} has no type", id.0)),
+            Some(true) => self.report(format!("the value %{} is defined twice", id.0)),
+            Some(defined) => {
+                *defined = true;
+                self.visible[id.0 as usize] = true;
+            }
+        }
+    }
+
+    fn sees(&mut self, id: ValueId) -> bool {
+        let seen = self.visible.get(id.0 as usize).copied().unwrap_or(false);
+        if !seen {
+            self.report(format!("the value %{} is not defined here", id.0));
+        }
+        seen
+    }
+
+    /// A region's instructions and results. The region's values are visible until [`Self::leave`].
+    fn region(&mut self, region: &Region, around: &Around) {
+        if around.depth > MAX_DEPTH {
+            return self.report("regions nest too deeply");
+        }
+        for instruction in &region.instructions {
+            self.instruction(instruction, around);
+        }
+        for id in &region.results {
+            self.sees(*id);
+        }
+    }
+
+    /// Hides what a region defined.
+    fn leave(&mut self, region: &Region) {
+        for id in region.instructions.iter().flat_map(|instruction| &instruction.results) {
+            if let Some(visible) = self.visible.get_mut(id.0 as usize) {
+                *visible = false;
+            }
+        }
+    }
+
+    fn instruction(&mut self, instruction: &Instruction, around: &Around) {
+        let Instruction { op, args, results } = instruction;
+        let place: Vec<String> = results.iter().map(|id| format!("%{}", id.0)).collect();
+        let place = place.join(", ");
+        self.place.clone_from(&place);
+        let seen = args.iter().filter(|id| self.sees(**id)).count() == args.len();
+        self.standing(op, around);
+        self.attributes(op, args.len());
+        match op {
+            Op::Past { axis, body, .. } => self.past(*axis, body, around),
+            Op::Scan { states, body, .. } => self.scan(states, body, around),
+            _ => {}
+        }
+        self.place = place;
+        if seen {
+            match infer(&self.scope, op, args) {
+                Ok(types) => self.results(&types, results, around),
+                Err(why) => self.report(why),
+            }
+        }
+        results.iter().for_each(|id| self.define(*id));
+    }
+
+    fn results(&mut self, types: &[Type], results: &[ValueId], around: &Around) {
+        self.require(types.len() == results.len(), "the number of results is wrong");
+        for (inferred, id) in types.iter().zip(results) {
+            let Ok(ty) = self.scope.value(*id) else { continue };
+            let same = ty.stage == inferred.stage && ty.dtype == inferred.dtype && same_axes(&ty.axes, &inferred.axes);
+            self.require(same, "a result's type is not what the operation gives");
+            self.ty(ty, &around.open);
+        }
+    }
+
+    /// Whether an operation may stand where it does, and which way time may run.
+    fn standing(&mut self, op: &Op, around: &Around) {
+        let inside = around.in_scan || !around.open.is_empty();
+        match op {
+            Op::Shift { direction, reset, .. } => {
+                self.require(!inside, "a shift stands in a region");
+                self.time(*direction, *reset);
+            }
+            Op::Past { direction, reset, .. } => self.time(*direction, *reset),
+            Op::Scan { direction, reset, .. } => {
+                self.require(!inside, "a scan stands in a region");
+                self.time(*direction, *reset);
+            }
+            Op::View(axis) | Op::Age(axis) => {
+                self.require(around.open.contains(axis), "a look at a past stands outside its region");
+            }
+            Op::Gather { .. } | Op::CrossEntropy { .. } | Op::Call { .. } => {
+                self.require(self.is_main && !inside, "a model's outer operation stands outside main, or in a region");
+            }
+            _ => {}
+        }
+    }
+
+    fn time(&mut self, direction: Direction, reset: Option<ValueId>) {
+        let legal = direction == Direction::Forward || self.function.adjoint;
+        self.require(legal, "time runs in reverse in a function that is no adjoint");
+        let Some(id) = reset else { return };
+        if self.sees(id)
+            && let Ok(ty) = self.scope.value(id)
+        {
+            let legal = ty.stage == Stage::Seq && ty.dtype == Dtype::Real && ty.axes.is_empty();
+            self.require(legal, "a reset is a sequence without axes");
+        }
+    }
+
+    fn past(&mut self, axis: AxisId, body: &Region, around: &Around) {
+        self.require(!around.open.contains(&axis), "a past-region stands in another of its axis");
+        let mut inner = around.clone();
+        inner.open.push(axis);
+        inner.depth += 1;
+        self.region(body, &inner);
+        self.leave(body);
+    }
+
+    fn scan(&mut self, states: &[State], body: &Region, around: &Around) {
+        self.require(!states.is_empty(), "a scan has no state");
+        for state in states {
+            if self.sees(state.init) {
+                self.state_type(state.init, state.current, Stage::Const, true);
+            }
+            self.define(state.current);
+            if let Ok(ty) = self.scope.value(state.current) {
+                self.require(ty.stage == Stage::Step && ty.dtype == Dtype::Real, "a state is a real number in a step");
+                self.ty(ty, &[]);
+            }
+        }
+        self.region(body, &Around { in_scan: true, depth: around.depth + 1, ..around.clone() });
+        for state in states {
+            if self.sees(state.next) {
+                self.state_type(state.next, state.current, Stage::Step, false);
+            }
+        }
+        self.leave(body);
+        for state in states {
+            if let Some(visible) = self.visible.get_mut(state.current.0 as usize) {
+                *visible = false;
+            }
+        }
+    }
+
+    /// Whether a value fits a state: its stage at most that, its axes the state's, or some of them.
+    fn state_type(&mut self, value: ValueId, state: ValueId, stage: Stage, fewer: bool) {
+        let (Ok(value), Ok(state)) = (self.scope.value(value), self.scope.value(state)) else { return };
+        let fits = if fewer {
+            value.axes.iter().all(|axis| state.axes.contains(axis))
+        } else {
+            same_axes(&value.axes, &state.axes)
+        };
+        self.require(fits && value.dtype == Dtype::Real, "a value does not have its state's axes");
+        self.require(value.stage <= stage, "a state starts from a constant");
+    }
+
+    fn attributes(&mut self, op: &Op, args: usize) {
+        match op {
+            Op::Map(expr) => {
+                self.require(expr_is_sound(expr, args, MAX_DEPTH), "an expression is too deep, or names no operand");
+                self.require(args > 0, "a map has an operand");
+            }
+            Op::Shift { by, .. } => self.at_least(by, 0, "a shift"),
+            Op::Regroup { from, to } => {
+                let sizes = (self.product(from), self.product(to));
+                self.require(!known_to_differ(sizes.0, sizes.1), "the sizes regrouped differ");
+            }
+            Op::Concat { parts, whole } => {
+                let sum = parts.iter().try_fold(Size::int(0), |sum, axis| sum.add(&self.size(*axis)?).ok());
+                self.require(!known_to_differ(sum, self.size(*whole)), "the sizes joined do not sum up");
+            }
+            Op::Slice { whole, part, offset } => {
+                self.at_least(offset, 0, "an offset");
+                let end = self.size(*part).and_then(|size| size.add(offset).ok());
+                self.at_most(end, self.size(*whole), "a slice");
+            }
+            Op::Select { axis, index } => {
+                self.at_least(index, 0, "an index");
+                self.at_most(index.add(&Size::int(1)).ok(), self.size(*axis), "an index");
+            }
+            Op::Stack { axis } => {
+                let count = i64::try_from(args).ok().map(Size::int);
+                self.require(!known_to_differ(count, self.size(*axis)), "the axis is not of the number stacked");
+            }
+            _ => {}
+        }
+    }
+
+    fn size(&self, axis: AxisId) -> Option<Size> {
+        self.scope.axis(axis).ok()?.domain.size().cloned()
+    }
+
+    fn product(&self, axes: &[AxisId]) -> Option<Size> {
+        axes.iter().try_fold(Size::int(1), |product, axis| product.mul(&self.size(*axis)?).ok())
+    }
+
+    fn at_least(&mut self, size: &Size, least: i64, what: &str) {
+        if size.as_int().is_some_and(|value| value < least) {
+            self.report(format!("{what} is below {least}"));
+        }
+    }
+
+    fn at_most(&mut self, size: Option<Size>, most: Option<Size>, what: &str) {
+        if let (Some(size), Some(most)) = (size.and_then(|s| s.as_int()), most.and_then(|m| m.as_int()))
+            && size > most
+        {
+            self.report(format!("{what} reaches beyond its axis"));
+        }
+    }
+
+    /// What holds of the model as a whole.
+    fn main(&mut self, main: &Function) {
+        self.place.clear();
+        let types: Vec<&Type> = main.inputs.iter().filter_map(|id| self.scope.value(*id).ok()).collect();
+        let tokens = types.len() == 2 && types.iter().all(|ty| ty.dtype == Dtype::Token && ty.axes.is_empty());
+        self.require(tokens, "main takes tokens and targets");
+        self.require(main.body.results.len() == 2, "main gives logits and a loss");
+        let losses = main.body.instructions.iter().filter(|i| matches!(i.op, Op::CrossEntropy { .. }));
+        let losses: BTreeSet<ValueId> = losses.flat_map(|i| i.results.iter().copied()).collect();
+        self.unread(&main.body, &losses);
+        let mut owners = BTreeMap::new();
+        for weight in &main.weights {
+            owners.insert(weight.path.clone(), main.name.as_str());
+        }
+        for instruction in &main.body.instructions {
+            let Op::Call { function, path, .. } = &instruction.op else { continue };
+            let callee = self.module.function(*function);
+            for weight in &callee.weights {
+                let name = full_name(path, &weight.path);
+                if *owners.entry(name.clone()).or_insert(&callee.name) != callee.name {
+                    self.report(format!("two weights of the model are named {name}"));
+                }
+            }
+        }
+    }
+
+    /// No instruction, at any depth, reads one of the values.
+    fn unread(&mut self, region: &Region, values: &BTreeSet<ValueId>) {
+        for instruction in &region.instructions {
+            let mut read = instruction.args.iter().any(|id| values.contains(id));
+            match &instruction.op {
+                Op::Past { body, .. } => {
+                    read |= body.results.iter().any(|id| values.contains(id));
+                    self.unread(body, values);
+                }
+                Op::Scan { body, states, .. } => {
+                    read |= body.results.iter().any(|id| values.contains(id));
+                    read |= states.iter().any(|state| values.contains(&state.init) || values.contains(&state.next));
+                    self.unread(body, values);
+                }
+                _ => {}
+            }
+            self.require(!read, "the loss is read");
+        }
+    }
+}
+
+fn no_repeats(axes: &[AxisId]) -> bool {
+    axes.iter().enumerate().all(|(i, axis)| !axes[..i].contains(axis))
+}
+
+/// Sizes compare as polynomials; those with symbols may agree at each scale all the same.
+fn known_to_differ(a: Option<Size>, b: Option<Size>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a.is_constant() && b.is_constant() && a != b,
+        _ => false,
+    }
+}
+
+fn expr_is_sound(expr: &Expr, args: usize, depth: usize) -> bool {
+    match expr {
+        Expr::Arg(index) => *index < args,
+        Expr::Const(_) => true,
+        Expr::Apply(function, operands) => {
+            depth > 0
+                && operands.len() == function.arity()
+                && operands.iter().all(|operand| expr_is_sound(operand, args, depth - 1))
+        }
+    }
+}

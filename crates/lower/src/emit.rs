@@ -12,8 +12,7 @@ use std::collections::BTreeMap;
 use genesys_check::core::{self, Node, NodeId};
 use genesys_ir::Builder;
 use genesys_ir::module::{
-    AxisId, Direction, Dtype, Expr, Function, Op, Reduction, Region, Stage, State, Type, ValueId, Weight,
-    WeightId,
+    AxisId, Direction, Dtype, Expr, Function, Op, Reduction, Region, Stage, State, Type, ValueId, Weight, WeightId,
 };
 use genesys_scalar::Function as Scalar;
 
@@ -124,7 +123,9 @@ impl<'a> Emitter<'a> {
         if self.contexts[home].values.contains_key(&id) {
             return;
         }
-        if home == TOP && let Some(component) = self.plan.export[id.0 as usize] {
+        if home == TOP
+            && let Some(component) = self.plan.export[id.0 as usize]
+        {
             return self.open_scan(component, tasks);
         }
         let eliminated = self.plan.eliminated(id);
@@ -338,9 +339,7 @@ impl<'a> Emitter<'a> {
             core::Op::Layer => Op::Layer,
             core::Op::Index(axis) => Op::Index(self.axis(axis, context)),
             core::Op::Age(axis) => Op::Age(self.axis(axis, context)),
-            core::Op::Map(function) => {
-                Op::Map(Expr::Apply(function, (0..args.len()).map(Expr::Arg).collect()))
-            }
+            core::Op::Map(function) => Op::Map(Expr::Apply(function, (0..args.len()).map(Expr::Arg).collect())),
             core::Op::Softmax { axes, sink } => Op::Softmax { axes: self.axis_list(axes, context), sink },
             core::Op::Dot { axes } => Op::Contract { axes: self.axis_list(axes, context) },
             core::Op::Regroup { from, to } => {

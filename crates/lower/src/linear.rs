@@ -66,7 +66,8 @@ pub(crate) fn classify(plan: &mut Plan, component: ComponentId, feeding: &BTreeS
             Op::State { .. } => Linear { decay: None, write: None },
             _ => {
                 let args: Vec<NodeId> = plan.args(*id).collect();
-                let operands = args.iter().map(|arg| found.get(arg).map_or(Operand::Free(*arg), |l| Operand::Linear(*l)));
+                let operands =
+                    args.iter().map(|arg| found.get(arg).map_or(Operand::Free(*arg), |l| Operand::Linear(*l)));
                 let operands: Vec<Operand> = operands.collect();
                 combine(plan, *id, &operands)
             }

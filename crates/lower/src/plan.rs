@@ -141,7 +141,8 @@ impl Plan {
                 if placed[i] {
                     continue;
                 }
-                let joined = |j: &usize| *j == i || (reach[i].contains(&(*j as u32)) && reach[*j].contains(&(i as u32)));
+                let joined =
+                    |j: &usize| *j == i || (reach[i].contains(&(*j as u32)) && reach[*j].contains(&(i as u32)));
                 let states: Vec<usize> = (i..count).filter(joined).collect();
                 states.iter().for_each(|j| placed[*j] = true);
                 let states = states.into_iter().map(|j| j as u32).collect();

@@ -2,9 +2,7 @@
 
 use genesys_axis::Constant;
 use genesys_ir::Builder;
-use genesys_ir::module::{
-    Axis, AxisId, Dtype, Function, FunctionId, Op, Region, Stage, Type, ValueId, Weight,
-};
+use genesys_ir::module::{Axis, AxisId, Dtype, Function, FunctionId, Op, Region, Stage, Type, ValueId, Weight};
 use genesys_scalar::{Law, Role};
 
 /// The standard deviation of embeddings and of an untied head before training (GPT-2's).
