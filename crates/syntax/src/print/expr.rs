@@ -42,7 +42,13 @@ fn part(value: &Expr, least: u8, place: Place) -> Doc {
         ExprKind::Scan(_) => !place.no_scan,
         _ => strength(value) >= least,
     };
-    if bare { form(value, place) } else { parens(form(value, Place::default())) }
+    let inner = form(value, if bare { place } else { Place::default() });
+    match &value.kind {
+        _ if bare => inner,
+        // These never break, so that a comment beside a body's value stays beside the value.
+        ExprKind::Neg(_) if place.no_minus => Doc::Concat(vec![Doc::text("("), inner, Doc::text(")")]),
+        _ => parens(inner),
+    }
 }
 
 fn parens(doc: Doc) -> Doc {
