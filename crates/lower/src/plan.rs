@@ -9,8 +9,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use genesys_check::core::{AxisId, Graph, NodeId, Op, ScanId};
+use genesys_check::core::{AxisId, Graph, Node, NodeId, Op, Reduction, ScanId};
 use genesys_ir::module::StateClass;
+use genesys_scalar::Function;
 
 use crate::linear;
 
@@ -64,6 +65,7 @@ impl Plan {
             reader: BTreeMap::new(),
         };
         plan.find_readers();
+        plan.contract();
         plan.split_scans();
         linear::hold(&mut plan);
         plan.complete();
@@ -126,6 +128,24 @@ impl Plan {
         for (i, node) in self.graph.nodes.iter().enumerate() {
             if let Op::State { scan, index } = node.op {
                 self.reader.entry((scan, index)).or_insert(NodeId(i as u32));
+            }
+        }
+    }
+
+    /// A sum of products over axes that both factors have is a contraction: the product, which is
+    /// larger than either factor, never exists.
+    fn contract(&mut self) {
+        for i in 0..self.graph.nodes.len() {
+            let Node { op: Op::Reduce { reduction: Reduction::Sum, axes, otherwise: None }, args, .. } = &self.graph.nodes[i] else {
+                continue;
+            };
+            let product = self.graph.node(args[0]);
+            let (Op::Map(Function::Mul), [a, b]) = (&product.op, &product.args[..]) else { continue };
+            let (left, right) = (&self.graph.node(*a).ty.axes, &self.graph.node(*b).ty.axes);
+            if axes.is_subset(left) && axes.is_subset(right) && left != right {
+                let (axes, args) = (axes.clone(), vec![*a, *b]);
+                let node = &mut self.graph.nodes[i];
+                (node.op, node.args) = (Op::Dot { axes }, args);
             }
         }
     }
