@@ -265,6 +265,19 @@ impl Graph {
         &self.leaves[id.0 as usize]
     }
 
+    /// The number of weights at a width; `None` where a size has no value or the number does not
+    /// fit in 64 bits.
+    pub fn parameters(&self, width: i64) -> Option<u64> {
+        let at = |name: &str| (name == "D").then_some(width);
+        self.leaves.iter().try_fold(0u64, |sum, leaf| {
+            let elements = leaf.axes.iter().try_fold(1u64, |product, &axis| {
+                let size = self.axis(axis).domain.size()?.eval(&at).ok()?;
+                product.checked_mul(u64::try_from(size).ok()?)
+            })?;
+            sum.checked_add(elements)
+        })
+    }
+
     /// A scan.
     pub fn scan(&self, id: ScanId) -> &Scan {
         &self.scans[id.0 as usize]

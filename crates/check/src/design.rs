@@ -17,6 +17,7 @@ pub struct CheckedDesign {
     pub(crate) file: ast::File,
     pub(crate) functions: Vec<Function>,
     pub(crate) stack: Vec<StackPart>,
+    pub(crate) stack_span: Span,
     pub(crate) last: Option<FunctionId>,
     pub(crate) tie_embeddings: bool,
     pub(crate) requirements: Vec<Required>,
@@ -89,6 +90,10 @@ impl CheckedDesign {
     /// The stack as written.
     pub fn stack(&self) -> &[StackPart] {
         &self.stack
+    }
+
+    pub(crate) fn stack_span(&self) -> Span {
+        self.stack_span
     }
 
     /// The function between the last block and the logits.

@@ -1,3 +1,64 @@
-//! From syntax to `CheckedDesign`: stages, axes, requirements, elaboration and identity.
+//! From syntax to [`CheckedDesign`]: names, stages, axes, requirements, elaboration, identity.
+//!
+//! Every unit is checked once on its own, with its static parameters as rigid symbols, so that an
+//! error is found where it was made; then the units of the stack are elaborated into the formal
+//! core ([`core::Graph`]) with their arguments bound. Both are one algorithm: a forward pass in
+//! which types are sets of declared axes, with no unification.
+//!
+//! - [`check`]: a parsed file and the standard units in, a design and diagnostics out.
+//! - [`core`]: the formal core, which lowering starts from.
+//! - [`design`]: what a checked design offers.
+//! - [`identity`]: the hash under which a design is known.
+//!
+//! Not here: parsing, lowering, reading files.
 
 pub mod core;
+pub mod design;
+mod elaborate;
+mod error;
+pub mod identity;
+mod live;
+mod resolve;
+mod scale;
+mod stack;
+
+pub use design::CheckedDesign;
+use genesys_diag::Diagnostic;
+use genesys_syntax::ast;
+pub use identity::DesignHash;
+
+/// What checking a file gives.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The design, where no error was found.
+    pub design: Option<CheckedDesign>,
+    /// Errors and warnings, in the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Checks a file against the standard units.
+pub fn check(file: &ast::File, std: &ast::File) -> Checked {
+    let mut diagnostics = Vec::new();
+    let units = resolve::resolve(file, std, &mut diagnostics);
+    let broken = elaborate::check_units(&units, &mut diagnostics);
+    let design = stack::build(file, &units, &broken, &mut diagnostics);
+    finish(&mut diagnostics);
+    let refused = diagnostics.iter().any(Diagnostic::is_error);
+    Checked { design: design.filter(|_| !refused), diagnostics }
+}
+
+/// Checks the units of a file that holds no design, such as the standard units themselves.
+pub fn check_library(file: &ast::File) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
+    let empty = ast::File::default();
+    let units = resolve::resolve(file, &empty, &mut diagnostics);
+    elaborate::check_units(&units, &mut diagnostics);
+    finish(&mut diagnostics);
+    diagnostics
+}
+
+/// Puts diagnostics in the order of the text, each once.
+fn finish(diagnostics: &mut Vec<Diagnostic>) {
+    diagnostics.sort_by(|a, b| (a.primary.span, a.code, &a.message).cmp(&(b.primary.span, b.code, &b.message)));
+    diagnostics.dedup_by(|a, b| a.code == b.code && a.primary.span == b.primary.span);
+}

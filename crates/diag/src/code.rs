@@ -35,6 +35,8 @@ codes! {
     FILE_TOO_LARGE = "file-too-large";
     /// The file holds no item.
     FILE_EMPTY = "file-empty";
+    /// The file cannot be read.
+    FILE_UNREADABLE = "file-unreadable";
     /// The file is not UTF-8.
     NOT_UTF8 = "not-utf8";
     /// Brackets nest deeper than the limit.

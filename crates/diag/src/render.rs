@@ -125,10 +125,7 @@ pub fn render_json(sources: &Sources, diagnostic: &Diagnostic) -> String {
     serde_json::to_string(&json).expect("strings and numbers serialize")
 }
 
-fn snippet<'a>(
-    sources: &'a Sources,
-    span: genesys_span::Span,
-) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+fn snippet<'a>(sources: &'a Sources, span: genesys_span::Span) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
     let source = sources.get(span.file);
     Snippet::source(source.text.as_str()).path(source.name.as_str()).fold(true)
 }

@@ -62,8 +62,32 @@ use Function::*;
 impl Function {
     /// Every function, in the order of declaration.
     pub const ALL: [Function; 26] = [
-        Neg, Abs, Exp, Log, Sqrt, Sin, Cos, Tanh, Sigmoid, LogSigmoid, Softplus, InvSoftplus, Silu, Gelu, Relu, Add,
-        Sub, Mul, Div, Pow, Min, Max, Less, AtMost, Equal, Where,
+        Neg,
+        Abs,
+        Exp,
+        Log,
+        Sqrt,
+        Sin,
+        Cos,
+        Tanh,
+        Sigmoid,
+        LogSigmoid,
+        Softplus,
+        InvSoftplus,
+        Silu,
+        Gelu,
+        Relu,
+        Add,
+        Sub,
+        Mul,
+        Div,
+        Pow,
+        Min,
+        Max,
+        Less,
+        AtMost,
+        Equal,
+        Where,
     ];
 
     /// The name in IR text, and in the language where the function is written as a call.
@@ -151,7 +175,13 @@ impl Function {
             (Less, [a, b]) => f64::from(a < b),
             (AtMost, [a, b]) => f64::from(a <= b),
             (Equal, [a, b]) => f64::from(a == b),
-            (Where, [c, a, b]) => if *c != 0.0 { *a } else { *b },
+            (Where, [c, a, b]) => {
+                if *c != 0.0 {
+                    *a
+                } else {
+                    *b
+                }
+            }
             _ => unreachable!("{} takes {} arguments, not {}", self.name(), self.arity(), args.len()),
         }
     }

@@ -1,0 +1,356 @@
+//! T-match: how the arguments of a unit's call bind its axes.
+//!
+//! In order, and one way: explicit static arguments and the slot; then an axis of the argument
+//! with the same name as an unbound axis of the signature; then a single unbound axis and a single
+//! axis left over; the row takes the rest. Sizes never take part.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use genesys_diag::{Code, Diagnostic};
+use genesys_span::Span;
+use genesys_syntax::ast::{self, Arg, AxisRef, Call, GenericKind, Ident, SizeKind, Slot, Unit};
+
+use super::unit::Statics;
+use super::{Binding, Elab, Elaborator, Reported};
+use crate::core::{AxisId, NodeId, Op, Stage, Type, WIDTH};
+use crate::error;
+
+impl<'a> Elaborator<'a, '_> {
+    /// A call of a unit: arguments first, then the callee's body with its axes bound.
+    pub(crate) fn unit_call(&mut self, index: usize, call: &'a Call, span: Span) -> Elab<NodeId> {
+        let label = self.frame().label.take();
+        let entry = self.units.all[index];
+        let args = self.arguments(entry.unit, call, span)?;
+        let mut statics = self.statics(entry.unit, &call.statics)?;
+        self.slot(entry.unit, call, &mut statics)?;
+        for (param, &arg) in entry.unit.params.iter().zip(&args) {
+            self.match_argument(entry.unit, param, arg, &mut statics)?;
+        }
+        if entry.recursive || self.broken.contains(&index) {
+            return self.opaque(entry.unit, &statics, &args, span);
+        }
+        let first = self.graph.leaves.len();
+        let value = self.nested(span, |this| this.instantiate(index, statics, args, Some(span)))?;
+        self.close_site(label, &entry.unit.name.text, first, span);
+        Ok(value)
+    }
+
+    fn arguments(&mut self, unit: &'a Unit, call: &'a Call, span: Span) -> Elab<Vec<NodeId>> {
+        let mut values: Vec<Option<Elab<NodeId>>> = vec![None; unit.params.len()];
+        for (position, arg) in call.args.iter().enumerate() {
+            let (slot, expr) = match arg {
+                Arg::Value(expr) => (position, expr),
+                Arg::Named(name, expr) => match unit.params.iter().position(|p| p.name.text == name.text) {
+                    Some(slot) => (slot, expr),
+                    None => {
+                        let known = unit.params.iter().map(|p| p.name.text.as_str());
+                        return Err(self.fail(error::unknown("parameter", name, known)));
+                    }
+                },
+            };
+            let value = self.expr(expr);
+            match values.get_mut(slot) {
+                Some(empty @ None) => *empty = Some(value),
+                _ => return Err(self.wrong_count(unit, call, span)),
+            }
+        }
+        if values.iter().any(Option::is_none) {
+            return Err(self.wrong_count(unit, call, span));
+        }
+        values.into_iter().flatten().collect()
+    }
+
+    fn wrong_count(&mut self, unit: &Unit, call: &Call, span: Span) -> Reported {
+        let params: Vec<&str> = unit.params.iter().map(|p| p.name.text.as_str()).collect();
+        let message = format!(
+            "expected {} arguments ({}) in `{}`, found {}",
+            params.len(),
+            params.join(", "),
+            unit.name.text,
+            call.args.len()
+        );
+        self.fail(error::arguments(span, message).label(unit.name.span, "declared here"))
+    }
+
+    /// Static arguments in angle brackets: by name, or by position.
+    pub(crate) fn statics(&mut self, unit: &'a Unit, args: &'a [ast::StaticArg]) -> Elab<Statics> {
+        let mut statics = Statics::default();
+        for (position, arg) in args.iter().enumerate() {
+            let generic = match &arg.name {
+                Some(name) => unit.generics.iter().find(|g| g.name.text == name.text),
+                None => unit.generics.get(position),
+            };
+            let Some(generic) = generic else {
+                let known: Vec<&str> = unit.generics.iter().map(|g| g.name.text.as_str()).collect();
+                let diagnostic = match &arg.name {
+                    Some(name) => error::unknown("static parameter", name, known.into_iter()),
+                    None => {
+                        error::arguments(arg.value.span, format!("expected at most {} static arguments", known.len()))
+                    }
+                };
+                return Err(self.fail(diagnostic));
+            };
+            let binding = self.static_binding(unit, generic, &arg.value)?;
+            if statics.insert(&generic.name.text, binding).is_some() {
+                let message = format!("the static parameter `{}` is given twice", generic.name.text);
+                return Err(self.fail(error::arguments(arg.value.span, message)));
+            }
+        }
+        Ok(statics)
+    }
+
+    fn static_binding(&mut self, unit: &Unit, generic: &ast::Generic, value: &'a ast::Size) -> Elab<Binding> {
+        match generic.kind {
+            GenericKind::Size(_) => Ok(Binding::Size(self.size(value)?)),
+            GenericKind::Row => {
+                let message = format!(
+                    "the row `{0}..` is bound in square brackets: `{1}[..](..)`",
+                    generic.name.text, unit.name.text
+                );
+                Err(self.fail(error::arguments(value.span, message)))
+            }
+            GenericKind::Axis(_) => {
+                if let SizeKind::Name(name) = &value.kind
+                    && let Some(Binding::Axis(axis)) = self.lookup(&name.text)
+                {
+                    if self.is_dependent(axis) {
+                        return Err(self.needs_static(name, "a unit's signature names static axes only"));
+                    }
+                    return Ok(Binding::Axis(axis));
+                }
+                let size = self.size(value)?;
+                Ok(Binding::Axis(self.sized_axis(&generic.name.text, size, value.span)?))
+            }
+        }
+    }
+
+    /// `RmsNorm[H, V](y)`: axes for the static parameters without a default, in order; a row takes
+    /// what is left.
+    fn slot(&mut self, unit: &Unit, call: &'a Call, statics: &mut Statics) -> Elab<()> {
+        let refs = match &call.slot {
+            None => return Ok(()),
+            Some(Slot::Axes(refs)) => refs,
+            Some(Slot::Map { .. }) => {
+                let message = format!("expected axes by name in `{}[..]`, found `->`", unit.name.text);
+                return Err(self.fail(error::arguments(call.head.span, message)));
+            }
+        };
+        let mut axes = self.axes(refs)?.into_iter();
+        if let Some(past) = axes.clone().find(|&axis| self.is_dependent(axis)) {
+            let name = Ident { text: self.graph.axis(past).name.clone(), span: super::rule::span_of(&refs[0]) };
+            return Err(self.needs_static(&name, "a unit's signature names static axes only"));
+        }
+        for generic in &unit.generics {
+            let text = &generic.name.text;
+            match generic.kind {
+                GenericKind::Axis(None) if statics.get(text).is_none() => {
+                    let Some(axis) = axes.next() else { break };
+                    statics.insert(text, Binding::Axis(axis));
+                }
+                GenericKind::Row => {
+                    statics.insert(text, Binding::Row(axes.by_ref().collect()));
+                }
+                GenericKind::Axis(_) | GenericKind::Size(_) => {}
+            }
+        }
+        match axes.next() {
+            None => Ok(()),
+            Some(extra) => {
+                let name = &self.graph.axis(extra).name;
+                let message = format!("expected fewer axes in `{}[..]`, found `{name}` left over", unit.name.text);
+                Err(self.fail(error::arguments(call.head.span, message)))
+            }
+        }
+    }
+
+    /// Binds the axes of one parameter's type to those of its argument.
+    fn match_argument(
+        &mut self,
+        unit: &'a Unit,
+        param: &'a ast::Param,
+        arg: NodeId,
+        statics: &mut Statics,
+    ) -> Elab<()> {
+        if !param.ty.seq && self.ty(arg).stage != Stage::Const {
+            let message = format!("expected a constant as `{}`, found {}", param.name.text, self.show_node(arg));
+            let span = self.graph.node(arg).span;
+            return Err(self.fail(Diagnostic::error(Code::NOT_CONSTANT, span, message)));
+        }
+        let mut left = self.seen(arg);
+        let mut unbound = Vec::new();
+        let mut missing = Vec::new();
+        let mut rows = Vec::new();
+        for axis in &param.ty.axes {
+            match axis {
+                AxisRef::Named(name) => match self.signature_axes(unit, statics, name)? {
+                    Some(bound) => missing.extend(bound.into_iter().filter(|axis| !left.remove(axis))),
+                    None => unbound.push(name),
+                },
+                AxisRef::Row(name) => match statics.row(&name.text) {
+                    Some(bound) => missing.extend(bound.iter().copied().filter(|axis| !left.remove(axis))),
+                    None => rows.push(name.text.as_str()),
+                },
+                AxisRef::Rest(_) => match statics.row("..") {
+                    Some(bound) => missing.extend(bound.iter().copied().filter(|axis| !left.remove(axis))),
+                    None => rows.push(".."),
+                },
+            }
+        }
+        self.match_names(&mut left, &mut unbound, statics);
+        if let (&[only], 1) = (unbound.as_slice(), left.len()) {
+            if rows.iter().all(|row| *row == "..") {
+                let axis = left.pop_first().expect("one axis is left");
+                statics.insert(&only.text, Binding::Axis(axis));
+                unbound.clear();
+            }
+        }
+        self.match_rows(unit, param, arg, &mut left, &rows, statics)?;
+        if missing.is_empty() && unbound.is_empty() && left.is_empty() {
+            return self.no_past(arg, Code::DEPENDENT_AXIS, "an argument of a unit", self.graph.node(arg).span);
+        }
+        Err(self.mismatch(unit, param, arg, &left, &missing, &unbound))
+    }
+
+    /// The axes a name of the signature is bound to, if it is bound.
+    fn signature_axes(&mut self, unit: &Unit, statics: &Statics, name: &Ident) -> Elab<Option<Vec<AxisId>>> {
+        match statics.get(&name.text) {
+            Some(Binding::Axis(axis)) => Ok(Some(vec![*axis])),
+            Some(Binding::Row(axes)) => Ok(Some(axes.clone())),
+            Some(_) => Ok(Some(Vec::new())),
+            None if unit.generics.iter().any(|generic| generic.name.text == name.text) => Ok(None),
+            None if name.text == "D" => Ok(Some(vec![WIDTH])),
+            // The callee's own check reports the unknown name.
+            None => Err(Reported),
+        }
+    }
+
+    /// Rule 2: equal names of declared axes bind.
+    fn match_names(&mut self, left: &mut BTreeSet<AxisId>, unbound: &mut Vec<&'a Ident>, statics: &mut Statics) {
+        unbound.retain(|name| {
+            let same = left.iter().copied().find(|&axis| self.graph.axis(axis).name == name.text);
+            if let Some(axis) = same {
+                left.remove(&axis);
+                statics.insert(&name.text, Binding::Axis(axis));
+            }
+            same.is_none()
+        });
+    }
+
+    /// A row takes the axes left over; a row beside `..` takes one that is alone, else it must be
+    /// named in the call, for which of them it normalizes or weighs is not to be guessed.
+    fn match_rows(
+        &mut self,
+        unit: &Unit,
+        param: &ast::Param,
+        arg: NodeId,
+        left: &mut BTreeSet<AxisId>,
+        rows: &[&str],
+        statics: &mut Statics,
+    ) -> Elab<()> {
+        match rows {
+            [] => {}
+            [row] => {
+                statics.insert(row, Binding::Row(std::mem::take(left).into_iter().collect()));
+            }
+            [row, rest] if left.len() <= 1 => {
+                statics.insert(row, Binding::Row(std::mem::take(left).into_iter().collect()));
+                statics.insert(rest, Binding::Row(Vec::new()));
+            }
+            _ => {
+                let names = self.names(left.iter().copied());
+                let span = self.graph.node(arg).span;
+                let message = format!(
+                    "expected the axes of `{0}` to be named, as in `{0}[A](..)`: its `{1}` has {names}",
+                    unit.name.text, param.name.text
+                );
+                return Err(self.fail(Diagnostic::error(Code::AXIS_AMBIGUOUS, span, message)));
+            }
+        }
+        Ok(())
+    }
+
+    fn mismatch(
+        &mut self,
+        unit: &Unit,
+        param: &ast::Param,
+        arg: NodeId,
+        left: &BTreeSet<AxisId>,
+        missing: &[AxisId],
+        unbound: &[&Ident],
+    ) -> Reported {
+        let span = self.graph.node(arg).span;
+        let mut lacks: Vec<String> = missing.iter().map(|&axis| self.graph.axis(axis).name.clone()).collect();
+        lacks.extend(unbound.iter().map(|name| name.text.clone()));
+        let expected: Vec<String> = param.ty.axes.iter().map(show_ref).collect();
+        let kind = if param.ty.seq { "Seq" } else { "" };
+        let message = format!(
+            "expected {kind}[{}] as `{}` of `{}`, found {}",
+            expected.join(", "),
+            param.name.text,
+            unit.name.text,
+            self.show_node(arg)
+        );
+        let extra = self.names(left.iter().copied());
+        let difference = match (lacks.is_empty(), extra.is_empty()) {
+            (false, true) => format!("missing {}", lacks.join(", ")),
+            (true, false) => format!("extra {extra}"),
+            _ => format!("missing {}, extra {extra}", lacks.join(", ")),
+        };
+        let mut diagnostic = Diagnostic::error(Code::AXIS_MISMATCH, span, message).at(difference);
+        let dependent = left.iter().any(|&axis| self.is_dependent(axis));
+        if dependent {
+            diagnostic =
+                diagnostic.help("a unit sees no past of its caller: reduce it first, or call the unit before `past`");
+        } else if !lacks.is_empty() && !extra.is_empty() {
+            diagnostic = diagnostic.help(format!("`linear[{extra} -> {}](..)` maps between them", lacks.join(", ")));
+        }
+        self.fail(diagnostic)
+    }
+
+    /// A value of a broken unit's result type, so that its callers are still looked at.
+    fn opaque(&mut self, unit: &Unit, statics: &Statics, args: &[NodeId], span: Span) -> Elab<NodeId> {
+        let mut axes = BTreeSet::new();
+        let stage = args.iter().map(|&arg| self.ty(arg).stage).max().unwrap_or(Stage::Const).max(Stage::Seq);
+        for axis in &unit.result.axes {
+            match axis {
+                AxisRef::Named(name) => match self.signature_axes(unit, statics, name)? {
+                    Some(bound) => axes.extend(bound),
+                    None => return Err(Reported),
+                },
+                AxisRef::Row(name) => axes.extend(statics.row(&name.text).unwrap_or_default()),
+                AxisRef::Rest(_) => axes.extend(statics.row("..").unwrap_or_default()),
+            }
+        }
+        // The arguments count as read: whether they are is for the broken unit to say.
+        self.push(Op::Position, args.to_vec(), Type { stage, axes }, span)
+    }
+}
+
+fn show_ref(axis: &AxisRef) -> String {
+    match axis {
+        AxisRef::Named(name) => name.text.clone(),
+        AxisRef::Row(name) => format!("{}..", name.text),
+        AxisRef::Rest(_) => "..".into(),
+    }
+}
+
+impl Statics {
+    pub(crate) fn insert(&mut self, name: &str, binding: Binding) -> Option<Binding> {
+        self.0.insert(name.into(), binding)
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Binding> {
+        self.0.get(name)
+    }
+
+    pub(crate) fn row(&self, name: &str) -> Option<&[AxisId]> {
+        match self.0.get(name) {
+            Some(Binding::Row(axes)) => Some(axes),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn into_map(self) -> BTreeMap<String, Binding> {
+        self.0
+    }
+}

@@ -1,0 +1,235 @@
+//! Expressions and blocks.
+
+use genesys_axis::{Constant, Domain, Size};
+use genesys_diag::{Code, Diagnostic};
+use genesys_scalar::Function;
+use genesys_span::Span;
+use genesys_syntax::ast::{BinaryOp, Block, CompareOp, Expr, ExprKind, Ident, Stmt, StmtKind, Type as TypeExpr};
+
+use super::{Binding, Elab, Elaborator, Reported};
+use crate::core::{NodeId, Op, Stage, Type};
+use crate::error;
+
+impl<'a> Elaborator<'a, '_> {
+    /// The value of an expression.
+    pub(crate) fn expr(&mut self, expr: &'a Expr) -> Elab<NodeId> {
+        self.nested(expr.span, |this| this.expr_inner(expr))
+    }
+
+    fn expr_inner(&mut self, expr: &'a Expr) -> Elab<NodeId> {
+        let span = expr.span;
+        match &expr.kind {
+            ExprKind::Number { value, .. } => self.constant(Constant::Real(*value), span),
+            ExprKind::Bool(_) => {
+                let message = "expected a number, found a truth value, which only an option such as `bias` takes";
+                Err(self.fail(error::arguments(span, message)))
+            }
+            ExprKind::Name(name) => self.name(name),
+            ExprKind::Indexed { head, axis } => self.indexed(head, axis, span),
+            ExprKind::Neg(value) => {
+                let value = self.expr(value)?;
+                self.map(Function::Neg, vec![value], span)
+            }
+            ExprKind::Binary(..) => self.binary_chain(expr),
+            ExprKind::Compare(op, a, b) => {
+                let (a, b) = both(self.expr(a), self.expr(b))?;
+                self.compare(*op, a, b, span)
+            }
+            ExprKind::Call(call) => self.call(call, span),
+            ExprKind::Labeled { label, call } => {
+                if !matches!(call.kind, ExprKind::Call(_) | ExprKind::Each { .. }) {
+                    let message = format!("expected a call behind the label `{}`, which names its weights", label.text);
+                    return Err(self.fail(error::arguments(span, message)));
+                }
+                self.frame().label = Some(label.clone());
+                self.expr(call)
+            }
+            ExprKind::Each { axes, call } => self.each(axes, call, span),
+            ExprKind::Regroup { from, to, value } => self.regroup(from, to, value, span),
+            ExprKind::Rename { value, from, to } => {
+                self.regroup(std::slice::from_ref(from), std::slice::from_ref(to), value, span)
+            }
+            ExprKind::Scan(scan) => self.scan(scan, span),
+        }
+    }
+
+    /// Runs down the left side of a chain of operators in a loop: a long sum is not a deep one.
+    fn binary_chain(&mut self, expr: &'a Expr) -> Elab<NodeId> {
+        let mut rest = Vec::new();
+        let mut left = expr;
+        while let ExprKind::Binary(op, a, b) = &left.kind {
+            rest.push((*op, b, left.span));
+            left = a;
+        }
+        let mut value = self.expr(left);
+        for (op, right, span) in rest.into_iter().rev() {
+            let right = self.expr(right);
+            value = match both(value, right) {
+                Ok((a, b)) => self.map(binary(op), vec![a, b], span),
+                Err(reported) => Err(reported),
+            };
+        }
+        value
+    }
+
+    fn compare(&mut self, op: CompareOp, a: NodeId, b: NodeId, span: Span) -> Elab<NodeId> {
+        match op {
+            CompareOp::Lt => self.map(Function::Less, vec![a, b], span),
+            CompareOp::Le => self.map(Function::AtMost, vec![a, b], span),
+            CompareOp::Gt => self.map(Function::Less, vec![b, a], span),
+            CompareOp::Ge => self.map(Function::AtMost, vec![b, a], span),
+            CompareOp::Eq => self.map(Function::Equal, vec![a, b], span),
+            CompareOp::Ne => {
+                let equal = self.map(Function::Equal, vec![a, b], span)?;
+                let one = self.constant(Constant::Real(1.0), span)?;
+                self.map(Function::Sub, vec![one, equal], span)
+            }
+        }
+    }
+
+    /// A number as a node.
+    pub(crate) fn constant(&mut self, value: Constant, span: Span) -> Elab<NodeId> {
+        let ty = Type { stage: Stage::Const, axes: Default::default() };
+        self.push(Op::Constant(value), Vec::new(), ty, span)
+    }
+
+    fn name(&mut self, name: &'a Ident) -> Elab<NodeId> {
+        match self.lookup(&name.text) {
+            Some(Binding::Value(node) | Binding::State { value: node, .. }) => Ok(node),
+            Some(Binding::Poisoned) => Err(Reported),
+            Some(Binding::Axis(_) | Binding::Row(_) | Binding::Size(_)) => {
+                let size = self.named_size(name)?;
+                self.constant(Constant::Size(size), name.span)
+            }
+            None => self.builtin_name(name),
+        }
+    }
+
+    fn builtin_name(&mut self, name: &'a Ident) -> Elab<NodeId> {
+        let (op, stage) = match name.text.as_str() {
+            "pos" => (Op::Position, Stage::Seq),
+            "layer" => (Op::Layer, Stage::Const),
+            "T" => {
+                let message = "the length `T` is not a value: what depends on it would see the future";
+                let diagnostic = Diagnostic::error(Code::UNKNOWN_NAME, name.span, message);
+                return Err(self.fail(diagnostic.help("`pos` is the position, `age[Past]` the distance to the past")));
+            }
+            _ => {
+                let known: Vec<String> = self.frame().names.keys().cloned().collect();
+                let known = known.iter().map(String::as_str).chain(["pos", "layer"]);
+                return Err(self.fail(error::unknown("value", name, known)));
+            }
+        };
+        self.push(op, Vec::new(), Type { stage, axes: Default::default() }, name.span)
+    }
+
+    /// `index[A]`, `age[Past]`
+    fn indexed(&mut self, head: &Ident, axis: &Ident, span: Span) -> Elab<NodeId> {
+        if head.text == "age" && axis.text == "Past" && self.lookup("Past").is_none() {
+            // The whole past needs no view to be declared.
+            let whole = self.declare_axis("Past", Domain::Past { window: None, skip: Size::int(0) });
+            self.bind(axis, Binding::Axis(whole));
+        }
+        let id = self.axis(axis)?;
+        let dependent = self.is_dependent(id);
+        let (op, stage) = match (head.text.as_str(), dependent) {
+            ("index", false) => (Op::Index(id), Stage::Const),
+            ("age", true) => (Op::Age(id), Stage::Seq),
+            ("index", true) => {
+                return Err(self.needs_static(axis, "the distance to each position of a past is `age[..]`"));
+            }
+            ("age", false) => {
+                let message = format!("expected a past, found the static axis `{}`", axis.text);
+                return Err(self.fail(Diagnostic::error(Code::DEPENDENT_AXIS, axis.span, message)));
+            }
+            _ => return Err(self.fail(error::unknown("indexed value", head, ["index", "age"].into_iter()))),
+        };
+        self.push(op, Vec::new(), Type { stage, axes: [id].into() }, span)
+    }
+
+    /// A unit's body: its statements, then its value.
+    pub(crate) fn body(&mut self, block: &'a Block) -> Elab<NodeId> {
+        for stmt in &block.stmts {
+            self.stmt(stmt);
+        }
+        let Some(result) = &block.result else {
+            let message = "expected the body to end with an expression, its value, found none";
+            return Err(self.fail(Diagnostic::error(Code::SYNTAX, block.span, message)));
+        };
+        let outer = self.begin_statement();
+        let value = self.expr(result);
+        self.end_statement(outer, None);
+        value
+    }
+
+    fn stmt(&mut self, stmt: &'a Stmt) {
+        // An error was reported where it was found; the next statement is looked at all the same.
+        let _: Elab<()> = match &stmt.kind {
+            StmtKind::Let { name, ty, value } => self.let_stmt(name, ty.as_ref(), value),
+            StmtKind::Param { name, axes, init, role } => self.param_stmt(name, axes, init, role.as_ref(), stmt.span),
+            StmtKind::Axis { name, size } => self.axis_stmt(name, size),
+            StmtKind::Require { left, compare, right } => self.require_stmt(left, *compare, right, stmt.span),
+            StmtKind::Update { .. } | StmtKind::Yield(_) => {
+                let message = "expected a statement of a unit, found one that only a `scan` may hold";
+                Err(self.fail(Diagnostic::error(Code::MISPLACED, stmt.span, message)))
+            }
+        };
+    }
+
+    /// `let name: ty = value`; binding a value's name again hides the earlier one.
+    pub(crate) fn let_stmt(&mut self, name: &'a Ident, ty: Option<&'a TypeExpr>, value: &'a Expr) -> Elab<()> {
+        let outer = self.begin_statement();
+        let node = self.expr(value);
+        self.end_statement(outer, Some(name));
+        if !matches!(self.lookup(&name.text), None | Some(Binding::Value(_) | Binding::Poisoned)) {
+            let first = self.frame().names[&name.text].1;
+            let first = Ident { text: name.text.clone(), span: first };
+            return Err(self.fail(error::duplicate("name", name, &first)));
+        }
+        let checked = node.and_then(|node| {
+            if let Some(ty) = ty {
+                self.ascribed(node, ty)?;
+            }
+            Ok(node)
+        });
+        self.bind(name, checked.map_or(Binding::Poisoned, Binding::Value));
+        checked.map(|_| ())
+    }
+
+    fn ascribed(&mut self, node: NodeId, ty: &TypeExpr) -> Elab<()> {
+        let expected: std::collections::BTreeSet<_> = self.axes(&ty.axes)?.into_iter().collect();
+        let found = self.seen(node);
+        let stage = if ty.seq { Stage::Seq } else { Stage::Const };
+        if found == expected && (ty.seq || self.ty(node).stage == Stage::Const) {
+            return Ok(());
+        }
+        let message = format!("expected {}, found {}", self.show(stage, &expected), self.show_node(node));
+        let mut diagnostic = Diagnostic::error(Code::AXIS_MISMATCH, ty.span, message);
+        if found != expected {
+            diagnostic = diagnostic.at(self.difference(&expected, &found));
+        }
+        Err(self.fail(diagnostic))
+    }
+
+    /// `axis K = size`
+    fn axis_stmt(&mut self, name: &'a Ident, size: &'a genesys_syntax::ast::Size) -> Elab<()> {
+        let axis = self.size(size).and_then(|value| self.sized_axis(&name.text, value, size.span));
+        self.declare(name, axis.map_or(Binding::Poisoned, Binding::Axis))
+    }
+}
+
+/// Both results, so that an error in one side does not keep the other from being looked at.
+pub(crate) fn both(a: Elab<NodeId>, b: Elab<NodeId>) -> Elab<(NodeId, NodeId)> {
+    Ok((a?, b?))
+}
+
+/// The function of an operator.
+pub(crate) fn binary(op: BinaryOp) -> Function {
+    match op {
+        BinaryOp::Add => Function::Add,
+        BinaryOp::Sub => Function::Sub,
+        BinaryOp::Mul => Function::Mul,
+        BinaryOp::Div => Function::Div,
+        BinaryOp::Pow => Function::Pow,
+    }
+}

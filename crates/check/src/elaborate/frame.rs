@@ -1,0 +1,152 @@
+//! What is known within one unit while it is expanded: names, and how its weights are called.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use genesys_axis::Size;
+use genesys_diag::{Code, Diagnostic};
+use genesys_span::Span;
+use genesys_syntax::ast::Ident;
+
+use super::{Elab, Elaborator};
+use crate::core::{AxisId, NodeId, ScanId};
+use crate::error;
+
+/// What a name stands for.
+#[derive(Clone, Debug)]
+pub(crate) enum Binding {
+    /// A value.
+    Value(NodeId),
+    /// A name whose declaration failed: uses of it give no further message.
+    Poisoned,
+    /// An axis.
+    Axis(AxisId),
+    /// A row of axes.
+    Row(Vec<AxisId>),
+    /// A number.
+    Size(Size),
+    /// A state of an enclosing scan, and what it holds at this point of the step.
+    State {
+        /// The scan.
+        scan: ScanId,
+        /// The latest value.
+        value: NodeId,
+    },
+}
+
+/// One unit being expanded.
+pub(crate) struct Frame {
+    pub(crate) is_std: bool,
+    /// The call that is being expanded, in the caller's text.
+    pub(crate) call: Option<Span>,
+    /// What each name stands for, and where it was declared.
+    pub(crate) names: BTreeMap<String, (Binding, Span)>,
+    /// Calls of the current statement that own weights.
+    pub(crate) sites: Vec<Site>,
+    /// The label that the next call takes.
+    pub(crate) label: Option<Ident>,
+    /// How often each name of weights was given.
+    pub(crate) taken: BTreeMap<String, usize>,
+}
+
+/// A call that owns weights, whose name is settled when its statement is complete.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    label: Option<Ident>,
+    /// The name in snake case of what is called.
+    default: String,
+    leaves: Range<usize>,
+    span: Span,
+}
+
+impl Frame {
+    pub(crate) fn new(is_std: bool, call: Option<Span>) -> Self {
+        Self { is_std, call, names: BTreeMap::new(), sites: Vec::new(), label: None, taken: BTreeMap::new() }
+    }
+}
+
+impl Elaborator<'_, '_> {
+    /// Declares a name that must not exist yet.
+    pub(crate) fn declare(&mut self, name: &Ident, binding: Binding) -> Elab<()> {
+        if let Some((_, first)) = self.frame().names.get(&name.text) {
+            let first = Ident { text: name.text.clone(), span: *first };
+            return Err(self.fail(error::duplicate("name", name, &first)));
+        }
+        self.bind(name, binding);
+        Ok(())
+    }
+
+    /// Gives a name a meaning, hiding an earlier one.
+    pub(crate) fn bind(&mut self, name: &Ident, binding: Binding) {
+        self.frame().names.insert(name.text.clone(), (binding, name.span));
+    }
+
+    /// What a name stands for.
+    pub(crate) fn lookup(&mut self, name: &str) -> Option<Binding> {
+        self.frame().names.get(name).map(|(binding, _)| binding.clone())
+    }
+
+    /// Records that the weights made since `first` belong to one call.
+    pub(crate) fn close_site(&mut self, label: Option<Ident>, head: &str, first: usize, span: Span) {
+        let leaves = first..self.graph.leaves.len();
+        if !leaves.is_empty() {
+            self.frame().sites.push(Site { label, default: snake_case(head), leaves, span });
+        }
+    }
+
+    /// Starts a statement; what it returns is handed to [`Self::end_statement`].
+    pub(crate) fn begin_statement(&mut self) -> Vec<Site> {
+        std::mem::take(&mut self.frame().sites)
+    }
+
+    /// Names the weights of a statement's calls: by label; by the name bound, where the statement
+    /// has one call without a label, or where this call is its outermost; else by what is called.
+    pub(crate) fn end_statement(&mut self, outer: Vec<Site>, bound: Option<&Ident>) {
+        let sites = std::mem::replace(&mut self.frame().sites, outer);
+        let unlabeled = sites.iter().filter(|site| site.label.is_none()).count();
+        for (i, site) in sites.iter().enumerate() {
+            // Arguments are elaborated before the call, so the outermost call stands last.
+            let takes_name = unlabeled == 1 || i + 1 == sites.len();
+            let (name, rebound) = match (&site.label, bound) {
+                (Some(label), _) => (label.text.clone(), false),
+                (None, Some(bound)) if takes_name => (bound.text.clone(), true),
+                (None, _) => (site.default.clone(), false),
+            };
+            self.name_site(site, name, rebound);
+        }
+    }
+
+    fn name_site(&mut self, site: &Site, name: String, rebound: bool) {
+        let count = self.frame().taken.entry(name.clone()).or_insert(0);
+        *count += 1;
+        let unique = if *count == 1 { name.clone() } else { format!("{name}_{count}") };
+        if unique != name && !rebound {
+            self.warn_unlabeled(site, &name, &unique);
+        }
+        for leaf in &mut self.graph.leaves[site.leaves.clone()] {
+            leaf.path = format!("{unique}.{}", leaf.path);
+        }
+    }
+
+    fn warn_unlabeled(&mut self, site: &Site, name: &str, unique: &str) {
+        // Only the unit that is checked on its own can be given labels by its author.
+        if self.frames.len() == 1 {
+            let message = format!("two calls would name their weights `{name}`: these are called `{unique}`");
+            let diagnostic = Diagnostic::warning(Code::UNLABELED_WEIGHTS, site.span, message)
+                .help("bind the call with `let`, or label it where it is an argument: `norm: RmsNorm(x)`");
+            self.diagnostics.push(diagnostic);
+        }
+    }
+}
+
+/// `RmsNorm` as `rms_norm`.
+fn snake_case(name: &str) -> String {
+    let mut out = String::new();
+    for (i, c) in name.chars().enumerate() {
+        if c.is_ascii_uppercase() && i > 0 {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}

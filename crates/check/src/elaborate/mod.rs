@@ -1,0 +1,173 @@
+//! Elaboration: units become nodes of the formal core, and every rule of typing is applied on
+//! the way.
+//!
+//! The [`Elaborator`] holds one graph and a stack of [`Frame`]s, one for each unit being
+//! expanded. An expression gives a node or [`Reported`], the proof that a diagnostic was pushed,
+//! so that one mistake gives one message and the rest of the text is still looked at.
+
+mod call;
+mod expr;
+mod frame;
+mod law;
+mod linear;
+mod primitive;
+mod reshape;
+mod rule;
+mod scan;
+mod size;
+mod unit;
+mod view;
+
+use std::collections::BTreeSet;
+
+use genesys_axis::{Domain, Size};
+use genesys_diag::Diagnostic;
+use genesys_span::Span;
+
+pub(crate) use self::frame::{Binding, Frame};
+pub(crate) use self::primitive::PRIMITIVES;
+pub(crate) use self::unit::{check_units, instantiate_root};
+use crate::core::{Axis, AxisId, Graph, Node, NodeId, Op, Stage, Type};
+use crate::design::Required;
+use crate::error;
+use crate::resolve::Units;
+
+/// Most nodes of one graph.
+const MAX_NODES: usize = 50_000;
+/// Deepest nesting of expressions and unit calls together.
+const MAX_DEPTH: usize = 200;
+
+/// A diagnostic was pushed for this.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reported;
+
+pub(crate) type Elab<T> = Result<T, Reported>;
+
+/// Expands one unit into a graph.
+pub(crate) struct Elaborator<'a, 'u> {
+    pub(crate) units: &'u Units<'a>,
+    /// Units with errors of their own: calls of them give an opaque value and no further message.
+    pub(crate) broken: &'u BTreeSet<usize>,
+    pub(crate) graph: Graph,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) requirements: Vec<Required>,
+    pub(crate) frames: Vec<Frame>,
+    /// Axes of the enclosing `each`: every weight gets them, no rule of matching sees them.
+    pub(crate) lifted: Vec<AxisId>,
+    depth: usize,
+}
+
+impl<'a, 'u> Elaborator<'a, 'u> {
+    pub(crate) fn new(units: &'u Units<'a>, broken: &'u BTreeSet<usize>) -> Self {
+        let width = Axis { name: "D".into(), domain: Domain::Static(Size::symbol("D")) };
+        Self {
+            units,
+            broken,
+            graph: Graph { axes: vec![width], ..Graph::default() },
+            diagnostics: Vec::new(),
+            requirements: Vec::new(),
+            frames: Vec::new(),
+            lifted: Vec::new(),
+            depth: 0,
+        }
+    }
+
+    /// The unit being expanded.
+    pub(crate) fn frame(&mut self) -> &mut Frame {
+        self.frames.last_mut().expect("elaboration happens within a unit")
+    }
+
+    /// Pushes an error. Within a callee, whose own text was found sound, the error is about the
+    /// call in the outermost unit: it moves there and names the place in the callee.
+    pub(crate) fn fail(&mut self, diagnostic: Diagnostic) -> Reported {
+        let diagnostic = match self.frames.get(1).and_then(|frame| frame.call) {
+            Some(call) if call != diagnostic.primary.span => {
+                let within = diagnostic.primary.span;
+                let mut moved = diagnostic.label(within, "in this unit, for this call");
+                moved.primary.span = call;
+                moved.edit = None;
+                moved
+            }
+            _ => diagnostic,
+        };
+        self.diagnostics.push(diagnostic);
+        Reported
+    }
+
+    /// Runs `f` one level deeper, and refuses to go deeper than the stack safely allows.
+    pub(crate) fn nested<T>(&mut self, span: Span, f: impl FnOnce(&mut Self) -> Elab<T>) -> Elab<T> {
+        if self.depth >= MAX_DEPTH {
+            let what = format!("expressions and unit calls nest more than {MAX_DEPTH} deep");
+            return Err(self.fail(error::too_large(span, &what)));
+        }
+        self.depth += 1;
+        let result = f(self);
+        self.depth -= 1;
+        result
+    }
+
+    /// Appends a node.
+    pub(crate) fn push(&mut self, op: Op, args: Vec<NodeId>, ty: Type, span: Span) -> Elab<NodeId> {
+        if self.graph.nodes.len() >= MAX_NODES {
+            let what = format!("a unit of the stack expands to more than {MAX_NODES} operations");
+            return Err(self.fail(error::too_large(span, &what)));
+        }
+        let id = NodeId(self.graph.nodes.len() as u32);
+        self.graph.nodes.push(Node { op, args, ty, span });
+        Ok(id)
+    }
+
+    /// The type of a node.
+    pub(crate) fn ty(&self, id: NodeId) -> &Type {
+        &self.graph.node(id).ty
+    }
+
+    /// The axes of a node that rules of matching see: all but those of an enclosing `each`.
+    pub(crate) fn seen(&self, id: NodeId) -> BTreeSet<AxisId> {
+        self.ty(id).axes.iter().copied().filter(|axis| !self.lifted.contains(axis)).collect()
+    }
+
+    /// Declares an axis.
+    pub(crate) fn declare_axis(&mut self, name: &str, domain: Domain) -> AxisId {
+        let id = AxisId(self.graph.axes.len() as u32);
+        self.graph.axes.push(Axis { name: name.into(), domain });
+        id
+    }
+
+    /// Whether the index set of an axis varies with the position.
+    pub(crate) fn is_dependent(&self, axis: AxisId) -> bool {
+        self.graph.axis(axis).domain.is_dependent()
+    }
+
+    /// The dependent axes of a set.
+    pub(crate) fn dependent(&self, axes: &BTreeSet<AxisId>) -> Vec<AxisId> {
+        axes.iter().copied().filter(|&axis| self.is_dependent(axis)).collect()
+    }
+
+    /// The size of a static axis.
+    pub(crate) fn size_of(&self, axis: AxisId) -> Size {
+        self.graph.axis(axis).domain.size().cloned().unwrap_or_default()
+    }
+
+    /// The names of axes for a message: `H, E`.
+    pub(crate) fn names(&self, axes: impl IntoIterator<Item = AxisId>) -> String {
+        let names: Vec<&str> = axes.into_iter().map(|axis| self.graph.axis(axis).name.as_str()).collect();
+        names.join(", ")
+    }
+
+    /// A type for a message: `Seq[H, E]`.
+    pub(crate) fn show(&self, stage: Stage, axes: &BTreeSet<AxisId>) -> String {
+        let visible = axes.iter().copied().filter(|axis| !self.lifted.contains(axis));
+        let names = self.names(visible);
+        match stage {
+            Stage::Const => format!("[{names}]"),
+            Stage::Seq | Stage::Moment => format!("Seq[{names}]"),
+        }
+    }
+
+    /// A node's type for a message.
+    pub(crate) fn show_node(&self, id: NodeId) -> String {
+        let ty = self.ty(id);
+        self.show(ty.stage, &ty.axes)
+    }
+}

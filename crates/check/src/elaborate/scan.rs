@@ -1,0 +1,209 @@
+//! T-scan: a recurrence over time, a fold with explicit states.
+
+use std::collections::BTreeSet;
+
+use genesys_diag::{Code, Diagnostic};
+use genesys_span::Span;
+use genesys_syntax::ast::{Block, Expr, Ident, Scan, State as StateExpr, Stmt, StmtKind};
+
+use super::primitive::leave;
+use super::{Binding, Elab, Elaborator, Reported};
+use crate::core::{self, AxisId, NodeId, Op, ScanId, Stage, Type};
+use crate::error;
+
+impl<'a> Elaborator<'a, '_> {
+    /// `scan S: [A] = init { S <- ..; yield .. }`
+    pub(crate) fn scan(&mut self, scan: &'a Scan, span: Span) -> Elab<NodeId> {
+        if let Some(class) = &scan.class {
+            let message = format!("a scan cannot state its class yet, found `: {}`", class.text);
+            return Err(self.fail(Diagnostic::error(Code::RESERVED_WORD, class.span, message).help("leave it out")));
+        }
+        let id = ScanId(self.graph.scans.len() as u32);
+        self.graph.scans.push(core::Scan { states: Vec::new(), result: NodeId(0), span });
+        let outer = self.frame().names.clone();
+        let states = self.states(id, &scan.states);
+        let result = match states {
+            Ok(()) => self.scan_body(&scan.body, span),
+            Err(reported) => Err(reported),
+        };
+        let finished = self.finish_scan(id, &scan.states);
+        self.frame().names = outer;
+        let result = result?;
+        finished?;
+        self.graph.scans[id.0 as usize].result = result;
+        self.scanned(id, result, span)
+    }
+
+    fn states(&mut self, scan: ScanId, states: &'a [StateExpr]) -> Elab<()> {
+        for (index, state) in states.iter().enumerate() {
+            let init = self.expr(&state.init)?;
+            let axes = self.state_axes(&state.name, &state.axes)?;
+            self.check_init(init, &axes, state)?;
+            let ty = Type { stage: Stage::Moment, axes: axes.iter().copied().collect() };
+            let current = self.push(Op::State { scan, index: index as u32 }, Vec::new(), ty, state.name.span)?;
+            let declared = core::State { name: state.name.text.clone(), axes, init, next: current };
+            self.graph.scans[scan.0 as usize].states.push(declared);
+            self.declare(&state.name, Binding::State { scan, value: current })?;
+        }
+        Ok(())
+    }
+
+    fn state_axes(&mut self, name: &Ident, axes: &'a [genesys_syntax::ast::AxisRef]) -> Elab<Vec<AxisId>> {
+        let mut ids = self.axes(axes)?;
+        if let Some(&past) = ids.iter().find(|&&axis| self.is_dependent(axis)) {
+            let axis = Ident { text: self.graph.axis(past).name.clone(), span: name.span };
+            return Err(self.needs_static(&axis, "a state has the same shape at every position"));
+        }
+        let lifted: Vec<AxisId> = self.lifted.iter().copied().filter(|axis| !ids.contains(axis)).collect();
+        ids.splice(0..0, lifted);
+        Ok(ids)
+    }
+
+    fn check_init(&mut self, init: NodeId, axes: &[AxisId], state: &StateExpr) -> Elab<()> {
+        let ty = self.ty(init).clone();
+        if ty.stage != Stage::Const {
+            let message = format!(
+                "expected a constant as the initial value of `{}`, found {}",
+                state.name.text,
+                self.show(ty.stage, &ty.axes)
+            );
+            let help = "a state starts the same in every document: a number, or weights";
+            return Err(self.fail(Diagnostic::error(Code::NOT_CONSTANT, state.init.span, message).help(help)));
+        }
+        let allowed: BTreeSet<AxisId> = axes.iter().copied().collect();
+        if !ty.axes.is_subset(&allowed) {
+            let extra = self.names(ty.axes.difference(&allowed).copied());
+            let message =
+                format!("expected an initial value within the axes of `{}`, found extra {extra}", state.name.text);
+            return Err(self.fail(Diagnostic::error(Code::AXIS_MISMATCH, state.init.span, message)));
+        }
+        Ok(())
+    }
+
+    fn scan_body(&mut self, body: &'a Block, span: Span) -> Elab<NodeId> {
+        let mut result = None;
+        for stmt in &body.stmts {
+            match &stmt.kind {
+                StmtKind::Let { name, ty, value } => {
+                    // Reported where it was found.
+                    let _: Elab<()> = self.let_stmt(name, ty.as_ref(), value);
+                }
+                StmtKind::Update { state, value } => {
+                    let _: Elab<()> = self.update(state, value);
+                }
+                StmtKind::Yield(value) => result = self.yielded(result, value, stmt),
+                StmtKind::Param { .. } | StmtKind::Axis { .. } | StmtKind::Require { .. } => {
+                    let message = "expected `let`, `<-` or `yield` in a scan, found a declaration";
+                    self.fail(
+                        Diagnostic::error(Code::MISPLACED, stmt.span, message).help("declare it before the scan"),
+                    );
+                }
+            }
+        }
+        if let Some(value) = &body.result {
+            let message = "expected `yield` before the value of a scan, found an expression";
+            let at = Span { end: value.span.start, ..value.span };
+            return Err(self.fail(Diagnostic::error(Code::SCAN_INCOMPLETE, value.span, message).edit(at, "yield ")));
+        }
+        match result {
+            Some(result) => result,
+            None => {
+                let message = "expected `yield ..` in the scan, found none: it would give nothing";
+                Err(self.fail(Diagnostic::error(Code::SCAN_INCOMPLETE, span, message)))
+            }
+        }
+    }
+
+    fn yielded(&mut self, before: Option<Elab<NodeId>>, value: &'a Expr, stmt: &'a Stmt) -> Option<Elab<NodeId>> {
+        if before.is_some() {
+            let message = "expected one `yield` in a scan, found another";
+            self.fail(Diagnostic::error(Code::SCAN_INCOMPLETE, stmt.span, message));
+            return before;
+        }
+        let outer = self.begin_statement();
+        let node = self.expr(value);
+        self.end_statement(outer, None);
+        Some(node.and_then(|node| {
+            self.no_past(node, Code::DEPENDENT_AXIS, "a value to yield", value.span)?;
+            Ok(node)
+        }))
+    }
+
+    /// `S <- e`: `e` has the state's axes exactly.
+    fn update(&mut self, name: &'a Ident, value: &'a Expr) -> Elab<()> {
+        let outer = self.begin_statement();
+        let node = self.expr(value);
+        self.end_statement(outer, Some(name));
+        let Some(Binding::State { scan, value: current }) = self.lookup(&name.text) else {
+            let states: Vec<String> = self.state_names();
+            let known = states.iter().map(String::as_str);
+            return Err(self.fail(error::unknown("state of this scan", name, known)));
+        };
+        let node = node?;
+        let (expected, found) = (self.seen(current), self.seen(node));
+        if expected != found {
+            let message = format!(
+                "expected {} as the new value of `{}`, found {}",
+                self.show(Stage::Moment, &expected),
+                name.text,
+                self.show_node(node)
+            );
+            let difference = self.difference(&expected, &found);
+            return Err(self.fail(Diagnostic::error(Code::AXIS_MISMATCH, value.span, message).at(difference)));
+        }
+        let all: Vec<AxisId> = self.ty(current).axes.iter().copied().collect();
+        let node = self.broadcast_to(node, &all, value.span)?;
+        self.bind(name, Binding::State { scan, value: node });
+        Ok(())
+    }
+
+    fn state_names(&mut self) -> Vec<String> {
+        let names = &self.frame().names;
+        names.iter().filter(|(_, (b, _))| matches!(b, Binding::State { .. })).map(|(n, _)| n.clone()).collect()
+    }
+
+    /// Takes the last value of each state as its next one.
+    fn finish_scan(&mut self, scan: ScanId, states: &'a [StateExpr]) -> Elab<()> {
+        for (index, state) in states.iter().enumerate() {
+            let Some(Binding::State { scan: of, value }) = self.lookup(&state.name.text) else { return Err(Reported) };
+            if of != scan {
+                return Err(Reported);
+            }
+            let declared = &mut self.graph.scans[scan.0 as usize].states[index];
+            if declared.next == value {
+                let message =
+                    format!("expected an update of the state `{0}`, as in `{0} <- ..`, found none", state.name.text);
+                return Err(self.fail(Diagnostic::error(Code::SCAN_INCOMPLETE, state.name.span, message)));
+            }
+            declared.next = value;
+        }
+        Ok(())
+    }
+
+    /// The scan's value, once no part of it depends on a state of an enclosing scan.
+    fn scanned(&mut self, scan: ScanId, result: NodeId, span: Span) -> Elab<NodeId> {
+        if self.reads_outer_state(scan) {
+            let message = "expected a scan free of the enclosing scan's state, found one that depends on it";
+            return Err(self.fail(Diagnostic::error(Code::VIEW_OF_STATE, span, message)));
+        }
+        let ty = self.ty(result).clone();
+        let stage = leave(ty.stage).max(Stage::Seq);
+        self.push(Op::Scanned(scan), Vec::new(), Type { stage, axes: ty.axes }, span)
+    }
+
+    fn reads_outer_state(&self, scan: ScanId) -> bool {
+        let body = self.graph.scan(scan);
+        let mut open: Vec<NodeId> = body.states.iter().map(|state| state.next).chain([body.result]).collect();
+        let mut seen = BTreeSet::new();
+        while let Some(node) = open.pop() {
+            if self.ty(node).stage != Stage::Moment || !seen.insert(node) {
+                continue;
+            }
+            match self.graph.node(node).op {
+                Op::State { scan: of, .. } if of != scan => return true,
+                _ => open.extend(&self.graph.node(node).args),
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,261 @@
+//! Units: each checked once on its own, and expanded wherever it is called.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use genesys_axis::{Domain, Size};
+use genesys_diag::{Code, Diagnostic};
+use genesys_span::Span;
+use genesys_syntax::ast::{self, AxisRef, Generic, GenericKind, Unit};
+
+use super::{Binding, Elab, Elaborator, Frame, Reported};
+use crate::core::{AxisId, Graph, NodeId, Op, Stage, Type, WIDTH};
+use crate::design::Required;
+use crate::resolve::Units;
+use crate::{error, live};
+
+/// What the static parameters of a call are bound to; `..` is the row of the same sign.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Statics(pub(super) BTreeMap<String, Binding>);
+
+/// Checks every unit on its own, callees first; gives those with errors.
+pub(crate) fn check_units(units: &Units<'_>, diagnostics: &mut Vec<Diagnostic>) -> BTreeSet<usize> {
+    let mut broken = BTreeSet::new();
+    for index in 0..units.all.len() {
+        let found = check_unit(units, &broken, index);
+        if found.iter().any(Diagnostic::is_error) {
+            broken.insert(index);
+        }
+        diagnostics.extend(found);
+    }
+    broken
+}
+
+/// Checks one unit with its static parameters as rigid symbols.
+fn check_unit(units: &Units<'_>, broken: &BTreeSet<usize>, index: usize) -> Vec<Diagnostic> {
+    let entry = units.all[index];
+    let mut elaborator = Elaborator::new(units, broken);
+    elaborator.frames.push(Frame::new(entry.is_std, None));
+    let statics = elaborator.rigid(entry.unit);
+    let args = elaborator.rigid_arguments(entry.unit);
+    elaborator.frames.pop();
+    if let Ok(args) = args {
+        // What went wrong was reported.
+        let _: Elab<NodeId> = elaborator.instantiate(index, statics, args, None);
+    }
+    if !elaborator.diagnostics.iter().any(Diagnostic::is_error) {
+        elaborator.diagnostics.extend(unused_parameters(&elaborator, entry.unit));
+        elaborator.diagnostics.extend(live::dead_weights(&elaborator.graph));
+    }
+    elaborator.diagnostics
+}
+
+/// Expands a unit of the stack: `Seq[D] -> Seq[D]`, with static arguments from the stack.
+pub(crate) fn instantiate_root<'a>(
+    units: &Units<'a>,
+    broken: &BTreeSet<usize>,
+    index: usize,
+    args: &'a [ast::StaticArg],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<(Graph, Vec<Required>)> {
+    let entry = units.all[index];
+    let mut elaborator = Elaborator::new(units, broken);
+    elaborator.frames.push(Frame::new(entry.is_std, None));
+    elaborator.bind_width(entry.unit);
+    let statics = elaborator.statics(entry.unit, args);
+    elaborator.frames.pop();
+    let output = statics.and_then(|mut statics| {
+        elaborator.bind_stack_rows(entry.unit, &mut statics);
+        let ty = Type { stage: Stage::Seq, axes: [WIDTH].into() };
+        let input = elaborator.push(Op::Input, Vec::new(), ty, entry.unit.name.span)?;
+        elaborator.instantiate(index, statics, vec![input], None)
+    });
+    // Warnings of a unit were given when it was checked on its own.
+    diagnostics.extend(elaborator.diagnostics.into_iter().filter(Diagnostic::is_error));
+    elaborator.graph.output = Some(output.ok()?);
+    Some((elaborator.graph, elaborator.requirements))
+}
+
+fn unused_parameters(elaborator: &Elaborator<'_, '_>, unit: &Unit) -> Vec<Diagnostic> {
+    let used: BTreeSet<NodeId> = elaborator.graph.nodes.iter().flat_map(|node| node.args.iter().copied()).collect();
+    let inputs = elaborator.graph.nodes.iter().enumerate().filter(|(_, node)| node.op == Op::Input);
+    inputs
+        .zip(&unit.params)
+        .filter(|((id, _), _)| {
+            !used.contains(&NodeId(*id as u32)) && elaborator.graph.output != Some(NodeId(*id as u32))
+        })
+        .map(|(_, param)| {
+            let message = format!("the parameter `{}` of `{}` is never read", param.name.text, unit.name.text);
+            Diagnostic::warning(Code::DEAD_CODE, param.name.span, message)
+        })
+        .collect()
+}
+
+impl<'a> Elaborator<'a, '_> {
+    /// Expands a unit with its static parameters bound, and gives its value.
+    pub(crate) fn instantiate(
+        &mut self,
+        index: usize,
+        statics: Statics,
+        args: Vec<NodeId>,
+        call: Option<Span>,
+    ) -> Elab<NodeId> {
+        let entry = self.units.all[index];
+        let outside = self.graph.axes.len();
+        let mut frame = Frame::new(entry.is_std, call);
+        let at = entry.unit.name.span;
+        frame.names.insert("D".into(), (Binding::Axis(WIDTH), at));
+        frame.names.extend(statics.into_map().into_iter().map(|(name, binding)| (name, (binding, at))));
+        self.frames.push(frame);
+        let value = self.expand(entry.unit, args, outside);
+        self.frames.pop();
+        value
+    }
+
+    fn expand(&mut self, unit: &'a Unit, args: Vec<NodeId>, outside: usize) -> Elab<NodeId> {
+        self.bind_defaults(unit)?;
+        for (param, arg) in unit.params.iter().zip(args) {
+            self.declare(&param.name, Binding::Value(arg))?;
+        }
+        let value = self.body(&unit.body)?;
+        self.check_result(unit, value, outside)?;
+        self.graph.output = Some(value);
+        Ok(value)
+    }
+
+    /// Static parameters that no call bound take their defaults, in order.
+    fn bind_defaults(&mut self, unit: &'a Unit) -> Elab<()> {
+        for generic in &unit.generics {
+            if self.lookup(&generic.name.text).is_some() {
+                continue;
+            }
+            let binding = match &generic.kind {
+                GenericKind::Axis(Some(size)) => {
+                    let value = self.size(size)?;
+                    Binding::Axis(self.sized_axis(&generic.name.text, value, size.span)?)
+                }
+                GenericKind::Size(Some(size)) => Binding::Size(self.size(size)?),
+                GenericKind::Axis(None) | GenericKind::Size(None) | GenericKind::Row => {
+                    return Err(self.unbound(unit, generic));
+                }
+            };
+            self.bind(&generic.name, binding);
+        }
+        Ok(())
+    }
+
+    fn unbound(&mut self, unit: &Unit, generic: &Generic) -> Reported {
+        let name = &generic.name.text;
+        let message = format!(
+            "expected a static argument for `{name}` of `{0}`: it has no default and no argument binds it",
+            unit.name.text
+        );
+        self.fail(error::arguments(generic.span, message).help(format!("state it: `{}<{name} = ..>`", unit.name.text)))
+    }
+
+    fn check_result(&mut self, unit: &'a Unit, value: NodeId, outside: usize) -> Elab<()> {
+        let expected: BTreeSet<AxisId> = self.axes(&unit.result.axes)?.into_iter().collect();
+        let found = self.seen(value);
+        let ty = self.ty(value).clone();
+        let span = unit.body.result.as_ref().map_or(unit.body.span, |e| e.span);
+        if found != expected || (!unit.result.seq && ty.stage != Stage::Const) {
+            let stage = if unit.result.seq { Stage::Seq } else { Stage::Const };
+            let message = format!(
+                "expected {} as the value of `{}`, found {}",
+                self.show(stage, &expected),
+                unit.name.text,
+                self.show_node(value)
+            );
+            let mut diagnostic =
+                Diagnostic::error(Code::AXIS_MISMATCH, span, message).label(unit.result.span, "declared here");
+            if found != expected {
+                diagnostic = diagnostic.at(self.difference(&expected, &found));
+            }
+            return Err(self.fail(diagnostic));
+        }
+        self.no_past(value, Code::DEPENDENT_AXIS, "the value of a unit", span)?;
+        match found.iter().find(|axis| axis.0 as usize >= outside) {
+            Some(&own) if self.frames.len() > 1 => Err(self.escapes(unit, own)),
+            _ => Ok(()),
+        }
+    }
+
+    fn escapes(&mut self, unit: &Unit, own: AxisId) -> Reported {
+        let name = self.graph.axis(own).name.clone();
+        let span = self.frames.last().and_then(|frame| frame.call).unwrap_or(unit.name.span);
+        let message = format!(
+            "expected the axis `{name}` of `{}` to be bound by the call, found its own escaping",
+            unit.name.text
+        );
+        let help = format!("bind it to an axis of this unit: `{0}<{name} = {name}>(..)`", unit.name.text);
+        self.fail(Diagnostic::error(Code::AXIS_ESCAPES, span, message).help(help))
+    }
+
+    /// Static parameters as rigid symbols: a fresh axis each, of a size that is its name.
+    fn rigid(&mut self, unit: &'a Unit) -> Statics {
+        let mut statics = Statics::default();
+        self.bind_width(unit);
+        for generic in &unit.generics {
+            let name = &generic.name;
+            let symbol = Size::symbol(name.text.clone());
+            let binding = match &generic.kind {
+                // A default that follows from others stays what it follows from, so that
+                // `Half = E / 2` multiplies out in the unit's own check.
+                GenericKind::Axis(Some(size)) => match self.size(size) {
+                    Ok(value) => match self.sized_axis(&name.text, value, size.span) {
+                        Ok(axis) => Binding::Axis(axis),
+                        Err(Reported) => Binding::Poisoned,
+                    },
+                    Err(Reported) => Binding::Poisoned,
+                },
+                GenericKind::Axis(None) => Binding::Axis(self.declare_axis(&name.text, Domain::Static(symbol))),
+                GenericKind::Size(_) => Binding::Size(symbol),
+                GenericKind::Row => {
+                    Binding::Row(vec![self.declare_axis(&format!("{}..", name.text), Domain::Static(symbol))])
+                }
+            };
+            if self.declare(name, binding.clone()).is_ok() {
+                statics.insert(&name.text, binding);
+            }
+        }
+        let rest = self.declare_axis("..", Domain::Static(Size::symbol("..")));
+        statics.insert("..", Binding::Row(vec![rest]));
+        let span = unit.name.span;
+        self.frame().names.insert("..".into(), (Binding::Row(vec![rest]), span));
+        statics
+    }
+
+    fn rigid_arguments(&mut self, unit: &'a Unit) -> Elab<Vec<NodeId>> {
+        let mut args = Vec::new();
+        for param in &unit.params {
+            let axes: BTreeSet<AxisId> = self.axes(&param.ty.axes)?.into_iter().collect();
+            let stage = if param.ty.seq { Stage::Seq } else { Stage::Const };
+            args.push(self.push(Op::Input, Vec::new(), Type { stage, axes }, param.name.span)?);
+        }
+        Ok(args)
+    }
+
+    /// In the stack a row can only be the width.
+    fn bind_stack_rows(&mut self, unit: &Unit, statics: &mut Statics) {
+        let mut width = vec![WIDTH];
+        for axis in unit.params.iter().flat_map(|param| &param.ty.axes) {
+            match axis {
+                AxisRef::Named(name) if name.text == "D" => width.clear(),
+                AxisRef::Named(name) if statics.get(&name.text).is_none() && !width.is_empty() => {
+                    statics.insert(&name.text, Binding::Axis(width.remove(0)));
+                }
+                AxisRef::Named(_) => {}
+                AxisRef::Row(name) => {
+                    statics.insert(&name.text, Binding::Row(std::mem::take(&mut width)));
+                }
+                AxisRef::Rest(_) => {
+                    statics.insert("..", Binding::Row(std::mem::take(&mut width)));
+                }
+            }
+        }
+    }
+
+    fn bind_width(&mut self, unit: &Unit) {
+        let span = unit.name.span;
+        self.frame().names.insert("D".into(), (Binding::Axis(WIDTH), span));
+    }
+}

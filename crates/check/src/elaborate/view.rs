@@ -1,0 +1,100 @@
+//! T-view: the only rules that read another position. They read positions `<= t`, of values that
+//! look at no past themselves and depend on no state.
+
+use genesys_axis::{Domain, Size};
+use genesys_diag::{Code, Diagnostic};
+use genesys_span::Span;
+use genesys_syntax::ast::{Arg, AxisRef, Call, Ident, Slot};
+
+use super::{Binding, Elab, Elaborator};
+use crate::core::{AxisId, NodeId, Op, Stage, Type};
+use crate::error;
+
+impl<'a> Elaborator<'a, '_> {
+    /// `shift(x, n)`: `x` at `t - n`, zero before the start.
+    pub(crate) fn shift(&mut self, call: &'a Call, span: Span) -> Elab<NodeId> {
+        let (value, by) = match call.args.as_slice() {
+            [Arg::Value(value), Arg::Value(by)] => (value, by),
+            _ => return Err(self.fail(error::arguments(span, "expected a value and a distance: `shift(x, 1)`"))),
+        };
+        let x = self.expr(value)?;
+        let size = self.size_of_expr(by)?;
+        self.at_least(&size, 0, by.span, "a negative shift would read the future")?;
+        self.viewable(x, "shift", span)?;
+        let ty = Type { stage: Stage::Seq, ..self.ty(x).clone() };
+        self.push(Op::Shift { by: size }, vec![x], ty, span)
+    }
+
+    /// `past(x)`, `past[Near](x, window = n, skip = k)`: `x` at every `s` with
+    /// `t - k - n < s <= t - k`.
+    pub(crate) fn past(&mut self, call: &'a Call, span: Span) -> Elab<NodeId> {
+        let (x, options) = self.one_value(call, &["window", "skip"], span)?;
+        let window = match options.get("window") {
+            Some(expr) => {
+                let size = self.size_of_expr(expr)?;
+                self.at_least(&size, 1, expr.span, "a window holds at least one position")?;
+                Some(size)
+            }
+            None => None,
+        };
+        let skip = match options.get("skip") {
+            Some(expr) => {
+                let size = self.size_of_expr(expr)?;
+                self.at_least(&size, 0, expr.span, "a negative skip would read the future")?;
+                size
+            }
+            None => Size::int(0),
+        };
+        self.viewable(x, "past", span)?;
+        let axis = self.past_axis(call, Domain::Past { window, skip })?;
+        let ty = self.ty(x).clone();
+        let ty = Type { stage: Stage::Seq, axes: ty.axes.into_iter().chain([axis]).collect() };
+        self.push(Op::Past(axis), vec![x], ty, span)
+    }
+
+    /// The dependent axis of a view: declared where it is first used, of one reach ever after.
+    fn past_axis(&mut self, call: &Call, domain: Domain) -> Elab<AxisId> {
+        let name = match &call.slot {
+            None => Ident { text: "Past".into(), span: call.head.span },
+            Some(Slot::Axes(axes)) if matches!(axes.as_slice(), [AxisRef::Named(_)]) => match &axes[0] {
+                AxisRef::Named(name) => name.clone(),
+                AxisRef::Row(_) | AxisRef::Rest(_) => unreachable!("the guard admits a name only"),
+            },
+            Some(_) => {
+                let message = "expected one name for the past, as in `past[Near](x, window = 64)`";
+                return Err(self.fail(error::arguments(call.head.span, message)));
+            }
+        };
+        match self.lookup(&name.text) {
+            None => {
+                let axis = self.declare_axis(&name.text, domain);
+                self.bind(&name, Binding::Axis(axis));
+                Ok(axis)
+            }
+            Some(Binding::Axis(axis)) if self.graph.axis(axis).domain == domain => Ok(axis),
+            Some(Binding::Axis(axis)) if self.is_dependent(axis) => {
+                let message = format!("the past `{}` has another window or skip here than before", name.text);
+                let help = "one axis has one reach: give this past a name of its own, as in `past[Near](..)`";
+                let first = self.frame().names[&name.text].1;
+                let diagnostic = Diagnostic::error(Code::PAST_DOMAIN, name.span, message);
+                Err(self.fail(diagnostic.label(first, "first used here").help(help)))
+            }
+            Some(_) => {
+                let first = self.frame().names[&name.text].1;
+                let first = Ident { text: name.text.clone(), span: first };
+                Err(self.fail(error::duplicate("name", &name, &first)))
+            }
+        }
+    }
+
+    /// Whether a time view may read a value.
+    fn viewable(&mut self, x: NodeId, view: &str, span: Span) -> Elab<()> {
+        if self.ty(x).stage == Stage::Moment {
+            let message = format!("expected a value free of any state in `{view}`, found one that depends on a state");
+            let help =
+                "within a step only the present state is known: look back before the scan, or keep a second state";
+            return Err(self.fail(Diagnostic::error(Code::VIEW_OF_STATE, span, message).help(help)));
+        }
+        self.no_past(x, Code::VIEW_OF_PAST, &format!("a value in `{view}`"), span)
+    }
+}

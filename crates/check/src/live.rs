@@ -1,0 +1,48 @@
+//! Dead weights: weights that no value of the result depends on.
+
+use std::collections::BTreeSet;
+
+use genesys_diag::{Code, Diagnostic};
+
+use crate::core::{Graph, LeafId, NodeId, Op};
+
+/// The nodes that the output depends on, in ascending order.
+pub(crate) fn live_nodes(graph: &Graph) -> BTreeSet<NodeId> {
+    let mut live = BTreeSet::new();
+    let mut open: Vec<NodeId> = graph.output.into_iter().collect();
+    while let Some(id) = open.pop() {
+        if !live.insert(id) {
+            continue;
+        }
+        let node = graph.node(id);
+        open.extend(&node.args);
+        match node.op {
+            Op::Scanned(scan) | Op::State { scan, .. } => {
+                let scan = graph.scan(scan);
+                open.push(scan.result);
+                open.extend(scan.states.iter().flat_map(|state| [state.init, state.next]));
+            }
+            _ => {}
+        }
+    }
+    live
+}
+
+/// One error for each weight that has no effect.
+pub(crate) fn dead_weights(graph: &Graph) -> Vec<Diagnostic> {
+    let live = live_nodes(graph);
+    let used: BTreeSet<LeafId> = live
+        .iter()
+        .filter_map(|&id| match graph.node(id).op {
+            Op::Weight(leaf) => Some(leaf),
+            _ => None,
+        })
+        .collect();
+    let leaves = graph.leaves.iter().enumerate().filter(|(index, _)| !used.contains(&LeafId(*index as u32)));
+    leaves
+        .map(|(_, leaf)| {
+            let message = format!("the weight `{}` has no effect: nothing in the result depends on it", leaf.path);
+            Diagnostic::error(Code::DEAD_CODE, leaf.span, message).help("use its value, or take it out")
+        })
+        .collect()
+}

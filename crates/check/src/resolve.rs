@@ -1,0 +1,245 @@
+//! Which unit a name means, and that no unit calls itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use genesys_diag::{Code, Diagnostic};
+use genesys_syntax::ast::{self, Expr, ExprKind, ItemKind, StmtKind, Unit};
+
+use crate::error;
+
+/// Most units that a file may declare.
+const MAX_UNITS: usize = 1024;
+
+/// The units in sight, and in the order in which they can be checked.
+pub(crate) struct Units<'a> {
+    /// Every unit, callees before callers where there is no cycle.
+    pub(crate) all: Vec<Entry<'a>>,
+    /// Units of the user's file and those it imports.
+    user: BTreeMap<&'a str, usize>,
+    /// Units of the standard file.
+    std: BTreeMap<&'a str, usize>,
+}
+
+/// A unit and where it was declared.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    /// The unit.
+    pub(crate) unit: &'a Unit,
+    /// Whether it is a standard unit.
+    pub(crate) is_std: bool,
+    /// Whether it calls itself, directly or through others.
+    pub(crate) recursive: bool,
+}
+
+impl<'a> Units<'a> {
+    /// The unit a name means in a standard unit, or in the user's file.
+    pub(crate) fn find(&self, name: &str, in_std: bool) -> Option<usize> {
+        let scope = if in_std { &self.std } else { &self.user };
+        scope.get(name).copied()
+    }
+
+    /// The names of the user's scope, for suggestions.
+    pub(crate) fn names(&self, in_std: bool) -> impl Iterator<Item = &'a str> {
+        let scope = if in_std { &self.std } else { &self.user };
+        scope.keys().copied()
+    }
+
+    /// Whether a standard unit of that name exists, imported or not.
+    pub(crate) fn is_standard(&self, name: &str) -> bool {
+        self.std.contains_key(name)
+    }
+}
+
+/// Collects the units of a file and of the standard file.
+pub(crate) fn resolve<'a>(file: &'a ast::File, std: &'a ast::File, diagnostics: &mut Vec<Diagnostic>) -> Units<'a> {
+    let mut units = Units { all: Vec::new(), user: BTreeMap::new(), std: BTreeMap::new() };
+    for unit in units_of(std) {
+        units.std.insert(&unit.name.text, units.all.len());
+        units.all.push(Entry { unit, is_std: true, recursive: false });
+    }
+    let mut declared = BTreeMap::new();
+    for unit in units_of(file).take(MAX_UNITS) {
+        if let Some(first) = declared.insert(unit.name.text.as_str(), &unit.name) {
+            diagnostics.push(error::duplicate("unit", &unit.name, first));
+            continue;
+        }
+        units.user.insert(&unit.name.text, units.all.len());
+        units.all.push(Entry { unit, is_std: false, recursive: false });
+    }
+    if let Some(unit) = units_of(file).nth(MAX_UNITS) {
+        diagnostics.push(error::too_large(unit.name.span, &format!("more than {MAX_UNITS} units in a file")));
+    }
+    import(file, &mut units, diagnostics);
+    order(&mut units, diagnostics);
+    units
+}
+
+fn units_of(file: &ast::File) -> impl Iterator<Item = &Unit> {
+    file.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Unit(unit) => Some(unit),
+        ItemKind::Use(_) | ItemKind::Design(_) => None,
+    })
+}
+
+fn import<'a>(file: &'a ast::File, units: &mut Units<'a>, diagnostics: &mut Vec<Diagnostic>) {
+    let mut imported: BTreeMap<&str, &ast::Ident> = BTreeMap::new();
+    for item in &file.items {
+        let ItemKind::Use(import) = &item.kind else { continue };
+        if let Some(root) = import.path.first()
+            && (root.text != "std" || import.path.len() > 1)
+        {
+            diagnostics.push(error::unknown("module", root, ["std"].into_iter()));
+            continue;
+        }
+        for name in &import.names {
+            if let Some(first) = imported.insert(&name.text, name) {
+                diagnostics.push(error::duplicate("import", name, first));
+            } else if let Some(&own) = units.user.get(name.text.as_str()) {
+                diagnostics.push(error::duplicate("unit", &units.all[own].unit.name, name));
+            } else if let Some(&unit) = units.std.get(name.text.as_str()) {
+                units.user.insert(&name.text, unit);
+            } else {
+                diagnostics.push(error::unknown("standard unit", name, units.std.keys().copied()));
+            }
+        }
+    }
+}
+
+/// Puts callees before callers and marks the units on a cycle; iterative, so that a long chain of
+/// calls cannot exhaust the stack.
+fn order(units: &mut Units<'_>, diagnostics: &mut Vec<Diagnostic>) {
+    let calls: Vec<Vec<usize>> = units.all.iter().map(|entry| callees(entry, units)).collect();
+    let mut state = vec![Visit::New; units.all.len()];
+    let mut sorted = Vec::with_capacity(units.all.len());
+    for root in 0..units.all.len() {
+        let mut stack = vec![(root, 0)];
+        while let Some((unit, next)) = stack.pop() {
+            if next == 0 && state[unit] != Visit::New {
+                continue;
+            }
+            state[unit] = Visit::Open;
+            match calls[unit].get(next) {
+                Some(&callee) => {
+                    stack.push((unit, next + 1));
+                    match state[callee] {
+                        Visit::New => stack.push((callee, 0)),
+                        Visit::Open => mark_cycle(units, &stack, callee, diagnostics),
+                        Visit::Done => {}
+                    }
+                }
+                None => {
+                    state[unit] = Visit::Done;
+                    sorted.push(unit);
+                }
+            }
+        }
+    }
+    reorder(units, &sorted);
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Visit {
+    New,
+    Open,
+    Done,
+}
+
+fn mark_cycle(units: &mut Units<'_>, stack: &[(usize, usize)], callee: usize, diagnostics: &mut Vec<Diagnostic>) {
+    let from = stack.iter().position(|(unit, _)| *unit == callee).unwrap_or(0);
+    let cycle: Vec<usize> = stack[from..].iter().map(|(unit, _)| *unit).collect();
+    let names: Vec<&str> = cycle.iter().map(|&u| units.all[u].unit.name.text.as_str()).collect();
+    diagnostics.push(error::recursive(&units.all[callee].unit.name, &names));
+    for unit in cycle {
+        units.all[unit].recursive = true;
+    }
+}
+
+fn reorder(units: &mut Units<'_>, sorted: &[usize]) {
+    let mut place = vec![0; sorted.len()];
+    for (new, &old) in sorted.iter().enumerate() {
+        place[old] = new;
+    }
+    units.all = sorted.iter().map(|&old| units.all[old]).collect();
+    for index in units.user.values_mut().chain(units.std.values_mut()) {
+        *index = place[*index];
+    }
+}
+
+/// The units that a unit's body names, each once, in the order of the text.
+fn callees(entry: &Entry<'_>, units: &Units<'_>) -> Vec<usize> {
+    let mut heads = Vec::new();
+    heads_of_block(&entry.unit.body, &mut heads);
+    let mut seen = BTreeSet::new();
+    heads.into_iter().filter_map(|head| units.find(head, entry.is_std)).filter(|&unit| seen.insert(unit)).collect()
+}
+
+fn heads_of_block<'a>(block: &'a ast::Block, heads: &mut Vec<&'a str>) {
+    for stmt in &block.stmts {
+        match &stmt.kind {
+            StmtKind::Let { value, .. } | StmtKind::Update { value, .. } | StmtKind::Yield(value) => {
+                heads_of(value, heads);
+            }
+            StmtKind::Param { .. } | StmtKind::Axis { .. } | StmtKind::Require { .. } => {}
+        }
+    }
+    if let Some(result) = &block.result {
+        heads_of(result, heads);
+    }
+}
+
+fn heads_of<'a>(expr: &'a Expr, heads: &mut Vec<&'a str>) {
+    match &expr.kind {
+        ExprKind::Number { .. } | ExprKind::Bool(_) | ExprKind::Name(_) | ExprKind::Indexed { .. } => {}
+        ExprKind::Neg(e) | ExprKind::Regroup { value: e, .. } | ExprKind::Rename { value: e, .. } => heads_of(e, heads),
+        ExprKind::Each { call: e, .. } | ExprKind::Labeled { call: e, .. } => heads_of(e, heads),
+        ExprKind::Binary(_, a, b) | ExprKind::Compare(_, a, b) => {
+            heads_of(a, heads);
+            heads_of(b, heads);
+        }
+        ExprKind::Call(call) => {
+            heads.push(&call.head.text);
+            for arg in &call.args {
+                match arg {
+                    ast::Arg::Value(e) | ast::Arg::Named(_, e) => heads_of(e, heads),
+                }
+            }
+        }
+        ExprKind::Scan(scan) => {
+            scan.states.iter().for_each(|state| heads_of(&state.init, heads));
+            heads_of_block(&scan.body, heads);
+        }
+    }
+}
+
+/// What a name that is not found was probably meant to be, as a help.
+pub(crate) fn unit_hint(units: &Units<'_>, name: &ast::Ident, in_std: bool) -> Diagnostic {
+    let camel = camel_case(&name.text);
+    if !in_std && units.is_standard(&camel) {
+        let diagnostic = Diagnostic::error(
+            Code::UNKNOWN_NAME,
+            name.span,
+            format!("expected a unit or a primitive, found `{}`, which is not declared here", name.text),
+        );
+        let help = format!("`{camel}` is a standard unit: add `use std::{{{camel}}}` at the top of the file");
+        let diagnostic = diagnostic.help(help);
+        return if camel == name.text { diagnostic } else { diagnostic.edit(name.span, camel) };
+    }
+    let known = units.names(in_std).chain(crate::elaborate::PRIMITIVES.iter().copied());
+    let diagnostic = error::unknown("unit or primitive", name, known);
+    match error::nearest(&name.text, units.std.keys().copied()) {
+        Some(near) if diagnostic.help.is_none() => {
+            diagnostic.help(format!("did you mean the standard unit `{near}`? add `use std::{{{near}}}`"))
+        }
+        _ => diagnostic,
+    }
+}
+
+/// `rms_norm` and `rmsnorm`-like spellings in the case of units: `RmsNorm`.
+fn camel_case(name: &str) -> String {
+    name.split('_')
+        .map(|part| {
+            let mut chars = part.chars();
+            chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+        })
+        .collect()
+}

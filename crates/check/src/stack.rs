@@ -1,0 +1,296 @@
+//! The design block: its fields, and the units of its stack elaborated.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use genesys_diag::{Code, Diagnostic};
+use genesys_span::Span;
+use genesys_syntax::ast::{self, Design, FieldValue, ItemKind, Repeat, StackItem, StackKind, UnitRef};
+
+use crate::design::{CheckedDesign, Function, FunctionId, Required, StackPart, Times};
+use crate::resolve::Units;
+use crate::{elaborate, error, identity};
+
+/// Most entries of a stack as written out.
+const MAX_ENTRIES: usize = 4096;
+
+/// Builds the design of a file from its sound units.
+pub(crate) fn build(
+    file: &ast::File,
+    units: &Units<'_>,
+    broken: &BTreeSet<usize>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<CheckedDesign> {
+    let design = the_design(file, diagnostics)?;
+    let mut builder = Builder {
+        units,
+        broken,
+        diagnostics,
+        functions: Vec::new(),
+        by_text: BTreeMap::new(),
+        requirements: Vec::new(),
+        failed: false,
+    };
+    let fields = builder.fields(design);
+    let stack = fields.stack.map(|(items, span)| (builder.stack(items, span), span));
+    let last = fields.last.and_then(|unit| builder.function(unit));
+    let (functions, requirements, failed) = (builder.functions, builder.requirements, builder.failed);
+    let Some((stack, stack_span)) = stack else {
+        let message = "expected a stack in the design, as in `stack = [Block*]`, found none";
+        diagnostics.push(Diagnostic::error(Code::DESIGN_FIELD, design.name.span, message));
+        return None;
+    };
+    if failed {
+        return None;
+    }
+    let mut checked = CheckedDesign {
+        name: design.name.text.clone(),
+        file: file.clone(),
+        functions,
+        stack,
+        stack_span,
+        last,
+        tie_embeddings: fields.tie_embeddings,
+        requirements,
+        hash: identity::DesignHash::default(),
+    };
+    checked.hash = identity::identify(&mut checked);
+    Some(checked)
+}
+
+fn the_design<'a>(file: &'a ast::File, diagnostics: &mut Vec<Diagnostic>) -> Option<&'a Design> {
+    let mut designs = file.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Design(design) => Some(design),
+        ItemKind::Use(_) | ItemKind::Unit(_) => None,
+    });
+    let Some(design) = designs.next() else {
+        let span = file.items.first().map_or_else(Span::default, |item| Span { end: item.span.start, ..item.span });
+        let message = "expected one design in the file, found none";
+        let help = "a design names the units it stacks: `design Name { stack = [Block*] final = RmsNorm }`";
+        // Where items failed to parse, the design may be among them.
+        if !file.items.is_empty() {
+            diagnostics.push(Diagnostic::error(Code::DESIGN_COUNT, span, message).help(help));
+        }
+        return None;
+    };
+    for other in designs {
+        let message =
+            format!("expected one design in the file, found `{}` beside `{}`", other.name.text, design.name.text);
+        let diagnostic = Diagnostic::error(Code::DESIGN_COUNT, other.name.span, message);
+        diagnostics.push(diagnostic.label(design.name.span, "the first one").help("give each design its own file"));
+    }
+    Some(design)
+}
+
+struct Fields<'a> {
+    stack: Option<(&'a [StackItem], Span)>,
+    last: Option<&'a UnitRef>,
+    tie_embeddings: bool,
+}
+
+struct Builder<'a, 'u, 'd> {
+    units: &'u Units<'a>,
+    broken: &'u BTreeSet<usize>,
+    diagnostics: &'d mut Vec<Diagnostic>,
+    functions: Vec<Function>,
+    /// Functions by the canonical text of the unit reference they come from.
+    by_text: BTreeMap<String, FunctionId>,
+    requirements: Vec<Required>,
+    failed: bool,
+}
+
+impl Builder<'_, '_, '_> {
+    fn fields<'a>(&mut self, design: &'a Design) -> Fields<'a> {
+        let mut fields = Fields { stack: None, last: None, tie_embeddings: true };
+        let mut seen: BTreeMap<&str, &ast::Ident> = BTreeMap::new();
+        for field in &design.fields {
+            if let Some(first) = seen.insert(&field.name.text, &field.name) {
+                self.diagnostics.push(error::duplicate("field", &field.name, first));
+                continue;
+            }
+            match (field.name.text.as_str(), &field.value) {
+                ("stack", FieldValue::Stack(items)) => fields.stack = Some((items, field.span)),
+                ("final", FieldValue::Unit(unit)) => fields.last = Some(unit),
+                ("tie_embeddings", FieldValue::Bool(value)) => fields.tie_embeddings = *value,
+                (name @ ("stack" | "final" | "tie_embeddings"), _) => {
+                    let form = match name {
+                        "stack" => "a list of units, as in `[Block*]`",
+                        "final" => "a unit, as in `RmsNorm`",
+                        _ => "`true` or `false`",
+                    };
+                    let message = format!("expected {form} as the value of `{name}`");
+                    self.refuse(Diagnostic::error(Code::DESIGN_FIELD, field.span, message));
+                }
+                _ => {
+                    let known = ["stack", "final", "tie_embeddings"].into_iter();
+                    self.refuse(error::unknown("field of a design", &field.name, known));
+                }
+            }
+        }
+        fields
+    }
+
+    fn refuse(&mut self, diagnostic: Diagnostic) {
+        self.failed = true;
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn stack(&mut self, items: &[StackItem], span: Span) -> Vec<StackPart> {
+        let mut parts = Vec::new();
+        let mut starred: Option<Span> = None;
+        for item in items {
+            let times = match item.repeat {
+                Repeat::Once => Times::Fixed(1),
+                Repeat::Times(n) => Times::Fixed(usize::try_from(n).unwrap_or(usize::MAX)),
+                Repeat::ToDepth => Times::ToDepth,
+            };
+            if times == Times::ToDepth && starred.replace(item.span).is_some() {
+                let message = "expected one starred part in the stack, found another";
+                let help = "group what is repeated together: `[A, B]*`";
+                self.refuse(Diagnostic::error(Code::DESIGN_FIELD, item.span, message).help(help));
+            }
+            let mut body = Vec::new();
+            self.entry(&item.kind, 1, &mut body);
+            let total = match times {
+                Times::Fixed(times) => body.len().saturating_mul(times),
+                Times::ToDepth => body.len(),
+            };
+            if total == 0 || total > MAX_ENTRIES {
+                let message = format!("expected 1 to {MAX_ENTRIES} layers here, found {total}");
+                self.refuse_unless_failed(Diagnostic::error(Code::DESIGN_FIELD, item.span, message));
+            }
+            parts.push(StackPart { body, times });
+        }
+        if parts.is_empty() {
+            self.refuse(Diagnostic::error(
+                Code::DESIGN_FIELD,
+                span,
+                "expected at least one unit in the stack, found none",
+            ));
+        }
+        parts
+    }
+
+    fn refuse_unless_failed(&mut self, diagnostic: Diagnostic) {
+        if !self.failed {
+            self.refuse(diagnostic);
+        }
+    }
+
+    /// Writes a group out; a star within a group has nothing to reach, so it is refused.
+    fn entry(&mut self, kind: &StackKind, times: u64, body: &mut Vec<FunctionId>) {
+        let from = body.len();
+        match kind {
+            StackKind::Unit(unit) => body.extend(self.function(unit)),
+            StackKind::Group(items) => {
+                for item in items {
+                    match item.repeat {
+                        Repeat::Once => self.entry(&item.kind, 1, body),
+                        Repeat::Times(n) => self.entry(&item.kind, n, body),
+                        Repeat::ToDepth => {
+                            let message = "expected a number of repeats within a group, found a star";
+                            let help = "the star stands behind the outermost group: `[A*5, B]*`";
+                            self.refuse(Diagnostic::error(Code::DESIGN_FIELD, item.span, message).help(help));
+                        }
+                    }
+                }
+            }
+        }
+        let once = body[from..].to_vec();
+        let total = (once.len() as u64).saturating_mul(times);
+        if total.saturating_add(from as u64) > MAX_ENTRIES as u64 {
+            let span = match kind {
+                StackKind::Unit(unit) => unit.name.span,
+                StackKind::Group(items) => items.first().map_or_else(Span::default, |item| item.span),
+            };
+            self.refuse_unless_failed(error::too_large(span, &format!("more than {MAX_ENTRIES} layers")));
+            return;
+        }
+        body.truncate(from);
+        (0..times).for_each(|_| body.extend(&once));
+    }
+
+    /// The function of a unit with its static arguments, elaborated once.
+    fn function(&mut self, unit: &UnitRef) -> Option<FunctionId> {
+        let text = reference_text(unit);
+        if let Some(&id) = self.by_text.get(&text) {
+            return Some(id);
+        }
+        let function = self.elaborate(unit);
+        if function.is_none() {
+            self.failed = true;
+        }
+        let (name, graph, requirements) = function?;
+        let id = FunctionId(self.functions.len());
+        let same = self.functions.iter().filter(|f| f.name == name || f.name.starts_with(&format!("{name}_"))).count();
+        let name = if same == 0 { name } else { format!("{name}_{}", same + 1) };
+        self.functions.push(Function { name, graph });
+        for required in requirements {
+            if !self.requirements.iter().any(|known| known.requirement == required.requirement) {
+                self.requirements.push(required);
+            }
+        }
+        self.by_text.insert(text, id);
+        Some(id)
+    }
+
+    fn elaborate(&mut self, unit: &UnitRef) -> Option<(String, crate::core::Graph, Vec<Required>)> {
+        let Some(index) = self.units.find(&unit.name.text, false) else {
+            self.diagnostics.push(crate::resolve::unit_hint(self.units, &unit.name, false));
+            return None;
+        };
+        let entry = self.units.all[index];
+        if self.broken.contains(&index) || entry.recursive {
+            return None;
+        }
+        if let Err(diagnostic) = stackable(entry.unit, &unit.name) {
+            self.diagnostics.push(*diagnostic);
+            return None;
+        }
+        // The arguments live as long as the file; the builder is done with them when it returns.
+        let args: Vec<ast::StaticArg> = unit.statics.clone();
+        let (graph, requirements) =
+            elaborate::instantiate_root(self.units, self.broken, index, &args, self.diagnostics)?;
+        Some((entry.unit.name.text.clone(), graph, requirements))
+    }
+}
+
+/// A unit of the stack maps `Seq[D]` to `Seq[D]`.
+fn stackable(unit: &ast::Unit, at: &ast::Ident) -> Result<(), Box<Diagnostic>> {
+    let takes_width = |ty: &ast::Type| {
+        let named = ty.axes.iter().filter(|axis| matches!(axis, ast::AxisRef::Named(_))).count();
+        let rows = ty.axes.len() - named;
+        let only_width = ty.axes.iter().all(|axis| match axis {
+            ast::AxisRef::Named(name) => name.text == "D",
+            ast::AxisRef::Row(_) | ast::AxisRef::Rest(_) => true,
+        });
+        ty.seq && only_width && named <= 1 && named + rows >= 1
+    };
+    if unit.params.len() == 1 && takes_width(&unit.params[0].ty) && takes_width(&unit.result) {
+        return Ok(());
+    }
+    let message = format!("expected a unit from Seq[D] to Seq[D] in the stack, found `{}`", unit.name.text);
+    let diagnostic = Diagnostic::error(Code::AXIS_MISMATCH, at.span, message);
+    Err(Box::new(diagnostic.label(unit.name.span, "declared here")))
+}
+
+/// The text of a unit reference, so that equal ones share a function.
+fn reference_text(unit: &UnitRef) -> String {
+    let statics: Vec<String> = unit
+        .statics
+        .iter()
+        .map(|arg| {
+            let name = arg.name.as_ref().map(|name| name.text.as_str()).unwrap_or_default();
+            format!("{name}={}", size_text(&arg.value))
+        })
+        .collect();
+    format!("{}<{}>", unit.name.text, statics.join(","))
+}
+
+fn size_text(size: &ast::Size) -> String {
+    match &size.kind {
+        ast::SizeKind::Int(n) => n.to_string(),
+        ast::SizeKind::Name(name) => name.text.clone(),
+        ast::SizeKind::Binary(op, a, b) => format!("({}{op:?}{})", size_text(a), size_text(b)),
+        ast::SizeKind::Call(function, a, b) => format!("{function:?}({},{})", size_text(a), size_text(b)),
+    }
+}

@@ -1,0 +1,28 @@
+//! Shipped designs through the whole front.
+
+use genesys_diag::render_short;
+use genesys_ladder::Scale;
+
+use crate::{check_text, compile};
+
+const GPT: &str = include_str!("../../../designs/gpt.gau");
+const GLA: &str = include_str!("../../../designs/gla.gau");
+
+#[test]
+fn the_standard_units_are_sound() {
+    let found = genesys_check::check_library(crate::standard_units());
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn shipped_designs_check_without_a_warning_and_compile_at_every_scale() {
+    for (name, text) in [("gpt", GPT), ("gla", GLA)] {
+        let checked = check_text(name, text);
+        let shown: Vec<String> = checked.diagnostics.iter().map(|d| render_short(&checked.sources, d)).collect();
+        assert!(shown.is_empty(), "{shown:#?}");
+        let design = checked.design.expect("no error was found");
+        for scale in Scale::all() {
+            compile(&design, &scale, scale.vocabulary).unwrap_or_else(|e| panic!("{name} at {}: {e}", scale.name));
+        }
+    }
+}
