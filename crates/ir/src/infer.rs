@@ -255,7 +255,7 @@ fn stack(scope: &Scope<'_>, args: &[&Type], axis: AxisId) -> Result<Type> {
     if args.iter().any(|ty| !same_axes(&ty.axes, &first.axes)) {
         return Err("operands stacked differ in axes".into());
     }
-    let axes = [axis].iter().chain(&first.axes).copied().collect();
+    let axes = dependent_last(scope, first.axes.iter().copied().chain([axis]).collect());
     Ok(real(args.iter().map(|ty| ty.stage).max().unwrap_or(Stage::Const), axes))
 }
 

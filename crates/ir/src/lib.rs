@@ -31,3 +31,6 @@ pub use validate::{Violation, validate};
 
 /// How deeply regions, expressions, laws and sizes may nest in a module.
 pub const MAX_DEPTH: usize = 128;
+
+#[cfg(test)]
+mod tests;

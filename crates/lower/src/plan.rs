@@ -50,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) pasts: Vec<Vec<AxisId>>,
     /// The node that stands for a state: the first that reads it.
     reader: BTreeMap<(ScanId, u32), NodeId>,
+    /// Nodes that do what an earlier node does.
+    same: BTreeMap<NodeId, NodeId>,
 }
 
 impl Plan {
@@ -63,9 +65,11 @@ impl Plan {
             uses: Vec::new(),
             pasts: Vec::new(),
             reader: BTreeMap::new(),
+            same: BTreeMap::new(),
         };
         plan.find_readers();
         plan.contract();
+        plan.join_equals();
         plan.split_scans();
         linear::hold(&mut plan);
         plan.complete();
@@ -85,7 +89,7 @@ impl Plan {
             let next = match self.graph.node(id).op {
                 Op::Scanned(scan) => self.graph.scan(scan).result,
                 Op::State { scan, index } => self.reader[&(scan, index)],
-                _ => return id,
+                _ => self.same.get(&id).copied().unwrap_or(id),
             };
             if next == id {
                 return id;
@@ -136,7 +140,9 @@ impl Plan {
     /// larger than either factor, never exists.
     fn contract(&mut self) {
         for i in 0..self.graph.nodes.len() {
-            let Node { op: Op::Reduce { reduction: Reduction::Sum, axes, otherwise: None }, args, .. } = &self.graph.nodes[i] else {
+            let Node { op: Op::Reduce { reduction: Reduction::Sum, axes, otherwise: None }, args, .. } =
+                &self.graph.nodes[i]
+            else {
                 continue;
             };
             let product = self.graph.node(args[0]);
@@ -146,6 +152,24 @@ impl Plan {
                 let (axes, args) = (axes.clone(), vec![*a, *b]);
                 let node = &mut self.graph.nodes[i];
                 (node.op, node.args) = (Op::Dot { axes }, args);
+            }
+        }
+    }
+
+    /// One operation on the same operands is computed once.
+    fn join_equals(&mut self) {
+        let mut known: BTreeMap<(String, Vec<NodeId>), NodeId> = BTreeMap::new();
+        for i in 0..self.graph.nodes.len() {
+            let id = NodeId(i as u32);
+            // Its text is an operation's key: floats are written to their bits.
+            let key = (format!("{:?}", self.graph.node(id).op), self.args(id).collect());
+            match known.get(&key) {
+                Some(first) => {
+                    self.same.insert(id, *first);
+                }
+                None => {
+                    known.insert(key, id);
+                }
             }
         }
     }

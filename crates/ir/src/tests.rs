@@ -1,0 +1,246 @@
+//! The validator refuses each broken premise, and the text form gives modules back.
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use crate::module::{Direction, Module, Op};
+use crate::{parameters, parse, print, specialize, validate};
+
+/// One function with every kind of region, and a model around it.
+const TEXT: &str = r#"module Sample
+
+axis D = {D}
+axis V = {300}
+axis H = {D/64}
+axis E = {64}
+axis F = {ceil_to(8*D/3, 128) + 1}
+axis Past = past window {D} skip {1}
+
+fn "Block<H = 4>" {
+  weight q.weight: [H, E, D] = uniform(-0.5, {D}) @matrix stream 1
+  weight decay: [H] = log(uniform(1.0, 1e-7)) @decay stream 0
+  weight ramp: [H] = add(index(0), layer) @bias stream 5
+  input %0: Seq[D]
+  %1: [H, E, D] = weight q.weight
+  %2: Seq[H, E] = contract [D] %0, %1
+  %3: Seq[H, E] = past [Past] {
+    %4: Seq[H, E, Past] = view [Past] %2
+    %5: Seq[H, Past] = contract [E] %2, %4
+    %6: Seq[Past] = age [Past]
+    %7: Seq[H, Past] = map sub(div($0, {D}), $1) %5, %6
+    %8: Seq[H, Past] = softmax [Past] sink -0.25 %7
+    %9: Seq[H, E] = contract [Past] %8, %4
+    yield %9
+  }
+  %10: [H] = weight decay
+  %11: [] = constant 0.1
+  %12: Seq[H, E] = scan diagonal (%13: Step[H, E] = %11 -> %14) {
+    %14: Step[H, E] = map add(mul($1, $0), $2) %13, %10, %3
+    yield %14
+  }
+  %15: Seq[D] = regroup [H, E -> D] %12
+  %16: Seq[D] = shift by {2} %15
+  %17: [H] = weight ramp
+  %18: [] = sum [H] %17
+  %19: Seq[D] = map add(mul($0, $1), exp(neg(inf))) %16, %18
+  return %19
+}
+
+fn main {
+  weight embedding.weight: [V, D] = normal(0.02) @embedding stream 0
+  input %0: Token Seq[]
+  input %1: Token Seq[]
+  %2: [V, D] = weight embedding.weight
+  %3: Seq[D] = gather [V] %2, %0
+  %4: Seq[D] = call "Block<H = 4>" layer 0 path blocks.0 %3
+  %5: Seq[D] = call "Block<H = 4>" layer 1 path blocks.1 %4
+  %6: Seq[V] = contract [D] %5, %2
+  %7: [] = cross_entropy [V] %6, %1
+  return %6, %7
+}
+"#;
+
+fn sample() -> Module {
+    parse(TEXT).unwrap()
+}
+
+/// The sample with a piece of text replaced, which must occur.
+fn with(from: &str, to: &str) -> String {
+    assert!(TEXT.contains(from), "{from}");
+    TEXT.replacen(from, to, 1)
+}
+
+/// The messages for the sample with a piece replaced.
+fn refused(from: &str, to: &str) -> String {
+    let module = parse(&with(from, to)).unwrap();
+    let found = validate(&module).expect_err("a violation");
+    found.iter().map(|v| format!("{v}\n")).collect()
+}
+
+#[test]
+fn the_sample_is_sound_and_its_text_is_canonical() {
+    assert_eq!(validate(&sample()), Ok(()));
+    assert_eq!(print(&sample()), TEXT);
+}
+
+#[test]
+fn views_reject_states_and_pasts() {
+    let step = "%14: Step[H, E] = map add(mul($1, $0), $2) %13, %10, %3";
+    assert!(refused(step, "%14: Seq[H, E] = shift by {1} %13").contains("depends on a scan's state"));
+    let body = "%5: Seq[H, Past] = contract [E] %2, %4";
+    assert!(refused(body, "%5: Seq[H, Past] = view [Past] %4").contains("a value with the dependent axis Past"));
+    assert!(refused("shift by {2}", "shift by {-1}").contains("a shift is below 0"));
+}
+
+#[test]
+fn dependent_axes_stay_in_their_region() {
+    assert!(refused("yield %9", "yield %8").contains("the axis Past is there already"));
+    let body = "%6: Seq[Past] = age [Past]";
+    assert!(refused(body, "%6: Seq[D] = regroup [Past -> D] %5").contains("the dependent axis Past is only"));
+    let outside = refused("%16: Seq[D] = shift by {2} %15", "%16: Seq[Past] = age [Past]");
+    assert!(outside.contains("outside its region"), "{outside}");
+    assert!(refused("decay: [H]", "decay: [Past]").contains("a weight has a dependent axis"));
+    let nested = with("%4: Seq[H, E, Past] = view [Past] %2", "%4: Seq[H, E, Past] = past [Past] { yield %2 }");
+    assert!(validate(&parse(&nested).unwrap()).is_err());
+}
+
+#[test]
+fn time_never_runs_backwards_outside_adjoints() {
+    assert!(refused("shift by {2}", "shift by {2} reverse").contains("time runs in reverse"));
+    assert!(refused("past [Past] {", "past [Past] reverse {").contains("time runs in reverse"));
+    assert!(refused("scan diagonal (", "scan diagonal reverse (").contains("time runs in reverse"));
+    let adjoint = with("shift by {2}", "shift by {2} reverse").replace("fn \"", "adjoint fn \"");
+    assert_eq!(validate(&parse(&adjoint).unwrap()), Ok(()));
+}
+
+#[test]
+fn states_start_from_constants_and_steps_hold_no_sequences() {
+    assert!(refused("= %11 -> %14", "= %3 -> %14").contains("a state starts from a constant"));
+    assert!(refused("= %11 -> %14", "= %11 -> %10").contains("its state's axes"));
+    let step = "    yield %14";
+    assert!(
+        refused(step, "    %20: Seq[H, E] = shift by {1} %3\n    yield %14").contains("a shift stands in a region")
+    );
+    assert!(
+        refused("%15: Seq[D] = regroup [H, E -> D] %12", "%15: Seq[D] = regroup [H, E -> D] %14")
+            .contains("%14 is not defined here")
+    );
+}
+
+#[test]
+fn values_are_defined_once_and_before_use() {
+    assert!(refused("contract [D] %0, %1\n", "contract [D] %16, %1\n").contains("%16 is not defined here"));
+    let message = "defined twice";
+    assert!(parse(&with("%2: Seq[H, E]", "%1: Seq[H, E]")).unwrap_err().message.contains(message));
+    let mut module = sample();
+    let body = &mut module.functions[0].body;
+    body.instructions.push(body.instructions[0].clone());
+    assert!(validate(&module).unwrap_err().iter().any(|v| v.message.contains(message)));
+}
+
+#[test]
+fn the_loss_is_an_end() {
+    let read = "%7: [] = cross_entropy [V] %6, %1\n  %8: Seq[V] = map mul($0, $1) %6, %7";
+    assert!(refused("%7: [] = cross_entropy [V] %6, %1", read).contains("the loss is read"));
+    assert!(
+        refused("call \"Block<H = 4>\" layer 1 path blocks.1 %4", "call \"Block<H = 4>\" layer 1 path blocks.1 %0")
+            .contains("not what Block")
+    );
+}
+
+#[test]
+fn names_and_streams_are_unique() {
+    assert!(refused("@decay stream 0", "@decay stream 1").contains("one random stream"));
+    let clash = with("weight embedding.weight: [V, D]", "weight blocks.0.decay: [V, D]")
+        .replace("%2: [V, D] = weight embedding.weight", "%2: [V, D] = weight blocks.0.decay");
+    let found = validate(&parse(&clash).unwrap()).unwrap_err();
+    assert!(found[0].message.contains("two weights of the model are named blocks.0.decay"), "{found:?}");
+}
+
+#[test]
+fn types_are_what_operations_give() {
+    assert!(refused("%15: Seq[D] = regroup", "%15: Seq[V] = regroup").contains("not what the operation gives"));
+    assert!(refused("%2: Seq[H, E] = contract [D]", "%2: Seq[H, E] = contract [D, D]").contains("stands twice"));
+    let module = with("axis E = {64}", "axis E = {63}");
+    let special = specialize(&parse(&module).unwrap(), 128).unwrap();
+    assert!(validate(&special).unwrap_err()[0].message.contains("the sizes regrouped differ"));
+}
+
+#[test]
+fn sizes_become_numbers_or_say_why_not() {
+    let special = specialize(&sample(), 128).unwrap();
+    assert_eq!(validate(&special), Ok(()));
+    assert_eq!(special.axes[4].domain.size().unwrap().as_int(), Some(385));
+    assert!(print(&special).contains("div($0, 128.0)"));
+    assert_eq!(specialize(&sample(), 100).unwrap_err().to_string(), "the axis H: `D/64` is not a whole number");
+    assert_eq!(specialize(&sample(), 0).unwrap_err().to_string(), "the axis D is 0, less than 1");
+}
+
+#[test]
+fn the_table_lists_each_weight_once_in_the_order_of_use() {
+    assert!(parameters(&sample()).is_err(), "sizes are not known yet");
+    let table = parameters(&specialize(&sample(), 128).unwrap()).unwrap();
+    let names: Vec<&str> = table.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(names[..3], ["embedding.weight", "blocks.0.q.weight", "blocks.0.decay"]);
+    assert_eq!(names.len(), 7);
+    assert_eq!((&table[4].shape[..], table[4].stream, table[4].layer), (&[2, 64, 128][..], (2, 1), 1));
+    let shared = parse(&with("path blocks.1", "path blocks.0")).unwrap();
+    assert_eq!(validate(&shared), Ok(()));
+    assert_eq!(parameters(&specialize(&shared, 128).unwrap()).unwrap().len(), 4);
+}
+
+#[test]
+fn errors_name_the_line() {
+    let error = parse(&with("softmax [Past]", "softmax [Pest]")).unwrap_err();
+    assert_eq!(error.to_string(), "line 22: there is no axis Pest");
+    assert!(parse("").unwrap_err().message.contains("`module` is expected, the end is found"));
+    assert!(parse(&TEXT[..TEXT.len() - 3]).is_err());
+}
+
+#[test]
+fn hostile_nesting_is_refused() {
+    let deep = |open: &str, close: &str| format!("{}0.0{}", open.repeat(100_000), close.repeat(100_000));
+    let expr = with("map sub(div($0, {D}), $1)", &format!("map {}", deep("neg(", ")")));
+    assert!(parse(&expr).unwrap_err().message.contains("too deeply"));
+    let law = with("log(uniform(1.0, 1e-7))", &deep("log(", ")"));
+    assert!(parse(&law).unwrap_err().message.contains("too deeply"));
+    let size = with("axis D = {D}", &format!("axis D = {{{}", "min(".repeat(100_000)));
+    assert!(parse(&size).unwrap_err().message.contains("too deeply"));
+    let region = with("%4: Seq[H, E, Past] = view [Past] %2", &"= past [Past] {".repeat(100_000));
+    assert!(parse(&region).unwrap_err().message.contains("too deeply"));
+    let product: Vec<String> = (0..40).map(|i| format!("((D + A{i}) / (1))")).collect();
+    let product = parse(&with("axis D = {D}", &format!("axis D = {{{}}}", product.join("*"))));
+    assert!(product.unwrap_err().message.contains("a size is too long"));
+}
+
+#[test]
+fn every_attribute_survives_the_text() {
+    let text = with(
+        "%19: Seq[D] = map",
+        "%20: Seq[] = position\n  %21: Seq[D] = shift by {1} reset %20 of %16\n  %22: [] = layer\n  %19: Seq[D] = map",
+    );
+    let module = parse(&text).unwrap();
+    assert_eq!(validate(&module), Ok(()));
+    assert_eq!(print(&module), text);
+    let shift = &module.functions[0].body.instructions[11].op;
+    assert!(matches!(shift, Op::Shift { direction: Direction::Forward, reset: Some(_), .. }), "{shift:?}");
+}
+
+proptest! {
+    #[test]
+    fn floats_come_back_to_their_bits(value in any::<f64>().prop_filter("numbers", |v| !v.is_nan())) {
+        let text = with("constant 0.1", &format!("constant {value:?}"));
+        let module = parse(&text).unwrap();
+        prop_assert_eq!(print(&module), text);
+    }
+
+    #[test]
+    fn no_text_panics(at in 0usize..3000, with in "[ -~\n]{0,6}") {
+        let at = at.min(TEXT.len());
+        let text = format!("{}{with}{}", &TEXT[..at], &TEXT[(at + 3).min(TEXT.len())..]);
+        if let Ok(module) = parse(&text) {
+            let _ = validate(&module);
+            prop_assert_eq!(parse(&print(&module)).unwrap(), module);
+        }
+    }
+}
