@@ -1,1 +1,44 @@
-//! AdamW, schedules, validation and checkpoints.
+//! Training: AdamW, the schedule, validation, checkpoints.
+//!
+//! A [`Job`] and a dataset go in; an [`Outcome`] comes out: a trained model with its validation, or why there is none.
+//! A job is a pure function of its inputs: the same job on the same data gives the same bits.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`job`] | what to train, and what comes of it |
+//! | [`mod@train`] | the loop |
+//! | [`observer`] | who watches it |
+//! | [`validate`] | nats and bits per byte on text that was not trained on |
+//! | [`model`] | from a design's text to a model |
+//! | [`mod@batch`] | from rows to tokens and targets |
+//! | [`adamw`] | the optimizer, over flat slices |
+//! | [`schedule`] | the learning rate of a step |
+//! | `arena` | all weights of a model in one slice, and the way there and back |
+//! | [`tensors`] | named f32 tensors as a safetensors file |
+//! | [`checkpoint`] | the folder that a model is kept in |
+//! | `files` | folders written aside and renamed |
+//! | [`error`] | everything that can go wrong |
+//!
+//! It prints nothing and reads no clock: who wants to see progress hands in an observer.
+
+pub mod adamw;
+mod arena;
+pub mod batch;
+pub mod checkpoint;
+pub mod error;
+mod files;
+pub mod job;
+pub mod model;
+pub mod observer;
+pub mod schedule;
+pub mod tensors;
+pub mod train;
+pub mod validate;
+
+pub use checkpoint::{Checkpoint, Config};
+pub use error::{CheckpointError, TrainError};
+pub use job::{Divergence, Job, Outcome, Trained, validation_tokens};
+pub use model::{build, compile, untrained};
+pub use observer::{Observer, Start, Step};
+pub use train::{resume, train};
+pub use validate::{Validation, evaluate};

@@ -1,0 +1,106 @@
+//! From a design's text to a model: untrained, or with the weights of a checkpoint.
+//!
+//! In: text, scale, vocabulary; or a [`Checkpoint`]. Out: a model whose weights are those that the design has. A
+//! design's errors come back as one line here; who has the file in hand checks it first and shows all of them.
+
+use candle_core::{DType, Device, Tensor};
+use genesys_compiler::check_text;
+use genesys_ir::module::Module;
+use genesys_ladder::Scale;
+use genesys_runtime::{Model, RuntimeError};
+use genesys_tokenize::Tokenizer;
+
+use crate::arena::Layout;
+use crate::checkpoint::{Checkpoint, Config};
+use crate::error::{CheckpointError, TrainError};
+use crate::job::Job;
+use crate::tensors::{HostTensor, Table};
+
+/// A design compiled at a scale.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// The design's hash.
+    pub hash: String,
+    /// The language model, with all sizes known.
+    pub module: Module,
+}
+
+/// Checks and compiles the design `text` at `scale` for a vocabulary of `vocabulary` tokens.
+///
+/// # Errors
+/// [`TrainError::Design`] with the first error.
+pub fn compile(text: &str, scale: &Scale, vocabulary: u64) -> Result<Compiled, TrainError> {
+    let checked = check_text("design", text);
+    let first = checked.diagnostics.iter().find(|diagnostic| diagnostic.is_error());
+    let Some(design) = checked.design else {
+        let why = first.map_or_else(|| "it does not check".to_owned(), |error| error.message.clone());
+        return Err(TrainError::Design(why));
+    };
+    let module = genesys_compiler::compile(&design, scale, vocabulary);
+    let module = module.map_err(|error| TrainError::Design(error.to_string()))?;
+    Ok(Compiled { hash: design.hash().to_string(), module })
+}
+
+/// An untrained model as a checkpoint: its weights are drawn from `seed`, whatever the tokenizer's texts were.
+///
+/// # Errors
+/// [`TrainError::Design`], or [`TrainError::Compute`].
+pub fn untrained(text: &str, scale: &Scale, seed: u64, tokenizer: &Tokenizer) -> Result<Checkpoint, TrainError> {
+    let vocabulary = tokenizer.vocab_size() as u64;
+    let compiled = compile(text, scale, vocabulary)?;
+    let model = draw(compiled.module, seed)?;
+    let job = Job { steps: 0, ..Job::at_scale(text, scale, seed) };
+    let config = Config::new(job, compiled.hash, vocabulary);
+    let (layout, weights) = weights_of(&model)?;
+    Ok(Checkpoint { config, weights: layout.table(&weights, ""), tokenizer: tokenizer.clone(), optimizer: None })
+}
+
+/// The model of a checkpoint.
+///
+/// # Errors
+/// [`CheckpointError::OtherDesign`] where text, hash and weights do not belong together, [`TrainError::Design`].
+pub fn build(checkpoint: &Checkpoint) -> Result<Model, TrainError> {
+    let Config { job, design_hash, vocabulary, .. } = &checkpoint.config;
+    let compiled = compile(&job.design, &job.scale, *vocabulary)?;
+    if compiled.hash != *design_hash {
+        let why = format!("expected the hash {design_hash}, but its text has {}", compiled.hash);
+        return Err(CheckpointError::OtherDesign { why }.into());
+    }
+    with_weights(compiled.module, &checkpoint.weights)
+}
+
+fn with_weights(module: Module, table: &Table) -> Result<Model, TrainError> {
+    let tensor = |(name, tensor): (&String, &HostTensor)| {
+        Ok((name.clone(), Tensor::from_slice(&tensor.values, tensor.shape.as_slice(), &Device::Cpu)?))
+    };
+    let weights: candle_core::Result<_> = table.iter().map(tensor).collect();
+    match Model::from_weights(module, weights.map_err(TrainError::compute("make a model"))?) {
+        Err(error @ RuntimeError::Weights(_)) => Err(CheckpointError::OtherDesign { why: error.to_string() }.into()),
+        made => made.map_err(TrainError::compute("make a model")),
+    }
+}
+
+/// A model with weights drawn from `seed`.
+pub(crate) fn draw(module: Module, seed: u64) -> Result<Model, TrainError> {
+    Model::init(module, seed, DType::F32, &Device::Cpu).map_err(TrainError::compute("make a model"))
+}
+
+/// The layout of a model's weights, and their values.
+pub(crate) fn weights_of(model: &Model) -> Result<(Layout, Vec<f32>), TrainError> {
+    let mut layout = Layout::default();
+    let mut values = Vec::new();
+    for parameter in model.parameters() {
+        layout.push(&parameter.name, &parameter.shape, parameter.role.is_decayed());
+        let read = parameter.var.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
+        values.extend(read.map_err(TrainError::compute("read the weights"))?);
+    }
+    Ok((layout, values))
+}
+
+/// Gives the model the weights `values`.
+pub(crate) fn store(model: &Model, layout: &Layout, values: &[f32]) -> candle_core::Result<()> {
+    for (parameter, (_, shape, values)) in model.parameters().iter().zip(layout.views(values)) {
+        parameter.var.set(&Tensor::from_slice(values, shape, parameter.var.device())?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! Who watches a training: told of every step, and asked whether to go on.
+
+use std::ops::ControlFlow;
+
+use crate::validate::Validation;
+
+/// Told of a training as it goes. Whatever it does, the numbers stay the same.
+pub trait Observer: Send {
+    /// The model is built and validated; steps follow.
+    fn started(&mut self, _start: &Start) {}
+
+    /// A step is done. [`ControlFlow::Break`] stops the training with a checkpoint.
+    fn step(&mut self, _step: &Step) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+/// Watches nothing.
+impl Observer for () {}
+
+/// What is known before the first step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Start {
+    /// How many weights the model has.
+    pub parameters: u64,
+    /// The step that training begins with: 0, or where it goes on.
+    pub step: u64,
+    /// How many steps it has.
+    pub steps: u64,
+    /// Tokens a step.
+    pub tokens_per_step: u64,
+    /// Validation before the first step.
+    pub validation: Validation,
+}
+
+/// A step that is done.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// How many steps are done.
+    pub done: u64,
+    /// How many there are.
+    pub steps: u64,
+    /// The training loss in nats a token.
+    pub loss: f32,
+    /// The learning rate.
+    pub rate: f64,
+    /// The norm of the gradient before clipping.
+    pub norm: f64,
+    /// Tokens that the step predicted.
+    pub tokens: u64,
+}

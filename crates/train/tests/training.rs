@@ -1,0 +1,222 @@
+//! Trainings of a tiny GPT on a tiny text: the same bits again, from a checkpoint, and after a stop.
+
+#![allow(clippy::unwrap_used)]
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::Command;
+
+use genesys_data::{Corpus, Dataset, Document, tokenizer_for};
+use genesys_ladder::Scale;
+use genesys_tokenize::Tokenizer;
+use genesys_train::tensors::Table;
+use genesys_train::{
+    Checkpoint, CheckpointError, Job, Observer, Outcome, Start, Step, TrainError, Trained, build, evaluate, resume,
+    train, untrained,
+};
+
+const GPT: &str = include_str!("../../../designs/gpt.gau");
+
+fn tiny() -> Scale {
+    let nano = Scale::named("nano").unwrap();
+    Scale { blocks: 1, context: 16, rows: 4, steps: 12, vocabulary: 300, ..nano }
+}
+
+fn dataset(cache: &Path, flavor: &str) -> Dataset {
+    let text = |i: usize| {
+        let line = |j: usize| format!("The {flavor} number {} follows {}.\n", i * 7 + j, i * 7 + j - 1);
+        (1..30).map(line).collect::<String>()
+    };
+    let documents = (1..40).map(|i| Document { name: i.to_string(), text: text(i) }).collect();
+    let corpus = Corpus::from_documents("test", documents, Vec::new()).unwrap();
+    let tokenizer = tokenizer_for(&corpus, 300, cache).unwrap();
+    Dataset::prepare(&corpus, &tokenizer, cache).unwrap()
+}
+
+fn job(scale: Scale, seed: u64) -> Job {
+    Job { validation_tokens: 640, ..Job::at_scale(GPT, &scale, seed) }
+}
+
+fn finished(outcome: Outcome) -> Trained {
+    match outcome {
+        Outcome::Finished(trained) => *trained,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn bits(table: &Table) -> Vec<u32> {
+    table.values().flat_map(|tensor| tensor.values.iter().map(|value| value.to_bits())).collect()
+}
+
+/// One line that stands for every bit of a training.
+fn fingerprint(trained: &Trained) -> String {
+    let weights: Vec<u8> = bits(&trained.checkpoint.weights).iter().flat_map(|bits| bits.to_le_bytes()).collect();
+    let curve: Vec<u32> = trained.curve.iter().map(|loss| loss.to_bits()).collect();
+    let bpb = trained.trained.bits_per_byte.to_bits();
+    format!("{} {bpb:x} {curve:x?}", blake3::hash(&weights).to_hex())
+}
+
+#[test]
+fn the_same_job_gives_the_same_bits_whatever_the_threads() {
+    let cache = tempfile::tempdir().unwrap();
+    let data = dataset(cache.path(), "house");
+    let run = |seed| fingerprint(&finished(train(&job(tiny(), seed), &data, &mut ()).unwrap()));
+    let print = run(7);
+    // A parent that runs this test with other threads reads it here.
+    #[allow(clippy::print_stdout)]
+    {
+        println!("fingerprint {print}");
+    }
+    // A child of this very test: only the line above is wanted.
+    if std::env::var_os("GENESYS_TEST_CHILD").is_some() {
+        return;
+    }
+    assert_eq!(print, run(7));
+    assert_ne!(print, run(8));
+    for threads in ["1", "2", "3"] {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "the_same_job_gives_the_same_bits_whatever_the_threads", "--nocapture"])
+            .env("GENESYS_TEST_CHILD", "1")
+            .env("RAYON_NUM_THREADS", threads)
+            .output()
+            .unwrap();
+        let output = String::from_utf8(child.stdout).unwrap();
+        assert!(output.contains(&format!("fingerprint {print}")), "{threads} threads: {output}");
+    }
+}
+
+#[test]
+fn a_trained_model_is_better_and_an_untrained_one_knows_nothing() {
+    let cache = tempfile::tempdir().unwrap();
+    let data = dataset(cache.path(), "house");
+    let trained = finished(train(&job(Scale { steps: 60, ..tiny() }, 1), &data, &mut ()).unwrap());
+    let nothing = (data.tokenizer().vocab_size() as f64).ln();
+    assert!((trained.start.nats - nothing).abs() < 0.3, "{} nats, expected about {nothing}", trained.start.nats);
+    assert!(trained.trained.nats < nothing - 1.5, "{:?} after {:?}", trained.trained, trained.start);
+    assert_eq!(trained.curve.len(), 60);
+    // Both measures are of the same sum.
+    let v = trained.trained;
+    let bits = v.nats * v.tokens as f64 / std::f64::consts::LN_2;
+    assert!((v.bits_per_byte - bits / v.bytes as f64).abs() < 1e-12);
+    assert!(v.tokens <= 640 && v.tokens > 600 && v.bytes > v.tokens, "{v:?}");
+}
+
+#[test]
+fn a_constant_model_scores_the_logarithm_of_the_vocabulary() {
+    let cache = tempfile::tempdir().unwrap();
+    let data = dataset(cache.path(), "house");
+    let mut checkpoint = untrained(GPT, &tiny(), 1, data.tokenizer()).unwrap();
+    // The logits are products with the embedding, so they are all 0.
+    checkpoint.weights.get_mut("embedding.weight").unwrap().values.fill(0.0);
+    let validation = evaluate(&build(&checkpoint).unwrap(), &data.rows(16).unwrap(), 4, 640).unwrap();
+    assert!((validation.nats - (data.tokenizer().vocab_size() as f64).ln()).abs() < 1e-5, "{validation:?}");
+}
+
+#[test]
+fn the_model_that_is_loaded_is_the_one_that_was_trained() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(dir.path(), "house");
+    let trained = finished(train(&job(tiny(), 3), &data, &mut ()).unwrap());
+    trained.checkpoint.save(&dir.path().join("ckpt")).unwrap();
+    let loaded = Checkpoint::load(&dir.path().join("ckpt")).unwrap();
+    assert_eq!(bits(&loaded.weights), bits(&trained.checkpoint.weights));
+    let again = evaluate(&build(&loaded).unwrap(), &data.rows(16).unwrap(), 4, 640).unwrap();
+    assert_eq!(again.nats.to_bits(), trained.trained.nats.to_bits());
+    assert_eq!(again, trained.trained);
+    assert_eq!((loaded.config.step, loaded.config.job.steps), (12, 12));
+    assert_eq!(loaded.config.corpus_hash.as_ref(), Some(&data.info().corpus_hash));
+}
+
+/// Stops after a number of steps, and notes what it is told.
+struct StopAfter(u64, Vec<u64>);
+
+impl Observer for StopAfter {
+    fn started(&mut self, start: &Start) {
+        assert!(start.parameters > 10_000 && start.tokens_per_step == 64, "{start:?}");
+    }
+
+    fn step(&mut self, step: &Step) -> ControlFlow<()> {
+        assert!(step.tokens > 0 && step.norm > 0.0 && step.rate > 0.0, "{step:?}");
+        self.1.push(step.done);
+        if step.done == self.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+#[test]
+fn a_training_that_was_stopped_goes_on_to_the_same_bits() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(dir.path(), "house");
+    let whole = finished(train(&job(tiny(), 5), &data, &mut ()).unwrap());
+    let mut observer = StopAfter(5, Vec::new());
+    let Outcome::Stopped(checkpoint) = train(&job(tiny(), 5), &data, &mut observer).unwrap() else {
+        panic!("it did not stop");
+    };
+    assert_eq!(observer.1, [1, 2, 3, 4, 5]);
+    checkpoint.save(&dir.path().join("ckpt")).unwrap();
+    let loaded = Checkpoint::load(&dir.path().join("ckpt")).unwrap();
+    let rest = finished(resume(&loaded, &data, &mut ()).unwrap());
+    assert_eq!(bits(&rest.checkpoint.weights), bits(&whole.checkpoint.weights));
+    assert_eq!(rest.checkpoint.optimizer, whole.checkpoint.optimizer);
+    assert_eq!(rest.trained, whole.trained);
+    assert_eq!(rest.curve, whole.curve[5..]);
+}
+
+#[test]
+fn training_goes_on_only_on_its_own_text_and_with_its_moments() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, other) = (dataset(dir.path(), "house"), dataset(dir.path(), "mouse"));
+    let Outcome::Stopped(checkpoint) = train(&job(tiny(), 5), &data, &mut StopAfter(1, Vec::new())).unwrap() else {
+        panic!("it did not stop");
+    };
+    let error = resume(&checkpoint, &other, &mut ()).unwrap_err();
+    assert!(error.to_string().contains("another text"), "{error}");
+    let bare = Checkpoint { optimizer: None, ..*checkpoint };
+    let error = resume(&bare, &data, &mut ()).unwrap_err();
+    assert!(error.is_input() && error.to_string().contains("no optimizer state"), "{error}");
+}
+
+#[test]
+fn numbers_that_are_not_finite_are_a_failed_result() {
+    let cache = tempfile::tempdir().unwrap();
+    let data = dataset(cache.path(), "house");
+    let wild = Scale { learning_rate: 1e38, ..tiny() };
+    let Outcome::Diverged(divergence) = train(&job(wild, 1), &data, &mut ()).unwrap() else {
+        panic!("a rate of 1e38 gave a score");
+    };
+    assert!(divergence.step >= 1 && divergence.step <= 12, "{divergence}");
+    assert!(divergence.to_string().contains("is not a finite number at step"), "{divergence}");
+}
+
+#[test]
+fn a_checkpoint_whose_parts_do_not_belong_together_is_refused() {
+    let fresh = || untrained(GPT, &tiny(), 1, &Tokenizer::bytes()).unwrap();
+    let message = |checkpoint: &Checkpoint| match build(checkpoint).unwrap_err() {
+        TrainError::Checkpoint(error @ CheckpointError::OtherDesign { .. }) => error.to_string(),
+        other => panic!("{other}"),
+    };
+    build(&fresh()).unwrap();
+
+    let mut other = fresh();
+    other.config.design_hash = "g1-00".to_owned();
+    assert!(message(&other).contains("expected the hash g1-00, but its text has g1-"), "{}", message(&other));
+
+    let mut wide = fresh();
+    wide.config.job.scale.width = 128;
+    assert!(message(&wide).contains("the weights are not the model's"), "{}", message(&wide));
+
+    let mut short = fresh();
+    short.weights.remove("embedding.weight").unwrap();
+    assert!(message(&short).contains("embedding.weight"), "{}", message(&short));
+}
+
+#[test]
+fn a_design_or_a_text_that_cannot_be_trained_is_one_message() {
+    let cache = tempfile::tempdir().unwrap();
+    let data = dataset(cache.path(), "house");
+    let error = train(&Job::at_scale("design {", &tiny(), 1), &data, &mut ()).unwrap_err();
+    assert!(matches!(error, TrainError::Design(_)) && error.is_input(), "{error}");
+    let error = train(&job(Scale { width: 65, ..tiny() }, 1), &data, &mut ()).unwrap_err();
+    assert!(matches!(error, TrainError::Design(_)) && error.is_input(), "{error}");
+    let error = train(&job(Scale { context: 1 << 40, ..tiny() }, 1), &data, &mut ()).unwrap_err();
+    assert!(error.to_string().contains("too short") && error.is_input(), "{error}");
+}
