@@ -1,1 +1,38 @@
-//! IR on candle: the composed, differentiable oracle, as a candle_nn::Module.
+//! IR on candle: the oracle, composed of candle operations and differentiated by candle.
+//!
+//! - [`Model`]: a language model as a `candle_nn::Module`; [`Parameter`]: one of its weights.
+//! - [`Block`]: one function of a module as a `candle_nn::Module`.
+//! - [`gradients`]: the gradient of a loss for each parameter.
+//! - [`RuntimeError`]: what can go wrong.
+//!
+//! A module runs as it is written: elementwise operations, reductions and matrix products, none
+//! fused, so that what faster back ends give can be held against it, values and gradients. Masks
+//! select (a NaN at an excluded position reaches nothing), and first values are a pure function of
+//! seed, stream and element.
+//!
+//! Not here: fused kernels, optimizers, reversed time, and rows that hold several documents.
+
+mod backward;
+mod block;
+mod contract;
+mod error;
+mod execute;
+mod frame;
+mod init;
+mod layout;
+mod loss;
+mod mask;
+mod model;
+mod named;
+mod plan;
+mod program;
+mod reduce;
+mod scalar;
+mod scan;
+
+pub use backward::{gradients, on_large_stack};
+pub use block::Block;
+pub use candle_core;
+pub use error::RuntimeError;
+pub use model::{Evaluated, Model};
+pub use program::Parameter;

@@ -1,0 +1,223 @@
+//! Regions and operations at one position.
+//!
+//! A machine knows the module, the weights and the position; a frame holds the values of one
+//! call at that position. Every instruction is evaluated at every position, in order, so that
+//! what it remembers is complete.
+
+use std::collections::BTreeMap;
+
+use genesys_axis::{Constant, Domain, Size};
+use genesys_ir::module::{
+    AxisId, Direction, Function, IGNORE, Instruction, Module, Op, Region, State, ValueId, WeightId,
+};
+
+use crate::memory::Memory;
+use crate::{InterpError, Tensor, ops};
+
+type Result<T> = std::result::Result<T, InterpError>;
+
+/// What stays the same over all calls at a position.
+pub(crate) struct Machine<'m> {
+    pub(crate) module: &'m Module,
+    pub(crate) weights: &'m dyn Fn(&str) -> Option<Vec<f64>>,
+    pub(crate) loaded: BTreeMap<String, Tensor>,
+    pub(crate) position: usize,
+}
+
+/// A call under evaluation.
+struct Frame<'a> {
+    function: &'a Function,
+    layer: u32,
+    path: &'a str,
+    values: BTreeMap<ValueId, Tensor>,
+    memory: &'a mut Memory,
+}
+
+impl Frame<'_> {
+    fn get(&self, id: ValueId) -> Result<&Tensor> {
+        self.values.get(&id).ok_or(InterpError::Unsupported("a value that is used before it is defined"))
+    }
+
+    fn all(&self, ids: &[ValueId]) -> Result<Vec<Tensor>> {
+        ids.iter().map(|id| self.get(*id).cloned()).collect()
+    }
+}
+
+impl Machine<'_> {
+    /// A function's results at the present position.
+    pub(crate) fn call(
+        &mut self,
+        function: &Function,
+        inputs: Vec<Tensor>,
+        layer: u32,
+        path: &str,
+        memory: &mut Memory,
+    ) -> Result<Vec<Tensor>> {
+        let values = function.inputs.iter().copied().zip(inputs).collect();
+        let mut frame = Frame { function, layer, path, values, memory };
+        self.region(&function.body, &mut frame)?;
+        frame.all(&function.body.results)
+    }
+
+    /// A tensor of numbers in the storage order of `axes`.
+    pub(crate) fn tensor(&self, name: &str, axes: &[AxisId], data: Vec<f64>) -> Result<Tensor> {
+        let sized = self.sized(axes)?;
+        let (expected, found) = (sized.iter().map(|(_, n)| n).product(), data.len());
+        Tensor::from_data(sized, data).ok_or_else(|| InterpError::Length { name: name.to_string(), expected, found })
+    }
+
+    fn region(&mut self, region: &Region, frame: &mut Frame<'_>) -> Result<()> {
+        for instruction in &region.instructions {
+            let values = self.instruction(instruction, frame)?;
+            frame.values.extend(instruction.results.iter().copied().zip(values));
+        }
+        Ok(())
+    }
+
+    fn instruction(&mut self, instruction: &Instruction, frame: &mut Frame<'_>) -> Result<Vec<Tensor>> {
+        let args = frame.all(&instruction.args)?;
+        let key = *instruction.results.first().ok_or(InterpError::Unsupported("an operation without results"))?;
+        let one = |value: Result<Tensor>| value.map(|v| vec![v]);
+        let x = || args.first().ok_or(InterpError::Unsupported("an operation that lacks an operand"));
+        match &instruction.op {
+            Op::Weight(id) => one(self.weight(*id, frame)),
+            Op::Constant(c) => Ok(vec![Tensor::scalar(number(c)?)]),
+            Op::Position => Ok(vec![Tensor::scalar(self.position as f64)]),
+            Op::Layer => Ok(vec![Tensor::scalar(f64::from(frame.layer))]),
+            Op::Index(axis) => {
+                let axes = self.sized(&[*axis])?;
+                Ok(vec![Tensor::build(axes, |at| at[0].1 as f64)])
+            }
+            Op::Age(axis) => one(self.age(*axis)),
+            Op::Map(expr) => one(ops::map(expr, &args)),
+            Op::Reduce { reduction, axes, otherwise } => Ok(vec![ops::reduce(*reduction, axes, *otherwise, x()?)]),
+            Op::Softmax { axes, sink } => Ok(vec![ops::softmax(axes, *sink, x()?)]),
+            Op::Contract { axes } => Ok(vec![ops::contract(axes, &args[0], &args[1])]),
+            Op::Regroup { from, to } => Ok(vec![ops::regroup(from, &self.sized(to)?, x()?)]),
+            Op::Concat { parts, whole } => Ok(vec![ops::concat(parts, *whole, &args)]),
+            Op::Slice { whole, part, offset } => {
+                Ok(vec![ops::slice(*whole, self.sized(&[*part])?[0], size(offset)?, x()?)])
+            }
+            Op::Select { axis, index } => Ok(vec![ops::select(*axis, size(index)?, x()?)]),
+            Op::Stack { axis } => Ok(vec![ops::stack(*axis, &args)]),
+            Op::Broadcast { axes } => Ok(vec![ops::broadcast(&self.sized(axes)?, x()?)]),
+            Op::Shift { by, direction, reset } => {
+                forward_only(*direction, *reset)?;
+                Ok(vec![ops::shift(size(by)?, frame.memory.remember(key, x()?.clone()))])
+            }
+            Op::Past { direction, reset, body, .. } => {
+                forward_only(*direction, *reset)?;
+                self.region(body, frame)?;
+                frame.all(&body.results)
+            }
+            Op::View(axis) => {
+                let seen = self.seen(*axis)?;
+                let history = frame.memory.remember(key, x()?.clone());
+                Ok(vec![ops::view(*axis, seen, history)])
+            }
+            Op::Scan { states, class: _, direction, reset, body } => {
+                forward_only(*direction, *reset)?;
+                self.scan(states, body, frame)
+            }
+            Op::Gather { axis } => Ok(vec![ops::select(*axis, args[1].at(&[]) as usize, x()?)]),
+            Op::CrossEntropy { axis } => Ok(vec![cross_entropy(*axis, &args[0], &args[1], key, frame.memory)]),
+            Op::Call { function, layer, path } => {
+                let path = join(frame.path, path);
+                let callee = frame.memory.calls.entry(key).or_default();
+                self.call(self.module.function(*function), args, *layer, &path, callee)
+            }
+        }
+    }
+
+    fn weight(&mut self, id: WeightId, frame: &Frame<'_>) -> Result<Tensor> {
+        let weight = &frame.function.weights[id.0 as usize];
+        let name = join(frame.path, &weight.path);
+        if let Some(tensor) = self.loaded.get(&name) {
+            return Ok(tensor.clone());
+        }
+        let data = (self.weights)(&name).ok_or_else(|| InterpError::MissingWeight(name.clone()))?;
+        let tensor = self.tensor(&name, &weight.axes, data)?;
+        self.loaded.insert(name, tensor.clone());
+        Ok(tensor)
+    }
+
+    /// The positions that a past holds now, in increasing order.
+    fn seen(&self, axis: AxisId) -> Result<std::ops::Range<usize>> {
+        match &self.module.axis(axis).domain {
+            Domain::Static(_) => Err(InterpError::Unsupported("a view along a static axis")),
+            Domain::Past { window, skip } => {
+                let end = (self.position + 1).saturating_sub(size(skip)?);
+                let start = match window {
+                    Some(window) => end.saturating_sub(size(window)?),
+                    None => 0,
+                };
+                Ok(start..end)
+            }
+        }
+    }
+
+    fn age(&self, axis: AxisId) -> Result<Tensor> {
+        let seen = self.seen(axis)?;
+        Ok(Tensor::build(vec![(axis, seen.len())], |at| (self.position - (seen.start + at[0].1)) as f64))
+    }
+
+    fn sized(&self, axes: &[AxisId]) -> Result<Vec<(AxisId, usize)>> {
+        let sized = |axis: &AxisId| match self.module.axis(*axis).domain.size() {
+            Some(n) => Ok((*axis, size(n)?)),
+            None => Ok((*axis, self.seen(*axis)?.len())),
+        };
+        axes.iter().map(sized).collect()
+    }
+
+    /// One step: the states are read, the body runs, the states are written together.
+    fn scan(&mut self, states: &[State], body: &Region, frame: &mut Frame<'_>) -> Result<Vec<Tensor>> {
+        for state in states {
+            let axes = self.sized(&frame.function.ty(state.current).axes)?;
+            let current = match frame.memory.states.get(&state.current) {
+                Some(held) => held.clone(),
+                None => {
+                    let init = frame.get(state.init)?;
+                    Tensor::build(axes, |at| init.at(at))
+                }
+            };
+            frame.values.insert(state.current, current);
+        }
+        self.region(body, frame)?;
+        for state in states {
+            let next = frame.get(state.next)?.clone();
+            frame.memory.states.insert(state.current, next);
+        }
+        frame.all(&body.results)
+    }
+}
+
+/// `log(sum(exp(logits))) - logits[target]`, averaged over the positions so far that count.
+fn cross_entropy(axis: AxisId, logits: &Tensor, target: &Tensor, key: ValueId, memory: &mut Memory) -> Tensor {
+    let (sum, count) = memory.losses.entry(key).or_insert((0.0, 0.0));
+    let target = target.at(&[]);
+    if target != f64::from(IGNORE) {
+        *sum += ops::log_sum_exp(logits.data()) - logits.at(&[(axis, target as usize)]);
+        *count += 1.0;
+    }
+    Tensor::scalar(if *count > 0.0 { *sum / *count } else { 0.0 })
+}
+
+fn forward_only(direction: Direction, reset: Option<ValueId>) -> Result<()> {
+    match (direction, reset) {
+        (Direction::Forward, None) => Ok(()),
+        (Direction::Reverse, _) => Err(InterpError::Unsupported("reversed time")),
+        (Direction::Forward, Some(_)) => Err(InterpError::Unsupported("document starts within a row")),
+    }
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() || name.is_empty() { format!("{path}{name}") } else { format!("{path}.{name}") }
+}
+
+pub(crate) fn number(constant: &Constant) -> Result<f64> {
+    Ok(constant.eval(&|_| None)?)
+}
+
+fn size(size: &Size) -> Result<usize> {
+    usize::try_from(size.eval(&|_| None)?).map_err(|_| InterpError::Unsupported("a negative size"))
+}

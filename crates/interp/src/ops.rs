@@ -1,0 +1,173 @@
+//! The operations that look at one position only: elements, reductions, axes.
+
+use std::ops::Range;
+
+use genesys_ir::module::{AxisId, Expr, Reduction};
+
+use crate::evaluate::number;
+use crate::tensor::{At, for_each_from, index, union};
+use crate::{InterpError, Tensor};
+
+/// A scalar expression at every coordinate of all operands.
+pub(crate) fn map(expr: &Expr, args: &[Tensor]) -> Result<Tensor, InterpError> {
+    let axes = args.iter().fold(Vec::new(), |all, arg| union(&all, arg.axes()));
+    let mut failure = None;
+    let tensor = Tensor::build(axes, |at| {
+        element(expr, args, at).unwrap_or_else(|error| {
+            failure = Some(error);
+            0.0
+        })
+    });
+    failure.map_or(Ok(tensor), Err)
+}
+
+fn element(expr: &Expr, args: &[Tensor], at: &At) -> Result<f64, InterpError> {
+    match expr {
+        Expr::Arg(i) => Ok(args[*i].at(at)),
+        Expr::Const(constant) => number(constant),
+        Expr::Apply(function, operands) => {
+            let values: Vec<f64> = operands.iter().map(|e| element(e, args, at)).collect::<Result<_, _>>()?;
+            Ok(function.eval(&values))
+        }
+    }
+}
+
+/// The elements along `axes` behind a coordinate of the other axes.
+fn along(x: &Tensor, axes: &[AxisId], at: &At) -> Vec<f64> {
+    let mut elements = Vec::new();
+    for_each_from(&mut at.clone(), &only(x, axes), &mut |at| elements.push(x.at(at)));
+    elements
+}
+
+fn only(x: &Tensor, axes: &[AxisId]) -> Vec<(AxisId, usize)> {
+    axes.iter().map(|axis| (*axis, x.size(*axis).expect("a reduced axis is the operand's"))).collect()
+}
+
+/// A reduction over axes together.
+pub(crate) fn reduce(how: Reduction, axes: &[AxisId], otherwise: Option<f64>, x: &Tensor) -> Tensor {
+    Tensor::build(x.without(axes), |at| {
+        let elements = along(x, axes, at);
+        match otherwise {
+            Some(value) if elements.is_empty() => value,
+            _ => combine(how, &elements),
+        }
+    })
+}
+
+fn combine(how: Reduction, elements: &[f64]) -> f64 {
+    let sum: f64 = elements.iter().sum();
+    match how {
+        Reduction::Sum => sum,
+        Reduction::Mean if elements.is_empty() => 0.0,
+        Reduction::Mean => sum / elements.len() as f64,
+        Reduction::Max => elements.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        Reduction::Min => elements.iter().copied().fold(f64::INFINITY, f64::min),
+        Reduction::LogSumExp => log_sum_exp(elements),
+    }
+}
+
+/// `log(sum(exp(x)))`; negative infinity over nothing.
+pub(crate) fn log_sum_exp(elements: &[f64]) -> f64 {
+    let top = elements.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if top == f64::NEG_INFINITY {
+        return top;
+    }
+    top + elements.iter().map(|x| (x - top).exp()).sum::<f64>().ln()
+}
+
+/// `exp(x) / (sum(exp(x)) + exp(sink))` over axes together.
+pub(crate) fn softmax(axes: &[AxisId], sink: Option<f64>, x: &Tensor) -> Tensor {
+    Tensor::build(x.axes().to_vec(), |at| {
+        let rest: At = at.iter().copied().filter(|(axis, _)| !axes.contains(axis)).collect();
+        let mut elements = along(x, axes, &rest);
+        elements.extend(sink);
+        (x.at(at) - log_sum_exp(&elements)).exp()
+    })
+}
+
+/// Sum of products over axes.
+pub(crate) fn contract(axes: &[AxisId], a: &Tensor, b: &Tensor) -> Tensor {
+    let contracted = only(a, axes);
+    Tensor::build(union(&a.without(axes), &b.without(axes)), |at| {
+        let mut sum = 0.0;
+        for_each_from(&mut at.clone(), &contracted, &mut |at| sum += a.at(at) * b.at(at));
+        sum
+    })
+}
+
+/// Axes `from` become `to`: both count the same elements, major to minor.
+pub(crate) fn regroup(from: &[AxisId], to: &[(AxisId, usize)], x: &Tensor) -> Tensor {
+    let old = only(x, from);
+    let mut axes = x.without(from);
+    axes.extend(to);
+    Tensor::build(axes, |at| {
+        let mut flat = to.iter().fold(0, |flat, (axis, size)| flat * size + index(at, *axis));
+        let mut at = at.clone();
+        for (axis, size) in old.iter().rev() {
+            at.push((*axis, flat % size));
+            flat /= size;
+        }
+        x.at(&at)
+    })
+}
+
+/// Operands one behind the other, each along its own axis.
+pub(crate) fn concat(parts: &[AxisId], whole: AxisId, args: &[Tensor]) -> Tensor {
+    let sizes: Vec<usize> =
+        args.iter().zip(parts).map(|(x, p)| x.size(*p).expect("a part is the operand's axis")).collect();
+    let rest = args.iter().zip(parts).fold(Vec::new(), |all, (x, part)| union(&all, &x.without(&[*part])));
+    Tensor::build(union(&rest, &[(whole, sizes.iter().sum())]), |at| {
+        let (mut operand, mut i) = (0, index(at, whole));
+        while i >= sizes[operand] {
+            i -= sizes[operand];
+            operand += 1;
+        }
+        let mut at = at.clone();
+        at.push((parts[operand], i));
+        args[operand].at(&at)
+    })
+}
+
+/// Elements from `offset` on, as many as `part` has.
+pub(crate) fn slice(whole: AxisId, part: (AxisId, usize), offset: usize, x: &Tensor) -> Tensor {
+    Tensor::build(union(&x.without(&[whole]), &[part]), |at| {
+        let mut at = at.clone();
+        at.push((whole, offset + index(&at, part.0)));
+        x.at(&at)
+    })
+}
+
+/// One element of an axis.
+pub(crate) fn select(axis: AxisId, i: usize, x: &Tensor) -> Tensor {
+    Tensor::build(x.without(&[axis]), |at| {
+        let mut at = at.clone();
+        at.push((axis, i));
+        x.at(&at)
+    })
+}
+
+/// Operands as the elements of a new axis.
+pub(crate) fn stack(axis: AxisId, args: &[Tensor]) -> Tensor {
+    let rest = args.iter().fold(Vec::new(), |all, x| union(&all, x.axes()));
+    Tensor::build(union(&rest, &[(axis, args.len())]), |at| args[index(at, axis)].at(at))
+}
+
+/// The operand repeated along new axes.
+pub(crate) fn broadcast(axes: &[(AxisId, usize)], x: &Tensor) -> Tensor {
+    Tensor::build(union(x.axes(), axes), |at| x.at(at))
+}
+
+/// The operand `by` positions ago; zero before the first one.
+pub(crate) fn shift(by: usize, history: &[Tensor]) -> Tensor {
+    let now = history.len() - 1;
+    match now.checked_sub(by) {
+        Some(then) => history[then].clone(),
+        None => Tensor::build(history[now].axes().to_vec(), |_| 0.0),
+    }
+}
+
+/// The operand at each of the positions `seen`, as elements of the past's axis.
+pub(crate) fn view(axis: AxisId, seen: Range<usize>, history: &[Tensor]) -> Tensor {
+    let rest = history[history.len() - 1].axes();
+    Tensor::build(union(rest, &[(axis, seen.len())]), |at| history[seen.start + index(at, axis)].at(at))
+}

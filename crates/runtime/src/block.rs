@@ -1,0 +1,109 @@
+//! One function of a module, for use in other candle programs.
+
+use candle_core::{DType, Device, Tensor};
+use genesys_ir::module::{Axis, Function, FunctionId, Instruction, Module, Op, Region, Type, ValueId};
+
+use crate::error::into_candle;
+use crate::named::{Label, Named};
+use crate::program::{Parameter, Program};
+use crate::{RuntimeError, execute::constant};
+
+/// A function from one sequence to another, with its own weights: `[b, t, axes]` to
+/// `[b, t, axes]`, the axes in the order of the function's types.
+#[derive(Clone, Debug)]
+pub struct Block {
+    program: Program,
+    function: FunctionId,
+    layer: u32,
+}
+
+impl Block {
+    /// The function as block number `layer`, its weights drawn from a seed; they have their paths
+    /// as names.
+    ///
+    /// # Errors
+    /// As [`Model::init`](crate::Model::init), or the function does not map one sequence to one.
+    pub fn init(
+        module: &Module,
+        function: FunctionId,
+        layer: u32,
+        seed: u64,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Self, RuntimeError> {
+        let callee = module.function(function);
+        if callee.inputs.len() != 1 || callee.body.results.len() != 1 {
+            return Err(RuntimeError::Unsupported("a block of other than one sequence in and one out"));
+        }
+        let program = Program::init(alone(module, function, layer), seed, dtype, device)?;
+        Ok(Self { program, function, layer })
+    }
+
+    /// All weights, in the order of the function.
+    pub fn parameters(&self) -> &[Parameter] {
+        &self.program.parameters
+    }
+
+    /// The function's result.
+    ///
+    /// # Errors
+    /// The input does not have the shape `[b, t, axes]`; candle fails.
+    pub fn run(&self, x: &Tensor) -> Result<Tensor, RuntimeError> {
+        let function = self.program.module.function(self.function);
+        let axes = self.sizes(function, function.inputs[0])?;
+        let expected: Vec<usize> = axes.iter().map(|(_, n)| *n).collect();
+        if x.rank() != axes.len() + 2 || x.dims()[2..] != expected || x.elem_count() == 0 {
+            let expected = format!("[b, t] and {expected:?}");
+            return Err(RuntimeError::Shape { expected, found: x.dims().to_vec() });
+        }
+        let labels = [Label::Batch, Label::Time].into_iter().chain(axes.iter().map(|(l, _)| *l)).collect();
+        let (batch, positions) = (x.dims()[0], x.dims()[1]);
+        let input = Named::new(x.clone(), labels);
+        let results = self.program.run(function, self.layer, vec![input], positions, true)?;
+        let mut order = vec![(Label::Batch, batch), (Label::Time, positions)];
+        order.extend(self.sizes(function, function.body.results[0])?);
+        Ok(results[0].expand(&order)?.contiguous()?)
+    }
+
+    fn sizes(&self, function: &Function, id: ValueId) -> Result<Vec<(Label, usize)>, RuntimeError> {
+        let size = |axis: &Axis| {
+            constant(axis.domain.size().ok_or(RuntimeError::Unsupported("a block over a dependent axis"))?)
+        };
+        function
+            .ty(id)
+            .axes
+            .iter()
+            .map(|axis| Ok((Label::Axis(*axis), size(self.program.module.axis(*axis))?)))
+            .collect()
+    }
+}
+
+impl candle_nn::Module for Block {
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        self.run(x).map_err(into_candle)
+    }
+}
+
+/// A module whose main function calls the one function, so that its weights are the module's.
+fn alone(module: &Module, function: FunctionId, layer: u32) -> Module {
+    let callee = module.function(function);
+    let types: Vec<Type> = callee.inputs.iter().chain(&callee.body.results).map(|id| callee.ty(*id).clone()).collect();
+    let inputs: Vec<ValueId> = (0..callee.inputs.len() as u32).map(ValueId).collect();
+    let results: Vec<ValueId> = (callee.inputs.len() as u32..types.len() as u32).map(ValueId).collect();
+    let call = Instruction {
+        op: Op::Call { function, layer, path: String::new() },
+        args: inputs.clone(),
+        results: results.clone(),
+    };
+    let main = Function {
+        name: "main".to_string(),
+        adjoint: false,
+        weights: Vec::new(),
+        values: types,
+        inputs,
+        body: Region { instructions: vec![call], results },
+    };
+    let mut functions = module.functions[..=function.0 as usize].to_vec();
+    functions.push(main);
+    Module { name: module.name.clone(), axes: module.axes.clone(), functions }
+}

@@ -1,0 +1,39 @@
+//! Sums of products as batched matrix products.
+//!
+//! Labels fall into four groups: in both operands and kept (batch), of the left or of the right
+//! only, and contracted. Each operand is brought into `[batch, rows, columns]`, as a view where
+//! its memory allows, and multiplied; no product of elements is ever laid out in memory.
+
+use candle_core::{Result, Tensor};
+
+use crate::named::{Label, Named, without};
+use crate::scalar::product;
+
+/// The sum over `over`, which both operands have, of `a * b`.
+pub(crate) fn contract(a: &Named, b: &Named, over: &[Label]) -> Result<Named> {
+    let batch: Vec<Label> = a.labels().iter().copied().filter(|l| b.has(*l) && !over.contains(l)).collect();
+    let left = without(&without(a.labels(), &batch), over);
+    let right = without(&without(b.labels(), &batch), over);
+    if over.is_empty() || (left.is_empty() && right.is_empty()) {
+        return product(a, b)?.sum(over);
+    }
+    let over: Vec<Label> = a.labels().iter().copied().filter(|l| over.contains(l)).collect();
+    let tensor = matrix(a, &batch, &left, &over)?.matmul(&matrix(b, &batch, &over, &right)?)?;
+    let labels: Vec<Label> = [batch, left, right].concat();
+    let dims: Vec<usize> =
+        labels.iter().map(|l| a.size(*l).or(b.size(*l)).expect("a label of the result is an operand's")).collect();
+    Ok(Named::new(tensor.reshape(dims)?, labels))
+}
+
+/// The operand as `[batch, rows, columns]`, or `[rows, columns]` where there is no batch.
+fn matrix(x: &Named, batch: &[Label], rows: &[Label], columns: &[Label]) -> Result<Tensor> {
+    let size = |labels: &[Label]| labels.iter().map(|l| x.size(*l).expect("a label of the operand")).product::<usize>();
+    let (n, r, c) = (size(batch), size(rows), size(columns));
+    let shape = |r, c| if batch.is_empty() { vec![r, c] } else { vec![n, r, c] };
+    let transposed = x.permute(&[batch, columns, rows].concat())?;
+    let straight = x.permute(&[batch, rows, columns].concat())?;
+    if !straight.tensor().is_contiguous() && transposed.tensor().is_contiguous() {
+        return transposed.tensor().reshape(shape(c, r))?.t();
+    }
+    straight.tensor().reshape(shape(r, c))
+}

@@ -1,0 +1,210 @@
+//! Operations on whole sequences: the oracle's reading of the IR.
+//!
+//! In goes a function with its arguments as named tensors, out come its results; candle records
+//! what it needs for its own backward pass. The same code runs one step of a scan, where values
+//! have no time.
+
+use std::collections::BTreeMap;
+
+use candle_core::Tensor;
+use genesys_axis::{Constant, Size};
+use genesys_ir::module::{AxisId, Expr, Function, Instruction, Module, Op, Reduction, ValueId};
+use genesys_scalar::Function as Scalar;
+
+use crate::frame::{Frame, Slot};
+use crate::mask::{Masks, Window};
+use crate::named::{Label, Named, Place, Value, stack, without};
+use crate::plan::{Item, flatten};
+use crate::{RuntimeError, layout, loss, reduce, scalar};
+
+type Result<T> = std::result::Result<T, RuntimeError>;
+
+/// What stays the same over a run.
+pub(crate) struct Executor<'m> {
+    pub(crate) module: &'m Module,
+    pub(crate) weights: &'m BTreeMap<String, Tensor>,
+    pub(crate) place: &'m Place,
+    pub(crate) masks: Masks<'m>,
+}
+
+impl<'m> Executor<'m> {
+    /// A function's results.
+    pub(crate) fn call(
+        &self,
+        function: &'m Function,
+        inputs: Vec<Value>,
+        layer: u32,
+        path: String,
+    ) -> Result<Vec<Value>> {
+        let mut frame = Frame::new(function, layer, path);
+        for (id, input) in function.inputs.iter().zip(inputs) {
+            frame.set(*id, Slot::Ready(input));
+        }
+        self.run(&mut frame, &flatten(&function.body))?;
+        function.body.results.iter().map(|id| self.get(&mut frame, *id)).collect()
+    }
+
+    pub(crate) fn run(&self, frame: &mut Frame<'m>, items: &[Item<'m>]) -> Result<()> {
+        for item in items {
+            match *item {
+                Item::Same { result, value } => {
+                    let value = self.get(frame, value)?;
+                    frame.set(result, Slot::Ready(value));
+                }
+                Item::Run(instruction) if matches!(instruction.op, Op::Map(_)) => {
+                    frame.set(instruction.results[0], Slot::Deferred(instruction));
+                }
+                Item::Run(instruction) => {
+                    let values = self.instruction(frame, instruction)?;
+                    for (id, value) in instruction.results.iter().zip(values) {
+                        frame.set(*id, Slot::Ready(value));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A value, evaluated if it is a map that nobody has read yet.
+    pub(crate) fn get(&self, frame: &mut Frame<'m>, id: ValueId) -> Result<Value> {
+        if let Some(value) = frame.ready(id)? {
+            return Ok(value);
+        }
+        let Slot::Deferred(Instruction { op: Op::Map(expr), args, .. }) = frame.slot(id).clone() else {
+            unreachable!("only maps are deferred")
+        };
+        let value = self.expression(frame, expr, args)?;
+        frame.set(id, Slot::Ready(value.clone()));
+        Ok(value)
+    }
+
+    pub(crate) fn named(&self, frame: &mut Frame<'m>, id: ValueId) -> Result<Named> {
+        Ok(self.get(frame, id)?.named(self.place)?)
+    }
+
+    pub(crate) fn window(&self, frame: &Frame<'_>) -> Window<'_> {
+        Window { masks: &self.masks, step: frame.step }
+    }
+
+    fn instruction(&self, frame: &mut Frame<'m>, instruction: &'m Instruction) -> Result<Vec<Value>> {
+        let args = &instruction.args;
+        if let Op::Scan { states, body, .. } = &instruction.op {
+            return self.scan(frame, states, body);
+        }
+        if let Op::Call { function, layer, path } = &instruction.op {
+            let inputs = args.iter().map(|id| self.get(frame, *id)).collect::<Result<_>>()?;
+            let path = join(&frame.path, path);
+            return self.call(self.module.function(*function), inputs, *layer, path);
+        }
+        if let Op::Reduce { reduction: Reduction::Sum, axes, otherwise: None } = &instruction.op
+            && let Some(sum) = self.sum_of_products(frame, axes, args[0])?
+        {
+            return Ok(vec![sum.into()]);
+        }
+        Ok(vec![self.single(frame, &instruction.op, args)?])
+    }
+
+    /// An operation with one result.
+    fn single(&self, frame: &mut Frame<'m>, op: &'m Op, args: &[ValueId]) -> Result<Value> {
+        let window = self.window(frame);
+        let mut x = |i: usize| self.named(frame, args[i]);
+        Ok(Value::Tensor(match op {
+            Op::Constant(c) => return Ok(Value::Number(number(c)?)),
+            Op::Layer => return Ok(Value::Number(f64::from(frame.layer))),
+            Op::Map(expr) => return self.expression(frame, expr, args),
+            Op::Weight(id) => {
+                let weight = &frame.function.weights[id.0 as usize];
+                self.weight(&join(&frame.path, &weight.path), &weight.axes)?
+            }
+            Op::Position => layout::position(self.place, window)?,
+            Op::Index(axis) => layout::index(self.place, *axis, self.size(*axis)?)?,
+            Op::Age(axis) => window.age(*axis)?,
+            Op::Reduce { reduction, axes, otherwise } => reduce::reduce(window, *reduction, axes, *otherwise, &x(0)?)?,
+            Op::Softmax { axes, sink } => reduce::softmax(window, axes, *sink, &x(0)?)?,
+            Op::Contract { axes } => window.contract(&x(0)?, &x(1)?, &labels(axes))?,
+            Op::Regroup { from, to } => layout::regroup(&x(0)?, from, &self.sized(to)?)?,
+            Op::Concat { parts, whole } => layout::concat(&self.all(frame, args)?, parts, *whole)?,
+            Op::Slice { whole, part, offset } => {
+                let taken = x(0)?.narrow(Label::Axis(*whole), constant(offset)?, self.size(*part)?)?;
+                taken.relabel(Label::Axis(*whole), Label::Axis(*part))
+            }
+            Op::Select { axis, index } => x(0)?.select(Label::Axis(*axis), constant(index)?)?,
+            Op::Stack { axis } => stack(&self.all(frame, args)?, Label::Axis(*axis))?,
+            Op::Broadcast { axes } => layout::broadcast(&x(0)?, &self.sized(axes)?)?,
+            Op::Shift { by, .. } => layout::shift(&x(0)?, constant(by)?, self.masks.positions)?,
+            Op::View(axis) => layout::view(&x(0)?, *axis, self.masks.positions)?,
+            Op::Gather { axis } => loss::gather(&x(0)?, &x(1)?, *axis)?,
+            Op::CrossEntropy { axis } => loss::cross_entropy(self.place, &x(0)?, &x(1)?, *axis)?,
+            Op::Past { .. } | Op::Scan { .. } | Op::Call { .. } => {
+                unreachable!("operations with regions run elsewhere")
+            }
+        }))
+    }
+
+    fn all(&self, frame: &mut Frame<'m>, ids: &[ValueId]) -> Result<Vec<Named>> {
+        ids.iter().map(|id| self.named(frame, *id)).collect()
+    }
+
+    /// The sum over `axes` of a product that nobody has read, as a matrix product: `None` where
+    /// the operand is something else, or both factors have the same labels.
+    fn sum_of_products(&self, frame: &mut Frame<'m>, axes: &[AxisId], id: ValueId) -> Result<Option<Named>> {
+        let &Slot::Deferred(Instruction { op: Op::Map(Expr::Apply(Scalar::Mul, factors)), args, .. }) = frame.slot(id)
+        else {
+            return Ok(None);
+        };
+        let [a, b] = factors.as_slice() else { return Ok(None) };
+        let (a, b) = (self.expression(frame, a, args)?, self.expression(frame, b, args)?);
+        let (Value::Tensor(a), Value::Tensor(b)) = (a, b) else { return Ok(None) };
+        let over = labels(axes);
+        let free = |x: &Named, y: &Named| without(x.labels(), &over).iter().any(|l| !y.has(*l));
+        let shared = over.iter().all(|l| a.has(*l) && b.has(*l));
+        if !shared || !(free(&a, &b) || free(&b, &a)) {
+            return Ok(None);
+        }
+        Ok(Some(self.window(frame).contract(&a, &b, &over)?))
+    }
+
+    fn expression(&self, frame: &mut Frame<'m>, expr: &Expr, args: &[ValueId]) -> Result<Value> {
+        match expr {
+            Expr::Arg(i) => self.get(frame, args[*i]),
+            Expr::Const(c) => Ok(Value::Number(number(c)?)),
+            Expr::Apply(function, operands) => {
+                let operands: Vec<Value> =
+                    operands.iter().map(|operand| self.expression(frame, operand, args)).collect::<Result<_>>()?;
+                Ok(scalar::apply(self.place, *function, &operands)?)
+            }
+        }
+    }
+
+    fn weight(&self, name: &str, axes: &[AxisId]) -> Result<Named> {
+        let tensor = self.weights.get(name).ok_or_else(|| RuntimeError::Module(format!("no weight `{name}`")))?;
+        Ok(Named::new(tensor.clone(), labels(axes)))
+    }
+
+    pub(crate) fn size(&self, axis: AxisId) -> Result<usize> {
+        let size = self.module.axis(axis).domain.size();
+        constant(size.ok_or_else(|| RuntimeError::Module("a dependent axis where a static one must be".into()))?)
+    }
+
+    pub(crate) fn sized(&self, axes: &[AxisId]) -> Result<Vec<(Label, usize)>> {
+        axes.iter().map(|axis| Ok((Label::Axis(*axis), self.size(*axis)?))).collect()
+    }
+}
+
+fn labels(axes: &[AxisId]) -> Vec<Label> {
+    axes.iter().map(|axis| Label::Axis(*axis)).collect()
+}
+
+/// A path within a path.
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() || name.is_empty() { format!("{path}{name}") } else { format!("{path}.{name}") }
+}
+
+fn number(constant: &Constant) -> Result<f64> {
+    Ok(constant.eval(&|_| None)?)
+}
+
+/// The value of a size that names no symbol.
+pub(crate) fn constant(size: &Size) -> Result<usize> {
+    usize::try_from(size.eval(&|_| None)?).map_err(|_| RuntimeError::Module("a negative size".into()))
+}

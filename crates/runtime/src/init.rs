@@ -1,0 +1,109 @@
+//! First values of weights: each element a pure function of seed, stream and index.
+//!
+//! Neither the order of evaluation nor threads, element type or device enter, so a seed gives the
+//! same weights everywhere. A draw is SplitMix64 (Steele et al., 2014) at a counter, keyed by a
+//! hash of (seed, call, stream, number of the draw within the law).
+
+use genesys_ir::ParameterInfo;
+use genesys_scalar::Law;
+
+/// All elements of a weight, row-major.
+pub(crate) fn draw(info: &ParameterInfo, seed: u64) -> Vec<f64> {
+    let count: usize = info.shape.iter().product();
+    let law = Keyed::new(&info.law, &mut |number| key(seed, info.stream, number), &mut 0);
+    let mut index = vec![0; info.shape.len()];
+    let mut elements = Vec::with_capacity(count);
+    for i in 0..count {
+        let mut rest = i;
+        for (place, size) in index.iter_mut().zip(&info.shape).rev() {
+            *place = rest % size;
+            rest /= size;
+        }
+        elements.push(law.element(i as u64, &index, info.layer));
+    }
+    elements
+}
+
+/// A law whose draws know their keys.
+enum Keyed {
+    Number(f64),
+    Index(usize),
+    Layer,
+    Uniform(u64, Box<Keyed>, Box<Keyed>),
+    Normal(u64, Box<Keyed>),
+    Map(genesys_scalar::Function, Vec<Keyed>),
+}
+
+impl Keyed {
+    /// Draws are numbered in the order they are written.
+    fn new(law: &Law<f64>, key: &mut impl FnMut(u32) -> u64, draws: &mut u32) -> Keyed {
+        let mut next = |draws: &mut u32| {
+            *draws += 1;
+            key(*draws - 1)
+        };
+        match law {
+            Law::Const(value) => Keyed::Number(*value),
+            Law::Index(dimension) => Keyed::Index(*dimension),
+            Law::Layer => Keyed::Layer,
+            Law::Uniform(low, high) => {
+                let own = next(draws);
+                Keyed::Uniform(own, Box::new(Self::new(low, key, draws)), Box::new(Self::new(high, key, draws)))
+            }
+            Law::Normal(deviation) => {
+                let own = next(draws);
+                Keyed::Normal(own, Box::new(Self::new(deviation, key, draws)))
+            }
+            Law::Map(function, args) => {
+                Keyed::Map(*function, args.iter().map(|arg| Self::new(arg, key, draws)).collect())
+            }
+        }
+    }
+
+    fn element(&self, i: u64, index: &[usize], layer: u32) -> f64 {
+        match self {
+            Keyed::Number(value) => *value,
+            Keyed::Index(dimension) => index[*dimension] as f64,
+            Keyed::Layer => f64::from(layer),
+            Keyed::Uniform(key, low, high) => {
+                let (low, high) = (low.element(i, index, layer), high.element(i, index, layer));
+                low + (high - low) * unit(*key, 2 * i)
+            }
+            Keyed::Normal(key, deviation) => deviation.element(i, index, layer) * normal(*key, i),
+            Keyed::Map(function, args) => {
+                let args: Vec<f64> = args.iter().map(|arg| arg.element(i, index, layer)).collect();
+                function.eval(&args)
+            }
+        }
+    }
+}
+
+fn key(seed: u64, (call, stream): (u32, u32), number: u32) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"genesys initial values 1");
+    hasher.update(&seed.to_le_bytes());
+    for part in [call, stream, number] {
+        hasher.update(&part.to_le_bytes());
+    }
+    let mut first = [0; 8];
+    hasher.finalize_xof().fill(&mut first);
+    u64::from_le_bytes(first)
+}
+
+/// SplitMix64 started at `key`, at its `counter`-th output.
+fn bits(key: u64, counter: u64) -> u64 {
+    let mut z = key.wrapping_add(counter.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Uniform on `[0, 1)`.
+fn unit(key: u64, counter: u64) -> f64 {
+    (bits(key, counter) >> 11) as f64 * (-53f64).exp2()
+}
+
+/// Standard normal, by Box and Muller (1958).
+fn normal(key: u64, i: u64) -> f64 {
+    let radius = (-2.0 * (1.0 - unit(key, 2 * i)).ln()).sqrt();
+    radius * (std::f64::consts::TAU * unit(key, 2 * i + 1)).cos()
+}

@@ -1,0 +1,197 @@
+//! Which positions a past holds at each position, as masks that select.
+//!
+//! Law M: an excluded element is never an operand of arithmetic, forward or backward. Reductions
+//! select before they combine; products over a past select in the operand that varies with time,
+//! and where the other operand holds numbers that are not finite, they select there too, so that
+//! `0 * NaN` never happens: a NaN at position `s` reaches the positions that see `s`, no others.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use candle_core::{Result, Tensor};
+use genesys_ir::module::AxisId;
+
+use crate::contract::contract;
+use crate::named::{Label, Named, Place, select, without, zip};
+
+/// The positions of a past: `t - skip - window < s <= t - skip`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reach {
+    pub(crate) window: Option<usize>,
+    pub(crate) skip: usize,
+}
+
+impl Reach {
+    fn sees(self, t: usize, s: usize) -> bool {
+        s + self.skip <= t && self.window.is_none_or(|window| t < s + self.skip + window)
+    }
+}
+
+/// The masks of one run over `positions` positions.
+pub(crate) struct Masks<'a> {
+    pub(crate) place: &'a Place,
+    pub(crate) positions: usize,
+    /// The pasts of the module.
+    pub(crate) pasts: &'a BTreeMap<AxisId, Reach>,
+    full: RefCell<BTreeMap<AxisId, Tensor>>,
+}
+
+/// The masks as seen by all positions at once, or by one of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Window<'a> {
+    pub(crate) masks: &'a Masks<'a>,
+    /// The position of a scan's step.
+    pub(crate) step: Option<usize>,
+}
+
+impl<'a> Masks<'a> {
+    pub(crate) fn new(place: &'a Place, positions: usize, pasts: &'a BTreeMap<AxisId, Reach>) -> Self {
+        Self { place, positions, pasts, full: RefCell::default() }
+    }
+
+    /// `[t, s]`: 1 where `t` sees `s`.
+    fn full(&self, axis: AxisId) -> Result<Tensor> {
+        if let Some(mask) = self.full.borrow().get(&axis) {
+            return Ok(mask.clone());
+        }
+        let (n, reach) = (self.positions, self.pasts[&axis]);
+        let mask: Vec<u8> = (0..n * n).map(|i| u8::from(reach.sees(i / n, i % n))).collect();
+        let mask = Tensor::from_vec(mask, (n, n), &self.place.device)?;
+        self.full.borrow_mut().insert(axis, mask.clone());
+        Ok(mask)
+    }
+}
+
+impl Window<'_> {
+    /// The dependent axes among the labels.
+    pub(crate) fn dependent(&self, labels: &[Label]) -> Vec<AxisId> {
+        let axis = |label: &Label| match label {
+            Label::Axis(axis) if self.masks.pasts.contains_key(axis) => Some(*axis),
+            Label::Axis(_) | Label::Batch | Label::Time => None,
+        };
+        labels.iter().filter_map(axis).collect()
+    }
+
+    /// 1 where the past holds the position.
+    pub(crate) fn mask(&self, axis: AxisId) -> Result<Named> {
+        let full = self.masks.full(axis)?;
+        match self.step {
+            Some(t) => Ok(Named::new(full.narrow(0, t, 1)?.squeeze(0)?, vec![Label::Axis(axis)])),
+            None => Ok(Named::new(full, vec![Label::Time, Label::Axis(axis)])),
+        }
+    }
+
+    /// How many positions the past holds.
+    pub(crate) fn count(&self, axis: AxisId) -> Result<Named> {
+        self.mask(axis)?.map(|m| m.to_dtype(self.masks.place.dtype))?.sum(&[Label::Axis(axis)])
+    }
+
+    /// `t - s`
+    pub(crate) fn age(&self, axis: AxisId) -> Result<Named> {
+        let n = self.masks.positions;
+        let rows = self.step.map_or(0..n, |t| t..t + 1);
+        let ages: Vec<f64> = rows.clone().flat_map(|t| (0..n).map(move |s| t as f64 - s as f64)).collect();
+        let (labels, shape) = match self.step {
+            Some(_) => (vec![Label::Axis(axis)], vec![n]),
+            None => (vec![Label::Time, Label::Axis(axis)], vec![rows.len(), n]),
+        };
+        let place = self.masks.place;
+        Ok(Named::new(Tensor::from_vec(ages, shape, &place.device)?.to_dtype(place.dtype)?, labels))
+    }
+
+    /// The operand with `fill` in place of elements that the pasts of `axes` do not hold.
+    pub(crate) fn keep(&self, x: &Named, axes: &[AxisId], fill: f64) -> Result<Named> {
+        let fill = Named::new(self.masks.place.number(fill)?, Vec::new());
+        axes.iter().try_fold(x.clone(), |x, axis| select(&self.mask(*axis)?, &x, &fill))
+    }
+
+    /// The sum over `over` of `a * b`, elements outside of a past left out.
+    pub(crate) fn contract(&self, a: &Named, b: &Named, over: &[Label]) -> Result<Named> {
+        if self.dependent(a.labels()).is_empty() && self.dependent(b.labels()).is_empty() {
+            return contract(a, b, over);
+        }
+        let summed = self.dependent(over);
+        let (a, b, open) = self.close(a, b, &summed)?;
+        if finite(&a)? && finite(&b)? {
+            return contract(&a, &b, over);
+        }
+        let bad_a = self.spoiled(&a, over, if open == Open::Left { &summed } else { &[] })?;
+        let bad_b = self.spoiled(&b, over, if open == Open::Right { &summed } else { &[] })?;
+        let product = contract(&cleaned(&a)?, &cleaned(&b)?, over)?;
+        let nan = Named::new(self.masks.place.number(f64::NAN)?, Vec::new());
+        select(&bad_b, &nan, &select(&bad_a, &nan, &product)?)
+    }
+
+    /// Puts 0 where the pasts that are summed over hold nothing: in each operand that varies with
+    /// their masks' labels, or else in the smaller one. Says which operand still holds elements
+    /// outside of a past.
+    fn close(&self, a: &Named, b: &Named, summed: &[AxisId]) -> Result<(Named, Named, Open)> {
+        if summed.is_empty() {
+            return Ok((a.clone(), b.clone(), Open::Neither));
+        }
+        let varies = |x: &Named| {
+            (self.step.is_some() || x.has(Label::Time)) && summed.iter().all(|axis| x.has(Label::Axis(*axis)))
+        };
+        let (left, right) = match (varies(a), varies(b)) {
+            (false, false) if a.elements() <= b.elements() => (true, false),
+            (false, false) => (false, true),
+            varies => varies,
+        };
+        let a = if left { self.keep(a, summed, 0.0)? } else { a.clone() };
+        let b = if right { self.keep(b, summed, 0.0)? } else { b.clone() };
+        let open = match (left, right) {
+            (true, true) => Open::Neither,
+            (true, false) => Open::Right,
+            (false, _) => Open::Left,
+        };
+        Ok((a, b, open))
+    }
+
+    /// Which elements of a sum over `over` meet a number of `x` that is not finite, where only
+    /// elements within the pasts `seen` count.
+    fn spoiled(&self, x: &Named, over: &[Label], seen: &[AxisId]) -> Result<Named> {
+        let dtype = self.masks.place.dtype;
+        let bad = is_finite(&x.detach())?.map(|ok| ok.eq(0u8)?.to_dtype(dtype))?;
+        let pasts: Vec<Label> = seen.iter().map(|axis| Label::Axis(*axis)).collect();
+        let mut bad = bad.sum(&without(over, &pasts))?;
+        for axis in seen {
+            bad = contract(&self.mask(*axis)?.map(|m| m.to_dtype(dtype))?, &bad, &[Label::Axis(*axis)])?;
+        }
+        bad.map(|count| count.gt(0.0))
+    }
+}
+
+/// Which operand of a product holds elements outside of a past that is summed over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    Left,
+    Right,
+    Neither,
+}
+
+/// Whether all elements are finite. A finite tensor whose sum overflows is taken for one that is
+/// not: the products come out the same.
+fn finite(x: &Named) -> Result<bool> {
+    let sum = x.tensor().detach().sum_all()?.to_dtype(candle_core::DType::F64)?;
+    Ok(sum.to_scalar::<f64>()?.is_finite())
+}
+
+/// 1 where an element is finite.
+fn is_finite(x: &Named) -> Result<Named> {
+    x.map(|x| x.abs()?.lt(f64::INFINITY))
+}
+
+/// The operand with 0 in place of elements that are not finite.
+fn cleaned(x: &Named) -> Result<Named> {
+    let zero = x.map(|x| x.detach().zeros_like())?;
+    let ok = is_finite(&x.detach())?;
+    let order = x.sized();
+    let tensor = ok.expand(&order)?.where_cond(x.tensor(), zero.tensor())?;
+    Ok(Named::new(tensor, x.labels().to_vec()))
+}
+
+/// `a` times the reciprocal of a count that is at least 1.
+pub(crate) fn divide_by_count(a: &Named, count: &Named) -> Result<Named> {
+    let at_least_one = count.map(|n| n.maximum(1.0))?;
+    zip(a, &at_least_one, |a, n| a.div(n))
+}

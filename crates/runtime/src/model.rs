@@ -1,0 +1,170 @@
+//! A language model: tokens in, logits and loss out.
+
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Device, Tensor};
+use genesys_ir::module::{AxisId, IGNORE, Module};
+
+use crate::backward::{gradients, on_large_stack};
+use crate::error::into_candle;
+use crate::named::{Label, Named};
+use crate::program::{Parameter, Program};
+use crate::{RuntimeError, execute::constant};
+
+/// A language model with weights, one variable a parameter.
+#[derive(Clone, Debug)]
+pub struct Model {
+    program: Program,
+}
+
+/// What a training step needs; nothing in it is part of a graph.
+#[derive(Clone, Debug)]
+pub struct Evaluated {
+    /// `[b, t, v]`
+    pub logits: Tensor,
+    /// `[]`, in nats.
+    pub loss: Tensor,
+    /// One for each parameter, in their order; `None` where the loss does not depend on it.
+    pub gradients: Vec<Option<Tensor>>,
+}
+
+impl Model {
+    /// A model whose weights are drawn from a seed: each element a function of the seed, the
+    /// weight's random stream and the element's index alone.
+    ///
+    /// # Errors
+    /// The module is not valid, not specialised, or uses reversed time or document starts; candle fails.
+    pub fn init(module: Module, seed: u64, dtype: DType, device: &Device) -> Result<Self, RuntimeError> {
+        validated(&module)?;
+        Ok(Self { program: Program::init(module, seed, dtype, device)? })
+    }
+
+    /// A model with given weights, which fix element type and device.
+    ///
+    /// # Errors
+    /// As [`init`](Self::init), or names and shapes are not just the module's.
+    pub fn from_weights(module: Module, weights: BTreeMap<String, Tensor>) -> Result<Self, RuntimeError> {
+        validated(&module)?;
+        Ok(Self { program: Program::from_weights(module, weights)? })
+    }
+
+    /// The module it runs.
+    pub fn module(&self) -> &Module {
+        &self.program.module
+    }
+
+    /// All weights, in the order of their use.
+    pub fn parameters(&self) -> &[Parameter] {
+        &self.program.parameters
+    }
+
+    /// The element type of weights and activations.
+    pub fn dtype(&self) -> DType {
+        self.program.place.dtype
+    }
+
+    /// Where the weights are.
+    pub fn device(&self) -> &Device {
+        &self.program.place.device
+    }
+
+    /// Scores `[b, t, v]` of tokens `[b, t]` (u32).
+    ///
+    /// # Errors
+    /// The shape is not `[b, t]`, or a token is outside the vocabulary; candle fails.
+    pub fn logits(&self, tokens: &Tensor) -> Result<Tensor, RuntimeError> {
+        let targets = Tensor::full(IGNORE, tokens.shape(), tokens.device())?;
+        Ok(self.run(tokens, &targets, true)?.0)
+    }
+
+    /// The mean in nats over the targets `[b, t]` (u32) that are not
+    /// [`IGNORE`](genesys_ir::module::IGNORE).
+    ///
+    /// # Errors
+    /// As [`logits`](Self::logits).
+    pub fn loss(&self, tokens: &Tensor, targets: &Tensor) -> Result<Tensor, RuntimeError> {
+        Ok(self.run(tokens, targets, true)?.1)
+    }
+
+    /// Logits, then loss.
+    ///
+    /// # Errors
+    /// As [`logits`](Self::logits).
+    pub fn forward_loss(&self, tokens: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor), RuntimeError> {
+        self.run(tokens, targets, true)
+    }
+
+    /// Logits, then loss, without a graph: less memory, and no gradient.
+    ///
+    /// # Errors
+    /// As [`logits`](Self::logits).
+    pub fn evaluate(&self, tokens: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor), RuntimeError> {
+        self.run(tokens, targets, false)
+    }
+
+    /// Logits, loss and all gradients; the graph lives and dies on a thread with a large stack.
+    ///
+    /// # Errors
+    /// As [`logits`](Self::logits), or no thread can be started.
+    pub fn forward_backward(&self, tokens: &Tensor, targets: &Tensor) -> Result<Evaluated, RuntimeError> {
+        on_large_stack(|| {
+            let (logits, loss) = self.run(tokens, targets, true)?;
+            let gradients = gradients(&loss, self)?;
+            Ok(Evaluated { logits: logits.detach(), loss: loss.detach(), gradients })
+        })
+    }
+
+    fn run(&self, tokens: &Tensor, targets: &Tensor, tracked: bool) -> Result<(Tensor, Tensor), RuntimeError> {
+        let (batch, positions) = self.check(tokens, targets)?;
+        let main = self.program.module.main();
+        let named = |x: &Tensor| Named::new(x.clone(), vec![Label::Batch, Label::Time]);
+        let results = self.program.run(main, 0, vec![named(tokens), named(targets)], positions, tracked)?;
+        let vocabulary = (Label::Axis(self.vocabulary()?), self.vocabulary_size()?);
+        let logits = results[0].expand(&[(Label::Batch, batch), (Label::Time, positions), vocabulary])?;
+        Ok((logits.contiguous()?, results[1].tensor().clone()))
+    }
+
+    fn check(&self, tokens: &Tensor, targets: &Tensor) -> Result<(usize, usize), RuntimeError> {
+        let vocabulary = self.vocabulary_size()?;
+        for (x, may_ignore) in [(tokens, false), (targets, true)] {
+            if x.dims() != tokens.dims() || x.rank() != 2 || x.elem_count() == 0 || x.dtype() != DType::U32 {
+                let expected = "tokens and targets of one shape [b, t] in u32".to_string();
+                return Err(RuntimeError::Shape { expected, found: x.dims().to_vec() });
+            }
+            for found in x.flatten_all()?.to_vec1::<u32>()? {
+                if found as usize >= vocabulary && !(may_ignore && found == IGNORE) {
+                    return Err(RuntimeError::Token { found, vocabulary });
+                }
+            }
+        }
+        Ok(tokens.dims2()?)
+    }
+
+    fn vocabulary(&self) -> Result<AxisId, RuntimeError> {
+        let main = self.program.module.main();
+        let logits = main.body.results.first().map(|id| main.ty(*id).axes.as_slice());
+        match logits {
+            Some([axis]) => Ok(*axis),
+            _ => Err(RuntimeError::Module("the main function gives logits over one axis, then a loss".into())),
+        }
+    }
+
+    fn vocabulary_size(&self) -> Result<usize, RuntimeError> {
+        let domain = &self.program.module.axis(self.vocabulary()?).domain;
+        constant(domain.size().ok_or_else(|| RuntimeError::Module("a vocabulary that varies".into()))?)
+    }
+}
+
+fn validated(module: &Module) -> Result<(), RuntimeError> {
+    genesys_ir::validate(module).map_err(|violations| {
+        let first = violations.first().map(ToString::to_string);
+        RuntimeError::Module(first.unwrap_or_else(|| "no reason given".to_string()))
+    })
+}
+
+impl candle_nn::Module for Model {
+    /// Tokens `[b, t]` to logits `[b, t, v]`.
+    fn forward(&self, tokens: &Tensor) -> candle_core::Result<Tensor> {
+        self.logits(tokens).map_err(into_candle)
+    }
+}

@@ -1,0 +1,153 @@
+//! A module together with its weights: what models and blocks share.
+
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Device, Tensor, Var};
+use genesys_axis::Domain;
+use genesys_ir::module::{AxisId, Direction, Function, Module, Op, Region};
+use genesys_ir::{ParameterInfo, parameters};
+use genesys_scalar::Role;
+
+use crate::execute::{Executor, constant};
+use crate::mask::{Masks, Reach};
+use crate::named::{Named, Place, Value};
+use crate::{RuntimeError, init};
+
+/// Differences between given weights and the module's that an error names.
+const DIFFERENCES: usize = 5;
+
+/// A weight of a model.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    /// Its name: `blocks.3.attention.q.weight`.
+    pub name: String,
+    /// Its sizes in storage order, row-major.
+    pub shape: Vec<usize>,
+    /// What it is for; it fixes the optimizer's decay group.
+    pub role: Role,
+    /// Its value, which an optimizer sets.
+    pub var: Var,
+}
+
+/// A module that can run.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    pub(crate) module: Module,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) place: Place,
+    pasts: BTreeMap<AxisId, Reach>,
+}
+
+impl Program {
+    /// Weights drawn from a seed.
+    pub(crate) fn init(module: Module, seed: u64, dtype: DType, device: &Device) -> Result<Self, RuntimeError> {
+        let mut vars = Vec::new();
+        for info in parameters(&module)? {
+            let tensor = Tensor::from_vec(init::draw(&info, seed), info.shape.as_slice(), device)?.to_dtype(dtype)?;
+            vars.push((info, tensor));
+        }
+        Self::new(module, vars, Place { dtype, device: device.clone() })
+    }
+
+    /// Weights by name: just the module's, in their shapes.
+    pub(crate) fn from_weights(module: Module, mut weights: BTreeMap<String, Tensor>) -> Result<Self, RuntimeError> {
+        let infos = parameters(&module)?;
+        let found = differences(&infos, &weights);
+        if !found.is_empty() {
+            return Err(RuntimeError::Weights(found));
+        }
+        let place = match weights.values().next() {
+            Some(tensor) => Place { dtype: tensor.dtype(), device: tensor.device().clone() },
+            None => Place { dtype: DType::F32, device: Device::Cpu },
+        };
+        let take = |info: ParameterInfo| {
+            let tensor = weights.remove(&info.name).expect("there is no difference in names");
+            (info, tensor)
+        };
+        let vars = infos.into_iter().map(take).collect();
+        Self::new(module, vars, place)
+    }
+
+    fn new(module: Module, tensors: Vec<(ParameterInfo, Tensor)>, place: Place) -> Result<Self, RuntimeError> {
+        for function in &module.functions {
+            supported(function, &function.body)?;
+        }
+        let mut pasts = BTreeMap::new();
+        for (i, axis) in module.axes.iter().enumerate() {
+            if let Domain::Past { window, skip } = &axis.domain {
+                let window = window.as_ref().map(constant).transpose()?;
+                pasts.insert(AxisId(i as u32), Reach { window, skip: constant(skip)? });
+            }
+        }
+        let mut parameters = Vec::new();
+        for (info, tensor) in tensors {
+            let var = Var::from_tensor(&tensor.contiguous()?)?;
+            parameters.push(Parameter { name: info.name, shape: info.shape, role: info.role, var });
+        }
+        Ok(Self { module, parameters, place, pasts })
+    }
+
+    /// A function's results over rows of `positions` positions. Without `tracked`, candle records
+    /// nothing.
+    pub(crate) fn run(
+        &self,
+        function: &Function,
+        layer: u32,
+        inputs: Vec<Named>,
+        positions: usize,
+        tracked: bool,
+    ) -> Result<Vec<Named>, RuntimeError> {
+        let weight = |p: &Parameter| {
+            let tensor = p.var.as_tensor();
+            (p.name.clone(), if tracked { tensor.clone() } else { tensor.detach() })
+        };
+        let weights = self.parameters.iter().map(weight).collect();
+        let masks = Masks::new(&self.place, positions, &self.pasts);
+        let executor = Executor { module: &self.module, weights: &weights, place: &self.place, masks };
+        let inputs = inputs.into_iter().map(Value::Tensor).collect();
+        let values = executor.call(function, inputs, layer, String::new())?;
+        values.iter().map(|value| Ok(value.named(&self.place)?)).collect()
+    }
+}
+
+/// The first differences between what a module asks for and what is given.
+fn differences(infos: &[ParameterInfo], weights: &BTreeMap<String, Tensor>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for info in infos {
+        match weights.get(&info.name) {
+            None => lines.push(format!("`{}` {:?} is missing", info.name, info.shape)),
+            Some(tensor) if tensor.dims() != info.shape => {
+                lines.push(format!("`{}` is {:?}, not {:?}", info.name, tensor.dims(), info.shape));
+            }
+            Some(_) => {}
+        }
+    }
+    let unknown = weights.keys().filter(|name| !infos.iter().any(|info| info.name == **name));
+    lines.extend(unknown.map(|name| format!("`{name}` is not a weight of the model")));
+    lines.truncate(DIFFERENCES);
+    lines
+}
+
+/// Reversed time and document starts are for back ends that have them.
+fn supported(function: &Function, region: &Region) -> Result<(), RuntimeError> {
+    for instruction in &region.instructions {
+        let (direction, reset, body) = match &instruction.op {
+            Op::Shift { direction, reset, .. } => (direction, reset, None),
+            Op::Past { direction, reset, body, .. } | Op::Scan { direction, reset, body, .. } => {
+                (direction, reset, Some(body))
+            }
+            _ => continue,
+        };
+        match (direction, reset) {
+            (Direction::Reverse, _) => return Err(RuntimeError::Unsupported("reversed time")),
+            (Direction::Forward, Some(_)) => {
+                return Err(RuntimeError::Unsupported("document starts within a row"));
+            }
+            (Direction::Forward, None) => {}
+        }
+        if let Some(body) = body {
+            supported(function, body)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! Reductions and softmax over static axes and pasts together.
+//!
+//! Elements outside of a past are replaced before they are combined, and results over empty pasts
+//! before they are used, so that neither values nor gradients ever see them. Large elements are
+//! subtracted, outside of the gradient, before anything is exponentiated.
+
+use candle_core::Result;
+use genesys_ir::module::{AxisId, Reduction};
+
+use crate::mask::{Window, divide_by_count};
+use crate::named::{Label, Named, select, without, zip};
+
+/// A reduction over axes together; `otherwise` is its value over an empty past.
+pub(crate) fn reduce(
+    window: Window<'_>,
+    how: Reduction,
+    axes: &[AxisId],
+    otherwise: Option<f64>,
+    x: &Named,
+) -> Result<Named> {
+    let labels = labels(axes);
+    let pasts = window.dependent(&labels);
+    let result = match how {
+        Reduction::Sum => window.keep(x, &pasts, 0.0)?.sum(&labels)?,
+        Reduction::Mean => mean(window, x, &labels, &pasts)?,
+        Reduction::Max => extreme(&window.keep(x, &pasts, f64::NEG_INFINITY)?, &labels, true)?,
+        Reduction::Min => extreme(&window.keep(x, &pasts, f64::INFINITY)?, &labels, false)?,
+        Reduction::LogSumExp => log_sum_exp(window, x, &labels, &pasts)?,
+    };
+    match otherwise {
+        Some(value) => over_nothing(window, &result, &pasts, value),
+        None => Ok(result),
+    }
+}
+
+/// `exp(x) / (sum(exp(x)) + exp(sink))`; 0 outside of a past.
+pub(crate) fn softmax(window: Window<'_>, axes: &[AxisId], sink: Option<f64>, x: &Named) -> Result<Named> {
+    let labels = labels(axes);
+    let pasts = window.dependent(&labels);
+    let x = window.keep(x, &pasts, f64::NEG_INFINITY)?;
+    let top = match sink {
+        Some(sink) => top(&x, &labels)?.map(|top| top.maximum(sink))?,
+        None => top(&x, &labels)?,
+    };
+    let exps = zip(&x, &top, |x, top| x.sub(top)?.exp())?;
+    let mut sum = exps.sum(&labels)?;
+    if let Some(sink) = sink {
+        sum = zip(&sum, &top, |sum, top| sum.add(&top.affine(-1.0, sink)?.exp()?))?;
+    }
+    let sum = over_nothing(window, &sum, &pasts, 1.0)?;
+    window.keep(&zip(&exps, &sum, |exps, sum| exps.div(sum))?, &pasts, 0.0)
+}
+
+fn labels(axes: &[AxisId]) -> Vec<Label> {
+    axes.iter().map(|axis| Label::Axis(*axis)).collect()
+}
+
+/// The result with `value` where one of the pasts is empty.
+fn over_nothing(window: Window<'_>, x: &Named, pasts: &[AxisId], value: f64) -> Result<Named> {
+    let value = Named::new(window.masks.place.number(value)?, Vec::new());
+    pasts.iter().try_fold(x.clone(), |x, axis| {
+        let some = window.count(*axis)?.map(|n| n.gt(0.0))?;
+        // Pasts that are never empty need no selection.
+        if some.tensor().min_all()?.to_scalar::<u8>()? == 1 { Ok(x) } else { select(&some, &x, &value) }
+    })
+}
+
+fn mean(window: Window<'_>, x: &Named, labels: &[Label], pasts: &[AxisId]) -> Result<Named> {
+    let kept = window.keep(x, pasts, 0.0)?;
+    let fixed = labels.iter().filter(|l| window.dependent(&[**l]).is_empty());
+    let n: usize = fixed.filter_map(|l| kept.size(*l)).product();
+    let mean = kept.sum(labels)?.map(|sum| sum.affine(1.0 / n as f64, 0.0))?;
+    pasts.iter().try_fold(mean, |mean, axis| divide_by_count(&mean, &window.count(*axis)?))
+}
+
+/// The largest or smallest element; several labels are reduced one after the other.
+fn extreme(x: &Named, labels: &[Label], largest: bool) -> Result<Named> {
+    labels.iter().try_fold(x.clone(), |x, label| match x.find(*label) {
+        Some(dim) => {
+            let tensor = if largest { x.tensor().max(dim)? } else { x.tensor().min(dim)? };
+            Ok(Named::new(tensor, without(x.labels(), &[*label])))
+        }
+        None => Ok(x),
+    })
+}
+
+/// What to subtract before exponentials: the largest element, or 0 where there is none, outside
+/// of the gradient.
+fn top(x: &Named, labels: &[Label]) -> Result<Named> {
+    let top = extreme(&x.detach(), labels, true)?;
+    top.map(|top| top.eq(f64::NEG_INFINITY)?.where_cond(&top.zeros_like()?, top))
+}
+
+fn log_sum_exp(window: Window<'_>, x: &Named, labels: &[Label], pasts: &[AxisId]) -> Result<Named> {
+    let x = window.keep(x, pasts, f64::NEG_INFINITY)?;
+    let top = top(&x, labels)?;
+    let sum = zip(&x, &top, |x, top| x.sub(top)?.exp())?.sum(labels)?;
+    let sum = over_nothing(window, &sum, pasts, 1.0)?;
+    let result = zip(&sum, &top, |sum, top| sum.log()?.add(top))?;
+    over_nothing(window, &result, pasts, f64::NEG_INFINITY)
+}
