@@ -1,0 +1,139 @@
+//! What a unit looks like from outside, and what it does inside: the facts by which operators tell
+//! which unit may stand in for which.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use genesys_syntax::ast::{AxisRef, ExprKind, GenericKind, StmtKind, Type, Unit};
+
+use crate::genome::{Genome, heads};
+use crate::tree;
+
+/// Primitives that read other positions.
+const VIEWS: [&str; 7] = ["shift", "window", "past", "pool", "blocks", "cumsum", "after"];
+
+/// The shape of a signature: two units of one shape take the same calls, up to static arguments.
+///
+/// Generic axes are numbered in the order in which the signature names them, so that their own
+/// names do not count; the order in which a type lists its axes does, although it has no meaning:
+/// some pairs that would fit are not seen to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Interface(String);
+
+/// `Seq[D] -> Seq[D]`
+pub(crate) const SEQUENCE: &str = "Seq[D] -> Seq[D]";
+/// A unit over a row of axes, such as a norm.
+pub(crate) const ROW: &str = "Seq[0.., ..] -> Seq[0.., ..]";
+
+impl Interface {
+    /// The shape of a unit's signature.
+    pub(crate) fn of(unit: &Unit) -> Interface {
+        let mut numbers = BTreeMap::new();
+        let generics: BTreeSet<&str> = unit.generics.iter().map(|generic| generic.name.text.as_str()).collect();
+        let params: Vec<String> = unit.params.iter().map(|param| show(&param.ty, &generics, &mut numbers)).collect();
+        Interface(format!("{} -> {}", params.join(" "), show(&unit.result, &generics, &mut numbers)))
+    }
+
+    /// Whether it is `Seq[D] -> Seq[D]`.
+    pub(crate) fn is_sequence(&self) -> bool {
+        self.0 == SEQUENCE
+    }
+
+    /// Whether it is the shape of a norm: over a row, giving what it takes.
+    pub(crate) fn is_row(&self) -> bool {
+        self.0 == ROW
+    }
+}
+
+fn show<'a>(ty: &'a Type, generics: &BTreeSet<&str>, numbers: &mut BTreeMap<&'a str, usize>) -> String {
+    let axes: Vec<String> = ty.axes.iter().map(|axis| show_axis(axis, generics, numbers)).collect();
+    format!("{}[{}]", if ty.seq { "Seq" } else { "" }, axes.join(", "))
+}
+
+fn show_axis<'a>(axis: &'a AxisRef, generics: &BTreeSet<&str>, numbers: &mut BTreeMap<&'a str, usize>) -> String {
+    let mut number = |name: &'a str| {
+        let next = numbers.len();
+        *numbers.entry(name).or_insert(next)
+    };
+    match axis {
+        AxisRef::Named(name) if generics.contains(name.text.as_str()) => number(&name.text).to_string(),
+        AxisRef::Named(name) => name.text.clone(),
+        AxisRef::Row(name) => format!("{}..", number(&name.text)),
+        AxisRef::Rest(_) => "..".into(),
+    }
+}
+
+/// What a unit does, with the units it calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// It looks at other positions.
+    pub(crate) mixes: bool,
+    /// It holds weights.
+    pub(crate) owns: bool,
+    /// It projects with `linear`.
+    pub(crate) projects: bool,
+}
+
+/// The facts of every unit of a genome.
+pub(crate) fn facts(genome: &Genome) -> BTreeMap<String, Facts> {
+    let names: Vec<String> = genome.units().map(|unit| unit.name.text.clone()).collect();
+    let own: BTreeMap<&str, Facts> = genome.units().map(|unit| (unit.name.text.as_str(), own_facts(unit))).collect();
+    let all = |name: &String| {
+        genome.closure([name.clone()]).iter().fold(Facts::default(), |sum, callee| {
+            let part = own.get(callee.as_str()).copied().unwrap_or_default();
+            Facts {
+                mixes: sum.mixes || part.mixes,
+                owns: sum.owns || part.owns,
+                projects: sum.projects || part.projects,
+            }
+        })
+    };
+    names.iter().map(|name| (name.clone(), all(name))).collect()
+}
+
+fn own_facts(unit: &Unit) -> Facts {
+    let called = heads(unit);
+    let mut facts = Facts { projects: called.contains("linear"), ..Facts::default() };
+    facts.owns = facts.projects || unit.body.stmts.iter().any(|stmt| matches!(stmt.kind, StmtKind::Param { .. }));
+    facts.mixes = VIEWS.iter().any(|view| called.contains(*view));
+    tree::visit(&unit.body, &mut |e| facts.mixes |= matches!(e.kind, ExprKind::Scan(_)));
+    facts
+}
+
+/// Whether a unit can be called with no static argument but those its signature lets a call bind.
+pub(crate) fn has_defaults(unit: &Unit) -> bool {
+    let mut bound = BTreeSet::new();
+    unit.params.iter().for_each(|param| tree::axis_names(&param.ty.axes, &mut bound));
+    unit.generics.iter().all(|generic| match &generic.kind {
+        GenericKind::Axis(default) | GenericKind::Size(default) => {
+            default.is_some() || bound.contains(&generic.name.text)
+        }
+        GenericKind::Row => bound.contains(&generic.name.text),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    fn shape(signature: &str) -> Interface {
+        let file = testing::parse(&format!("unit F{signature} {{ x }}"));
+        Interface::of(Genome::expand(&file, testing::std()).unit("F").unwrap())
+    }
+
+    #[test]
+    fn names_of_generic_axes_do_not_count() {
+        assert_eq!(shape("<E>(x: Seq[D, E]) -> Seq[E]"), shape("<K>(y: Seq[D, K]) -> Seq[K]"));
+        assert_ne!(shape("<E>(x: Seq[D, E]) -> Seq[E]"), shape("<E>(x: Seq[D, E]) -> Seq[D]"));
+        assert_ne!(shape("(x: Seq[D]) -> Seq[D]"), shape("(x: [D]) -> Seq[D]"));
+        assert!(shape("<A..>(x: Seq[A.., ..]) -> Seq[A.., ..]").is_row());
+        assert!(shape("<H = 8>(x: Seq[D]) -> Seq[D]").is_sequence());
+    }
+
+    #[test]
+    fn facts_follow_calls() {
+        let text = "unit A(x: Seq[D]) -> Seq[D] { B(x) }\nunit B(x: Seq[D]) -> Seq[D] { x + shift(x, 1) }";
+        let facts = facts(&Genome::expand(&testing::parse(text), testing::std()));
+        assert_eq!(facts["A"], Facts { mixes: true, owns: false, projects: false });
+    }
+}

@@ -1,0 +1,58 @@
+//! Replaces a unit's call by the call of another unit with the same interface: of the parent, of
+//! the standard units, or of a donor.
+//!
+//! Equal interfaces take the same arguments and give the same type, by the substitution lemma of
+//! the formal core: no rule looks at a term but at its type. A unit that looks at other positions
+//! is not put where a scan's state may flow in, and no unit is made to call itself.
+
+use std::sync::Arc;
+
+use genesys_syntax::ast::{Arg, Call, Expr, ExprKind, Unit};
+
+use super::{Place, places};
+use crate::candidate::Candidate;
+use crate::interface::Interface;
+use crate::pool::{Pool, Pooled};
+use crate::tree;
+
+pub(super) fn replace_unit(pool: &Pool<'_>) -> Vec<Candidate> {
+    let mut all = Vec::new();
+    for unit in pool.reached() {
+        for place in places(unit) {
+            let ExprKind::Call(call) = &place.expr.kind else { continue };
+            for new in replacements(pool, unit, &place) {
+                let id = place.expr.id;
+                let detail = format!("{} -> {}", call.head.text, new.name);
+                all.push(Candidate::bringing("replace-unit", new, unit, &detail, move |unit, name| {
+                    tree::edit(unit, id, &mut |e| redirect(e, name));
+                }));
+            }
+        }
+    }
+    all
+}
+
+/// The units that could stand in for the one called at a place in the body of `caller`.
+pub(super) fn replacements<'p>(pool: &'p Pool<'_>, caller: &Unit, place: &Place<'_>) -> Vec<&'p Arc<Pooled>> {
+    let ExprKind::Call(call) = &place.expr.kind else { return Vec::new() };
+    let Some(callee) = pool.genome.unit(&call.head.text) else { return Vec::new() };
+    if call.args.iter().any(|arg| matches!(arg, Arg::Named(..))) {
+        return Vec::new();
+    }
+    let interface = Interface::of(callee);
+    let is_block = pool.genome.stack_units().contains(&callee.name.text);
+    pool.units
+        .iter()
+        .filter(|unit| unit.interface == interface && !unit.is_own(&callee.name.text))
+        .filter(|unit| unit.fits_in(caller) && unit.is_block == is_block && !(place.in_scan && unit.facts.mixes))
+        .collect()
+}
+
+/// Makes a call one of another unit of the same interface: axes that the signature names are bound
+/// by the slot and the arguments; static arguments were the old unit's own.
+pub(super) fn redirect(expr: &mut Expr, name: &str) {
+    if let ExprKind::Call(Call { head, statics, .. }) = &mut expr.kind {
+        head.text = name.into();
+        statics.clear();
+    }
+}

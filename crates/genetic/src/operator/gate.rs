@@ -1,0 +1,109 @@
+//! Adds an output gate before a projection back to the width, or removes one.
+//!
+//! In `linear[X -> D](y)` the value `y` holds the axes `X`, and so does the gate
+//! `act(linear[D -> X](x))` of the unit's input `x: Seq[D]`: their product has the type of `y`.
+//! Removing keeps the factor that holds the mixing; in a unit that mixes nothing it keeps the
+//! gate, which holds the nonlinearity.
+
+use genesys_syntax::ast::{AxisRef, BinaryOp, Expr, ExprKind, Ident, Slot, StmtKind, Unit};
+
+use super::activation::is_activation;
+use super::{is_width, places, projection};
+use crate::candidate::Candidate;
+use crate::pool::Pool;
+use crate::tree;
+
+/// Multiplies what is projected back to the width by a gate of the input.
+pub(super) fn add_gate(pool: &Pool<'_>) -> Vec<Candidate> {
+    let mut all = Vec::new();
+    for unit in pool.reached() {
+        let Some(input) = input(unit) else { continue };
+        for place in places(unit).into_iter().filter(|place| !place.in_scan) {
+            let Some((from, to, value)) = projection(place.expr) else { continue };
+            if !is_width(to) || is_width(from) || product(value).is_some() {
+                continue;
+            }
+            for act in ["silu", "sigmoid"] {
+                let (id, gate) = (value.id, gate(act, from, input));
+                all.push(Candidate::in_unit("add-gate", unit, &format!("{act} gate added"), move |unit| {
+                    tree::edit(unit, id, &mut |e| tree::replace_with(e, |y| times(y, gate.clone())));
+                }));
+            }
+        }
+    }
+    all
+}
+
+/// Keeps one factor of a product with a gate.
+pub(super) fn remove_gate(pool: &Pool<'_>) -> Vec<Candidate> {
+    let mut all = Vec::new();
+    for unit in pool.reached() {
+        let mixes = pool.facts_of(&unit.name.text).mixes;
+        for place in places(unit).into_iter().filter(|place| !place.in_scan) {
+            let Some((_, to, value)) = projection(place.expr) else { continue };
+            let Some((a, b)) = product(value).filter(|_| is_width(to)) else { continue };
+            let (gate, other) = match (is_gate(unit, a), is_gate(unit, b)) {
+                (false, true) => (b, a),
+                (true, false) => (a, b),
+                (true, true) | (false, false) => continue,
+            };
+            let kept = if mixes { other } else { gate }.clone();
+            let id = value.id;
+            all.push(Candidate::in_unit("remove-gate", unit, "gate removed", move |unit| {
+                tree::edit(unit, id, &mut |e| *e = kept.clone());
+            }));
+        }
+    }
+    all
+}
+
+/// The parameter of type `Seq[D]`, where it is the only one and never hidden.
+fn input(unit: &Unit) -> Option<&str> {
+    let [param] = unit.params.as_slice() else { return None };
+    let name = param.name.text.as_str();
+    let is_input = param.ty.seq && matches!(param.ty.axes.as_slice(), [AxisRef::Named(axis)] if axis.text == "D");
+    let hides = |kind: &StmtKind| matches!(kind, StmtKind::Let { name: bound, .. } if bound.text == name);
+    (is_input && !unit.body.stmts.iter().any(|stmt| hides(&stmt.kind))).then_some(name)
+}
+
+fn gate(act: &str, axes: &[Ident], input: &str) -> Expr {
+    let slot = Slot::Map { from: vec![tree::ident("D")], to: axes.to_vec(), per: Vec::new() };
+    let projected = tree::call("linear", Some(slot), vec![tree::name(input)]);
+    let labeled = tree::expr(ExprKind::Labeled { label: tree::ident("gate"), call: Box::new(projected) });
+    tree::call(act, None, vec![labeled])
+}
+
+fn times(a: Expr, b: Expr) -> Expr {
+    tree::expr(ExprKind::Binary(BinaryOp::Mul, Box::new(a), Box::new(b)))
+}
+
+fn product(expr: &Expr) -> Option<(&Expr, &Expr)> {
+    match &expr.kind {
+        ExprKind::Binary(BinaryOp::Mul, a, b) => Some((a, b)),
+        _ => None,
+    }
+}
+
+/// Whether a factor is an activation of a projection, written here or bound by a `let`.
+fn is_gate(unit: &Unit, expr: &Expr) -> bool {
+    match &resolve(unit, expr).kind {
+        ExprKind::Call(call) if is_activation(&call.head.text) => call
+            .args
+            .first()
+            .is_some_and(|arg| projection(tree::unlabeled(resolve(unit, tree::arg_expr(arg)))).is_some()),
+        _ => false,
+    }
+}
+
+/// What a name is bound to, where a single `let` binds it.
+fn resolve<'a>(unit: &'a Unit, expr: &'a Expr) -> &'a Expr {
+    let ExprKind::Name(name) = &expr.kind else { return expr };
+    let mut values = unit.body.stmts.iter().filter_map(|stmt| match &stmt.kind {
+        StmtKind::Let { name: bound, value, .. } if bound.text == name.text => Some(value),
+        _ => None,
+    });
+    match (values.next(), values.next()) {
+        (Some(value), None) => value,
+        (Some(_), Some(_)) | (None, _) => expr,
+    }
+}

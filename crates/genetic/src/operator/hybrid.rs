@@ -1,0 +1,65 @@
+//! Makes a stack hybrid: copies its one block, replaces a unit that mixes positions in the copy,
+//! and lets both share the stack.
+//!
+//! The copy has the block's type, and the unit in it the interface of the one it replaces.
+
+use std::sync::Arc;
+
+use genesys_syntax::ast::{ExprKind, FieldValue, Unit, UnitRef};
+
+use super::call::{redirect, replacements};
+use super::stack::{Pattern, plain};
+use super::{Place, places};
+use crate::candidate::Candidate;
+use crate::genome::{Genome, unit_refs};
+use crate::pool::{Pool, Pooled};
+use crate::tree;
+
+pub(super) fn add_block_variant(pool: &Pool<'_>) -> Vec<Candidate> {
+    let mut all = Vec::new();
+    let mut stacked = Vec::new();
+    unit_refs(pool.genome.stack(), &mut |unit| stacked.push(unit));
+    let [only] = stacked.as_slice() else { return all };
+    let Some(block) = pool.genome.unit(&only.name.text).filter(|_| pool.depth >= 2) else { return all };
+    for (nth, place) in places(block).into_iter().enumerate() {
+        let ExprKind::Call(call) = &place.expr.kind else { continue };
+        if !pool.facts_of(&call.head.text).mixes {
+            continue;
+        }
+        for new in variants(pool, block, &place) {
+            for (pattern, new_first) in Pattern::ALL.into_iter().flat_map(|p| [(p, false), (p, true)]) {
+                let old = &block.name.text;
+                let detail = format!("{}: {old} with {} for {}", pattern.title(), new.name, call.head.text);
+                let (only, new) = ((*only).clone(), Arc::clone(new));
+                all.push(Candidate::new("add-block-variant", detail, move |genome| {
+                    vary(genome, &only, nth, &new, pattern, new_first);
+                }));
+            }
+        }
+    }
+    all
+}
+
+/// What may stand in for a unit that mixes positions: other units that do, or any that project
+/// where there is none.
+fn variants<'p>(pool: &'p Pool<'_>, block: &Unit, place: &Place<'_>) -> Vec<&'p Arc<Pooled>> {
+    let mut all = replacements(pool, block, place);
+    all.retain(|unit| unit.facts.projects);
+    if all.iter().any(|unit| unit.facts.mixes) {
+        all.retain(|unit| unit.facts.mixes);
+    }
+    all
+}
+
+fn vary(genome: &mut Genome, old: &UnitRef, nth: usize, new: &Pooled, pattern: Pattern, new_first: bool) {
+    let local = new.bring(genome);
+    let Some(copy) = genome.duplicate(&old.name.text) else { return };
+    if let Some(unit) = genome.unit_mut(&copy) {
+        // The copy's expressions have numbers of their own, in the order of the original's.
+        let id = places(unit)[nth].expr.id;
+        tree::edit(unit, id, &mut |e| redirect(e, &local));
+    }
+    let variant = UnitRef { statics: old.statics.clone(), ..plain(&copy) };
+    let (a, b) = if new_first { (variant, old.clone()) } else { (old.clone(), variant) };
+    genome.set_field("stack", FieldValue::Stack(pattern.write(a, b)));
+}

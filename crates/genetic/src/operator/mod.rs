@@ -1,0 +1,120 @@
+//! The operators: each looks at a parent and lists the changes it could make.
+//!
+//! An operator is a function from a [`Pool`] (the parent and the units at hand) to [`Candidate`]s.
+//! Each file says what it changes and why the result is well typed; requirements at the scales and
+//! equality with the parent are decided afterwards, for all operators alike.
+
+mod activation;
+mod bias;
+mod call;
+mod field;
+mod gate;
+mod hybrid;
+mod literal;
+mod norm;
+mod resize;
+mod stack;
+mod sublayer;
+mod wrap;
+
+use genesys_syntax::ast::{AxisRef, Block, Expr, ExprKind, Ident, Slot, Stmt, StmtKind, Unit};
+
+use crate::candidate::Candidate;
+use crate::pool::Pool;
+use crate::tree;
+
+/// Lists an operator's candidates.
+pub(crate) type Operator = fn(&Pool<'_>) -> Vec<Candidate>;
+
+/// Every operator, in the order in which their candidates are drawn from.
+pub(crate) const ALL: [Operator; 18] = [
+    activation::swap_activation,
+    bias::toggle_bias,
+    call::replace_unit,
+    field::replace_final,
+    field::toggle_tie,
+    gate::add_gate,
+    gate::remove_gate,
+    hybrid::add_block_variant,
+    literal::scale_literal,
+    norm::add_norm,
+    norm::remove_norm,
+    resize::resize,
+    stack::change_stack,
+    sublayer::delete,
+    sublayer::duplicate,
+    sublayer::insert,
+    sublayer::rearrange,
+    wrap::wrap_argument,
+];
+
+/// Every candidate of every operator, grouped by operator.
+pub(crate) fn candidates(pool: &Pool<'_>) -> Vec<Vec<Candidate>> {
+    ALL.iter().map(|operator| operator(pool)).collect()
+}
+
+/// An expression of a body and where it stands.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    expr: &'a Expr,
+    /// What the expression is a part of.
+    parent: Option<&'a Expr>,
+    in_scan: bool,
+}
+
+impl Place<'_> {
+    /// The expression to replace where this one is: its label goes with it.
+    fn outer(&self) -> &Expr {
+        match self.parent {
+            Some(parent) if matches!(parent.kind, ExprKind::Labeled { .. }) => parent,
+            _ => self.expr,
+        }
+    }
+}
+
+/// Every expression of a unit outside the initial laws of its weights and states.
+fn places(unit: &Unit) -> Vec<Place<'_>> {
+    let mut all = Vec::new();
+    places_of_block(&unit.body, false, &mut all);
+    all
+}
+
+fn places_of_block<'a>(block: &'a Block, in_scan: bool, all: &mut Vec<Place<'a>>) {
+    let is_law = |stmt: &Stmt| matches!(stmt.kind, StmtKind::Param { .. });
+    let values = block.stmts.iter().filter(|stmt| !is_law(stmt)).filter_map(tree::stmt_expr).chain(&block.result);
+    values.for_each(|expr| places_of(expr, None, in_scan, all));
+}
+
+fn places_of<'a>(expr: &'a Expr, parent: Option<&'a Expr>, in_scan: bool, all: &mut Vec<Place<'a>>) {
+    all.push(Place { expr, parent, in_scan });
+    match &expr.kind {
+        ExprKind::Scan(scan) => places_of_block(&scan.body, true, all),
+        _ => tree::children(expr).into_iter().for_each(|e| places_of(e, Some(expr), in_scan, all)),
+    }
+}
+
+/// The axes of a plain `linear[from -> to](x)`, and `x`.
+fn projection(expr: &Expr) -> Option<(&[Ident], &[Ident], &Expr)> {
+    let ExprKind::Call(call) = &expr.kind else { return None };
+    match (&call.slot, call.args.first()) {
+        (Some(Slot::Map { from, to, per }), Some(arg)) if call.head.text == "linear" && per.is_empty() => {
+            Some((from, to, tree::arg_expr(arg)))
+        }
+        _ => None,
+    }
+}
+
+fn is_width(axes: &[Ident]) -> bool {
+    matches!(axes, [axis] if axis.text == "D")
+}
+
+/// `norm[axis](value)`, without the axis where it is the width's only one.
+fn normed(norm: &str, axis: Option<&str>, value: Expr) -> Expr {
+    let slot = axis.map(|axis| Slot::Axes(vec![AxisRef::Named(tree::ident(axis))]));
+    tree::call(norm, slot, vec![value])
+}
+
+/// Whether an expression calls a norm of the pool.
+fn is_norm_call(pool: &Pool<'_>, expr: &Expr) -> bool {
+    matches!(&tree::unlabeled(expr).kind, ExprKind::Call(call) if pool.is_own_norm(&call.head.text))
+}

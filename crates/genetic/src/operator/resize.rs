@@ -1,0 +1,130 @@
+//! Doubles or halves a size: a head's, a key's, a hidden width's, by a literal of a static
+//! parameter's default, of a declared axis or of a static argument.
+//!
+//! Sizes are no part of a type. What ties sizes together is regrouping, whose sides must multiply
+//! out: in a unit that regroups, all literals of one value change together, and none alone.
+
+use std::collections::BTreeMap;
+
+use genesys_syntax::ast::{ExprKind, Size, SizeFn, SizeKind, SizeOp, Unit};
+
+use super::places;
+use crate::candidate::Candidate;
+use crate::pool::Pool;
+use crate::tree;
+
+/// Largest literal that operators grow a size to.
+const LARGEST: u64 = 256;
+/// Smallest that they shrink one to which was at least as large.
+const SMALLEST: u64 = 4;
+
+pub(super) fn resize(pool: &Pool<'_>) -> Vec<Candidate> {
+    let mut all = Vec::new();
+    for unit in pool.reached() {
+        let literals = literals(unit);
+        let mut by_value: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+        for (index, literal) in literals.iter().enumerate() {
+            by_value.entry(literal.value).or_default().push(index);
+        }
+        let regroups = places(unit).iter().any(|place| matches!(place.expr.kind, ExprKind::Regroup { .. }));
+        let alone = (0..literals.len()).filter(|_| !regroups).map(|index| vec![index]);
+        let together = by_value.into_values().filter(|group| group.len() > 1 || regroups);
+        for group in alone.chain(together) {
+            let value = literals[group[0]].value;
+            for new in steps(value) {
+                if !group.iter().all(|&index| literals[index].admits(new, pool.divisor)) {
+                    continue;
+                }
+                let names: Vec<&str> = group.iter().map(|&index| literals[index].name.as_str()).collect();
+                let detail = format!("{value} in {} -> {new}", names.join(", "));
+                let group = group.clone();
+                all.push(Candidate::in_unit("resize", unit, &detail, move |unit| set(unit, &group, new)));
+            }
+        }
+    }
+    all
+}
+
+fn steps(value: u64) -> Vec<u64> {
+    let floor = if value >= SMALLEST { SMALLEST } else { 1 };
+    let half = (value % 2 == 0 && value / 2 >= floor).then_some(value / 2);
+    let double = (value * 2 <= LARGEST).then_some(value * 2);
+    half.into_iter().chain(double).collect()
+}
+
+/// A literal in a size.
+struct Literal {
+    /// What has the size.
+    name: String,
+    value: u64,
+    role: Role,
+}
+
+/// What a literal does in its size.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// It is a size, a term or a factor.
+    Free,
+    /// It divides, exactly.
+    Divisor,
+    /// It rounds, or divides within a rounding: left alone.
+    Fixed,
+}
+
+impl Literal {
+    fn admits(&self, new: u64, divisor: u64) -> bool {
+        match self.role {
+            Role::Free => true,
+            Role::Divisor => divisor % new == 0,
+            Role::Fixed => false,
+        }
+    }
+}
+
+/// The literals of a unit, in the order in which [`set`] counts them.
+fn literals(unit: &Unit) -> Vec<Literal> {
+    let mut all = Vec::new();
+    // The walk is shared with `set`, which changes what it meets.
+    tree::sizes_mut(&mut unit.clone(), &mut |name, size| {
+        each_literal(size, Role::Free, &mut |value, role| {
+            all.push(Literal { name: name.into(), value: *value, role });
+        });
+    });
+    all
+}
+
+fn set(unit: &mut Unit, which: &[usize], new: u64) {
+    let mut index = 0;
+    tree::sizes_mut(unit, &mut |_, size| {
+        each_literal(size, Role::Free, &mut |value, _| {
+            if which.contains(&index) {
+                *value = new;
+            }
+            index += 1;
+        });
+    });
+}
+
+fn each_literal(size: &mut Size, role: Role, see: &mut dyn FnMut(&mut u64, Role)) {
+    match &mut size.kind {
+        SizeKind::Int(value) => see(value, role),
+        SizeKind::Name(_) => {}
+        SizeKind::Binary(op, a, b) => {
+            let right = match (op, role) {
+                (SizeOp::Div, Role::Free) => Role::Divisor,
+                (SizeOp::Rem, _) | (_, Role::Fixed) => Role::Fixed,
+                (SizeOp::Add | SizeOp::Sub | SizeOp::Mul | SizeOp::Div, Role::Free | Role::Divisor) => role,
+            };
+            each_literal(a, role, see);
+            each_literal(b, right, see);
+        }
+        SizeKind::Call(function, a, b) => {
+            let (left, right) = match function {
+                SizeFn::CeilTo => (role, Role::Fixed),
+                SizeFn::Min | SizeFn::Max => (role, role),
+            };
+            each_literal(a, left, see);
+            each_literal(b, right, see);
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Takes out what an operator left without use: units nothing reaches, lets, weights and axes
+//! nothing reads, parameters no body uses (at every call as well).
+//!
+//! States of a scan, requirements and comments are left alone.
+
+use std::collections::BTreeSet;
+
+use genesys_syntax::ast::{
+    Arg, Block, Expr, ExprKind, FieldValue, GenericKind, ItemKind, Slot, StaticArg, Stmt, StmtKind, Type, Unit,
+};
+
+use crate::genome::{Genome, unit_refs_mut};
+use crate::tree;
+
+/// Prunes until nothing more falls.
+pub(crate) fn prune(genome: &mut Genome) {
+    loop {
+        drop_unreached(genome);
+        let mut changed = false;
+        for unit in genome.units_mut() {
+            changed |= prune_body(unit);
+        }
+        changed |= drop_params(genome);
+        changed |= drop_generics(genome);
+        if !changed {
+            return;
+        }
+    }
+}
+
+fn drop_unreached(genome: &mut Genome) {
+    let reached = genome.reachable();
+    genome.items_mut().retain(|item| match &item.kind {
+        ItemKind::Unit(unit) => reached.contains(&unit.name.text),
+        ItemKind::Use(_) | ItemKind::Design(_) => true,
+    });
+}
+
+/// Drops unread lets, weights and axes; whether it dropped any.
+fn prune_body(unit: &mut Unit) -> bool {
+    let named = static_names(unit);
+    let mut changed = false;
+    sweep(&mut unit.body, &named, &mut changed);
+    changed
+}
+
+/// Drops what nothing after it reads, last statement first; returns what the block reads of the
+/// names outside it.
+fn sweep(block: &mut Block, named: &BTreeSet<String>, changed: &mut bool) -> BTreeSet<String> {
+    let mut live = BTreeSet::new();
+    if let Some(result) = &mut block.result {
+        sweep_expr(result, named, changed, &mut live);
+    }
+    let mut kept = Vec::with_capacity(block.stmts.len());
+    while let Some(mut stmt) = block.stmts.pop() {
+        if sweep_stmt(&mut stmt, named, changed, &mut live) {
+            kept.push(stmt);
+        } else {
+            *changed = true;
+        }
+    }
+    kept.reverse();
+    block.stmts = kept;
+    live
+}
+
+/// Whether a statement stays; if it does, what it reads is live.
+fn sweep_stmt(stmt: &mut Stmt, named: &BTreeSet<String>, changed: &mut bool, live: &mut BTreeSet<String>) -> bool {
+    match &mut stmt.kind {
+        StmtKind::Let { name, value, .. } => {
+            let read = live.remove(&name.text);
+            if read {
+                sweep_expr(value, named, changed, live);
+            }
+            read
+        }
+        StmtKind::Param { name, .. } => live.remove(&name.text),
+        StmtKind::Axis { name, .. } => named.contains(&name.text),
+        StmtKind::Require { .. } => true,
+        StmtKind::Update { state, value } => {
+            live.insert(state.text.clone());
+            sweep_expr(value, named, changed, live);
+            true
+        }
+        StmtKind::Yield(value) => {
+            sweep_expr(value, named, changed, live);
+            true
+        }
+    }
+}
+
+fn sweep_expr(expr: &mut Expr, named: &BTreeSet<String>, changed: &mut bool, live: &mut BTreeSet<String>) {
+    match &mut expr.kind {
+        ExprKind::Name(name) => {
+            live.insert(name.text.clone());
+        }
+        ExprKind::Scan(scan) => {
+            let mut inner = sweep(&mut scan.body, named, changed);
+            for state in &mut scan.states {
+                inner.remove(&state.name.text);
+                sweep_expr(&mut state.init, named, changed, live);
+            }
+            live.append(&mut inner);
+        }
+        _ => tree::children_mut(expr).into_iter().for_each(|e| sweep_expr(e, named, changed, live)),
+    }
+}
+
+/// The names of axes and sizes that a unit uses anywhere but where it declares them.
+fn static_names(unit: &Unit) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for generic in &unit.generics {
+        match &generic.kind {
+            GenericKind::Axis(size) | GenericKind::Size(size) => {
+                size.iter().for_each(|size| tree::size_names(size, &mut names));
+            }
+            GenericKind::Row => {}
+        }
+    }
+    unit.params.iter().for_each(|param| type_names(&param.ty, &mut names));
+    type_names(&unit.result, &mut names);
+    block_names(&unit.body, &mut names);
+    names
+}
+
+fn type_names(ty: &Type, names: &mut BTreeSet<String>) {
+    tree::axis_names(&ty.axes, names);
+}
+
+fn block_names(block: &Block, names: &mut BTreeSet<String>) {
+    for stmt in &block.stmts {
+        match &stmt.kind {
+            StmtKind::Let { ty, .. } => ty.iter().for_each(|ty| type_names(ty, names)),
+            StmtKind::Param { axes, .. } => tree::axis_names(axes, names),
+            StmtKind::Axis { size, .. } => tree::size_names(size, names),
+            StmtKind::Require { left, right, .. } => [left, right].into_iter().for_each(|s| tree::size_names(s, names)),
+            StmtKind::Update { .. } | StmtKind::Yield(_) => {}
+        }
+    }
+    tree::block_exprs(block).for_each(|e| expr_names(e, names));
+}
+
+fn expr_names(expr: &Expr, names: &mut BTreeSet<String>) {
+    let mut all = |idents: &[genesys_syntax::ast::Ident]| names.extend(idents.iter().map(|ident| ident.text.clone()));
+    match &expr.kind {
+        ExprKind::Name(name) | ExprKind::Indexed { axis: name, .. } => all(std::slice::from_ref(name)),
+        ExprKind::Each { axes, .. } => all(axes),
+        ExprKind::Regroup { from, to, .. } => [from, to].into_iter().for_each(|axes| all(axes)),
+        ExprKind::Rename { from, to, .. } => all(&[from.clone(), to.clone()]),
+        ExprKind::Call(call) => {
+            match &call.slot {
+                Some(Slot::Map { from, to, per }) => [from, to, per].into_iter().for_each(|axes| all(axes)),
+                Some(Slot::Axes(axes)) => tree::axis_names(axes, names),
+                None => {}
+            }
+            call.statics.iter().for_each(|arg| tree::size_names(&arg.value, names));
+        }
+        ExprKind::Scan(scan) => {
+            scan.states.iter().for_each(|state| tree::axis_names(&state.axes, names));
+            scan.states.iter().for_each(|state| expr_names(&state.init, names));
+            return block_names(&scan.body, names);
+        }
+        ExprKind::Number { .. }
+        | ExprKind::Bool(_)
+        | ExprKind::Neg(_)
+        | ExprKind::Binary(..)
+        | ExprKind::Compare(..)
+        | ExprKind::Labeled { .. } => {}
+    }
+    tree::children(expr).into_iter().for_each(|e| expr_names(e, names));
+}
+
+/// Drops value parameters that a body does not read, with their arguments; not those of units the
+/// design itself names, whose signature is fixed.
+fn drop_params(genome: &mut Genome) -> bool {
+    let mut fixed = genome.stack_units();
+    if let Some(FieldValue::Unit(last)) = genome.field("final") {
+        fixed.insert(last.name.text.clone());
+    }
+    let mut dropped = Vec::new();
+    for unit in genome.units_mut().filter(|unit| !fixed.contains(&unit.name.text)) {
+        let named = static_names(unit);
+        let live = sweep(&mut unit.body, &named, &mut false);
+        let unread = unit.params.iter().position(|param| !live.contains(&param.name.text));
+        if let Some(index) = unread.filter(|_| unit.params.len() > 1) {
+            let param = unit.params.remove(index);
+            dropped.push((unit.name.text.clone(), index, param.name.text));
+        }
+    }
+    for (unit, index, param) in &dropped {
+        for caller in genome.units_mut() {
+            tree::visit_mut(&mut caller.body, &mut |e| match &mut e.kind {
+                ExprKind::Call(call) if call.head.text == *unit => drop_argument(&mut call.args, *index, param),
+                _ => {}
+            });
+        }
+    }
+    !dropped.is_empty()
+}
+
+fn drop_argument(args: &mut Vec<Arg>, index: usize, param: &str) {
+    let place = args.iter().position(|arg| matches!(arg, Arg::Named(name, _) if name.text == param));
+    let place = place.or_else(|| matches!(args.get(index), Some(Arg::Value(_))).then_some(index));
+    if let Some(place) = place {
+        args.remove(place);
+    }
+}
+
+/// Drops static parameters that a unit does not use, with their arguments.
+fn drop_generics(genome: &mut Genome) -> bool {
+    let mut dropped = Vec::new();
+    for unit in genome.units_mut() {
+        let named = static_names(unit);
+        if let Some(index) = unit.generics.iter().position(|generic| !named.contains(&generic.name.text)) {
+            let generic = unit.generics.remove(index);
+            dropped.push((unit.name.text.clone(), index, generic.name.text));
+        }
+    }
+    for (unit, index, generic) in &dropped {
+        let drop = |head: &str, statics: &mut Vec<StaticArg>| {
+            if head == unit {
+                drop_static(statics, *index, generic);
+            }
+        };
+        for caller in genome.units_mut() {
+            tree::visit_mut(&mut caller.body, &mut |e| {
+                if let ExprKind::Call(call) = &mut e.kind {
+                    drop(&call.head.text, &mut call.statics);
+                }
+            });
+        }
+        for field in genome.design_mut().into_iter().flat_map(|design| &mut design.fields) {
+            match &mut field.value {
+                FieldValue::Stack(items) => unit_refs_mut(items, &mut |unit| drop(&unit.name.text, &mut unit.statics)),
+                FieldValue::Unit(unit) => drop(&unit.name.text, &mut unit.statics),
+                FieldValue::Bool(_) => {}
+            }
+        }
+    }
+    !dropped.is_empty()
+}
+
+fn drop_static(statics: &mut Vec<StaticArg>, index: usize, generic: &str) {
+    let place = statics.iter().position(|arg| arg.name.as_ref().is_some_and(|name| name.text == generic));
+    let place = place.or_else(|| statics.get(index).is_some_and(|arg| arg.name.is_none()).then_some(index));
+    if let Some(place) = place {
+        statics.remove(place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    fn pruned(text: &str) -> String {
+        let mut genome = Genome::expand(&testing::parse(text), testing::std());
+        prune(&mut genome);
+        genesys_syntax::print(&genome.collapse())
+    }
+
+    #[test]
+    fn what_nothing_reads_falls_with_all_it_needed() {
+        let text = "use std::{LayerNorm, RmsNorm}\ndesign A { stack = [B*] }\n\
+                    unit B(x: Seq[D]) -> Seq[D] { let n = LayerNorm(x)\nlet m = n + F(x)\nx + RmsNorm(x) }\n\
+                    unit F(x: Seq[D]) -> Seq[D] { x }";
+        let out = pruned(text);
+        assert!(out.contains("use std::{RmsNorm}") || out.contains("use std::RmsNorm"), "{out}");
+        assert!(!out.contains("unit F") && !out.contains("let n") && !out.contains("let m"), "{out}");
+    }
+
+    #[test]
+    fn parameters_fall_at_every_call() {
+        let text = "design A { stack = [B*] }\nunit B(x: Seq[D]) -> Seq[D] { x + F<K = 4, H = 2>(x, x) }\n\
+                    unit F<K = 8, H = 2>(x: Seq[D], y: Seq[D]) -> Seq[D] {\n\
+                    param w: [D, K] = 0 @matrix\naxis M = 3\nlinear[H -> D](linear[D -> H](y)) }";
+        let out = pruned(text);
+        assert!(out.contains("F<H = 2>(x)") && out.contains("unit F<H = 2>(y: Seq[D])"), "{out}");
+        assert!(!out.contains("param") && !out.contains("axis"), "{out}");
+    }
+
+    #[test]
+    fn a_let_bound_again_lives_by_its_own_reads() {
+        let text = "design A { stack = [B*] }\nunit B(x: Seq[D]) -> Seq[D] {\nlet y = exp(x)\nlet y = y + x\ny }";
+        assert!(pruned(text).contains("let y = exp(x)"));
+    }
+}

@@ -1,0 +1,223 @@
+//! Walks over syntax trees, and the small trees that operators build.
+//!
+//! Built nodes carry empty spans: an offspring is printed and read again before anything looks at
+//! a span. Depth is bounded by the nesting that the parser admits.
+
+use std::collections::BTreeSet;
+
+use genesys_span::Span;
+use genesys_syntax::ast::{
+    Arg, AxisRef, Block, Call, Expr, ExprId, ExprKind, GenericKind, Ident, Size, SizeKind, Slot, Stmt, StmtKind, Unit,
+};
+
+/// A name without a place.
+pub(crate) fn ident(text: &str) -> Ident {
+    Ident { text: text.into(), span: Span::default() }
+}
+
+/// An expression without a place.
+pub(crate) fn expr(kind: ExprKind) -> Expr {
+    Expr { id: ExprId::default(), kind, span: Span::default() }
+}
+
+/// A value by name.
+pub(crate) fn name(text: &str) -> Expr {
+    expr(ExprKind::Name(ident(text)))
+}
+
+/// `head[slot](args..)`
+pub(crate) fn call(head: &str, slot: Option<Slot>, args: Vec<Expr>) -> Expr {
+    let args = args.into_iter().map(Arg::Value).collect();
+    expr(ExprKind::Call(Call { head: ident(head), statics: Vec::new(), slot, args }))
+}
+
+/// `let name = value`
+pub(crate) fn let_stmt(name: &str, value: Expr) -> Stmt {
+    let kind = StmtKind::Let { name: ident(name), ty: None, value };
+    Stmt { kind, comments: Default::default(), span: Span::default() }
+}
+
+/// `RmsNorm` as `rms_norm`.
+pub(crate) fn snake_case(name: &str) -> String {
+    let mut out = String::new();
+    for (i, c) in name.chars().enumerate() {
+        if c.is_ascii_uppercase() && i > 0 {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+/// The expression a statement holds.
+pub(crate) fn stmt_expr(stmt: &Stmt) -> Option<&Expr> {
+    match &stmt.kind {
+        StmtKind::Let { value, .. } | StmtKind::Update { value, .. } | StmtKind::Yield(value) => Some(value),
+        StmtKind::Param { init, .. } => Some(init),
+        StmtKind::Axis { .. } | StmtKind::Require { .. } => None,
+    }
+}
+
+/// The expression a statement holds, to be changed.
+pub(crate) fn stmt_expr_mut(stmt: &mut Stmt) -> Option<&mut Expr> {
+    match &mut stmt.kind {
+        StmtKind::Let { value, .. } | StmtKind::Update { value, .. } | StmtKind::Yield(value) => Some(value),
+        StmtKind::Param { init, .. } => Some(init),
+        StmtKind::Axis { .. } | StmtKind::Require { .. } => None,
+    }
+}
+
+/// The expressions directly in a block: of its statements, then its value.
+pub(crate) fn block_exprs(block: &Block) -> impl Iterator<Item = &Expr> {
+    block.stmts.iter().filter_map(stmt_expr).chain(&block.result)
+}
+
+/// The parts of an expression, left to right; a scan's are its initial values, then its body's.
+pub(crate) fn children(expr: &Expr) -> Vec<&Expr> {
+    match &expr.kind {
+        ExprKind::Number { .. } | ExprKind::Bool(_) | ExprKind::Name(_) | ExprKind::Indexed { .. } => Vec::new(),
+        ExprKind::Neg(e) | ExprKind::Regroup { value: e, .. } | ExprKind::Rename { value: e, .. } => vec![e],
+        ExprKind::Each { call: e, .. } | ExprKind::Labeled { call: e, .. } => vec![e],
+        ExprKind::Binary(_, a, b) | ExprKind::Compare(_, a, b) => vec![a, b],
+        ExprKind::Call(call) => call.args.iter().map(arg_expr).collect(),
+        ExprKind::Scan(scan) => scan.states.iter().map(|s| &s.init).chain(block_exprs(&scan.body)).collect(),
+    }
+}
+
+/// The parts of an expression, to be changed.
+pub(crate) fn children_mut(expr: &mut Expr) -> Vec<&mut Expr> {
+    match &mut expr.kind {
+        ExprKind::Number { .. } | ExprKind::Bool(_) | ExprKind::Name(_) | ExprKind::Indexed { .. } => Vec::new(),
+        ExprKind::Neg(e) | ExprKind::Regroup { value: e, .. } | ExprKind::Rename { value: e, .. } => vec![e],
+        ExprKind::Each { call: e, .. } | ExprKind::Labeled { call: e, .. } => vec![e],
+        ExprKind::Binary(_, a, b) | ExprKind::Compare(_, a, b) => vec![a, b],
+        ExprKind::Call(call) => call.args.iter_mut().map(arg_expr_mut).collect(),
+        ExprKind::Scan(scan) => {
+            let inits = scan.states.iter_mut().map(|state| &mut state.init);
+            let body = scan.body.stmts.iter_mut().filter_map(stmt_expr_mut).chain(&mut scan.body.result);
+            inits.chain(body).collect()
+        }
+    }
+}
+
+/// An argument's value.
+pub(crate) fn arg_expr(arg: &Arg) -> &Expr {
+    match arg {
+        Arg::Value(e) | Arg::Named(_, e) => e,
+    }
+}
+
+fn arg_expr_mut(arg: &mut Arg) -> &mut Expr {
+    match arg {
+        Arg::Value(e) | Arg::Named(_, e) => e,
+    }
+}
+
+/// Every expression of a block, parents before parts.
+pub(crate) fn visit<'a>(block: &'a Block, see: &mut dyn FnMut(&'a Expr)) {
+    block_exprs(block).for_each(|e| visit_expr(e, see));
+}
+
+/// Every expression within one, itself first.
+pub(crate) fn visit_expr<'a>(expr: &'a Expr, see: &mut dyn FnMut(&'a Expr)) {
+    see(expr);
+    children(expr).into_iter().for_each(|e| visit_expr(e, see));
+}
+
+/// Every expression of a block, parts before parents, to be changed.
+pub(crate) fn visit_mut(block: &mut Block, see: &mut dyn FnMut(&mut Expr)) {
+    for e in block.stmts.iter_mut().filter_map(stmt_expr_mut).chain(&mut block.result) {
+        visit_expr_mut(e, see);
+    }
+}
+
+/// Every expression within one, itself last, to be changed.
+pub(crate) fn visit_expr_mut(expr: &mut Expr, see: &mut dyn FnMut(&mut Expr)) {
+    children_mut(expr).into_iter().for_each(|e| visit_expr_mut(e, see));
+    see(expr);
+}
+
+/// Changes the one expression of that number.
+pub(crate) fn edit(unit: &mut Unit, id: ExprId, change: &mut dyn FnMut(&mut Expr)) {
+    visit_mut(&mut unit.body, &mut |e| {
+        if e.id == id {
+            change(e);
+        }
+    });
+}
+
+/// Replaces an expression by what `make` makes of it.
+pub(crate) fn replace_with(expr: &mut Expr, make: impl FnOnce(Expr) -> Expr) {
+    let hole = Expr { id: expr.id, kind: ExprKind::Bool(false), span: expr.span };
+    let old = std::mem::replace(expr, hole);
+    *expr = make(old);
+}
+
+/// The expression below a label.
+pub(crate) fn unlabeled(expr: &Expr) -> &Expr {
+    match &expr.kind {
+        ExprKind::Labeled { call, .. } => call,
+        _ => expr,
+    }
+}
+
+/// The names of values and sizes that an expression reads, those bound inside its scans included.
+pub(crate) fn reads(expr: &Expr) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    visit_expr(expr, &mut |e| {
+        if let ExprKind::Name(name) = &e.kind {
+            names.insert(name.text.clone());
+        }
+    });
+    names
+}
+
+/// Every size expression of a unit outside its requirements, with the name of what has the size:
+/// defaults, then the body's axes, then static arguments.
+pub(crate) fn sizes_mut(unit: &mut Unit, see: &mut dyn FnMut(&str, &mut Size)) {
+    for generic in &mut unit.generics {
+        match &mut generic.kind {
+            GenericKind::Axis(Some(size)) | GenericKind::Size(Some(size)) => see(&generic.name.text, size),
+            GenericKind::Axis(None) | GenericKind::Size(None) | GenericKind::Row => {}
+        }
+    }
+    for stmt in &mut unit.body.stmts {
+        if let StmtKind::Axis { name, size } = &mut stmt.kind {
+            see(&name.text, size);
+        }
+    }
+    visit_mut(&mut unit.body, &mut |e| {
+        if let ExprKind::Call(Call { head, statics, .. }) = &mut e.kind {
+            for arg in statics {
+                let name = arg.name.as_ref().map_or(head.text.as_str(), |name| &name.text);
+                see(name, &mut arg.value);
+            }
+        }
+    });
+}
+
+/// The names in a size expression.
+pub(crate) fn size_names(size: &Size, names: &mut BTreeSet<String>) {
+    match &size.kind {
+        SizeKind::Int(_) => {}
+        SizeKind::Name(name) => {
+            names.insert(name.text.clone());
+        }
+        SizeKind::Binary(_, a, b) | SizeKind::Call(_, a, b) => {
+            size_names(a, names);
+            size_names(b, names);
+        }
+    }
+}
+
+/// The names among axes as written.
+pub(crate) fn axis_names(axes: &[AxisRef], names: &mut BTreeSet<String>) {
+    for axis in axes {
+        match axis {
+            AxisRef::Named(name) | AxisRef::Row(name) => {
+                names.insert(name.text.clone());
+            }
+            AxisRef::Rest(_) => {}
+        }
+    }
+}
