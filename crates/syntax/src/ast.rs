@@ -51,6 +51,7 @@ pub struct Item {
 
 /// The kinds of items.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every item is a unit, and the list of items is short")]
 pub enum ItemKind {
     /// `use std::{RmsNorm, SwiGlu}`
     Use(Use),

@@ -109,7 +109,7 @@ fn hang_block(block: &mut Block, stream: &mut Stream) {
 
 /// Finds the scans in a value, whose bodies have better places than above the statement.
 fn hang_expr(expr: &mut Expr, stream: &mut Stream, comments: &mut Comments) {
-    if !stream.peek().is_some_and(|comment| comment.start < expr.span.end as usize) {
+    if stream.peek().is_none_or(|comment| comment.start >= expr.span.end as usize) {
         return;
     }
     match &mut expr.kind {

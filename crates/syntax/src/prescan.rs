@@ -169,31 +169,31 @@ impl Scanner<'_> {
         }
         let found = byte as char;
         match self.open.pop() {
-            None => self.break_at(
-                Code::UNBALANCED_BRACKET,
-                format!("expected an item or the end of the file, found `{found}` that closes nothing"),
-                "remove it",
-            ),
+            None => {
+                let message = format!("expected an item or the end of the file, found `{found}` that closes nothing");
+                self.break_at(Code::UNBALANCED_BRACKET, message, "remove it");
+            }
             Some((open, at)) if closer(open) != byte => {
-                let wanted = closer(open) as char;
-                self.break_at(
-                    Code::UNBALANCED_BRACKET,
-                    format!("expected `{wanted}`, found `{found}`"),
-                    "close the brackets in the order they were opened",
-                );
-                let span = Span::new(self.file, at, at + 1);
-                if let Some(broken) = self.out.regions.last_mut().and_then(|r| r.broken.take()) {
-                    let region = self.out.regions.last_mut().expect("it was just there");
-                    region.broken = Some(broken.label(span, format!("`{}` was opened here", open as char)));
-                }
+                let message = format!("expected `{}`, found `{found}`", closer(open) as char);
+                self.break_at(Code::UNBALANCED_BRACKET, message, "close the brackets in the order they were opened");
+                self.label_broken(Span::new(self.file, at, at + 1), format!("`{}` was opened here", open as char));
             }
-            Some(_) if self.open.is_empty() && byte == b'}' => {
-                self.closed = true;
-                if let Some(region) = self.out.regions.last_mut() {
-                    region.end = self.at + 1;
-                }
-            }
+            Some(_) if self.open.is_empty() && byte == b'}' => self.close_region(),
             Some(_) => {}
+        }
+    }
+
+    /// The item is complete with the brace just met.
+    fn close_region(&mut self) {
+        self.closed = true;
+        if let Some(region) = self.out.regions.last_mut() {
+            region.end = self.at + 1;
+        }
+    }
+
+    fn label_broken(&mut self, span: Span, message: String) {
+        if let Some(region) = self.out.regions.last_mut() {
+            region.broken = region.broken.take().map(|error| error.label(span, message));
         }
     }
 

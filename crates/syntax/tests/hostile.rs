@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use genesys_diag::render_short;
 use genesys_span::Sources;
-use genesys_syntax::{MAX_FILE_BYTES, decode, parse, print, same};
+use genesys_syntax::{MAX_EXPR_DEPTH, MAX_FILE_BYTES, decode, parse, print, same};
 
 const STACK: usize = 2 << 20;
 const MANY: usize = 100_000;
@@ -76,6 +76,17 @@ fn the_deepest_brackets_allowed_are_read() {
     }
     let scans = format!("{}yield x{}", "yield scan S: [H] = 0 { ".repeat(62), " }".repeat(62));
     let (lines, _) = outcome(body(&format!("scan S: [H] = 0 {{ {scans} }}")));
+    assert_eq!(lines, Vec::<String>::new());
+}
+
+#[test]
+fn the_longest_chains_allowed_are_read() {
+    for link in [" + x", " ^ x", " as [A -> B]"] {
+        let (lines, _) = outcome(body(&format!("x{}", link.repeat(MAX_EXPR_DEPTH - 1))));
+        assert_eq!(lines, Vec::<String>::new(), "{link}");
+        assert_code(body(&format!("x{}", link.repeat(MAX_EXPR_DEPTH))), "nesting-too-deep");
+    }
+    let (lines, _) = outcome(body(&format!("require D{} == 0 x", " + D".repeat(MAX_EXPR_DEPTH - 1))));
     assert_eq!(lines, Vec::<String>::new());
 }
 

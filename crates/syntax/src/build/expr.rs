@@ -76,28 +76,26 @@ impl Builder<'_> {
 
     fn join(&self, op: Op, left: Option<Value>, right: Option<Value>) -> Built<Option<Value>> {
         let right = right.expect("every operator has an operand to its right");
-        if let Op::Neg(sign) = op {
-            let span = sign.to(right.outer);
-            return self.node(ExprKind::Neg(Box::new(right.expr)), span, right.depth + 1).map(Some);
-        }
-        let left = left.expect("every infix operator has an operand to its left");
-        let span = left.outer.to(right.outer);
-        let depth = left.depth.max(right.depth) + 1;
-        let chained = matches!(left.expr.kind, ExprKind::Compare(..)) && left.outer == left.expr.span;
-        let (a, b) = (Box::new(left.expr), Box::new(right.expr));
-        let kind = match op {
-            Op::Compare(_, at) if chained => {
-                return self.error(
-                    at,
-                    "expected the end of the comparison, found another",
-                    "comparisons do not chain; use parentheses",
-                );
+        let infix = || left.expect("every infix operator has an operand to its left");
+        let (kind, span, depth) = match op {
+            Op::Neg(sign) => (ExprKind::Neg(Box::new(right.expr)), sign.to(right.outer), right.depth),
+            Op::Binary(op) => {
+                let left = infix();
+                let (span, depth) = (left.outer.to(right.outer), left.depth.max(right.depth));
+                (ExprKind::Binary(op, Box::new(left.expr), Box::new(right.expr)), span, depth)
             }
-            Op::Compare(op, _) => ExprKind::Compare(op, a, b),
-            Op::Binary(op) => ExprKind::Binary(op, a, b),
-            Op::Neg(_) => unreachable!("a sign was handled above"),
+            Op::Compare(op, at) => {
+                let left = infix();
+                let in_parentheses = left.outer != left.expr.span;
+                if matches!(left.expr.kind, ExprKind::Compare(..)) && !in_parentheses {
+                    let help = "comparisons do not chain; use parentheses";
+                    return self.error(at, "expected the end of the comparison, found another", help);
+                }
+                let (span, depth) = (left.outer.to(right.outer), left.depth.max(right.depth));
+                (ExprKind::Compare(op, Box::new(left.expr), Box::new(right.expr)), span, depth)
+            }
         };
-        self.node(kind, span, depth).map(Some)
+        self.node(kind, span, depth + 1).map(Some)
     }
 
     fn node(&self, kind: ExprKind, span: Span, depth: usize) -> Built<Value> {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 /// A whole file with at least one item.
-pub fn file() -> impl Strategy<Value = File> {
+pub(crate) fn file() -> impl Strategy<Value = File> {
     (vec(comment(), 0..3), vec(item(), 1..4), vec(comment(), 0..2)).prop_map(|(docs, items, trailing)| File {
         docs,
         items,
