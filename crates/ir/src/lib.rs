@@ -4,6 +4,7 @@
 //! - [`infer`]: the type of an operation's results, one rule for builder and validator.
 //! - [`Builder`]: appends instructions to regions.
 //! - [`validate`]: what every module keeps; causality rests on it.
+//! - [`reads`], [`substitute`], [`renumber`]: the values that instructions name, for passes.
 //! - [`print`] and [`parse`]: the text form.
 //! - [`specialize`]: sizes at a width.
 //! - [`parameters`]: the one table of a model's weights.
@@ -18,6 +19,7 @@ mod parameters;
 mod parse;
 mod parse_op;
 mod print;
+mod renumber;
 mod specialize;
 mod validate;
 
@@ -26,6 +28,7 @@ pub use infer::{Scope, infer};
 pub use parameters::{ParameterInfo, parameters};
 pub use parse::{ParseError, parse};
 pub use print::print;
+pub use renumber::{reads, renumber, substitute};
 pub use specialize::{SpecializeError, specialize};
 pub use validate::{Violation, validate};
 

@@ -36,7 +36,7 @@ impl Parser {
             "map" => Op::Map(self.expr(MAX_DEPTH)?),
             "softmax" => Op::Softmax { axes: self.axis_list()?, sink: self.option("sink")? },
             "contract" => Op::Contract { axes: self.axis_list()? },
-            "regroup" => self.from_to().map(|(from, to)| Op::Regroup { from, to })?,
+            "regroup" => self.axis_map().map(|(from, to)| Op::Regroup { from, to })?,
             "concat" => self.concat()?,
             "slice" => self.slice()?,
             "select" => Op::Select { axis: self.bracketed()?, index: self.at()? },
@@ -81,14 +81,14 @@ impl Parser {
     }
 
     fn concat(&mut self) -> Result<Op> {
-        match self.from_to()? {
+        match self.axis_map()? {
             (parts, to) if to.len() == 1 => Ok(Op::Concat { parts, whole: to[0] }),
             _ => self.fail("one axis is made by concat"),
         }
     }
 
     fn slice(&mut self) -> Result<Op> {
-        match self.from_to()? {
+        match self.axis_map()? {
             (from, to) if from.len() == 1 && to.len() == 1 => {
                 Ok(Op::Slice { whole: from[0], part: to[0], offset: self.at()? })
             }
@@ -108,7 +108,7 @@ impl Parser {
         Ok(axis)
     }
 
-    fn from_to(&mut self) -> Result<(Vec<AxisId>, Vec<AxisId>)> {
+    fn axis_map(&mut self) -> Result<(Vec<AxisId>, Vec<AxisId>)> {
         self.mark('[')?;
         let mut from = Vec::new();
         while self.peek() != Some(&Word::Arrow) {

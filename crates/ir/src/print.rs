@@ -235,10 +235,10 @@ impl Printer<'_> {
                 sink.map_or(Ok(()), |value| write!(self.out, " sink {value:?}"))
             }
             Op::Contract { axes } => self.on("contract", axes),
-            Op::Regroup { from, to } => self.from_to("regroup", from, to),
-            Op::Concat { parts, whole } => self.from_to("concat", parts, &[*whole]),
+            Op::Regroup { from, to } => self.axis_map("regroup", from, to),
+            Op::Concat { parts, whole } => self.axis_map("concat", parts, &[*whole]),
             Op::Slice { whole, part, offset } => {
-                self.from_to("slice", &[*whole], &[*part])?;
+                self.axis_map("slice", &[*whole], &[*part])?;
                 write!(self.out, " at {{{offset}}}")
             }
             Op::Select { axis, index } => {
@@ -269,7 +269,7 @@ impl Printer<'_> {
         self.axes(axes)
     }
 
-    fn from_to(&mut self, name: &str, from: &[AxisId], to: &[AxisId]) -> fmt::Result {
+    fn axis_map(&mut self, name: &str, from: &[AxisId], to: &[AxisId]) -> fmt::Result {
         write!(self.out, "{name} [")?;
         self.axis_list(from)?;
         write!(self.out, " -> ")?;

@@ -18,6 +18,7 @@ use genesys_scalar::Function as Scalar;
 
 use crate::axes::{Axes, Binding};
 use crate::fuse;
+use crate::merge;
 use crate::plan::{Component, ComponentId, Plan};
 
 /// The number of a context; never reused.
@@ -60,7 +61,10 @@ pub(crate) fn function(name: String, plan: &Plan, axes: &mut Axes) -> Function {
     let Emitter { builder, mut contexts, .. } = emitter;
     let mut body = std::mem::take(&mut contexts[TOP].region);
     body.results.push(result);
-    builder.finish(name, body)
+    merge::region(&mut body);
+    let mut function = builder.finish(name, body);
+    genesys_ir::renumber(&mut function);
+    function
 }
 
 pub(crate) struct Emitter<'a> {

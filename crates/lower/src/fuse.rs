@@ -62,7 +62,7 @@ impl Tree<'_> {
     fn joins(&self, id: NodeId) -> bool {
         let plan = self.emitter.plan;
         let (node, root) = (plan.graph.node(id), plan.graph.node(self.root));
-        if plan.args(id).all(|arg| matches!(plan.graph.node(arg).op, Op::Constant(_))) {
+        if plan.literal[id.0 as usize] {
             return true;
         }
         let varies = |stage: Stage| stage != Stage::Const;

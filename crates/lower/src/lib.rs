@@ -5,7 +5,7 @@
 //!
 //! Inside: `plan` finds what depends on which state and splits scans, `linear` recognises
 //! `decay * state + write`, `emit` places every node in its outermost region, `fuse` joins maps,
-//! `stack` writes `main`, `axes` gives axes unique names.
+//! `merge` joins past-regions that share work, `stack` writes `main`, `axes` gives axes unique names.
 //!
 //! Not here: sizes at a scale ([`genesys_ir::specialize`]), gradients, plans of memory.
 
@@ -13,6 +13,7 @@ mod axes;
 mod emit;
 mod fuse;
 mod linear;
+mod merge;
 mod plan;
 mod stack;
 

@@ -48,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) uses: Vec<u32>,
     /// The dependent axes of a node.
     pub(crate) pasts: Vec<Vec<AxisId>>,
+    /// Whether a node is made of constants and maps alone.
+    pub(crate) literal: Vec<bool>,
     /// The node that stands for a state: the first that reads it.
     reader: BTreeMap<(ScanId, u32), NodeId>,
     /// Nodes that do what an earlier node does.
@@ -64,6 +66,7 @@ impl Plan {
             export: Vec::new(),
             uses: Vec::new(),
             pasts: Vec::new(),
+            literal: Vec::new(),
             reader: BTreeMap::new(),
             same: BTreeMap::new(),
         };
@@ -242,6 +245,12 @@ impl Plan {
             depends.extend(self.args_in_step(id).flat_map(known));
             let dependent = |axis: &AxisId| self.graph.axis(*axis).domain.is_dependent();
             let pasts = self.graph.node(id).ty.axes.iter().copied().filter(dependent).collect();
+            let literal = match self.graph.node(id).op {
+                Op::Constant(_) => true,
+                Op::Map(_) => self.args(id).all(|arg| self.literal.get(arg.0 as usize) == Some(&true)),
+                _ => false,
+            };
+            self.literal.push(literal);
             self.depends.push(depends.into_iter().collect());
             self.pasts.push(pasts);
             self.export.push(None);

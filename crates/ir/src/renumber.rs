@@ -1,0 +1,90 @@
+//! The values that instructions name: read, replaced, numbered afresh.
+//!
+//! Passes over regions are made of these; none of them changes what a function means.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::module::{Function, Instruction, Op, Region, ValueId};
+
+/// The values that an instruction reads from around it: operands, and what its regions see.
+pub fn reads(instruction: &Instruction) -> BTreeSet<ValueId> {
+    let mut found: BTreeSet<ValueId> = instruction.args.iter().copied().collect();
+    match &instruction.op {
+        Op::Shift { reset, .. } => found.extend(reset),
+        Op::Past { reset, body, .. } => {
+            found.extend(reset);
+            found.extend(free(body));
+        }
+        Op::Scan { reset, states, body, .. } => {
+            found.extend(reset);
+            found.extend(free(body));
+            let defined = defined(body);
+            found.extend(states.iter().map(|state| state.next).filter(|next| !defined.contains(next)));
+            states.iter().for_each(|state| _ = found.remove(&state.current));
+            found.extend(states.iter().map(|state| state.init));
+        }
+        _ => {}
+    }
+    found
+}
+
+/// Replaces values wherever the instructions of a region name them, and in its results.
+pub fn substitute(region: &mut Region, replace: &dyn Fn(ValueId) -> ValueId) {
+    for instruction in &mut region.instructions {
+        let Instruction { op, args, results } = instruction;
+        args.iter_mut().chain(results).for_each(|id| *id = replace(*id));
+        match op {
+            Op::Shift { reset, .. } => reset.iter_mut().for_each(|id| *id = replace(*id)),
+            Op::Past { reset, body, .. } => {
+                reset.iter_mut().for_each(|id| *id = replace(*id));
+                substitute(body, replace);
+            }
+            Op::Scan { reset, states, body, .. } => {
+                reset.iter_mut().for_each(|id| *id = replace(*id));
+                let ids = states.iter_mut().flat_map(|s| [&mut s.init, &mut s.current, &mut s.next]);
+                ids.for_each(|id| *id = replace(*id));
+                substitute(body, replace);
+            }
+            _ => {}
+        }
+    }
+    region.results.iter_mut().for_each(|id| *id = replace(*id));
+}
+
+/// Numbers a function's values in the order of their definition, what a region defines before
+/// the region's own results. Values that nothing defines are dropped.
+pub fn renumber(function: &mut Function) {
+    let mut order = function.inputs.clone();
+    definitions(&function.body, &mut order);
+    let numbers: BTreeMap<ValueId, ValueId> = order.iter().copied().zip((0..).map(ValueId)).collect();
+    let replace = |id: ValueId| numbers.get(&id).copied().unwrap_or(id);
+    function.inputs.iter_mut().for_each(|id| *id = replace(*id));
+    substitute(&mut function.body, &replace);
+    function.values = order.iter().map(|id| function.values[id.0 as usize].clone()).collect();
+}
+
+fn defined(region: &Region) -> BTreeSet<ValueId> {
+    region.instructions.iter().flat_map(|instruction| instruction.results.iter().copied()).collect()
+}
+
+fn free(region: &Region) -> BTreeSet<ValueId> {
+    let mut found: BTreeSet<ValueId> = region.instructions.iter().flat_map(reads).collect();
+    found.extend(&region.results);
+    let defined = defined(region);
+    found.retain(|id| !defined.contains(id));
+    found
+}
+
+fn definitions(region: &Region, order: &mut Vec<ValueId>) {
+    for instruction in &region.instructions {
+        match &instruction.op {
+            Op::Past { body, .. } => definitions(body, order),
+            Op::Scan { states, body, .. } => {
+                order.extend(states.iter().map(|state| state.current));
+                definitions(body, order);
+            }
+            _ => {}
+        }
+        order.extend(&instruction.results);
+    }
+}
