@@ -1,0 +1,181 @@
+//! Grows random programs, with the checker as the only judge of what may stand.
+
+use std::collections::BTreeMap;
+
+use genesys_compiler::check_text;
+use genesys_diag::Code;
+
+/// A program, and how often each construct was accepted and each rule refused one.
+pub(crate) struct Program {
+    pub(crate) text: String,
+    pub(crate) tally: BTreeMap<String, usize>,
+}
+
+/// A counter-based source of small numbers (SplitMix64).
+pub(crate) struct Draws(pub(crate) u64);
+
+impl Draws {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn pick<'a>(&mut self, items: &[&'a str]) -> &'a str {
+        items[self.below(items.len())]
+    }
+}
+
+const STATIC_AXES: [&str; 5] = ["D", "E", "H", "K", "G"];
+const AXES: [&str; 8] = ["D", "E", "H", "K", "G", "Past", "Near", "Before"];
+
+/// The statements accepted so far, and the values they bind.
+struct Growing {
+    draws: Draws,
+    stmts: Vec<String>,
+    values: Vec<String>,
+    tally: BTreeMap<String, usize>,
+}
+
+/// A program of about `size` statements.
+pub(crate) fn grow(seed: u64, size: usize) -> Program {
+    let mut growing =
+        Growing { draws: Draws(seed), stmts: Vec::new(), values: vec!["x".into()], tally: BTreeMap::new() };
+    let mut tries = 0;
+    while growing.values.len() <= size && tries < size * 12 {
+        tries += 1;
+        growing.propose();
+    }
+    let observed = growing.observe();
+    let text = growing.text(&observed);
+    Program { text, tally: growing.tally }
+}
+
+impl Growing {
+    /// Draws one statement; it stays if the program still checks.
+    fn propose(&mut self) {
+        let name = format!("v{}", self.values.len());
+        let (what, value) = self.candidate();
+        let stmt = match value.strip_prefix("param ") {
+            Some(rest) => format!("param {name}{rest}"),
+            None => format!("let {name} = {value}"),
+        };
+        self.stmts.push(stmt);
+        match refusal(&self.text("x")) {
+            None => {
+                self.values.push(name);
+                *self.tally.entry(format!("accepted {what}")).or_insert(0) += 1;
+            }
+            Some(code) => {
+                self.stmts.pop();
+                *self.tally.entry(format!("refused {code}")).or_insert(0) += 1;
+            }
+        }
+    }
+
+    fn value(&mut self) -> String {
+        // Later values are the more interesting ones.
+        let n = self.values.len();
+        let at = self.draws.below(n).max(self.draws.below(n));
+        self.values[at].clone()
+    }
+
+    fn candidate(&mut self) -> (&'static str, String) {
+        let (a, b) = (self.value(), self.value());
+        let axis = self.draws.pick(&AXES);
+        let (from, to) = (self.draws.pick(&AXES), self.draws.pick(&STATIC_AXES));
+        match self.draws.below(22) {
+            0 => ("map", format!("{}({a})", self.draws.pick(&["tanh", "relu", "sigmoid", "-"]))),
+            1 | 2 => ("map", format!("{a} {} {b}", self.draws.pick(&["+", "-", "*"]))),
+            3 => ("map", format!("max({a}, {b})")),
+            4 => ("outer", format!("outer({a}, tanh({b}))")),
+            5 => ("sum", format!("{}[{axis}]({a})", self.draws.pick(&["sum", "mean"]))),
+            6 => ("max", format!("max[{axis}]({a}, else = -1)")),
+            7 => ("softmax", format!("softmax[{axis}]({a})")),
+            8 => ("dot", format!("dot[{axis}]({a}, {b})")),
+            9 | 10 => ("linear", format!("linear[{from} -> {to}]({a})")),
+            11 => ("shift", format!("shift({a}, {})", self.draws.pick(&["1", "2", "K - 1", "-1", "K - 4"]))),
+            12 | 13 => self.past(&a),
+            14 => ("age", format!("tanh({a} - 0.3 * age[{axis}])")),
+            15 => ("pos", format!("{a} / (1 + pos)")),
+            16 => ("rename", format!("{a} as [{from} -> {to}]")),
+            17 => ("regroup", format!("[{from} -> H, E]({a})")),
+            18 => ("param", format!("param : [{to}] = uniform(-1, 1)")),
+            19 => ("unit", format!("{}({a})", self.draws.pick(&["RmsNorm[D]", "RmsNorm[E]", "TokenShift", "L2Norm[H]"]))),
+            _ => self.scan(&a, &b),
+        }
+    }
+
+    fn past(&mut self, a: &str) -> (&'static str, String) {
+        match self.draws.below(5) {
+            0 => ("past window", format!("past[Near]({a}, window = 3)")),
+            1 => ("past skip", format!("past[Before]({a}, skip = 1)")),
+            2 => ("past", format!("past({a}, window = {})", self.draws.pick(&["2", "K - 3"]))),
+            _ => ("past", format!("past({a})")),
+        }
+    }
+
+    fn scan(&mut self, a: &str, b: &str) -> (&'static str, String) {
+        let axes = self.draws.pick(&["D", "E", "H", "H, E", "", "K"]);
+        let init = if self.draws.below(8) == 0 { a } else { "0.5" };
+        let (what, body) = match self.draws.below(6) {
+            0 => ("scan", format!("S <- tanh({a}) * S + {b} yield S")),
+            1 => ("scan", format!("S <- sigmoid({a}) * S + {b} yield {a} * S")),
+            2 => ("nonlinear scan", format!("yield S S <- tanh(S * {a} + {b})")),
+            3 => ("nonlinear scan", format!("S <- 0.5 * S + {b} S <- tanh(S - {a}) yield S + 1")),
+            4 => ("view scan", format!("S <- 0.5 * S + {b} yield {}", self.draws.pick(&["shift(S, 1)", "sum[Past](past(S))"]))),
+            _ => {
+                let read = format!("sum[Past](softmax[Past](dot[D](S, past({a}))) * past({a}))");
+                return ("cache scan", format!("scan S: [D] = 0 {{ S <- tanh(0.5 * S + {read}) yield S }}"));
+            }
+        };
+        (what, format!("scan S: [{axes}] = {init} {{ {body} }}"))
+    }
+
+    /// An expression that every value enters: each is summed over what axes it has.
+    fn observe(&mut self) -> String {
+        let mut sum = "x".to_string();
+        for value in self.values.clone().into_iter().skip(1) {
+            let mut reduced = value;
+            for axis in AXES {
+                let candidate = format!("sum[{axis}]({reduced})");
+                if refusal(&self.text(&format!("x + tanh({reduced})"))).is_none() {
+                    break;
+                }
+                self.stmts.push(format!("let r = {candidate}"));
+                let stands = refusal(&self.text("x")).is_none();
+                self.stmts.pop();
+                if stands {
+                    reduced = candidate;
+                }
+            }
+            sum = format!("{sum} + tanh({reduced})");
+        }
+        sum
+    }
+
+    fn text(&self, result: &str) -> String {
+        format!(
+            "use std::{{RmsNorm, TokenShift, L2Norm}}\n\
+             design Random {{ stack = [Block*] }}\n\
+             unit Block<E = 2, H = 2, K = 3, G = D / 2>(x: Seq[D]) -> Seq[D] {{\n    {}\n    {result}\n}}\n",
+            self.stmts.join("\n    ")
+        )
+    }
+}
+
+/// The code of the first error, if there is one; that a weight has no effect yet is none.
+fn refusal(text: &str) -> Option<Code> {
+    let checked = check_text("random", text);
+    checked.diagnostics.iter().find(|d| d.is_error() && d.code != Code::DEAD_CODE).map(|d| d.code)
+}
