@@ -9,6 +9,10 @@ use genesys_ladder::Scale;
 use genesys_runtime::Model;
 use genesys_runtime::candle_core::{DType, Device, Tensor};
 
+/// The allocator that the command line uses.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [scale, steps, files @ ..] = args.as_slice() else { return Err("SCALE STEPS FILE..".into()) };

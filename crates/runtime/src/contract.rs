@@ -6,23 +6,32 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::named::{Label, Named, without};
-use crate::scalar::product;
+use crate::named::{Label, Named, without, zip};
 
 /// The sum over `over`, which both operands have, of `a * b`.
 pub(crate) fn contract(a: &Named, b: &Named, over: &[Label]) -> Result<Named> {
-    let batch: Vec<Label> = a.labels().iter().copied().filter(|l| b.has(*l) && !over.contains(l)).collect();
+    // Batch labels stand as the larger operand has them, so that it need not be copied.
+    let (larger, smaller) = if a.elements() >= b.elements() { (a, b) } else { (b, a) };
+    let batch: Vec<Label> = larger.labels().iter().copied().filter(|l| smaller.has(*l) && !over.contains(l)).collect();
     let left = without(&without(a.labels(), &batch), over);
     let right = without(&without(b.labels(), &batch), over);
-    if over.is_empty() || (left.is_empty() && right.is_empty()) {
-        return product(a, b)?.sum(over);
+    let outer = over.is_empty() && (left.is_empty() || right.is_empty());
+    if outer || (left.is_empty() && right.is_empty()) {
+        return zip(a, b, |a, b| a.mul(b))?.sum(over);
     }
-    let over: Vec<Label> = a.labels().iter().copied().filter(|l| over.contains(l)).collect();
+    let over: Vec<Label> = larger.labels().iter().copied().filter(|l| over.contains(l)).collect();
     let tensor = matrix(a, &batch, &left, &over)?.matmul(&matrix(b, &batch, &over, &right)?)?;
     let labels: Vec<Label> = [batch, left, right].concat();
     let dims: Vec<usize> =
         labels.iter().map(|l| a.size(*l).or(b.size(*l)).expect("a label of the result is an operand's")).collect();
     Ok(Named::new(tensor.reshape(dims)?, labels))
+}
+
+/// The product of two operands, element by element. Where each has labels that the other lacks it
+/// is a matrix product over nothing, whose gradients are matrix products too instead of sums over
+/// the whole.
+pub(crate) fn product(a: &Named, b: &Named) -> Result<Named> {
+    contract(a, b, &[])
 }
 
 /// The operand as `[batch, rows, columns]`, or `[rows, columns]` where there is no batch.

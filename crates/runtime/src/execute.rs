@@ -101,12 +101,13 @@ impl<'m> Executor<'m> {
         {
             return Ok(vec![sum.into()]);
         }
-        Ok(vec![self.single(frame, &instruction.op, args)?])
+        Ok(vec![self.single(frame, &instruction.op, args, instruction.results[0])?])
     }
 
     /// An operation with one result.
-    fn single(&self, frame: &mut Frame<'m>, op: &'m Op, args: &[ValueId]) -> Result<Value> {
+    fn single(&self, frame: &mut Frame<'m>, op: &'m Op, args: &[ValueId], result: ValueId) -> Result<Value> {
         let window = self.window(frame);
+        let contracted = frame.contracted.contains(&result);
         let mut x = |i: usize| self.named(frame, args[i]);
         Ok(Value::Tensor(match op {
             Op::Constant(c) => return Ok(Value::Number(number(c)?)),
@@ -120,7 +121,7 @@ impl<'m> Executor<'m> {
             Op::Index(axis) => layout::index(self.place, *axis, self.size(*axis)?)?,
             Op::Age(axis) => window.age(*axis)?,
             Op::Reduce { reduction, axes, otherwise } => reduce::reduce(window, *reduction, axes, *otherwise, &x(0)?)?,
-            Op::Softmax { axes, sink } => reduce::softmax(window, axes, *sink, &x(0)?)?,
+            Op::Softmax { axes, sink } => reduce::softmax(window, axes, *sink, contracted, &x(0)?)?,
             Op::Contract { axes } => window.contract(&x(0)?, &x(1)?, &labels(axes))?,
             Op::Regroup { from, to } => layout::regroup(&x(0)?, from, &self.sized(to)?)?,
             Op::Concat { parts, whole } => layout::concat(&self.all(frame, args)?, parts, *whole)?,

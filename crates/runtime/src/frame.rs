@@ -4,10 +4,13 @@
 //! product, and one that a scan's loop reads is computed a step at a time where it is larger than
 //! its operands.
 
+use std::collections::BTreeSet;
+
 use genesys_ir::module::{Function, Instruction, ValueId};
 
 use crate::RuntimeError;
 use crate::named::Value;
+use crate::plan::contracted;
 
 /// What is known of a value.
 #[derive(Clone, Debug)]
@@ -27,6 +30,8 @@ pub(crate) struct Frame<'m> {
     pub(crate) path: String,
     /// The position of the step, in a scan's loop.
     pub(crate) step: Option<usize>,
+    /// Values that are operands of contractions only.
+    pub(crate) contracted: BTreeSet<ValueId>,
     sequence: Vec<Slot<'m>>,
     moment: Vec<Slot<'m>>,
 }
@@ -34,7 +39,8 @@ pub(crate) struct Frame<'m> {
 impl<'m> Frame<'m> {
     pub(crate) fn new(function: &'m Function, layer: u32, path: String) -> Self {
         let sequence = vec![Slot::Empty; function.values.len()];
-        Self { function, layer, path, step: None, sequence, moment: Vec::new() }
+        let contracted = contracted(&function.body);
+        Self { function, layer, path, step: None, contracted, sequence, moment: Vec::new() }
     }
 
     /// Begins a step with nothing known but what holds for all positions.

@@ -105,6 +105,12 @@ impl Window<'_> {
         axes.iter().try_fold(x.clone(), |x, axis| select(&self.mask(*axis)?, &x, &fill))
     }
 
+    /// 0 where the pasts of `axes` hold the position, negative infinity elsewhere.
+    pub(crate) fn barrier(&self, axes: &[AxisId]) -> Result<Named> {
+        let zero = Named::new(self.masks.place.number(0.0)?, Vec::new());
+        self.keep(&zero, axes, f64::NEG_INFINITY)
+    }
+
     /// The sum over `over` of `a * b`, elements outside of a past left out.
     pub(crate) fn contract(&self, a: &Named, b: &Named, over: &[Label]) -> Result<Named> {
         if self.dependent(a.labels()).is_empty() && self.dependent(b.labels()).is_empty() {
@@ -133,6 +139,8 @@ impl Window<'_> {
             (self.step.is_some() || x.has(Label::Time)) && summed.iter().all(|axis| x.has(Label::Axis(*axis)))
         };
         let (left, right) = match (varies(a), varies(b)) {
+            _ if a.is_closed() => return Ok((a.clone(), b.clone(), Open::Right)),
+            _ if b.is_closed() => return Ok((a.clone(), b.clone(), Open::Left)),
             (false, false) if a.elements() <= b.elements() => (true, false),
             (false, false) => (false, true),
             varies => varies,
@@ -171,7 +179,7 @@ enum Open {
 
 /// Whether all elements are finite. A finite tensor whose sum overflows is taken for one that is
 /// not: the products come out the same.
-fn finite(x: &Named) -> Result<bool> {
+pub(crate) fn finite(x: &Named) -> Result<bool> {
     let sum = x.tensor().detach().sum_all()?.to_dtype(candle_core::DType::F64)?;
     Ok(sum.to_scalar::<f64>()?.is_finite())
 }

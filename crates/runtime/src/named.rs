@@ -23,6 +23,7 @@ pub(crate) enum Label {
 pub(crate) struct Named {
     tensor: Tensor,
     labels: Vec<Label>,
+    closed: bool,
 }
 
 /// What an operand is: a number, or a tensor.
@@ -73,7 +74,17 @@ impl From<Named> for Value {
 impl Named {
     pub(crate) fn new(tensor: Tensor, labels: Vec<Label>) -> Named {
         debug_assert_eq!(tensor.rank(), labels.len(), "a label for each dimension");
-        Named { tensor, labels }
+        Named { tensor, labels, closed: false }
+    }
+
+    /// The value, known to be 0 outside of the pasts it ranges over.
+    pub(crate) fn closed(self) -> Named {
+        Named { closed: true, ..self }
+    }
+
+    /// Whether it is known to be 0 outside of the pasts it ranges over.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     pub(crate) fn tensor(&self) -> &Tensor {

@@ -69,6 +69,29 @@ fn free(instruction: &Instruction) -> BTreeSet<ValueId> {
     reads
 }
 
+/// The values that are operands of contractions and of nothing else.
+pub(crate) fn contracted(region: &Region) -> BTreeSet<ValueId> {
+    let (mut inside, mut elsewhere) = (BTreeSet::new(), BTreeSet::new());
+    uses(region, &mut inside, &mut elsewhere);
+    inside.difference(&elsewhere).copied().collect()
+}
+
+fn uses(region: &Region, inside: &mut BTreeSet<ValueId>, elsewhere: &mut BTreeSet<ValueId>) {
+    elsewhere.extend(&region.results);
+    for instruction in &region.instructions {
+        let kind = if matches!(instruction.op, Op::Contract { .. }) { &mut *inside } else { &mut *elsewhere };
+        kind.extend(&instruction.args);
+        match &instruction.op {
+            Op::Past { body, .. } => uses(body, inside, elsewhere),
+            Op::Scan { states, body, .. } => {
+                elsewhere.extend(states.iter().flat_map(|state| [state.init, state.next]));
+                uses(body, inside, elsewhere);
+            }
+            _ => {}
+        }
+    }
+}
+
 /// A scan's body, split.
 #[derive(Debug)]
 pub(crate) struct ScanPlan<'m> {

@@ -4,10 +4,10 @@
 //! before they are used, so that neither values nor gradients ever see them. Large elements are
 //! subtracted, outside of the gradient, before anything is exponentiated.
 
-use candle_core::Result;
+use candle_core::{Result, Tensor};
 use genesys_ir::module::{AxisId, Reduction};
 
-use crate::mask::{Window, divide_by_count};
+use crate::mask::{Window, divide_by_count, finite};
 use crate::named::{Label, Named, select, without, zip};
 
 /// A reduction over axes together; `otherwise` is its value over an empty past.
@@ -33,22 +33,42 @@ pub(crate) fn reduce(
     }
 }
 
-/// `exp(x) / (sum(exp(x)) + exp(sink))`; 0 outside of a past.
-pub(crate) fn softmax(window: Window<'_>, axes: &[AxisId], sink: Option<f64>, x: &Named) -> Result<Named> {
+/// `exp(x) / (sum(exp(x)) + exp(sink))`; 0 outside of a past. `contracted` promises that the result
+/// is an operand of contractions only.
+///
+/// A masked score has the probability 0, and so adds nothing to gradients unless what comes back
+/// for it is not finite. Contractions see to that themselves; else the result is selected.
+pub(crate) fn softmax(
+    window: Window<'_>,
+    axes: &[AxisId],
+    sink: Option<f64>,
+    contracted: bool,
+    x: &Named,
+) -> Result<Named> {
     let labels = labels(axes);
     let pasts = window.dependent(&labels);
-    let x = window.keep(x, &pasts, f64::NEG_INFINITY)?;
-    let top = match sink {
-        Some(sink) => top(&x, &labels)?.map(|top| top.maximum(sink))?,
-        None => top(&x, &labels)?,
-    };
-    let exps = zip(&x, &top, |x, top| x.sub(top)?.exp())?;
+    let (x, barrier) = barred(window, &pasts, x)?;
+    let mut top = top(&zip(&x.detach(), &barrier, Tensor::add)?, &labels)?;
+    if let Some(sink) = sink {
+        top = top.map(|top| top.maximum(sink))?;
+    }
+    // Barrier and largest element are one constant, so that the gradient passes once.
+    let exps = zip(&x, &zip(&barrier, &top, Tensor::sub)?, |x, constant| x.add(constant)?.exp())?;
     let mut sum = exps.sum(&labels)?;
     if let Some(sink) = sink {
         sum = zip(&sum, &top, |sum, top| sum.add(&top.affine(-1.0, sink)?.exp()?))?;
     }
     let sum = over_nothing(window, &sum, &pasts, 1.0)?;
-    window.keep(&zip(&exps, &sum, |exps, sum| exps.div(sum))?, &pasts, 0.0)
+    let weights = zip(&exps, &sum.map(Tensor::recip)?, Tensor::mul)?;
+    let weights = if contracted { weights } else { window.keep(&weights, &pasts, 0.0)? };
+    Ok(if pasts.is_empty() { weights } else { weights.closed() })
+}
+
+/// An operand and what to add to it so that it is negative infinity outside of the pasts. Numbers
+/// that are not finite are replaced first, for no sum hides them.
+fn barred(window: Window<'_>, pasts: &[AxisId], x: &Named) -> Result<(Named, Named)> {
+    let x = if pasts.is_empty() || finite(x)? { x.clone() } else { window.keep(x, pasts, 0.0)? };
+    Ok((x, window.barrier(pasts)?))
 }
 
 fn labels(axes: &[AxisId]) -> Vec<Label> {

@@ -10,7 +10,8 @@
 use candle_core::{DType, Result, Tensor};
 use genesys_scalar::Function::{self, *};
 
-use crate::named::{Named, Place, Value, select, zip};
+use crate::contract::product;
+use crate::named::{Place, Value, select, zip};
 
 /// A function of numbers and tensors, which broadcast by label.
 pub(crate) fn apply(place: &Place, function: Function, args: &[Value]) -> Result<Value> {
@@ -21,6 +22,7 @@ pub(crate) fn apply(place: &Place, function: Function, args: &[Value]) -> Result
         [x] => x.named(place)?.map(|x| unary(function, x))?,
         [Value::Tensor(x), Value::Number(n)] => x.map(|x| with_number(place, function, x, *n))?,
         [Value::Number(n), Value::Tensor(x)] => x.map(|x| of_number(place, function, *n, x))?,
+        [Value::Tensor(a), Value::Tensor(b)] if function == Mul => product(a, b)?,
         [a, b] => zip(&a.named(place)?, &b.named(place)?, |a, b| binary(function, a, b))?,
         [c, a, b] => {
             let mask = c.named(place)?.map(|c| c.ne(0.0))?;
@@ -138,9 +140,4 @@ fn gelu(x: &Tensor) -> Result<Tensor> {
     let scale = (2.0 / std::f64::consts::PI).sqrt();
     let inner = x.mul(&x.sqr()?.affine(0.044_715 * scale, scale)?)?.tanh()?;
     x.affine(0.5, 0.0)?.mul(&inner.affine(1.0, 1.0)?)
-}
-
-/// A scalar function of named tensors, for callers that have no numbers.
-pub(crate) fn product(a: &Named, b: &Named) -> Result<Named> {
-    zip(a, b, |a, b| a.mul(b))
 }

@@ -16,10 +16,7 @@ use support::{close, noise, numbers};
 const VOCABULARY: u64 = 41;
 
 fn designs() -> Vec<(&'static str, Module)> {
-    let texts = [
-        ("gpt", include_str!("../../../designs/gpt.gau")),
-        ("gla", include_str!("../../../designs/gla.gau")),
-    ];
+    let texts = [("gpt", include_str!("../../../designs/gpt.gau")), ("gla", include_str!("../../../designs/gla.gau"))];
     let scale = Scale::named("nano").unwrap();
     let module = |name: &str, text: &str| {
         let design = genesys_compiler::check_text(name, text).design.unwrap();
