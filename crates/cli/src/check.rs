@@ -1,0 +1,65 @@
+//! `genesys check`: is a text a design, and does it run at a scale?
+//!
+//! In: paths. Out: every diagnostic of every file on standard output, as text, as lines or as JSON; exit 1 if one is an
+//! error.
+
+use std::path::{Path, PathBuf};
+
+use genesys_check::CheckedDesign;
+use genesys_ladder::Scale;
+
+use crate::design_file::{self, Format};
+use crate::failure::Failure;
+use crate::output;
+use crate::scale;
+
+/// Check design files: syntax, axes, sizes, causality.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  genesys check designs/gpt.gau                      errors with the place in the text and a way out
+  genesys check designs/gpt.gau --scale 125M         also: do all sizes divide at that scale?
+  genesys check --format short designs/*.gau         one line an error
+  genesys check --format json my.gau                 one JSON object a line: code, severity, message, file, span
+                                                     (bytes), line, column, help, edit
+
+Exit status: 0 all files check, 1 one does not.")]
+pub(crate) struct Args {
+    /// Design files.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How to print what is found.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// A rung of the ladder that the designs must run at.
+    #[arg(long, value_name = "SCALE", value_parser = scale::parse)]
+    scale: Option<Scale>,
+}
+
+/// Checks the files, all of them even if one fails.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let color = args.format == Format::Text && output::shows_color();
+    let mut result = Ok(());
+    for path in &args.files {
+        let looked = match &args.scale {
+            Some(scale) => design_file::check_at(path, scale),
+            None => design_file::check(path),
+        };
+        for diagnostic in looked.rendered(args.format, color) {
+            output::line(diagnostic)?;
+        }
+        match &looked.value {
+            Some((_, design)) if !looked.has_errors() => {
+                if args.format == Format::Text {
+                    output::line(verdict(path, design, args.scale.as_ref()))?;
+                }
+            }
+            _ => result = Err(Failure::Told),
+        }
+    }
+    result
+}
+
+fn verdict(path: &Path, design: &CheckedDesign, scale: Option<&Scale>) -> String {
+    let at = scale.map_or_else(String::new, |scale| format!(" and runs at {}", scale.name));
+    format!("{}: {} checks{at}, {}", path.display(), design.name(), design.hash())
+}

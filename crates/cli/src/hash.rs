@@ -1,0 +1,35 @@
+//! `genesys hash`: the identity of designs.
+//!
+//! In: paths. Out: a line a file, `g1-HEX  PATH`. The hash is that of the meaning, see `genesys_check::identity`.
+
+use std::path::PathBuf;
+
+use crate::design_file;
+use crate::failure::Failure;
+use crate::output;
+
+/// Print the identity of designs: equal for designs that mean the same.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  genesys hash designs/gpt.gau          g1-..  designs/gpt.gau
+  genesys hash designs/*.gau | sort     designs that are the same stand together
+
+Names, comments, layout and the order of independent statements are not part of a design's identity.
+`g1` is the version of the algorithm.")]
+pub(crate) struct Args {
+    /// Design files.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+/// Prints the hashes, of all files that check.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let mut result = Ok(());
+    for path in &args.files {
+        match design_file::check(path).or_say() {
+            Ok((_, design)) => output::line(format_args!("{}  {}", design.hash(), path.display()))?,
+            Err(failure) => result = Err(failure),
+        }
+    }
+    result
+}

@@ -1,0 +1,195 @@
+//! `init`, `forward` and `train`: from a design to numbers, and what happens when something is wrong.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{Run, command, corpus, design, file, finished, genesys};
+use genesys_train::tensors::{self, Table};
+
+/// Draws a model of a shipped design at `nano`.
+fn init(folder: &Path, name: &str, seed: &str) -> PathBuf {
+    let out = folder.join(format!("{name}-{seed}.ckpt"));
+    let file = design(&format!("{name}.gau"));
+    let arguments = ["init", file.to_str().unwrap(), "--scale", "nano", "--seed", seed, "--out", out.to_str().unwrap()];
+    genesys(arguments).ok();
+    out
+}
+
+fn forward(checkpoint: &Path, tokens: &str, out: &Path, more: &[&str]) -> Run {
+    let mut arguments =
+        vec!["forward", checkpoint.to_str().unwrap(), "--tokens", tokens, "--out", out.to_str().unwrap()];
+    arguments.extend(more);
+    genesys(arguments)
+}
+
+fn table(path: &Path) -> Table {
+    tensors::from_bytes(&fs::read(path).unwrap()).unwrap()
+}
+
+/// The mean of `-ln softmax(logits)[next token]` over `rows`, in f64.
+fn mean_nats(logits: &[f32], rows: &[[usize; 5]], vocabulary: usize) -> f64 {
+    let (mut sum, mut count) = (0.0, 0.0);
+    for (row, tokens) in rows.iter().enumerate() {
+        for t in 0..tokens.len() - 1 {
+            let at = (row * tokens.len() + t) * vocabulary;
+            let scores = &logits[at..at + vocabulary];
+            let total: f64 = scores.iter().map(|score| f64::from(*score).exp()).sum();
+            sum += total.ln() - f64::from(scores[tokens[t + 1]]);
+            count += 1.0;
+        }
+    }
+    sum / count
+}
+
+#[test]
+fn forward_writes_logits_the_loss_they_give_and_every_gradient() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = [[1, 2, 3, 4, 5], [250, 0, 256, 9, 9]];
+    let tokens = file(folder.path(), "tokens.json", serde_json::to_string(&rows).unwrap());
+    for name in ["gpt", "gla"] {
+        let checkpoint = init(folder.path(), name, "1");
+        let out = folder.path().join("out.safetensors");
+        forward(&checkpoint, &tokens, &out, &["--grads"]).ok();
+        let given = table(&out);
+        assert_eq!(given["logits"].shape, [2, 5, 257]);
+        assert_eq!(given["loss"].shape, [0_usize; 0]);
+        let expected = mean_nats(&given["logits"].values, &rows, 257);
+        let loss = f64::from(given["loss"].values[0]);
+        assert!((loss - expected).abs() < 1e-4, "{name}: the loss is {loss}, its logits give {expected}");
+        let weights = table(&checkpoint.join("model.safetensors"));
+        assert_eq!(given.len(), weights.len() + 2);
+        for (weight, value) in &weights {
+            let gradient = &given[&format!("grad.{weight}")];
+            assert_eq!(gradient.shape, value.shape, "{name}: {weight}");
+            assert!(gradient.values.iter().any(|g| *g != 0.0), "{name}: the gradient of {weight} is zero");
+            assert!(gradient.values.iter().all(|g| g.is_finite()), "{name}: {weight}");
+        }
+        forward(&checkpoint, &tokens, &out, &[]).ok();
+        assert_eq!(table(&out).len(), 2, "gradients only when asked for");
+    }
+}
+
+#[test]
+fn the_seed_decides_the_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = |checkpoint: &Path| fs::read(checkpoint.join("model.safetensors")).unwrap();
+    let first = model(&init(folder.path(), "gpt", "7"));
+    assert_eq!(model(&init(folder.path(), "gpt", "7")), first);
+    assert_ne!(model(&init(folder.path(), "gpt", "8")), first);
+}
+
+#[test]
+fn bad_tokens_are_one_clear_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = init(folder.path(), "gpt", "0");
+    let out = folder.path().join("out.safetensors");
+    let cases = [
+        ("[[1, 2], [3", "JSON"),
+        ("{}", "JSON"),
+        ("[]", "at least one row"),
+        ("[[1, 2, 3], [4, 5]]", "row 1"),
+        ("[[1], [2]]", "at least 2"),
+        ("[[1, 257]]", "below 257"),
+        ("[[1, -1]]", "-1"),
+    ];
+    for (json, part) in cases {
+        let tokens = file(folder.path(), "tokens.json", json);
+        let said = forward(&checkpoint, &tokens, &out, &[]).refused();
+        assert!(said.contains(part) && said.contains("tokens.json"), "{json}: {said}");
+        assert!(!out.exists(), "nothing is written");
+    }
+    assert!(forward(&checkpoint, "nowhere.json", &out, &[]).refused().contains("nowhere.json"));
+}
+
+#[test]
+fn a_checkpoint_cut_off_or_of_another_design_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = file(folder.path(), "tokens.json", "[[1, 2]]");
+    let out = folder.path().join("out.safetensors");
+    let (gpt, gla) = (init(folder.path(), "gpt", "0"), init(folder.path(), "gla", "0"));
+
+    let model = gpt.join("model.safetensors");
+    let whole = fs::read(&model).unwrap();
+    for length in [0, 7, whole.len() / 2, whole.len() - 1] {
+        fs::write(&model, &whole[..length]).unwrap();
+        let said = forward(&gpt, &tokens, &out, &[]).refused();
+        assert!(said.contains("cut off"), "{length} bytes: {said}");
+    }
+    fs::copy(gla.join("model.safetensors"), &model).unwrap();
+    let said = forward(&gpt, &tokens, &out, &[]).refused();
+    assert!(said.contains("model.safetensors"), "{said}");
+    fs::write(&model, &whole).unwrap();
+    forward(&gpt, &tokens, &out, &[]).ok();
+
+    let config = gpt.join("config.json");
+    let text = fs::read_to_string(&config).unwrap();
+    let other = text.replace("past(v)", "past(k)");
+    assert_ne!(other, text, "the config holds the design's text");
+    fs::write(&config, other).unwrap();
+    let said = forward(&gpt, &tokens, &out, &[]).refused();
+    assert!(said.contains("design"), "{said}");
+    for path in [folder.path().join("nowhere"), folder.path().to_owned(), design("gpt.gau")] {
+        let said = forward(&path, &tokens, &out, &[]).refused();
+        assert!(said.contains("checkpoint"), "{said}");
+    }
+}
+
+/// Trains GPT for a few steps on `text`.
+fn train(folder: &Path, text: &Path, out: &Path, steps: &str) -> Run {
+    let design = design("gpt.gau");
+    let arguments = ["train", design.to_str().unwrap(), "--scale", "nano", "--steps", steps, "--seed", "3"];
+    let mut command = command(arguments);
+    command.arg("--corpus").arg(text).arg("--out").arg(out).env("GENESYS_CACHE", folder.join("cache"));
+    finished(command.output().unwrap())
+}
+
+#[test]
+fn training_learns_and_gives_the_same_bits_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = corpus(folder.path());
+    let (first, second) = (folder.path().join("first.ckpt"), folder.path().join("second.ckpt"));
+    let said = train(folder.path(), &text, &first, "12").ok();
+    let bits = |when: &str| -> f64 {
+        let line = said.lines().find(|line| line.starts_with(when)).unwrap();
+        line[when.len()..].trim().split(' ').next().unwrap().parse().unwrap()
+    };
+    assert!(bits("trained") < bits("untrained"), "{said}");
+    train(folder.path(), &text, &second, "12").ok();
+    let model = |checkpoint: &Path| fs::read(checkpoint.join("model.safetensors")).unwrap();
+    assert_eq!(model(&first), model(&second));
+}
+
+#[test]
+fn text_that_is_empty_too_short_or_no_text_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.ckpt");
+    let path = |name: &str, content: &[u8]| PathBuf::from(file(folder.path(), name, content));
+    fs::create_dir(folder.path().join("nothing")).unwrap();
+    let cases = [
+        (path("empty.txt", b""), "no text"),
+        (path("blank.txt", b" \n\n"), "no text"),
+        (path("short.txt", b"Once upon a time."), "too short"),
+        (path("bytes.txt", b"ab\xff\xfecd"), "UTF-8"),
+        (folder.path().join("nothing"), "no text"),
+        (folder.path().join("nowhere"), "nowhere"),
+    ];
+    for (text, part) in cases {
+        let said = train(folder.path(), &text, &out, "2").refused();
+        assert!(said.contains(part), "{}: {said}", text.display());
+        assert!(!out.exists());
+    }
+}
+
+#[test]
+fn a_design_that_does_not_run_at_the_scale_is_told_before_any_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(design("gpt.gau")).unwrap().replace("H = 8, E = D / 8", "H = D / 48, E = 48");
+    let path = file(folder.path(), "a.gau", text);
+    let out = folder.path().join("out.ckpt");
+    let said = genesys(["init", &path, "--scale", "nano", "--out", out.to_str().unwrap()]).refused();
+    assert!(said.contains("requirement"), "{said}");
+    assert!(!out.exists());
+}
