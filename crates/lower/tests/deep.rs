@@ -1,0 +1,61 @@
+//! Graphs of tens of thousands of nodes in a row: no recursion over nodes, no work that squares.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+
+use genesys_axis::{Domain, Size};
+use genesys_check::core::{Axis, Graph, Node, NodeId, Op, Scan, ScanId, Stage, State, Type, WIDTH};
+use genesys_lower::{Stack, lower_stack};
+use genesys_scalar::Function;
+use genesys_span::{FileId, Span};
+
+fn push(graph: &mut Graph, op: Op, stage: Stage, args: &[NodeId]) -> NodeId {
+    let span = Span::new(FileId::default(), 0, 0);
+    let ty = Type { stage, axes: BTreeSet::from([WIDTH]) };
+    graph.nodes.push(Node { op, args: args.to_vec(), ty, span });
+    NodeId(graph.nodes.len() as u32 - 1)
+}
+
+fn check(graph: &Graph) {
+    let stack =
+        Stack { name: "Deep", functions: vec![("Deep", graph)], blocks: vec![0], last: None, tie_embeddings: true };
+    let module = lower_stack(&stack, 300);
+    assert_eq!(genesys_ir::validate(&module), Ok(()));
+    assert_eq!(genesys_ir::parse(&genesys_ir::print(&module)).unwrap(), module);
+}
+
+fn graph() -> (Graph, NodeId) {
+    let width = Axis { name: "D".into(), domain: Domain::Static(Size::symbol("D")) };
+    let mut graph = Graph { axes: vec![width], ..Graph::default() };
+    let input = push(&mut graph, Op::Input, Stage::Seq, &[]);
+    (graph, input)
+}
+
+#[test]
+fn a_long_chain_of_maps_and_shifts() {
+    let (mut graph, mut x) = graph();
+    for i in 0..30_000 {
+        let op = if i % 100 == 0 { Op::Shift { by: Size::int(1) } } else { Op::Map(Function::Tanh) };
+        x = push(&mut graph, op, Stage::Seq, &[x]);
+    }
+    graph.output = Some(x);
+    check(&graph);
+}
+
+#[test]
+fn a_long_row_of_scans() {
+    let (mut graph, mut x) = graph();
+    let span = Span::new(FileId::default(), 0, 0);
+    for i in 0..2_000 {
+        let scan = ScanId(i);
+        let state = push(&mut graph, Op::State { scan, index: 0 }, Stage::Moment, &[]);
+        let next = push(&mut graph, Op::Map(Function::Add), Stage::Moment, &[state, x]);
+        let init = push(&mut graph, Op::Index(WIDTH), Stage::Const, &[]);
+        let states = vec![State { name: "S".into(), axes: vec![WIDTH], init, next }];
+        graph.scans.push(Scan { states, result: next, span });
+        x = push(&mut graph, Op::Scanned(scan), Stage::Seq, &[]);
+    }
+    graph.output = Some(x);
+    check(&graph);
+}
