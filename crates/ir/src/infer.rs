@@ -67,7 +67,7 @@ impl<'a> Scope<'a> {
         for axis in axes {
             if self.axis(*axis)?.domain.is_dependent() {
                 return Err(format!(
-                    "the dependent axis {} is only reduced, normalised or contracted",
+                    "the dependent axis {} is only reduced, normalized or contracted",
                     self.name(*axis)
                 ));
             }

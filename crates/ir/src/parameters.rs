@@ -1,6 +1,6 @@
 //! The one table of a model's weights: for checkpoint, first values, optimizer and gradients.
 //!
-//! In goes a specialised module; out comes each weight once, in the order of use in `main`:
+//! In goes a specialized module; out comes each weight once, in the order of use in `main`:
 //! names, shapes, roles, laws and random streams. No weight's value is here.
 
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ pub struct ParameterInfo {
 /// All weights in the order of use in `main`, each once: calls that share a path share weights.
 ///
 /// # Errors
-/// A size or a constant has no plain value: the module is not specialised.
+/// A size or a constant has no plain value: the module is not specialized.
 pub fn parameters(module: &Module) -> Result<Vec<ParameterInfo>, SizeError> {
     let mut table = Table { module, rows: BTreeMap::new(), order: Vec::new() };
     let main = module.main();

@@ -9,7 +9,7 @@
 //!    dependent axes: so no state is seen from outside its step, and the index set of what is
 //!    read does not vary with the position.
 //! 3. A dependent axis exists only inside its past-region, one region at a time along a chain. It
-//!    is reduced, normalised or contracted with a value that has it too; it is never regrouped,
+//!    is reduced, normalized or contracted with a value that has it too; it is never regrouped,
 //!    joined, cut, stacked or held by a weight, and leaves no region, scan or function.
 //! 4. There is no way from seq to const but cross-entropy, which stands in `main` and whose result
 //!    nothing reads.

@@ -3,7 +3,7 @@
 //! - [`lower`]: a design and the functions of its stack in, a module out, symbolic in `D`.
 //! - [`lower_stack`]: the same from bare graphs.
 //!
-//! Inside: `plan` finds what depends on which state and splits scans, `linear` recognises
+//! Inside: `plan` finds what depends on which state and splits scans, `linear` recognizes
 //! `decay * state + write`, `emit` places every node in its outermost region, `fuse` joins maps,
 //! `merge` joins past-regions that share work, `stack` writes `main`, `axes` gives axes unique names.
 //!
