@@ -111,7 +111,9 @@ impl Growing {
             16 => ("rename", format!("{a} as [{from} -> {to}]")),
             17 => ("regroup", format!("[{from} -> H, E]({a})")),
             18 => ("param", format!("param : [{to}] = uniform(-1, 1)")),
-            19 => ("unit", format!("{}({a})", self.draws.pick(&["RmsNorm[D]", "RmsNorm[E]", "TokenShift", "L2Norm[H]"]))),
+            19 => {
+                ("unit", format!("{}({a})", self.draws.pick(&["RmsNorm[D]", "RmsNorm[E]", "TokenShift", "L2Norm[H]"])))
+            }
             _ => self.scan(&a, &b),
         }
     }
@@ -133,7 +135,10 @@ impl Growing {
             1 => ("scan", format!("S <- sigmoid({a}) * S + {b} yield {a} * S")),
             2 => ("nonlinear scan", format!("yield S S <- tanh(S * {a} + {b})")),
             3 => ("nonlinear scan", format!("S <- 0.5 * S + {b} S <- tanh(S - {a}) yield S + 1")),
-            4 => ("view scan", format!("S <- 0.5 * S + {b} yield {}", self.draws.pick(&["shift(S, 1)", "sum[Past](past(S))"]))),
+            4 => (
+                "view scan",
+                format!("S <- 0.5 * S + {b} yield {}", self.draws.pick(&["shift(S, 1)", "sum[Past](past(S))"])),
+            ),
             _ => {
                 let read = format!("sum[Past](softmax[Past](dot[D](S, past({a}))) * past({a}))");
                 return ("cache scan", format!("scan S: [D] = 0 {{ S <- tanh(0.5 * S + {read}) yield S }}"));

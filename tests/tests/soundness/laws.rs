@@ -23,7 +23,8 @@ pub(crate) fn violations(text: &str, seed: u64) -> Vec<String> {
     let Some(design) = checked.design else {
         return vec![format!("does not check as a whole: {:?}", checked.diagnostics.first().map(|d| &d.message))];
     };
-    let scale = Scale { width: WIDTH as u64, blocks: 1, vocabulary: 5, ..Scale::named("nano").expect("the first rung") };
+    let scale =
+        Scale { width: WIDTH as u64, blocks: 1, vocabulary: 5, ..Scale::named("nano").expect("the first rung") };
     let module = match compile(&design, &scale, scale.vocabulary) {
         Ok(module) => module,
         Err(error) => return vec![format!("does not compile: {error}")],

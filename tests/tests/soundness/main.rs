@@ -53,17 +53,39 @@ fn random_programs_that_check_are_causal_and_their_forms_agree() {
 /// to the test.
 fn must_have_met(tally: &BTreeMap<String, usize>, cases: u32) {
     let accepted = [
-        "past", "past window", "past skip", "shift", "scan", "nonlinear scan", "cache scan", "softmax", "dot", "linear",
-        "rename", "age", "pos", "outer", "sum", "unit",
+        "past",
+        "past window",
+        "past skip",
+        "shift",
+        "scan",
+        "nonlinear scan",
+        "cache scan",
+        "softmax",
+        "dot",
+        "linear",
+        "rename",
+        "age",
+        "pos",
+        "outer",
+        "sum",
+        "unit",
     ];
     let refused = [
-        "view-of-past", "negative-offset", "past-domain", "dependent-axis", "view-of-state", "implicit-outer", "unknown-name",
+        "view-of-past",
+        "negative-offset",
+        "past-domain",
+        "dependent-axis",
+        "view-of-state",
+        "implicit-outer",
+        "unknown-name",
         "not-constant",
     ];
     if cases < CASES {
         return;
     }
-    for what in accepted.into_iter().map(|w| format!("accepted {w}")).chain(refused.into_iter().map(|w| format!("refused {w}"))) {
+    for what in
+        accepted.into_iter().map(|w| format!("accepted {w}")).chain(refused.into_iter().map(|w| format!("refused {w}")))
+    {
         assert!(tally.contains_key(&what), "no program met `{what}`: {tally:#?}");
     }
 }
