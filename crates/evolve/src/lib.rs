@@ -1,1 +1,51 @@
-//! Generations, parents, workers and the leaderboard of a run.
+//! Evolution: generations, parents, workers and the leaderboard of a run.
+//!
+//! A run starts from a few designs, trains them, breeds offspring from the better ones, trains those, and so on; the
+//! best ones are trained with more seeds at the end. [`discover`] makes a run in a folder, [`resume`] goes on with one.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`settings`] | what decides a run |
+//! | [`fact`] | what happens in it, as payloads of events |
+//! | [`state`] | what it knows: a pure function of its events |
+//! | [`plan`] | what it does next: a pure function of its state |
+//! | `parents` | which design breeds next |
+//! | `propose` | proposals and rejections |
+//! | `decode_state` | bytes that decoding has to keep |
+//! | [`runner`] | who trains, and results in order |
+//! | `process` | workers as processes |
+//! | `worker` | the worker's side |
+//! | `results` | verdicts by key: nothing is trained twice |
+//! | [`run`] | the loop |
+//! | [`board`] | the leaderboard |
+//! | `random` | draws that are functions of seed and place |
+//! | [`error`] | everything that can go wrong |
+//!
+//! It prints nothing and reads no clock: an [`Observer`] is told, and asked for the time that the side table notes.
+
+pub mod board;
+mod decode_state;
+pub mod error;
+pub mod fact;
+mod parents;
+pub mod plan;
+mod process;
+mod propose;
+mod random;
+mod results;
+pub mod run;
+pub mod runner;
+pub mod settings;
+pub mod state;
+mod worker;
+
+pub use board::{Ancestor, Row};
+pub use decode_state::state_bytes;
+pub use error::EvolveError;
+pub use fact::{Fact, Failure, Submitted};
+pub use process::ProcessPool;
+pub use run::{News, Observer, discover, resume};
+pub use runner::{Assignment, InProcess, Progress, Runner, Score, Verdict};
+pub use settings::{Settings, Shipped, TextMark};
+pub use state::{Design, State, Training};
+pub use worker::serve;

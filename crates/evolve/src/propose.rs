@@ -1,0 +1,134 @@
+//! Proposals: the designs that a run starts from, and offspring.
+//!
+//! In: a state, a place, and texts. Out: a fact, proposed or rejected. What is drawn is a function of the run's seed
+//! and the place, and stands in the fact. A design that is equal to an earlier one, by hash, is rejected, so that
+//! nothing is trained twice; so is one that does not compile at the run's scale.
+
+use genesys_check::CheckedDesign;
+use genesys_compiler::{check_text, compile, standard_units};
+use genesys_genetic::{Context, Offspring, mutations};
+use genesys_ir::module::Module;
+use genesys_ir::parameters;
+
+use crate::decode_state::state_bytes;
+use crate::error::EvolveError;
+use crate::fact::{Draw, Fact, Place, Proposed, Rejected, Rejection};
+use crate::parents::choose;
+use crate::random::{Purpose, bits, unit};
+use crate::state::{Design, State};
+
+/// The shipped design of number `slot`, as a proposal.
+///
+/// # Errors
+/// [`EvolveError::Shipped`] where it does not check, does not run at the scale, or is there already.
+pub(crate) fn ship(state: &State, slot: usize) -> Result<Fact, EvolveError> {
+    let shipped = &state.started.shipped[slot];
+    let at_fault = |why: String| EvolveError::Shipped { name: shipped.name.clone(), why };
+    let design = checked(&shipped.text).map_err(at_fault)?;
+    let measure = measure(state, &design).map_err(at_fault)?;
+    let hash = design.hash().to_string();
+    if let Some(equal) = state.design(&hash) {
+        return Err(at_fault(format!("it is equal to `{}`", equal.proposed.name)));
+    }
+    Ok(Fact::Proposed(Proposed {
+        place: Place { generation: 0, slot: slot as u64, attempt: 0 },
+        hash,
+        name: shipped.name.clone(),
+        text: shipped.text.clone(),
+        baseline: shipped.baseline,
+        parents: Vec::new(),
+        operator: None,
+        draw: None,
+        parameters: measure.parameters,
+        state_bytes: measure.state_bytes,
+    }))
+}
+
+/// An attempt to fill `place` with an offspring of a design of a closed generation.
+///
+/// # Errors
+/// [`EvolveError::NoParents`] where none of them could be trained.
+pub(crate) fn breed(state: &State, place: Place) -> Result<Fact, EvolveError> {
+    let seed = state.started.settings.seed;
+    let Place { generation, slot, attempt } = place;
+    let at = [generation, slot, attempt];
+    let draw = Draw { parent: unit(seed, Purpose::Parent, &at), operator: bits(seed, Purpose::Operator, &at) };
+    let parent = choose(state, draw.parent).ok_or_else(|| no_parents(state))?;
+    let parents = vec![parent.proposed.hash.clone()];
+    let rejected = |operator: Option<String>, hash: Option<String>, reason| {
+        Ok(Fact::Rejected(Rejected { place, parents: parents.clone(), operator, draw, hash, reason }))
+    };
+    let Some(offspring) = offspring(state, parent, draw.operator) else {
+        return rejected(None, None, Rejection::NoOffspring);
+    };
+    let operator = Some(format!("{}: {}", offspring.operator, offspring.detail));
+    let hash = offspring.design.hash().to_string();
+    if state.design(&hash).is_some() {
+        return rejected(operator, Some(hash), Rejection::Known);
+    }
+    match measure(state, &offspring.design) {
+        Err(why) => rejected(operator, Some(hash), Rejection::DoesNotRun(why)),
+        Ok(Measure { parameters, state_bytes }) => Ok(Fact::Proposed(Proposed {
+            place,
+            hash,
+            name: name(state, parent, place),
+            text: offspring.text,
+            baseline: false,
+            parents,
+            operator,
+            draw: Some(draw),
+            parameters,
+            state_bytes,
+        })),
+    }
+}
+
+/// The first offspring that `seed` gives; the other designs of closed generations may give units to it.
+fn offspring(state: &State, parent: &Design, seed: u64) -> Option<Offspring> {
+    let closed = |design: &&Design| design.proposed.place.generation < state.generation;
+    let others = state.designs.iter().filter(closed).filter(|design| design.proposed.hash != parent.proposed.hash);
+    let donors: Vec<CheckedDesign> = others.filter_map(|design| checked(&design.proposed.text).ok()).collect();
+    let scales = [state.started.settings.scale.clone()];
+    let context = Context { std: standard_units(), donors: &donors, scales: &scales };
+    let parent = checked(&parent.proposed.text).ok()?;
+    mutations(&parent, &context, seed).next()
+}
+
+/// The name of the design that the line began with, and the place: `gpt-2.4`.
+fn name(state: &State, parent: &Design, place: Place) -> String {
+    let mut root = parent;
+    while let Some(earlier) = root.proposed.parents.first().and_then(|hash| state.design(hash)) {
+        root = earlier;
+    }
+    format!("{}-{}.{}", root.proposed.name, place.generation, place.slot + 1)
+}
+
+fn no_parents(state: &State) -> EvolveError {
+    let mut failures = state.trainings.iter().filter_map(|training| training.result.as_ref()?.as_ref().err());
+    let last = failures.next_back().map_or_else(|| "there was none".to_owned(), ToString::to_string);
+    EvolveError::NoParents { last }
+}
+
+fn checked(text: &str) -> Result<CheckedDesign, String> {
+    let checked = check_text("design", text);
+    let error = checked.diagnostics.iter().find(|diagnostic| diagnostic.is_error());
+    let why = error.map_or_else(|| "it does not check".to_owned(), |error| error.message.clone());
+    checked.design.ok_or(why)
+}
+
+struct Measure {
+    parameters: u64,
+    state_bytes: u64,
+}
+
+/// The design's size at the run's scale, or why it does not run there.
+fn measure(state: &State, design: &CheckedDesign) -> Result<Measure, String> {
+    let scale = &state.started.settings.scale;
+    let module = compile(design, scale, state.started.text.vocabulary).map_err(|error| error.to_string())?;
+    Ok(Measure { parameters: weights(&module)?, state_bytes: state_bytes(&module, scale.context)? })
+}
+
+fn weights(module: &Module) -> Result<u64, String> {
+    let table = parameters(module).map_err(|error| error.to_string())?;
+    Ok(table.iter().map(|parameter| parameter.shape.iter().product::<usize>() as u64).sum())
+}

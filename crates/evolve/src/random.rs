@@ -1,0 +1,62 @@
+//! Draws that are functions: the number at (seed, purpose, place), with no generator whose state could be lost.
+//!
+//! In: a seed and a list of words that say what is drawn. Out: 64 bits, or a real in `[0, 1)`. Each word is mixed in
+//! with splitmix64 (Steele et al., 2014). Not for secrets.
+
+/// What a number is drawn for. The values are part of the meaning of a seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Weights and data order of a training.
+    Training = 1,
+    /// The choice of a parent.
+    Parent = 2,
+    /// The choices of a genetic operator.
+    Operator = 3,
+}
+
+/// 64 bits for `purpose` at `place`.
+pub(crate) fn bits(seed: u64, purpose: Purpose, place: &[u64]) -> u64 {
+    let start = mix(mix(seed) ^ purpose as u64);
+    place.iter().fold(start, |state, word| mix(state ^ mix(*word)))
+}
+
+/// A real in `[0, 1)` for `purpose` at `place`, with 53 random bits.
+pub(crate) fn unit(seed: u64, purpose: Purpose, place: &[u64]) -> f64 {
+    (bits(seed, purpose, place) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+fn mix(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_seed_purpose_and_place_draws_its_own() {
+        let mut all = BTreeSet::new();
+        for seed in 0..8 {
+            for purpose in [Purpose::Training, Purpose::Parent, Purpose::Operator] {
+                for (a, b) in (0..10).flat_map(|a| (0..10).map(move |b| (a, b))) {
+                    all.insert(bits(seed, purpose, &[a, b]));
+                }
+            }
+        }
+        assert_eq!(all.len(), 8 * 3 * 100);
+    }
+
+    #[test]
+    fn reals_are_spread_evenly() {
+        let mut counts = [0; 10];
+        for place in 0..10_000 {
+            counts[(unit(7, Purpose::Parent, &[place]) * 10.0) as usize] += 1;
+        }
+        assert!(counts.iter().all(|count| (850..1150).contains(count)), "{counts:?}");
+    }
+}

@@ -1,0 +1,108 @@
+//! Verdicts by key, so that nothing is trained twice.
+//!
+//! A verdict that arrives before its turn is not in the log yet; kept here it survives a kill. The key is a hash of
+//! everything that decides the numbers, so a kept verdict is the one that training again would give. Files are
+//! written aside and renamed; one that cannot be read is as if it were not there.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use genesys_train::Job;
+
+use crate::error::EvolveError;
+use crate::runner::Verdict;
+use crate::settings::TRAINER;
+
+/// A folder of verdicts.
+#[derive(Debug)]
+pub(crate) struct Results {
+    dir: PathBuf,
+}
+
+/// The key of a training's result: design, scale, steps, seed, data, trainer, back end.
+pub(crate) fn key(job: &Job, design: &str, dataset: &str) -> String {
+    // The text's layout and names do not decide the numbers; the hash stands for what does.
+    let job = Job { design: design.to_owned(), ..job.clone() };
+    let job = serde_json::to_string(&job).expect("a job has a JSON form");
+    let text = format!("genesys result, trainer {TRAINER}, candle on the CPU in f32\n{dataset}\n{job}\n");
+    blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
+}
+
+impl Results {
+    /// The verdicts in `dir`, which is made if need be.
+    pub(crate) fn open(dir: PathBuf) -> Result<Self, EvolveError> {
+        fs::create_dir_all(&dir).map_err(EvolveError::io("make the folder", &dir))?;
+        Ok(Self { dir })
+    }
+
+    /// The verdict under `key`, if it is there.
+    pub(crate) fn get(&self, key: &str) -> Option<Verdict> {
+        serde_json::from_slice(&fs::read(self.path(key)).ok()?).ok()
+    }
+
+    /// Keeps a verdict; once it returns, it survives a kill.
+    pub(crate) fn put(&self, key: &str, verdict: &Verdict) -> Result<(), EvolveError> {
+        let path = self.path(key);
+        let bytes = serde_json::to_vec(verdict).expect("a verdict has a JSON form");
+        write(&self.dir, &path, &bytes).map_err(EvolveError::io("write", &path))
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        self.dir.join(format!("{key}.json"))
+    }
+}
+
+/// One run has one writer, so one name for the file aside is enough.
+fn write(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let aside = dir.join(".writing");
+    let mut file = File::create(&aside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&aside, path)?;
+    File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use genesys_ladder::Scale;
+    use genesys_train::Validation;
+
+    use super::*;
+    use crate::fact::Failure;
+    use crate::runner::Score;
+
+    #[test]
+    fn verdicts_keep_their_bits_and_a_cut_one_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let results = Results::open(dir.path().join("results")).unwrap();
+        let v = Validation { nats: 0.1 + 0.2, bits_per_byte: 1.0 / 3.0, tokens: u64::MAX, bytes: 7 };
+        let score: Verdict = Ok(Score { start: v, trained: v, parameters: 1, curve: vec![0.1, f32::MIN_POSITIVE] });
+        results.put("a", &score).unwrap();
+        results.put("b", &Err(Failure::Refused("no".into()))).unwrap();
+        assert_eq!(results.get("a"), Some(score));
+        assert_eq!(results.get("b"), Some(Err(Failure::Refused("no".into()))));
+        assert_eq!(results.get("c"), None);
+        let bytes = fs::read(results.path("a")).unwrap();
+        fs::write(results.path("a"), &bytes[..bytes.len() / 2]).unwrap();
+        assert_eq!(results.get("a"), None);
+    }
+
+    #[test]
+    fn a_key_stands_for_all_that_decides_and_for_no_text() {
+        let job = Job::at_scale("design A {}", &Scale::named("nano").unwrap(), 1);
+        let base = key(&job, "g1-0", "data");
+        assert_eq!(base, key(&Job { design: "design B {}".into(), ..job.clone() }, "g1-0", "data"));
+        let wide = Scale { width: 128, ..job.scale.clone() };
+        let others = [
+            key(&job, "g1-1", "data"),
+            key(&job, "g1-0", "other"),
+            key(&Job { seed: 2, ..job.clone() }, "g1-0", "data"),
+            key(&Job { steps: 2, ..job.clone() }, "g1-0", "data"),
+            key(&Job { validation_tokens: 2, ..job.clone() }, "g1-0", "data"),
+            key(&Job { scale: wide, ..job.clone() }, "g1-0", "data"),
+        ];
+        assert!(others.iter().all(|other| *other != base));
+    }
+}

@@ -1,0 +1,106 @@
+//! What decides a run: fixed numbers, the designs it starts from, the text it trains on.
+//!
+//! The first event of a run records all of it. Two runs of equal settings on equal text give equal results.
+
+use genesys_data::Dataset;
+use genesys_ladder::Scale;
+use serde::{Deserialize, Serialize};
+
+use crate::random::{Purpose, bits};
+
+/// Raised when the same job would be trained to other numbers: part of every result's key.
+pub const TRAINER: u32 = 1;
+
+/// The numbers of a run. No clock, no core count and no luck enters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Decides every draw and every training.
+    pub seed: u64,
+    /// Generations of offspring.
+    pub generations: u64,
+    /// Offspring a generation.
+    pub population: u64,
+    /// How often a place in a generation is tried to be filled.
+    pub attempts: u64,
+    /// Where designs are trained.
+    pub scale: Scale,
+    /// How many of the best designs are trained with more seeds at the end.
+    pub finalists: u64,
+    /// With how many seeds, the first one included.
+    pub seeds: u64,
+}
+
+impl Settings {
+    /// The settings of the main job: three generations of six at `nano`, three finalists with three seeds.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let scale = Scale::named("nano").expect("`nano` is a rung");
+        Self { seed, generations: 3, population: 6, attempts: 20, scale, finalists: 3, seeds: 3 }
+    }
+
+    /// The seed of training number `index` of any design: all designs see the same data in the same order.
+    #[must_use]
+    pub fn training_seed(&self, index: u64) -> u64 {
+        bits(self.seed, Purpose::Training, &[index])
+    }
+
+    /// What keeps these numbers and designs from making a run, if anything.
+    #[must_use]
+    pub fn flaw(&self, shipped: &[Shipped]) -> Option<String> {
+        let baselines = shipped.iter().filter(|design| design.baseline).count();
+        let least = |what: &str, found: u64| (found == 0).then(|| format!("expected at least 1 {what}, found 0"));
+        least("training step", self.scale.steps)
+            .or_else(|| least("seed", self.seeds))
+            .or_else(|| least("attempt", self.attempts))
+            .or_else(|| least("design to start from", shipped.len() as u64))
+            .or_else(|| (baselines != 1).then(|| format!("expected one baseline design, found {baselines}")))
+    }
+
+    /// How many trainings the run has at most, with `shipped` designs to start from.
+    #[must_use]
+    pub fn trainings(&self, shipped: u64) -> u64 {
+        let more = self.seeds.saturating_sub(1);
+        shipped + self.generations * self.population + (self.finalists + 1) * more
+    }
+}
+
+/// A design that a run starts from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shipped {
+    /// What it is called.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+    /// Whether the others are compared with it; one of them is.
+    pub baseline: bool,
+}
+
+/// The text that a run trains on, by hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextMark {
+    /// The dataset's key.
+    pub key: String,
+    /// The hash of the corpus.
+    pub corpus_hash: String,
+    /// The hash of the tokenizer.
+    pub tokenizer_hash: String,
+    /// Entries of the vocabulary.
+    pub vocabulary: u64,
+}
+
+impl TextMark {
+    /// The mark of a dataset.
+    #[must_use]
+    pub fn of(data: &Dataset) -> Self {
+        let info = data.info();
+        Self {
+            key: data.key(),
+            corpus_hash: info.corpus_hash.clone(),
+            tokenizer_hash: info.tokenizer_hash.clone(),
+            vocabulary: info.vocab_size,
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Whole runs of a tiny scale, in this process: equal runs, stopped runs, runs that cannot be.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::io::{BufReader, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use genesys_data::{Corpus, Dataset, Document, tokenizer_for};
+use genesys_evolve::{
+    Assignment, EvolveError, Fact, Failure, InProcess, News, Observer, Progress, Runner, Settings, Shipped, State,
+    Submitted, Verdict, discover, resume, runner, serve,
+};
+use genesys_ladder::Scale;
+use genesys_store::{Artefacts, Reader};
+use genesys_train::Job;
+
+const GPT: &str = include_str!("../../../designs/gpt.gau");
+const GLA: &str = include_str!("../../../designs/gla.gau");
+
+fn settings(seed: u64) -> Settings {
+    let nano = Scale::named("nano").unwrap();
+    let scale = Scale { blocks: 1, context: 16, rows: 2, steps: 3, vocabulary: 300, ..nano };
+    Settings { generations: 2, population: 2, finalists: 1, seeds: 2, scale, ..Settings::new(seed) }
+}
+
+fn shipped() -> Vec<Shipped> {
+    [("gpt", GPT, true), ("gla", GLA, false)]
+        .map(|(name, text, baseline)| Shipped { name: name.into(), text: text.into(), baseline })
+        .into()
+}
+
+fn dataset(cache: &Path, flavor: &str) -> Dataset {
+    let text = |i: usize| (1..20).map(|j| format!("The {flavor} number {} stands.\n", i * 7 + j)).collect::<String>();
+    let documents = (1..30).map(|i| Document { name: i.to_string(), text: text(i) }).collect();
+    let corpus = Corpus::from_documents("test", documents, Vec::new()).unwrap();
+    let tokenizer = tokenizer_for(&corpus, 300, cache).unwrap();
+    Dataset::prepare(&corpus, &tokenizer, cache).unwrap()
+}
+
+fn run(dir: &Path, seed: u64, data: &Dataset) -> State {
+    discover(dir, &settings(seed), &shipped(), data, &mut InProcess::default(), &mut ()).unwrap()
+}
+
+fn digest(dir: &Path) -> String {
+    Reader::open(dir).unwrap().digest().unwrap()
+}
+
+#[test]
+fn a_run_ends_with_a_leaderboard_that_its_events_tell() {
+    let root = tempfile::tempdir().unwrap();
+    let data = dataset(root.path(), "house");
+    let dir = root.path().join("run");
+    let state = run(&dir, 1, &data);
+    let reader = Reader::open(&dir).unwrap();
+    let events: Vec<_> = reader.events().map(Result::unwrap).collect();
+    assert_eq!(State::fold(&events).unwrap().as_ref(), Some(&state), "the state is a function of the events");
+
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for event in &events {
+        *kinds.entry(event.kind.as_str()).or_default() += 1;
+        assert_eq!(event.cause.is_none(), event.kind == "run-started", "{} has no cause", event.kind);
+    }
+    assert_eq!((kinds["design-proposed"], kinds["generation-closed"], kinds["finalists-chosen"]), (6, 3, 1));
+    let more = state.finalists.as_ref().unwrap().len();
+    assert_eq!(kinds["training-submitted"], 6 + more);
+    assert_eq!(kinds["training-finished"] + kinds.get("training-failed").unwrap_or(&0), 6 + more);
+
+    let board = state.board.as_ref().unwrap();
+    assert_eq!(board.iter().map(|row| row.rank).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+    let baseline = board.iter().find(|row| row.baseline).unwrap();
+    assert!(baseline.name == "gpt" && baseline.seeds == 2 && baseline.deviation.is_some(), "{baseline:?}");
+    assert_eq!(baseline.tokens, 3 * 2 * 16);
+    // Confirmed designs come first, each group best first.
+    let confirmed = board.iter().take_while(|row| row.deviation.is_some()).count();
+    assert!(confirmed == more && board[confirmed..].iter().all(|row| row.deviation.is_none()), "{board:?}");
+    for group in [&board[..confirmed], &board[confirmed..]] {
+        assert!(group.windows(2).all(|pair| pair[0].bits_per_byte <= pair[1].bits_per_byte), "{group:?}");
+    }
+    let child = board.iter().find(|row| row.generation == 2).unwrap();
+    let line: Vec<_> = child.lineage.iter().map(|ancestor| ancestor.operator.is_some()).collect();
+    assert!(line.len() >= 2 && !line[0] && line[1..].iter().all(|made| *made), "{:?}", child.lineage);
+
+    let artefacts = Artefacts::open(dir.join("artefacts")).unwrap();
+    for finished in state.trainings.iter().filter_map(|training| training.result.as_ref()?.as_ref().ok()) {
+        let bytes = artefacts.get(&finished.curve.parse().unwrap()).unwrap();
+        assert_eq!(serde_json::from_slice::<Vec<f32>>(&bytes).unwrap().len(), 3);
+    }
+}
+
+#[test]
+fn equal_seeds_give_equal_logs_and_other_seeds_do_not() {
+    let root = tempfile::tempdir().unwrap();
+    let data = dataset(root.path(), "house");
+    let dirs = ["a", "b", "c"].map(|name| root.path().join(name));
+    let states = [run(&dirs[0], 1, &data), run(&dirs[1], 1, &data), run(&dirs[2], 2, &data)];
+    assert_eq!(states[0], states[1]);
+    assert_eq!(digest(&dirs[0]), digest(&dirs[1]));
+    let scores = |state: &State| -> Vec<u64> {
+        state.designs.iter().filter_map(|d| state.score(&d.proposed.hash)).map(f64::to_bits).collect()
+    };
+    assert_ne!(scores(&states[0]), scores(&states[2]));
+}
+
+/// Stops at whatever comes: an event, or a training that is done.
+struct Impatient;
+
+impl Observer for Impatient {
+    fn wall(&mut self) -> Option<u64> {
+        Some(1_700_000_000_000)
+    }
+
+    fn fact(&mut self, _: &Fact, _: &State) -> ControlFlow<()> {
+        ControlFlow::Break(())
+    }
+
+    fn training(&mut self, _: &Submitted, news: News<'_>, _: &State) -> ControlFlow<()> {
+        match news {
+            News::Done(_) => ControlFlow::Break(()),
+            News::Begun | News::Progress(_) | News::Lost { .. } => ControlFlow::Continue(()),
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_stopped_at_every_moment_is_the_run_that_never_was() {
+    let root = tempfile::tempdir().unwrap();
+    let data = dataset(root.path(), "house");
+    let (whole, broken) = (root.path().join("whole"), root.path().join("broken"));
+    let state = run(&whole, 3, &data);
+    let (settings, shipped) = (settings(3), shipped());
+    let first = discover(&broken, &settings, &shipped, &data, &mut InProcess::default(), &mut Impatient);
+    assert!(matches!(first, Err(EvolveError::Stopped)));
+    let mut stops = 1;
+    let resumed = loop {
+        match resume(&broken, &data, &mut InProcess::default(), &mut Impatient) {
+            Ok(state) => break state,
+            Err(EvolveError::Stopped) => stops += 1,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert!(stops > 30, "only {stops} stops");
+    assert_eq!(resumed, state);
+    assert_eq!(digest(&broken), digest(&whole));
+    // Over is over: nothing is added.
+    resume(&whole, &data, &mut InProcess::default(), &mut ()).unwrap();
+    assert_eq!(digest(&broken), digest(&whole));
+}
+
+#[test]
+fn a_run_goes_on_only_with_its_own_text() {
+    let root = tempfile::tempdir().unwrap();
+    let (data, other) = (dataset(root.path(), "house"), dataset(root.path(), "mouse"));
+    let dir = root.path().join("run");
+    discover(&dir, &settings(1), &shipped(), &data, &mut InProcess::default(), &mut Impatient).unwrap_err();
+    let error = resume(&dir, &other, &mut InProcess::default(), &mut ()).unwrap_err();
+    assert!(matches!(error, EvolveError::OtherRun { .. }) && error.is_input(), "{error}");
+    let error = discover(&dir, &settings(1), &shipped(), &data, &mut InProcess::default(), &mut ()).unwrap_err();
+    assert!(error.to_string().contains("holds a run already"), "{error}");
+}
+
+#[test]
+fn settings_and_designs_that_make_no_run_say_why() {
+    let root = tempfile::tempdir().unwrap();
+    let data = dataset(root.path(), "house");
+    let message = |name: &str, settings: &Settings, shipped: &[Shipped]| {
+        let dir = root.path().join(name);
+        let error = discover(&dir, settings, shipped, &data, &mut InProcess::default(), &mut ()).unwrap_err();
+        assert!(error.is_input(), "{error}");
+        error.to_string()
+    };
+    let none = Settings { seeds: 0, ..settings(1) };
+    assert_eq!(message("a", &none, &shipped()), "expected at least 1 seed, found 0");
+    assert_eq!(message("b", &settings(1), &shipped()[1..]), "expected one baseline design, found 0");
+    let twice: Vec<Shipped> = [shipped(), vec![Shipped { baseline: false, ..shipped()[0].clone() }]].concat();
+    assert_eq!(message("c", &settings(1), &twice), "the design `gpt` cannot start a run: it is equal to `gpt`");
+    let bad = [shipped(), vec![Shipped { name: "bad".into(), text: "design {".into(), baseline: false }]].concat();
+    assert!(message("d", &settings(1), &bad).starts_with("the design `bad` cannot start a run: "));
+}
+
+/// Every training diverges.
+struct Hopeless(Vec<usize>);
+
+impl Runner for Hopeless {
+    fn capacity(&self) -> usize {
+        1
+    }
+
+    fn submit(&mut self, ticket: usize, _: &Assignment) -> Result<(), EvolveError> {
+        self.0.push(ticket);
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<runner::Report, EvolveError> {
+        let divergence = genesys_train::Divergence { step: 2, quantity: "the loss".into() };
+        let verdict: Verdict = Err(Failure::Diverged(divergence));
+        Ok(runner::Report::Done(self.0.remove(0), Box::new(verdict)))
+    }
+}
+
+#[test]
+fn failed_trainings_are_told_and_never_scored() {
+    let root = tempfile::tempdir().unwrap();
+    let data = dataset(root.path(), "house");
+    let only = Settings { generations: 0, ..settings(1) };
+    let dir = root.path().join("a");
+    let state = discover(&dir, &only, &shipped(), &data, &mut Hopeless(Vec::new()), &mut ()).unwrap();
+    let board = state.board.unwrap();
+    assert!(board.iter().all(|row| row.bits_per_byte.is_none() && row.seeds == 0), "{board:?}");
+    assert_eq!(board[0].failure.as_deref(), Some("the loss is not a finite number at step 2"));
+    let dir = root.path().join("b");
+    let error = discover(&dir, &settings(1), &shipped(), &data, &mut Hopeless(Vec::new()), &mut ()).unwrap_err();
+    assert!(error.to_string().contains("no design could be trained"), "{error}");
+    assert!(error.to_string().ends_with("the loss is not a finite number at step 2"), "{error}");
+}
+
+/// What a worker writes about an assignment; `deserted` closes its input at once.
+fn worker(assignment: &str, deserted: bool) -> (Result<(), EvolveError>, Vec<serde_json::Value>) {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writeln!(writer, "{assignment}").unwrap();
+    let open = (!deserted).then_some(writer);
+    let mut output = Vec::new();
+    let done = serve(BufReader::new(reader), &mut output);
+    drop(open);
+    (done, String::from_utf8(output).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+fn assignment(dataset: PathBuf, steps: u64) -> Assignment {
+    Assignment { job: Job { steps, ..Job::at_scale(GPT, &settings(1).scale, 9) }, dataset }
+}
+
+#[test]
+fn a_worker_writes_progress_and_the_verdict_of_any_other_runner() {
+    let root = tempfile::tempdir().unwrap();
+    let data = dataset(root.path(), "house");
+    let assignment = assignment(data.dir().to_owned(), 3);
+    let (done, lines) = worker(&serde_json::to_string(&assignment).unwrap(), false);
+    done.unwrap();
+    let progress: Vec<u64> = lines[..3]
+        .iter()
+        .map(|line| serde_json::from_value::<Progress>(line["progress"].clone()).unwrap().done)
+        .collect();
+    assert_eq!((progress, lines.len()), (vec![1, 2, 3], 4));
+    let verdict: Verdict = serde_json::from_value(lines[3]["verdict"].clone()).unwrap();
+    let here = runner::execute(&assignment, &mut |_| ControlFlow::Continue(())).unwrap().unwrap();
+    assert_eq!(verdict, here);
+}
+
+#[test]
+fn a_worker_that_is_deserted_stops_and_bad_input_is_an_error() {
+    let root = tempfile::tempdir().unwrap();
+    let data = dataset(root.path(), "house");
+    let long = assignment(data.dir().to_owned(), 1_000_000);
+    let (done, lines) = worker(&serde_json::to_string(&long).unwrap(), true);
+    done.unwrap();
+    assert!(lines.iter().all(|line| line.get("progress").is_some()), "a verdict nobody waits for");
+    let (done, lines) = worker("{}", false);
+    assert!(done.unwrap_err().to_string().starts_with("expected an assignment"));
+    assert!(lines[0]["error"].as_str().unwrap().starts_with("expected an assignment"));
+    let (done, lines) = worker(&serde_json::to_string(&assignment(root.path().join("none"), 3)).unwrap(), false);
+    assert!(done.is_err() && lines[0]["error"].as_str().unwrap().contains("dataset.json"), "{lines:?}");
+}
