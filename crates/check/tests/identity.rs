@@ -1,0 +1,151 @@
+//! Identity: which pairs of texts are one design, and which are not.
+#![allow(clippy::unwrap_used)]
+
+use genesys_check::{CheckedDesign, check};
+use genesys_diag::render_short;
+use genesys_span::Sources;
+
+fn design(text: &str) -> CheckedDesign {
+    let mut sources = Sources::default();
+    let std = sources.add(genesys_stdlib::NAME, genesys_stdlib::TEXT);
+    let std = genesys_syntax::parse(&sources, std).file;
+    let stack = if text.contains("design ") { "" } else { "design Test { stack = [Block*] }\n" };
+    let uses = "use std::{RmsNorm, SwiGlu}\n";
+    let file = sources.add("test", format!("{uses}{text}{stack}"));
+    let parsed = genesys_syntax::parse(&sources, file);
+    assert!(parsed.diagnostics.is_empty(), "{text}: {:?}", parsed.diagnostics);
+    let checked = check(&parsed.file, &std);
+    let shown: Vec<String> = checked.diagnostics.iter().map(|d| render_short(&sources, d)).collect();
+    checked.design.unwrap_or_else(|| panic!("{text}: {shown:?}"))
+}
+
+fn block(body: &str) -> String {
+    format!("unit Block<H = 4, E = D / 4>(x: Seq[D]) -> Seq[D] {{ {body} }}\n")
+}
+
+/// Bodies that mean the same program, pair by pair.
+const EQUAL: &[(&str, &str, &str)] = &[
+    ("names", "let a = linear[D -> D](x) a + x", "let b = linear[D -> D](x) b + x"),
+    ("a dead let", "let dead = x * 2 x + 1", "x + 1"),
+    ("an inlined let", "let a = exp(x) a * tanh(a)", "exp(x) * tanh(exp(x))"),
+    ("commuted sums", "x + exp(x) + tanh(x)", "tanh(x) + (x + exp(x))"),
+    (
+        "commuted weights",
+        "linear[D -> D](silu(x)) + tanh(b: linear[D -> D](x))",
+        "tanh(linear[D -> D](x)) + linear[D -> D](silu(x))",
+    ),
+    ("subtraction", "x - exp(x)", "x + -exp(x)"),
+    ("double negation", "x + - -exp(x)", "x + exp(x)"),
+    ("dot as a sum", "x * dot[D](x, exp(x))", "x * sum[D](exp(x) * x)"),
+    ("nested sums", "x * sum[H](sum[E]([D -> H, E](x)))", "x * sum[H, E]([D -> H, E](x))"),
+    ("a shift in two steps", "shift(shift(x, 1), 2)", "shift(x, 3)"),
+    ("no shift", "exp(shift(x, 0))", "exp(x)"),
+    (
+        "the order of states",
+        "scan S: [D] = 0, Z: [D] = 1 { S <- S + x Z <- Z * x yield S + Z }",
+        "scan A: [D] = 1, B: [D] = 0 { B <- B + x A <- A * x yield A + B }",
+    ),
+    (
+        "a statement that does not matter to the other",
+        "param a: [D] = 1 param b: [D] = 0 @bias x * a + b",
+        "param b: [D] = 0 @bias param a: [D] = 1 b + a * x",
+    ),
+    (
+        "names of axes",
+        "[H, E -> D](tanh([D -> H, E](x)))",
+        "axis A = 4 axis B = D / 4 [A, B -> D](tanh([D -> A, B](x)))",
+    ),
+];
+
+/// Bodies that do not.
+const DIFFERENT: &[(&str, &str, &str)] = &[
+    ("another function", "tanh(x)", "sigmoid(x)"),
+    ("another number", "x * 2", "x * 2.5"),
+    (
+        "weights shared or not",
+        "let a = linear[D -> D](x) a + a",
+        "let a = linear[D -> D](x) let b = linear[D -> D](x) a + b",
+    ),
+    (
+        "twice one weight, or two weights",
+        "let a = linear[D -> D](x) let b = tanh(a) b * a",
+        "let a = linear[D -> D](x) let b = tanh(linear[D -> D](x)) b * a",
+    ),
+    ("another initial law", "param a: [D] = 1 x * a", "param a: [D] = 2 x * a"),
+    ("another role", "param a: [D] = 1 @gain x * a", "param a: [D] = 1 @bias x * a"),
+    ("division the other way", "x / (1 + exp(x))", "(1 + exp(x)) / x"),
+    ("before or after the update", "scan S: [D] = 0 { S <- S + x yield S }", "scan S: [D] = 0 { yield S S <- S + x }"),
+    ("another start", "scan S: [D] = 0 { S <- S + x yield S }", "scan S: [D] = 1 { S <- S + x yield S }"),
+    ("another reach", "mean[Past](past(x))", "mean[Past](past(x, window = 4))"),
+    ("another split", "[H, E -> D](softmax[H]([D -> H, E](x)))", "[E, H -> D](softmax[H]([D -> E, H](x)))"),
+    ("which of two axes", "[H, E -> D](softmax[H]([D -> H, E](x)))", "[H, E -> D](softmax[E]([D -> H, E](x)))"),
+    (
+        "a state in place of another",
+        "scan S: [D] = 0, Z: [D] = 0 { S <- S + x Z <- Z * x yield S + tanh(Z) }",
+        "scan S: [D] = 0, Z: [D] = 0 { S <- S + x Z <- Z * x yield Z + tanh(S) }",
+    ),
+];
+
+#[test]
+fn one_program_has_one_hash() {
+    for (what, a, b) in EQUAL {
+        assert_eq!(design(&block(a)).hash(), design(&block(b)).hash(), "{what}");
+    }
+}
+
+#[test]
+fn two_programs_have_two_hashes() {
+    for (what, a, b) in DIFFERENT {
+        assert_ne!(design(&block(a)).hash(), design(&block(b)).hash(), "{what}");
+    }
+}
+
+#[test]
+fn units_and_layout_do_not_enter_the_hash() {
+    let whole = "unit Block(x: Seq[D]) -> Seq[D] { let h = x + SwiGlu(RmsNorm(x)) h * 2 }\n";
+    let parts = "/// The same, in parts.\nunit Block(x: Seq[D]) -> Seq[D] {\n    // a comment\n    2 * Sub(x)\n}\n\
+                 unit Sub(y: Seq[D]) -> Seq[D] { y + SwiGlu(norm: RmsNorm(y)) }\n";
+    assert_eq!(design(whole).hash(), design(parts).hash());
+}
+
+#[test]
+fn the_stack_enters_the_hash() {
+    let with = |fields: &str| {
+        design(&format!(
+            "design T {{ {fields} }} unit A(x: Seq[D]) -> Seq[D] {{ tanh(x) }} unit B(x: Seq[D]) -> Seq[D] {{ exp(x) }}\n"
+        ))
+    };
+    assert_eq!(with("stack = [A*2, B*]").hash(), with("stack = [A, A, [B]*]").hash());
+    let different = [
+        "stack = [A*]",
+        "stack = [B*]",
+        "stack = [A, B]",
+        "stack = [B, A]",
+        "stack = [[A, B]*]",
+        "stack = [A*] final = RmsNorm",
+        "stack = [A*] tie_embeddings = false",
+    ];
+    let hashes: std::collections::BTreeSet<_> = different.iter().map(|fields| with(fields).hash().clone()).collect();
+    assert_eq!(hashes.len(), different.len());
+}
+
+#[test]
+fn weights_of_one_design_are_drawn_from_the_same_streams_however_it_is_spelled() {
+    let order = |text: &str| {
+        let design = design(&block(text));
+        let leaves = &design.functions()[0].graph.leaves;
+        let mut order: Vec<_> = leaves.iter().map(|leaf| (leaf.canonical, leaf.role)).collect();
+        order.sort_unstable();
+        order
+    };
+    let (a, b) =
+        ("param a: [D] = 1 param b: [D] = 0 @bias x * a + b", "param b: [D] = 0 @bias param a: [D] = 1 b + a * x");
+    assert_eq!(order(a), order(b));
+}
+
+#[test]
+fn hashes_stay_what_they_are() {
+    // A change here is a new version of the algorithm: the prefix becomes `g2-`.
+    let text = "unit Block(x: Seq[D]) -> Seq[D] { x + SwiGlu(RmsNorm(x)) + scan S: [D] = 0 { S <- S + x yield S } }\n";
+    assert_eq!(design(text).hash().as_str(), "g1-6ba006e21fe48248196b46060f813c91");
+}
