@@ -8,11 +8,14 @@ mod aside;
 mod check;
 mod corpus;
 mod design_file;
+mod discover;
 mod failure;
 mod fmt;
 mod forward;
 mod hash;
 mod init;
+mod leaderboard;
+mod live;
 mod mutate;
 mod output;
 mod progress;
@@ -21,6 +24,7 @@ mod shield;
 mod shipped;
 mod tokens;
 mod train;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -53,6 +57,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Discover(discover::Args),
     Check(check::Args),
     Fmt(fmt::Args),
     Hash(hash::Args),
@@ -60,6 +65,9 @@ enum Command {
     Init(init::Args),
     Forward(forward::Args),
     Train(train::Args),
+    /// Train for a run: what `discover` starts.
+    #[command(hide = true)]
+    Worker,
 }
 
 fn main() -> ExitCode {
@@ -83,6 +91,7 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> Result<(), Failure> {
     match command {
+        Command::Discover(args) => discover::run(args),
         Command::Check(args) => check::run(args),
         Command::Fmt(args) => fmt::run(args),
         Command::Hash(args) => hash::run(args),
@@ -90,6 +99,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Init(args) => init::run(args),
         Command::Forward(args) => forward::run(args),
         Command::Train(args) => train::run(args),
+        Command::Worker => worker::run(),
     }
 }
 

@@ -1,0 +1,167 @@
+//! The leaderboard as text.
+//!
+//! In: rows, best first, and what all of them had in common. Out: a table. It holds nothing that differs between two
+//! runs of one seed: no time, no folder.
+
+use std::fmt::Write;
+
+use genesys_data::DatasetInfo;
+use genesys_evolve::{Row, Settings};
+
+/// How much of a hash is shown: enough to tell the designs of a run apart.
+const HASH_SHOWN: usize = 11;
+
+/// The table, with the conditions of the comparison under it.
+pub(crate) fn table(rows: &[Row], settings: &Settings, data: &DatasetInfo) -> String {
+    let baseline = rows.iter().find(|row| row.baseline);
+    let reference = baseline.and_then(|row| row.bits_per_byte);
+    let lines: Vec<[String; 9]> =
+        [HEAD.map(str::to_owned)].into_iter().chain(rows.iter().map(|row| cells(row, reference))).collect();
+    let mut text = aligned(&lines);
+    let scale = &settings.scale;
+    let tokens = grouped(scale.steps * scale.tokens_per_step());
+    let name = baseline.map_or("none", |row| row.name.as_str());
+    let _ = write!(
+        text,
+        "\nbits per byte of validation text, less is better; ± is the standard deviation over seeds\n\
+         every training: {} steps, {tokens} tokens, at {}; baseline: {name}; seed {}\n\
+         text {}, tokenizer {}\n",
+        scale.steps, scale.name, settings.seed, data.corpus_hash, data.tokenizer_hash
+    );
+    text
+}
+
+const HEAD: [&str; 9] =
+    ["rank", "design", "bits per byte", "to baseline", "seeds", "parameters", "decode state", "hash", "lineage"];
+
+fn cells(row: &Row, reference: Option<f64>) -> [String; 9] {
+    let score = match (row.bits_per_byte, row.deviation) {
+        (Some(mean), Some(deviation)) => format!("{mean:.4} ±{deviation:.4}"),
+        (Some(mean), None) => format!("{mean:.4}        "),
+        (None, _) => "failed        ".to_owned(),
+    };
+    let lead = match (row.bits_per_byte, reference) {
+        _ if row.baseline => "baseline".to_owned(),
+        (Some(mean), Some(reference)) => format!("{:+.4}", mean - reference),
+        (Some(_) | None, _) => String::new(),
+    };
+    [
+        row.rank.to_string(),
+        row.name.clone(),
+        score,
+        lead,
+        row.seeds.to_string(),
+        grouped(row.parameters),
+        bytes(row.state_bytes),
+        row.hash.chars().take(HASH_SHOWN).collect(),
+        row.failure.clone().filter(|_| row.bits_per_byte.is_none()).unwrap_or_else(|| lineage(row)),
+    ]
+}
+
+/// `gpt > swap-activation > gpt-1.2`; a design that the run started from has none.
+fn lineage(row: &Row) -> String {
+    let mut text = String::new();
+    for ancestor in &row.lineage {
+        if let Some(operator) = &ancestor.operator {
+            let _ = write!(text, " > {operator} > ");
+        }
+        text.push_str(&ancestor.name);
+    }
+    text
+}
+
+/// Columns as wide as their widest cell: words to the left, numbers to the right.
+fn aligned(lines: &[[String; 9]]) -> String {
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
+    let mut text = String::new();
+    for line in lines {
+        let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
+            1 | 7 | 8 => format!("{cell:<width$}"),
+            _ => format!("{cell:>width$}"),
+        });
+        let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+    text
+}
+
+/// `1,234,567`
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `512 B`, `16.5 KiB`, `3.0 MiB`
+fn bytes(number: u64) -> String {
+    match number {
+        0..1024 => format!("{number} B"),
+        1024..1_048_576 => format!("{:.1} KiB", number as f64 / 1024.0),
+        _ => format!("{:.1} MiB", number as f64 / 1_048_576.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use genesys_evolve::Ancestor;
+
+    use super::*;
+
+    fn row(name: &str, score: Option<f64>, deviation: Option<f64>) -> Row {
+        let ancestor = |name: &str, operator: Option<&str>| Ancestor {
+            name: name.to_owned(),
+            operator: operator.map(str::to_owned),
+        };
+        Row {
+            rank: 1,
+            hash: "g1-0123456789abcdef".to_owned(),
+            name: name.to_owned(),
+            generation: 1,
+            lineage: vec![ancestor("gpt", None), ancestor(name, Some("swap-activation"))],
+            parameters: 1_234_567,
+            state_bytes: 16_896,
+            seeds: 3,
+            tokens: 204_800,
+            bits_per_byte: score,
+            deviation,
+            baseline: false,
+            failure: score.is_none().then(|| "the loss is not a finite number at step 3".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_row_shows_spread_lead_sizes_and_lineage() {
+        let cells = cells(&row("gpt-1.2", Some(2.5), Some(0.0125)), Some(2.75));
+        let shown = cells.each_ref().map(String::as_str);
+        let expected = ["1", "gpt-1.2", "2.5000 ±0.0125", "-0.2500", "3", "1,234,567", "16.5 KiB", "g1-01234567"];
+        assert_eq!(shown[..8], expected);
+        assert_eq!(shown[8], "gpt > swap-activation > gpt-1.2");
+    }
+
+    #[test]
+    fn a_failed_design_says_why() {
+        let cells = cells(&row("gpt-1.2", None, None), Some(2.75));
+        assert_eq!(cells[2].trim(), "failed");
+        assert_eq!(cells[8], "the loss is not a finite number at step 3");
+    }
+
+    #[test]
+    fn numbers_are_grouped_and_bytes_have_units() {
+        assert_eq!([0, 999, 1000, 12_345_678].map(grouped), ["0", "999", "1,000", "12,345,678"]);
+        assert_eq!([0, 1023, 1024, 1 << 20].map(bytes), ["0 B", "1023 B", "1.0 KiB", "1.0 MiB"]);
+    }
+
+    #[test]
+    fn columns_are_aligned() {
+        let line = |name: &str| ["1", name, "x", "", "", "", "", "", "end"].map(str::to_owned);
+        let text = aligned(&[line("a"), line("abc")]);
+        let ends: Vec<usize> = text.lines().map(str::len).collect();
+        assert_eq!(ends[0], ends[1]);
+    }
+}

@@ -1,0 +1,128 @@
+//! A run as it goes, on standard error: what happened, line by line, and a bar where there is a terminal.
+//!
+//! In: what the run tells its observer. Out: lines. The clock is read here and decides nothing.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use genesys_evolve::fact::{Fact, Proposed};
+use genesys_evolve::{News, Observer, State, Submitted};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::output;
+
+/// Shows a run.
+pub(crate) struct Live {
+    bar: ProgressBar,
+    steps: u64,
+    begin: Instant,
+    tokens: u64,
+    /// Steps done of each training at work, by key.
+    at_work: BTreeMap<String, u64>,
+    /// Steps of trainings that are done.
+    past: u64,
+}
+
+impl Live {
+    /// For a run of at most `trainings` trainings of `steps` steps.
+    pub(crate) fn new(trainings: u64, steps: u64) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(trainings * steps), ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{bar:30} {percent}%, {msg}, {eta} left");
+        bar.set_style(style.expect("the template is well formed"));
+        Self { bar, steps, begin: Instant::now(), tokens: 0, at_work: BTreeMap::new(), past: 0 }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// A line that stays, above the bar.
+    fn tell(&self, line: &str) {
+        self.bar.suspend(|| output::say(line));
+    }
+
+    fn move_bar(&self) {
+        let rate = self.tokens as f64 / self.begin.elapsed().as_secs_f64().max(1e-9);
+        self.bar.set_position(self.past + self.at_work.values().sum::<u64>());
+        self.bar.set_message(format!("{} at work, {rate:.0} tokens/s", self.at_work.len()));
+    }
+}
+
+impl Observer for Live {
+    fn wall(&mut self) -> Option<u64> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+        u64::try_from(now.as_millis()).ok()
+    }
+
+    fn fact(&mut self, fact: &Fact, state: &State) -> ControlFlow<()> {
+        if let Some(line) = line_of(fact, state) {
+            self.tell(&line);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn training(&mut self, training: &Submitted, news: News<'_>, state: &State) -> ControlFlow<()> {
+        match news {
+            News::Begun => {
+                self.at_work.insert(training.key.clone(), 0);
+            }
+            News::Progress(progress) => {
+                self.tokens += progress.tokens;
+                self.at_work.insert(training.key.clone(), progress.done);
+            }
+            News::Lost { reason, again } => {
+                self.at_work.remove(&training.key);
+                let then = if again { "it is trained again" } else { "it is given up" };
+                self.tell(&format!("lost       {}: {reason}; {then}", name(state, &training.design)));
+            }
+            News::Done(_) => {
+                self.at_work.remove(&training.key);
+                self.past += self.steps;
+            }
+        }
+        self.move_bar();
+        ControlFlow::Continue(())
+    }
+}
+
+/// What happened, in a line; nothing for what needs no telling.
+fn line_of(fact: &Fact, state: &State) -> Option<String> {
+    match fact {
+        Fact::Proposed(proposed) => Some(proposal(proposed, state)),
+        Fact::Finished(finished) => {
+            let training = state.trainings.iter().find(|training| training.submitted.key == finished.key)?;
+            let name = name(state, &training.submitted.design);
+            let (index, score) = (training.submitted.index + 1, finished.trained.bits_per_byte);
+            Some(format!("trained    {name:<10} seed {index}: {score:.4} bits per byte"))
+        }
+        Fact::Failed(failed) => {
+            let training = state.trainings.iter().find(|training| training.submitted.key == failed.key)?;
+            Some(format!("failed     {:<10} {}", name(state, &training.submitted.design), failed.failure))
+        }
+        Fact::Closed(closed) => {
+            let best = closed.ranking.first().map_or("none", |hash| name(state, hash));
+            Some(format!("generation {} is done, the best so far is {best}", closed.generation))
+        }
+        Fact::Finalists(finalists) => {
+            let names: Vec<&str> = finalists.designs.iter().map(|hash| name(state, hash)).collect();
+            Some(format!("finalists  {}: trained with more seeds", names.join(", ")))
+        }
+        Fact::Started(_) | Fact::Rejected(_) | Fact::Submitted(_) | Fact::Over(_) => None,
+    }
+}
+
+fn proposal(proposed: &Proposed, state: &State) -> String {
+    let origin = match (&proposed.operator, proposed.parents.first()) {
+        (Some(operator), Some(parent)) => format!("{operator} of {}", name(state, parent)),
+        (Some(operator), None) => operator.clone(),
+        (None, _) => "shipped".to_owned(),
+    };
+    format!("proposed   {:<10} {origin}, {}", proposed.name, proposed.hash)
+}
+
+/// What people call the design of that hash.
+fn name<'s>(state: &'s State, hash: &str) -> &'s str {
+    state.design(hash).map_or("?", |design| &design.proposed.name)
+}

@@ -1,0 +1,99 @@
+//! `discover`: a small run, the same run again, a run gone on with, and what is refused.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use common::{Run, command, corpus, finished, genesys};
+
+/// A run of one generation of two, a few steps each, on a small text.
+fn small(folder: &Path, run: &str, more: &[&str]) -> Command {
+    let mut command = command(["discover", "--generations", "1", "--population", "2", "--steps", "3"]);
+    command.arg("--run").arg(folder.join(run)).arg("--corpus").arg(corpus(folder)).args(more);
+    command.env("GENESYS_CACHE", folder.join("cache"));
+    command
+}
+
+fn go_on(folder: &Path, run: &str) -> Run {
+    let mut command = command(["discover", "--run"]);
+    command.arg(folder.join(run)).arg("--corpus").arg(folder.join("corpus"));
+    finished(command.env("GENESYS_CACHE", folder.join("cache")).output().unwrap())
+}
+
+#[test]
+fn two_runs_of_one_seed_give_the_same_hashes_and_the_same_bits_per_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = finished(small(folder.path(), "a", &["--seed", "5"]).output().unwrap()).ok();
+    let second = finished(small(folder.path(), "b", &["--seed", "5", "--workers", "1"]).output().unwrap()).ok();
+    assert_eq!(first, second, "nor does the number of workers matter");
+    let other = finished(small(folder.path(), "c", &["--seed", "6"]).output().unwrap()).ok();
+    assert_ne!(first, other);
+
+    let rows: Vec<&str> = first.lines().skip(1).take_while(|line| !line.is_empty()).collect();
+    assert_eq!(rows.len(), 4, "two shipped designs and two offspring:\n{first}");
+    assert!(rows.iter().all(|row| row.contains(" g1-")), "{first}");
+    assert!(rows.iter().filter(|row| row.contains(" ±")).count() >= 3, "finalists have a spread:\n{first}");
+    assert_eq!(rows.iter().filter(|row| row.contains(" baseline ")).count(), 1, "{first}");
+
+    let designs: Vec<_> = fs::read_dir(folder.path().join("a/designs")).unwrap().map(|e| e.unwrap().path()).collect();
+    assert_eq!(designs.len(), 4);
+    let check = ["check", "--scale", "nano"].map(Into::into);
+    genesys(check.into_iter().chain(designs.into_iter().map(std::path::PathBuf::into_os_string))).ok();
+}
+
+#[test]
+fn a_killed_run_goes_on_and_ends_as_if_it_had_not_been() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = finished(small(folder.path(), "whole", &[]).output().unwrap()).ok();
+    let mut child = small(folder.path(), "killed", &[]).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let log = folder.path().join("killed/events.db");
+    let start = Instant::now();
+    while !log.exists() && start.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(go_on(folder.path(), "killed").ok(), whole);
+    assert_eq!(go_on(folder.path(), "killed").ok(), whole, "a run that is over stays as it is");
+}
+
+#[test]
+fn the_numbers_of_a_run_are_fixed() {
+    let folder = tempfile::tempdir().unwrap();
+    finished(small(folder.path(), "a", &[]).output().unwrap()).ok();
+    let said = finished(small(folder.path(), "a", &["--seed", "9"]).output().unwrap()).refused();
+    assert!(said.contains("holds a run already"), "{said}");
+}
+
+#[test]
+fn text_that_cannot_be_trained_on_is_refused_and_no_run_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text, part) in [("empty.txt", "", "no text"), ("short.txt", "Once upon a time.", "too short")] {
+        let text = common::file(folder.path(), name, text);
+        let run = folder.path().join("run");
+        let mut command = command(["discover", "--corpus", &text, "--run"]);
+        let said = finished(command.arg(&run).env("GENESYS_CACHE", folder.path().join("cache")).output().unwrap());
+        assert!(said.refused().contains(part));
+        assert!(!run.join("events.db").exists());
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_the_worlds_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    let run = finished(small(folder.path(), "file/run", &[]).output().unwrap());
+    assert!(run.status == 1 || run.status == 2, "{run:?}");
+    assert!(run.stderr.contains("file/run"), "{run:?}");
+}
+
+#[test]
+fn the_worker_refuses_what_is_no_assignment() {
+    let run = genesys(["worker"]);
+    assert_eq!(run.status, 1, "{run:?}");
+}
