@@ -1,0 +1,85 @@
+//! Texts made to hurt: each gives one clear error, in time, on a small stack.
+#![allow(clippy::unwrap_used)]
+
+use genesys_check::{Checked, check};
+use genesys_diag::Code;
+use genesys_span::Sources;
+
+/// Checks a text on a stack of 2 MiB, as test threads and worker threads have.
+fn codes(text: String) -> Vec<Code> {
+    let run = move || {
+        let mut sources = Sources::default();
+        let std = sources.add(genesys_stdlib::NAME, genesys_stdlib::TEXT);
+        let std = genesys_syntax::parse(&sources, std).file;
+        let file = sources.add("hostile", text);
+        let parsed = genesys_syntax::parse(&sources, file);
+        assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics[0]);
+        let Checked { diagnostics, .. } = check(&parsed.file, &std);
+        diagnostics.iter().filter(|d| d.is_error()).map(|d| d.code).collect()
+    };
+    std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap()
+}
+
+fn unit(name: &str, body: &str) -> String {
+    format!("unit {name}(x: Seq[D]) -> Seq[D] {{ {body} }}\n")
+}
+
+const DESIGN: &str = "design Hostile { stack = [Block*] }\n";
+
+#[test]
+fn a_long_chain_of_units_is_refused_not_followed() {
+    let mut text = format!("{DESIGN}{}", unit("Block", "U0(x)"));
+    for i in 0..1000 {
+        text += &unit(&format!("U{i}"), &if i == 999 { "x".into() } else { format!("tanh(U{}(x))", i + 1) });
+    }
+    let found = codes(text);
+    assert!(!found.is_empty() && found.iter().all(|&code| code == Code::TOO_LARGE), "{found:?}");
+}
+
+#[test]
+fn a_chain_that_doubles_is_refused_before_it_fills_the_memory() {
+    let mut text = format!("{DESIGN}{}", unit("Block", "U0(x)"));
+    for i in 0..60 {
+        let body = if i == 59 { "tanh(x)".into() } else { format!("U{0}(x) + U{0}(U{0}(x))", i + 1) };
+        text += &unit(&format!("U{i}"), &body);
+    }
+    let found = codes(text);
+    assert!(!found.is_empty() && found.iter().all(|&code| code == Code::TOO_LARGE), "{found:?}");
+}
+
+#[test]
+fn deep_and_long_expressions_are_checked() {
+    let deep = format!("{}x{}", "tanh(".repeat(60), ")".repeat(60));
+    assert_eq!(codes(format!("{DESIGN}{}", unit("Block", &deep))), []);
+    let long = (0..150).map(|i| format!("x * {i}")).collect::<Vec<_>>().join(" + ");
+    assert_eq!(codes(format!("{DESIGN}{}", unit("Block", &long))), []);
+    let lets = (0..3000).map(|_| "let y = tanh(x) ").collect::<String>();
+    assert_eq!(codes(format!("{DESIGN}{}", unit("Block", &format!("{lets} x + y")))), []);
+}
+
+#[test]
+fn sizes_out_of_range_are_errors() {
+    for size in ["9223372036854775807 * D * 9223372036854775807 + 9223372036854775807", "99999999999999999999", "D / (3 - 3)"] {
+        let text = format!("{DESIGN}unit Block<K = {size}>(x: Seq[D]) -> Seq[D] {{ x }}\n");
+        let mut sources = Sources::default();
+        let file = sources.add("hostile", text.clone());
+        let parsed = genesys_syntax::parse(&sources, file);
+        // A literal beyond 64 bits is the parser's to refuse.
+        if parsed.diagnostics.is_empty() {
+            assert_eq!(codes(text), [Code::SIZE_INVALID], "{size}");
+        }
+    }
+}
+
+#[test]
+fn stacks_beyond_the_limit_are_refused() {
+    for stack in ["[Block*99999999999]", "[[[Block*1000]*1000]*1000]", "[Block*0]", "[]"] {
+        let text = format!("design Hostile {{ stack = {stack} }}\n{}", unit("Block", "x"));
+        let mut sources = Sources::default();
+        let file = sources.add("hostile", text.clone());
+        if genesys_syntax::parse(&sources, file).diagnostics.is_empty() {
+            let found = codes(text);
+            assert!(matches!(found.as_slice(), [Code::TOO_LARGE | Code::DESIGN_FIELD]), "{stack}: {found:?}");
+        }
+    }
+}
