@@ -34,7 +34,7 @@ fn candidates(state: &State) -> Vec<(f64, &Design)> {
     closed.filter_map(|design| Some((state.score(&design.proposed.hash)?, design))).collect()
 }
 
-/// The formula of the file's head, not normalised.
+/// The formula of the file's head, not normalized.
 fn weights(scores: &[f64], children: &[u64]) -> Vec<f64> {
     let middle = median(scores.to_vec());
     let mad = median(scores.iter().map(|score| (score - middle).abs()).collect());
