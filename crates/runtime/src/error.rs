@@ -7,7 +7,7 @@ use genesys_axis::SizeError;
 /// A failure of making or running a model.
 #[derive(Debug)]
 pub enum RuntimeError {
-    /// A size or a constant has no plain value: the module is not specialised.
+    /// A size or a constant has no plain value: the module is not specialized.
     Size(SizeError),
     /// The module breaks a rule of the IR; the text names the first.
     Module(String),
@@ -40,7 +40,7 @@ pub enum RuntimeError {
 impl fmt::Display for RuntimeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RuntimeError::Size(error) => write!(f, "the module is not specialised: {error}"),
+            RuntimeError::Size(error) => write!(f, "the module is not specialized: {error}"),
             RuntimeError::Module(rule) => write!(f, "the module is not valid: {rule}"),
             RuntimeError::Weights(lines) => write!(f, "the weights are not the model's: {}", lines.join("; ")),
             RuntimeError::Token { found, vocabulary } => {

@@ -33,7 +33,7 @@ impl Model {
     /// weight's random stream and the element's index alone.
     ///
     /// # Errors
-    /// The module is not valid, not specialised, or uses reversed time or document starts; candle fails.
+    /// The module is not valid, not specialized, or uses reversed time or document starts; candle fails.
     pub fn init(module: Module, seed: u64, dtype: DType, device: &Device) -> Result<Self, RuntimeError> {
         validated(&module)?;
         Ok(Self { program: Program::init(module, seed, dtype, device)? })

@@ -141,3 +141,106 @@ fn gelu(x: &Tensor) -> Result<Tensor> {
     let inner = x.mul(&x.sqr()?.affine(0.044_715 * scale, scale)?)?.tanh()?;
     x.affine(0.5, 0.0)?.mul(&inner.affine(1.0, 1.0)?)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use candle_core::{Device, Var};
+
+    use super::*;
+    use crate::named::Named;
+
+    const POINTS: [f64; 13] = [-750.0, -40.0, -8.0, -2.5, -1.0, -1e-3, -1e-7, 1e-7, 1e-3, 0.7, 3.0, 40.0, 650.0];
+
+    fn place() -> Place {
+        Place { dtype: DType::F64, device: Device::Cpu }
+    }
+
+    fn in_domain(function: Function, args: &[f64]) -> bool {
+        match function {
+            Log | Sqrt | InvSoftplus => args[0] > 0.0,
+            Pow => args[0] > 0.0 && args[1].abs() < 50.0,
+            _ => true,
+        }
+    }
+
+    /// Value and derivatives at a point, the arguments of `numbers` given as numbers.
+    fn at(function: Function, args: &[f64], numbers: &[bool]) -> (f64, Vec<f64>) {
+        let vars: Vec<Var> = args.iter().map(|x| Var::new(*x, &Device::Cpu).unwrap()).collect();
+        let value = |i: usize| match numbers[i] {
+            true => Value::Number(args[i]),
+            false => Value::Tensor(Named::new(vars[i].as_tensor().clone(), vec![])),
+        };
+        let values: Vec<Value> = (0..args.len()).map(value).collect();
+        let result = apply(&place(), function, &values).unwrap().named(&place()).unwrap();
+        let store = result.tensor().backward().unwrap();
+        let gradient = |v: &Var| store.get(v).map_or(0.0, |g| g.to_scalar::<f64>().unwrap());
+        (result.tensor().to_scalar().unwrap(), vars.iter().map(gradient).collect())
+    }
+
+    fn check(function: Function, args: &[f64], numbers: &[bool]) {
+        if !in_domain(function, args) || !function.eval(args).is_finite() {
+            return;
+        }
+        let (value, gradient) = at(function, args, numbers);
+        let expected = function.eval(args);
+        let near = |a: f64, b: f64, tolerance: f64| (a - b).abs() <= tolerance * (1.0 + b.abs());
+        assert!(near(value, expected, 1e-12), "{function:?} at {args:?}: {value}, not {expected}");
+        for i in (0..args.len()).filter(|i| !numbers[*i]) {
+            let h = 1e-4 * args[i].abs().min(1.0);
+            let rounding = 1e-15 * args.iter().fold(expected.abs(), |m, x| m.max(x.abs())) / h;
+            let moved = |by: f64| {
+                let mut moved = args.to_vec();
+                moved[i] += by;
+                function.eval(&moved)
+            };
+            let difference = (moved(h) - moved(-h)) / (2.0 * h);
+            if difference.is_finite() {
+                let found = gradient[i];
+                let same = (found - difference).abs() <= 2e-5 * (1.0 + difference.abs()) + rounding;
+                assert!(same, "{function:?} at {args:?}: slope {found}, not {difference}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_and_derivatives_are_those_of_the_definition() {
+        for function in Function::ALL {
+            for a in POINTS {
+                match function.arity() {
+                    1 => check(function, &[a], &[false]),
+                    2 => {
+                        for b in POINTS.iter().map(|b| b * 1.01) {
+                            check(function, &[a, b], &[false, false]);
+                            check(function, &[a, b], &[false, true]);
+                            check(function, &[a, b], &[true, false]);
+                        }
+                    }
+                    _ => {
+                        check(function, &[1.0, a, 2.0], &[false, false, false]);
+                        check(function, &[0.0, a, 2.0], &[true, false, true]);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn derivatives_at_kinks_are_as_stated() {
+        assert_eq!(at(Relu, &[0.0], &[false]).1, [0.0]);
+        for (function, slope) in [(Sigmoid, 0.25), (Softplus, 0.5), (LogSigmoid, 0.5), (Silu, 0.5), (Gelu, 0.5)] {
+            let found = at(function, &[0.0], &[false]).1[0];
+            assert!((found - slope).abs() < 1e-12, "{function:?}: {found}");
+        }
+        for n in [0.0, 1.0, 2.0, 3.0] {
+            assert!(at(Pow, &[0.0, n], &[false, true]).1[0].is_finite(), "power {n} at 0");
+        }
+    }
+
+    #[test]
+    fn a_selection_never_multiplies() {
+        let (value, gradient) = at(Where, &[0.0, f64::NAN, 2.0], &[false, false, false]);
+        assert_eq!((value, &gradient[1..]), (2.0, [0.0, 1.0].as_slice()));
+    }
+}
