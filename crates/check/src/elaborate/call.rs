@@ -197,12 +197,12 @@ impl<'a> Elaborator<'a, '_> {
             }
         }
         self.match_names(&mut left, &mut unbound, statics);
-        if let (&[only], 1) = (unbound.as_slice(), left.len()) {
-            if rows.iter().all(|row| *row == "..") {
-                let axis = left.pop_first().expect("one axis is left");
-                statics.insert(&only.text, Binding::Axis(axis));
-                unbound.clear();
-            }
+        if let (&[only], 1) = (unbound.as_slice(), left.len())
+            && rows.iter().all(|row| *row == "..")
+        {
+            let axis = left.pop_first().expect("one axis is left");
+            statics.insert(&only.text, Binding::Axis(axis));
+            unbound.clear();
         }
         self.match_rows(unit, param, arg, &mut left, &rows, statics)?;
         if missing.is_empty() && unbound.is_empty() && left.is_empty() {

@@ -37,10 +37,10 @@ impl<'a> Elaborator<'a, '_> {
         };
         let weight = self.leaf("weight", axes.weight(), law, Role::Matrix, call.head.span)?;
         let mut y = self.contract_made(x, weight, &axes, span)?;
-        if let Some(bias) = options.get("bias") {
-            if self.flag(bias)? {
-                y = self.add_bias(y, &axes, span)?;
-            }
+        if let Some(bias) = options.get("bias")
+            && self.flag(bias)?
+        {
+            y = self.add_bias(y, &axes, span)?;
         }
         self.close_site(label, "linear", first, span);
         Ok(y)
