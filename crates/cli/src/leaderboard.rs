@@ -58,7 +58,7 @@ fn cells(row: &Row, reference: Option<f64>) -> [String; 9] {
     ]
 }
 
-/// `gpt > swap-activation > gpt-1.2`; a design that the run started from has none.
+/// `gpt > swap-activation: .. > gpt-1.2`; a design that the run started from has none.
 fn lineage(row: &Row) -> String {
     let mut text = String::new();
     for ancestor in &row.lineage {

@@ -115,7 +115,7 @@ fn line_of(fact: &Fact, state: &State) -> Option<String> {
 
 fn proposal(proposed: &Proposed, state: &State) -> String {
     let origin = match (&proposed.operator, proposed.parents.first()) {
-        (Some(operator), Some(parent)) => format!("{operator} of {}", name(state, parent)),
+        (Some(operator), Some(parent)) => format!("from {} by {operator}", name(state, parent)),
         (Some(operator), None) => operator.clone(),
         (None, _) => "shipped".to_owned(),
     };

@@ -7,7 +7,7 @@ use genesys_axis::SizeError;
 /// A failure of the interpreter.
 #[derive(Clone, Debug, PartialEq)]
 pub enum InterpError {
-    /// A size or a constant has no plain value: the module is not specialised.
+    /// A size or a constant has no plain value: the module is not specialized.
     Size(SizeError),
     /// There is no weight of that name.
     MissingWeight(String),
@@ -27,7 +27,7 @@ pub enum InterpError {
 impl fmt::Display for InterpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            InterpError::Size(error) => write!(f, "the module is not specialised: {error}"),
+            InterpError::Size(error) => write!(f, "the module is not specialized: {error}"),
             InterpError::MissingWeight(name) => write!(f, "there is no weight `{name}`"),
             InterpError::Length { name, expected, found } => {
                 write!(f, "`{name}` must hold {expected} numbers, not {found}")

@@ -8,7 +8,7 @@ use crate::evaluate::Machine;
 use crate::memory::Memory;
 use crate::{InterpError, Tensor};
 
-/// Evaluates a function of a specialised module at one position after the other.
+/// Evaluates a function of a specialized module at one position after the other.
 pub struct Interpreter<'m> {
     function: &'m Function,
     layer: u32,
@@ -48,7 +48,7 @@ impl<'m> Interpreter<'m> {
     /// Feeds the main function the next token and its target.
     ///
     /// # Errors
-    /// The module is not specialised, uses reversed time or document starts, or lacks a weight.
+    /// The module is not specialized, uses reversed time or document starts, or lacks a weight.
     pub fn step(&mut self, token: u32, target: u32) -> Result<Step, InterpError> {
         let inputs = [Tensor::scalar(f64::from(token)), Tensor::scalar(f64::from(target))];
         let results = self.step_tensors(inputs.to_vec())?;

@@ -45,7 +45,13 @@ const OWNERS: &[(&str, Owner)] = &[
     ("criterion", Owner::One("benches")),
     ("indicatif", Owner::One("genesys-cli")),
     ("memmap2", Owner::One("genesys-data")),
-    ("mimalloc", Owner::One("genesys-cli")),
+    (
+        "mimalloc",
+        Owner::Shared(
+            &["genesys-cli", "genesys-runtime"],
+            "the program's allocator, and that of the example that times a step as the program runs it",
+        ),
+    ),
     ("num-rational", Owner::One("genesys-axis")),
     ("num-traits", Owner::One("genesys-axis")),
     ("pest", Owner::One("genesys-syntax")),

@@ -1,0 +1,59 @@
+//! From a text to a checked design, with every diagnostic on the way.
+
+use std::sync::LazyLock;
+
+use genesys_check::CheckedDesign;
+use genesys_diag::Diagnostic;
+use genesys_span::{FileId, Sources};
+use genesys_syntax::ast;
+
+/// What became of a text.
+#[derive(Clone, Debug)]
+pub struct CheckedText {
+    /// The texts that diagnostics point into: the standard units, then the user's.
+    pub sources: Sources,
+    /// The user's text in them.
+    pub file: FileId,
+    /// The syntax tree, as far as it could be read.
+    pub syntax: ast::File,
+    /// The design, where no error was found.
+    pub design: Option<CheckedDesign>,
+    /// Errors and warnings, in the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// The standard units, parsed once a process.
+static STD: LazyLock<ast::File> = LazyLock::new(|| {
+    let mut sources = Sources::default();
+    let file = sources.add(genesys_stdlib::NAME, genesys_stdlib::TEXT);
+    genesys_syntax::parse(&sources, file).file
+});
+
+/// The syntax tree of the standard units.
+pub fn standard_units() -> &'static ast::File {
+    &STD
+}
+
+/// Parses and checks a text; `name` is what diagnostics call it.
+pub fn check_text(name: &str, text: &str) -> CheckedText {
+    let mut sources = Sources::default();
+    // The standard units are the first file, as in `STD`, whose spans diagnostics may hold.
+    sources.add(genesys_stdlib::NAME, genesys_stdlib::TEXT);
+    let file = sources.add(name, text);
+    let parsed = genesys_syntax::parse(&sources, file);
+    let mut diagnostics = parsed.diagnostics;
+    let unread = diagnostics.iter().any(Diagnostic::is_error);
+    let checked = genesys_check::check(&parsed.file, &STD);
+    // What an unreadable item would have declared is not unknown: only errors of place remain.
+    let known = checked.diagnostics.into_iter().filter(|d| !unread || !follows_from_syntax(d));
+    diagnostics.extend(known);
+    diagnostics.sort_by_key(|d| d.primary.span);
+    let design = checked.design.filter(|_| !unread);
+    CheckedText { sources, file, syntax: parsed.file, design, diagnostics }
+}
+
+/// Whether an error may come from an item that could not be read.
+fn follows_from_syntax(diagnostic: &Diagnostic) -> bool {
+    use genesys_diag::Code;
+    matches!(diagnostic.code, Code::UNKNOWN_NAME | Code::DESIGN_COUNT | Code::DESIGN_FIELD)
+}
