@@ -58,7 +58,7 @@ fn smoke(root: &Path) -> Result<(), String> {
         std::fs::remove_dir_all(&run).map_err(|error| format!("{}: {error}", run.display()))?;
     }
     let mut command = Command::new(target.join("debug/genesys"));
-    command.arg("discover").arg("--run").arg(&run).args(SMOKE);
+    command.arg("discover").arg("--run").arg(&run).args(SMOKE).env("GENESYS_CACHE", target.join("smoke-cache"));
     finish(root, command)
 }
 

@@ -1,4 +1,4 @@
-//! Recognises updates of the form `next = decay * state + write`, and states that only hold.
+//! Recognizes updates of the form `next = decay * state + write`, and states that only hold.
 //!
 //! An update may be composed of several statements; decay and write are collected along it as new
 //! nodes of the graph, free of the state, so that they are computed for all positions at once.
