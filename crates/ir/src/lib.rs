@@ -5,7 +5,7 @@
 //! - [`Builder`]: appends instructions to regions.
 //! - [`validate`]: what every module keeps; causality rests on it.
 //! - [`reads`], [`substitute`], [`renumber`]: the values that instructions name, for passes.
-//! - [`print`] and [`parse`]: the text form.
+//! - [`print()`] and [`parse`]: the text form.
 //! - [`specialize`]: sizes at a width.
 //! - [`parameters`]: the one table of a model's weights.
 //!

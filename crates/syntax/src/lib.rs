@@ -1,7 +1,7 @@
 //! The grammar, the syntax tree and the canonical printer of the design language.
 //!
 //! In goes text, out come a [`ast::File`] and diagnostics ([`parse`]); in goes a tree, out comes
-//! its one canonical text ([`print`]). Names are not resolved here, sizes are not evaluated and no
+//! its one canonical text ([`print()`]). Names are not resolved here, sizes are not evaluated and no
 //! type is known: that is the checker's work. Nothing here reads a file.
 //!
 //! # The road of a text
