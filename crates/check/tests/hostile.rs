@@ -59,7 +59,9 @@ fn deep_and_long_expressions_are_checked() {
 
 #[test]
 fn sizes_out_of_range_are_errors() {
-    for size in ["9223372036854775807 * D * 9223372036854775807 + 9223372036854775807", "99999999999999999999", "D / (3 - 3)"] {
+    for size in
+        ["9223372036854775807 * D * 9223372036854775807 + 9223372036854775807", "99999999999999999999", "D / (3 - 3)"]
+    {
         let text = format!("{DESIGN}unit Block<K = {size}>(x: Seq[D]) -> Seq[D] {{ x }}\n");
         let mut sources = Sources::default();
         let file = sources.add("hostile", text.clone());

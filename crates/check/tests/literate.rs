@@ -51,7 +51,7 @@ fn every_case_gives_its_diagnostics() {
     let mut run = 0;
     for path in paths {
         let blocks = blocks(&std::fs::read_to_string(&path).unwrap());
-        assert!(blocks.len() % 2 == 0, "{}: a text without its diagnostics", path.display());
+        assert!(blocks.len().is_multiple_of(2), "{}: a text without its diagnostics", path.display());
         for pair in blocks.chunks(2) {
             run += 1;
             let found = diagnose(&pair[0].1);

@@ -70,7 +70,7 @@ impl Program {
 
     fn new(module: Module, tensors: Vec<(ParameterInfo, Tensor)>, place: Place) -> Result<Self, RuntimeError> {
         for function in &module.functions {
-            supported(function, &function.body)?;
+            supported(&function.body)?;
         }
         let mut pasts = BTreeMap::new();
         for (i, axis) in module.axes.iter().enumerate() {
@@ -129,7 +129,7 @@ fn differences(infos: &[ParameterInfo], weights: &BTreeMap<String, Tensor>) -> V
 }
 
 /// Reversed time and document starts are for back ends that have them.
-fn supported(function: &Function, region: &Region) -> Result<(), RuntimeError> {
+fn supported(region: &Region) -> Result<(), RuntimeError> {
     for instruction in &region.instructions {
         let (direction, reset, body) = match &instruction.op {
             Op::Shift { direction, reset, .. } => (direction, reset, None),
@@ -146,7 +146,7 @@ fn supported(function: &Function, region: &Region) -> Result<(), RuntimeError> {
             (Direction::Forward, None) => {}
         }
         if let Some(body) = body {
-            supported(function, body)?;
+            supported(body)?;
         }
     }
     Ok(())

@@ -33,7 +33,7 @@ pub(crate) fn violations(text: &str, seed: u64) -> Vec<String> {
     let train = |x: &[Vec<Vec<f64>>]| run(&block, x);
     let x = input(seed);
     let whole = train(&x);
-    let mut found: Vec<String> = leaks(&train, seed).into_iter().map(String::from).collect();
+    let mut found: Vec<String> = leaks(train, seed).into_iter().map(String::from).collect();
     let weights = |name: &str| {
         let parameter = block.parameters().iter().find(|p| p.name == name)?;
         parameter.var.flatten_all().and_then(|v| v.to_vec1::<f64>()).ok()
@@ -58,7 +58,7 @@ pub(crate) fn violations(text: &str, seed: u64) -> Vec<String> {
 }
 
 /// Whether other inputs after a position, or in another item, reach the output up to there.
-pub(crate) fn leaks(evaluate: &dyn Fn(&[Vec<Vec<f64>>]) -> Values, seed: u64) -> Vec<&'static str> {
+pub(crate) fn leaks(evaluate: impl Fn(&[Vec<Vec<f64>>]) -> Values, seed: u64) -> Vec<&'static str> {
     let x = input(seed);
     let whole = evaluate(&x);
     let cut = Draws(seed ^ 0xC07).below(POSITIONS - 1);

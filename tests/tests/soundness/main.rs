@@ -97,13 +97,13 @@ fn a_leak_is_found() {
         let item = |item: &Vec<Vec<f64>>| (0..item.len()).map(|t| item[(t + 1).min(item.len() - 1)].clone()).collect();
         x.iter().map(item).collect::<Vec<Vec<Vec<f64>>>>()
     };
-    assert!(laws::leaks(&leaky, 7).contains(&"leak"));
+    assert!(laws::leaks(leaky, 7).contains(&"leak"));
     let mixed = |x: &[Vec<Vec<f64>>]| {
         let mean = |t: usize, d: usize| x.iter().map(|item| item[t][d]).sum::<f64>() / x.len() as f64;
         let row = |t: usize| (0..x[0][t].len()).map(|d| mean(t, d)).collect::<Vec<f64>>();
         vec![(0..x[0].len()).map(row).collect::<Vec<_>>(); x.len()]
     };
-    assert!(laws::leaks(&mixed, 7).contains(&"leak"));
+    assert!(laws::leaks(mixed, 7).contains(&"leak"));
     let sound = |x: &[Vec<Vec<f64>>]| x.to_vec();
-    assert!(laws::leaks(&sound, 7).is_empty());
+    assert!(laws::leaks(sound, 7).is_empty());
 }
