@@ -129,7 +129,9 @@ fn settings_of(dir: &Path) -> Result<Option<Settings>, Failure> {
         opened => opened.map_err(|error| of_evolve(&error.into()))?,
     };
     let first = reader.events().next().transpose().map_err(|error| of_evolve(&error.into()))?;
-    let Some(first) = first else { return Ok(None) };
+    let first = first.ok_or_else(|| {
+        Failure::Input(format!("{} holds a run that was stopped before it began: delete the folder", dir.display()))
+    })?;
     Ok(Some(State::first(&first).map_err(|error| of_evolve(&error))?.started.settings))
 }
 

@@ -4,7 +4,7 @@
 mod common;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ fn two_runs_of_one_seed_give_the_same_hashes_and_the_same_bits_per_byte() {
     let designs: Vec<_> = fs::read_dir(folder.path().join("a/designs")).unwrap().map(|e| e.unwrap().path()).collect();
     assert_eq!(designs.len(), 4);
     let check = ["check", "--scale", "nano"].map(Into::into);
-    genesys(check.into_iter().chain(designs.into_iter().map(std::path::PathBuf::into_os_string))).ok();
+    genesys(check.into_iter().chain(designs.into_iter().map(PathBuf::into_os_string))).ok();
 }
 
 #[test]
