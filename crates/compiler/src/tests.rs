@@ -26,3 +26,16 @@ fn shipped_designs_check_without_a_warning_and_compile_at_every_scale() {
         }
     }
 }
+
+#[test]
+fn a_broken_item_hides_its_own_name_and_nothing_else() {
+    let text = "design T { stack = [Block*] }\n\
+                unit Block(x: Seq[D]) -> Seq[D] {\n    Half(x) + Halv(x) + y\n}\n\
+                unit Half(x: Seq[D]) -> Seq[D] {\n    x / / 2\n}\n";
+    let checked = check_text("t", text);
+    let shown: Vec<String> = checked.diagnostics.iter().map(|d| render_short(&checked.sources, d)).collect();
+    assert_eq!(shown.len(), 3, "{shown:#?}");
+    for (line, part) in shown.iter().zip(["`Halv`", "`y`", "error[syntax]"]) {
+        assert!(line.contains(part), "{part} is missing in {line}");
+    }
+}

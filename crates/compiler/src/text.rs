@@ -1,9 +1,10 @@
 //! From a text to a checked design, with every diagnostic on the way.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use genesys_check::CheckedDesign;
-use genesys_diag::Diagnostic;
+use genesys_diag::{Code, Diagnostic};
 use genesys_span::{FileId, Sources};
 use genesys_syntax::ast;
 
@@ -44,16 +45,34 @@ pub fn check_text(name: &str, text: &str) -> CheckedText {
     let mut diagnostics = parsed.diagnostics;
     let unread = diagnostics.iter().any(Diagnostic::is_error);
     let checked = genesys_check::check(&parsed.file, &STD);
-    // What an unreadable item would have declared is not unknown: only errors of place remain.
-    let known = checked.diagnostics.into_iter().filter(|d| !unread || !follows_from_syntax(d));
-    diagnostics.extend(known);
+    let declared = declared(text);
+    let own = checked.diagnostics.into_iter().filter(|d| !unread || !follows_from_syntax(&sources, d, &declared));
+    diagnostics.extend(own);
     diagnostics.sort_by_key(|d| d.primary.span);
     let design = checked.design.filter(|_| !unread);
     CheckedText { sources, file, syntax: parsed.file, design, diagnostics }
 }
 
-/// Whether an error may come from an item that could not be read.
-fn follows_from_syntax(diagnostic: &Diagnostic) -> bool {
-    use genesys_diag::Code;
-    matches!(diagnostic.code, Code::UNKNOWN_NAME | Code::DESIGN_COUNT | Code::DESIGN_FIELD)
+/// Whether an error may come from an item that could not be read: a name that the text declares
+/// all the same, or a design whose place in the file could not be made out.
+fn follows_from_syntax(sources: &Sources, diagnostic: &Diagnostic, declared: &BTreeSet<&str>) -> bool {
+    match diagnostic.code {
+        Code::UNKNOWN_NAME => declared.contains(sources.text(diagnostic.primary.span)),
+        Code::DESIGN_COUNT | Code::DESIGN_FIELD => true,
+        _ => false,
+    }
+}
+
+/// The units that a text declares or imports, by the look of it.
+fn declared(text: &str) -> BTreeSet<&str> {
+    let names = |rest: &'static str| {
+        text.lines().filter_map(move |line| line.trim_start().strip_prefix(rest)).flat_map(|rest| {
+            rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|name| !name.is_empty())
+        })
+    };
+    let units = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("unit "))
+        .filter_map(|rest| rest.trim_start().split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next());
+    names("use ").chain(units).collect()
 }

@@ -10,7 +10,7 @@ use genesys_train::TrainError;
 /// Why a run cannot go on. A design that fails is a result, not an error.
 #[derive(Debug)]
 pub enum EvolveError {
-    /// The log or an artefact could not be read or written.
+    /// The log or an artifact could not be read or written.
     Store(StoreError),
     /// A design that the run starts from is at fault.
     Shipped {

@@ -159,7 +159,7 @@ pub struct Finished {
     pub parameters: u64,
     /// How many steps it was trained for.
     pub steps: u64,
-    /// The artefact with the loss of each step.
+    /// The artifact with the loss of each step.
     pub curve: String,
 }
 

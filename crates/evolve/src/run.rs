@@ -1,7 +1,7 @@
 //! A run: the loop that asks the plan what is next, does it, and appends what happened.
 //!
 //! In: a folder, settings, designs, a dataset, a runner, an observer. Out: the last state. The folder holds the log
-//! (`events.db`), `artefacts/` (loss curves) and `results/` (verdicts by key). The loop has no memory of its own:
+//! (`events.db`), `artifacts/` (loss curves) and `results/` (verdicts by key). The loop has no memory of its own:
 //! [`resume`] reads the log and goes on, and the log of a resumed run is the log of one that was never stopped.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use genesys_data::Dataset;
-use genesys_store::{Artefacts, Log};
+use genesys_store::{Artifacts, Log};
 use genesys_train::Job;
 use serde::Serialize;
 
@@ -124,7 +124,7 @@ struct Header<'a> {
 /// A run under way.
 struct Run<'a> {
     log: Log,
-    artefacts: Artefacts,
+    artifacts: Artifacts,
     results: Results,
     state: State,
     data: &'a Dataset,
@@ -139,9 +139,9 @@ impl<'a> Run<'a> {
         data: &'a Dataset,
         observer: &'a mut dyn Observer,
     ) -> Result<Self, EvolveError> {
-        let artefacts = Artefacts::open(dir.join("artefacts"))?;
+        let artifacts = Artifacts::open(dir.join("artifacts"))?;
         let results = Results::open(dir.join("results"))?;
-        Ok(Self { log, artefacts, results, state, data, observer })
+        Ok(Self { log, artifacts, results, state, data, observer })
     }
 
     fn go(mut self, runner: &mut dyn Runner) -> Result<State, EvolveError> {
@@ -246,7 +246,7 @@ impl<'a> Run<'a> {
             Err(failure) => Ok(Fact::Failed(Failed { key, failure: failure.clone() })),
             Ok(score) => {
                 let curve = serde_json::to_vec(&score.curve).expect("a list of numbers has a JSON form");
-                let curve = self.artefacts.put(&curve)?.to_hex().to_string();
+                let curve = self.artifacts.put(&curve)?.to_hex().to_string();
                 let steps = self.state.started.settings.scale.steps;
                 let (start, trained, parameters) = (score.start, score.trained, score.parameters);
                 Ok(Fact::Finished(Finished { key, start, trained, parameters, steps, curve }))

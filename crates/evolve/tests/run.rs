@@ -13,7 +13,7 @@ use genesys_evolve::{
     Submitted, Verdict, discover, resume, runner, serve,
 };
 use genesys_ladder::Scale;
-use genesys_store::{Artefacts, Reader};
+use genesys_store::{Artifacts, Reader};
 use genesys_train::Job;
 
 const GPT: &str = include_str!("../../../designs/gpt.gau");
@@ -82,9 +82,9 @@ fn a_run_ends_with_a_leaderboard_that_its_events_tell() {
     let line: Vec<_> = child.lineage.iter().map(|ancestor| ancestor.operator.is_some()).collect();
     assert!(line.len() >= 2 && !line[0] && line[1..].iter().all(|made| *made), "{:?}", child.lineage);
 
-    let artefacts = Artefacts::open(dir.join("artefacts")).unwrap();
+    let artifacts = Artifacts::open(dir.join("artifacts")).unwrap();
     for finished in state.trainings.iter().filter_map(|training| training.result.as_ref()?.as_ref().ok()) {
-        let bytes = artefacts.get(&finished.curve.parse().unwrap()).unwrap();
+        let bytes = artifacts.get(&finished.curve.parse().unwrap()).unwrap();
         assert_eq!(serde_json::from_slice::<Vec<f32>>(&bytes).unwrap().len(), 3);
     }
 }

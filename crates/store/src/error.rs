@@ -26,7 +26,7 @@ pub enum StoreError {
         /// What the system said.
         source: Source,
     },
-    /// There is no room left. What was acknowledged before is safe; the event or artefact at hand is not stored.
+    /// There is no room left. What was acknowledged before is safe; the event or artifact at hand is not stored.
     Full {
         /// Where.
         path: PathBuf,
@@ -66,15 +66,15 @@ pub enum StoreError {
         /// Where and how.
         damage: Damage,
     },
-    /// There is no artefact of this hash.
-    NoArtefact {
+    /// There is no artifact of this hash.
+    NoArtifact {
         /// The hash asked for.
         hash: Hash,
         /// Where it would lie.
         path: PathBuf,
     },
-    /// An artefact's content does not give its name.
-    DamagedArtefact {
+    /// An artifact's content does not give its name.
+    DamagedArtifact {
         /// The hash asked for.
         hash: Hash,
         /// The file.
@@ -148,10 +148,10 @@ impl fmt::Display for StoreError {
                 run.display()
             ),
             Self::Damaged { run, damage } => write!(f, "the log of the run {} is damaged: {damage}", run.display()),
-            Self::NoArtefact { hash, path } => write!(f, "no artefact {hash}: expected it at {}", path.display()),
-            Self::DamagedArtefact { path, .. } => write!(
+            Self::NoArtifact { hash, path } => write!(f, "no artifact {hash}: expected it at {}", path.display()),
+            Self::DamagedArtifact { path, .. } => write!(
                 f,
-                "the artefact {} is damaged: its content does not give its name; delete it, and make or copy it again",
+                "the artifact {} is damaged: its content does not give its name; delete it, and make or copy it again",
                 path.display()
             ),
             Self::Refused(refusal) => write!(f, "this cannot be stored: {refusal}"),
@@ -172,8 +172,8 @@ impl Error for StoreError {
             | Self::NoRun { .. }
             | Self::Newer { .. }
             | Self::Damaged { .. }
-            | Self::NoArtefact { .. }
-            | Self::DamagedArtefact { .. }
+            | Self::NoArtifact { .. }
+            | Self::DamagedArtifact { .. }
             | Self::Cause { .. } => None,
         }
     }

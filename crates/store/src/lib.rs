@@ -1,7 +1,7 @@
-//! The store of a run: an append-only, hash-chained event log, and content-addressed artefacts.
+//! The store of a run: an append-only, hash-chained event log, and content-addressed artifacts.
 //!
 //! A run is a folder. In it live `events.db` (SQLite), `run.lock` (held by the one writer) and, where the caller
-//! wants them there, `artefacts/`. In go events (a kind, a payload) and bytes; out come the same, checked against
+//! wants them there, `artifacts/`. In go events (a kind, a payload) and bytes; out come the same, checked against
 //! their hashes on every read. The crate does not know what the events mean, takes no decision and reads no clock.
 //!
 //! | file | holds |
@@ -12,12 +12,12 @@
 //! | [`log`] | the writer: create, open, append, cut back |
 //! | [`reader`] | reading: events as a checked stream, head, verification, wall times |
 //! | [`damage`] | what is wrong with a log, and what of it is sound |
-//! | [`artefact`] | files named by the hash of their content |
+//! | [`artifact`] | files named by the hash of their content |
 //! | `lock` | one writer a run |
 //! | `sql` | the tables, and how SQLite is opened |
 //! | [`error`] | everything that can go wrong |
 
-pub mod artefact;
+pub mod artifact;
 pub mod canonical;
 pub mod damage;
 pub mod error;
@@ -28,7 +28,7 @@ pub mod log;
 pub mod reader;
 mod sql;
 
-pub use artefact::Artefacts;
+pub use artifact::Artifacts;
 pub use blake3::Hash;
 pub use canonical::{Refusal, canonical};
 pub use damage::{Damage, Flaw};

@@ -9,7 +9,7 @@ use std::path::Path;
 use rusqlite::{Transaction, TransactionBehavior};
 use serde::Serialize;
 
-use crate::artefact::sync_dir;
+use crate::artifact::sync_dir;
 use crate::canonical::{canonical, to_value};
 use crate::damage::Damage;
 use crate::error::StoreError;

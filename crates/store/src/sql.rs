@@ -14,7 +14,7 @@ use std::time::Duration;
 use blake3::Hash;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::artefact::sync_dir;
+use crate::artifact::sync_dir;
 use crate::error::StoreError;
 
 /// The log's file in the run's folder.

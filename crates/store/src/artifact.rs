@@ -1,4 +1,4 @@
-//! Artefacts: files named by the blake3 hash of their content.
+//! Artifacts: files named by the blake3 hash of their content.
 //!
 //! Bytes go in and a hash comes out; the hash goes in and the same bytes come out, or an error. A file is written
 //! aside, synced and renamed, so that under its name there is the whole content or nothing, whatever dies when.
@@ -13,14 +13,14 @@ use blake3::Hash;
 
 use crate::error::StoreError;
 
-/// A folder of artefacts.
+/// A folder of artifacts.
 #[derive(Clone, Debug)]
-pub struct Artefacts {
+pub struct Artifacts {
     dir: PathBuf,
 }
 
-impl Artefacts {
-    /// The artefacts in `dir`, which is made if need be.
+impl Artifacts {
+    /// The artifacts in `dir`, which is made if need be.
     ///
     /// # Errors
     /// [`StoreError::World`] if it cannot be made.
@@ -47,20 +47,20 @@ impl Artefacts {
     /// The bytes of the hash `hash`.
     ///
     /// # Errors
-    /// [`StoreError::NoArtefact`], [`StoreError::DamagedArtefact`] if they do not give the hash, or the system's.
+    /// [`StoreError::NoArtifact`], [`StoreError::DamagedArtifact`] if they do not give the hash, or the system's.
     pub fn get(&self, hash: &Hash) -> Result<Vec<u8>, StoreError> {
         let path = self.path(hash);
         match fs::read(&path) {
             Ok(bytes) if blake3::hash(&bytes) == *hash => Ok(bytes),
-            Ok(_) => Err(StoreError::DamagedArtefact { hash: *hash, path }),
+            Ok(_) => Err(StoreError::DamagedArtifact { hash: *hash, path }),
             Err(source) if source.kind() == io::ErrorKind::NotFound => {
-                Err(StoreError::NoArtefact { hash: *hash, path })
+                Err(StoreError::NoArtifact { hash: *hash, path })
             }
             Err(source) => Err(StoreError::io("read", &path, source)),
         }
     }
 
-    /// Where the artefact of this hash lies, if it is there.
+    /// Where the artifact of this hash lies, if it is there.
     #[must_use]
     pub fn path(&self, hash: &Hash) -> PathBuf {
         self.dir.join(hash.to_hex().as_str())
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn what_goes_in_comes_out() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Artefacts::open(dir.path().join("a/b")).unwrap();
+        let store = Artifacts::open(dir.path().join("a/b")).unwrap();
         let hashes = [b"".as_slice(), b"text", &[0; 100_000]].map(|bytes| (store.put(bytes).unwrap(), bytes));
         for (hash, bytes) in &hashes {
             assert_eq!(store.get(hash).unwrap(), *bytes);
@@ -112,21 +112,21 @@ mod tests {
     #[test]
     fn damage_is_found_and_mended_by_the_next_put() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Artefacts::open(dir.path()).unwrap();
+        let store = Artifacts::open(dir.path()).unwrap();
         let hash = store.put(b"weights").unwrap();
         fs::write(store.path(&hash), b"weight").unwrap();
-        assert!(matches!(store.get(&hash), Err(StoreError::DamagedArtefact { .. })));
+        assert!(matches!(store.get(&hash), Err(StoreError::DamagedArtifact { .. })));
         store.put(b"weights").unwrap();
         assert_eq!(store.get(&hash).unwrap(), b"weights");
         fs::remove_file(store.path(&hash)).unwrap();
-        assert!(matches!(store.get(&hash), Err(StoreError::NoArtefact { .. })));
+        assert!(matches!(store.get(&hash), Err(StoreError::NoArtifact { .. })));
     }
 
     #[test]
     fn a_failed_write_leaves_nothing_and_says_where() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Artefacts::open(dir.path()).unwrap();
-        // A folder in the artefact's place makes the rename fail.
+        let store = Artifacts::open(dir.path()).unwrap();
+        // A folder in the artifact's place makes the rename fail.
         fs::create_dir(store.path(&blake3::hash(b"x"))).unwrap();
         let error = store.put(b"x").unwrap_err();
         assert!(error.to_string().starts_with("cannot write "), "{error}");
