@@ -190,6 +190,8 @@ fn substitute(expr: &mut Expr, name: &str, value: &Expr) -> usize {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use crate::genome::Genome;
     use crate::testing;

@@ -113,6 +113,8 @@ pub(crate) fn has_defaults(unit: &Unit) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use crate::testing;
 

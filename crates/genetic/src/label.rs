@@ -290,6 +290,8 @@ impl Sites<'_> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use crate::testing;
 

@@ -34,4 +34,4 @@ mod remark;
 mod testing;
 mod tree;
 
-pub use mutate::{Context, Mutations, Offspring, Tally, mutations};
+pub use mutate::{Context, Mutations, Offspring, Refusal, Tally, mutations};

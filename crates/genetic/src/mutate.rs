@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use genesys_check::core::Op;
 use genesys_check::{CheckedDesign, DesignHash, check};
+use genesys_diag::Diagnostic;
 use genesys_ladder::Scale;
 use genesys_span::Sources;
 use genesys_syntax::ast::File;
@@ -67,6 +68,19 @@ impl Tally {
     }
 }
 
+/// A change whose text did not check: the operator promised too much.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The operator.
+    pub operator: &'static str,
+    /// What it changed, in words.
+    pub detail: String,
+    /// The text it gave.
+    pub text: String,
+    /// Why it does not check.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
 /// All offspring that one change of `parent` gives, in an order drawn from `seed`.
 ///
 /// The iterator ends when every change was tried: its length is the number of distinct offspring
@@ -90,6 +104,7 @@ pub fn mutations(parent: &CheckedDesign, context: &Context<'_>, seed: u64) -> Mu
         pending,
         random: Random::new(seed, &format!("mutations of {}", parent.hash())),
         tally: Tally::default(),
+        refused: Vec::new(),
     }
 }
 
@@ -109,12 +124,18 @@ pub struct Mutations {
     pending: Vec<Vec<Candidate>>,
     random: Random,
     tally: Tally,
+    refused: Vec<Refusal>,
 }
 
 impl Mutations {
     /// What became of the changes tried so far.
     pub fn tally(&self) -> Tally {
         self.tally
+    }
+
+    /// The changes that did not check, for whoever mends operators.
+    pub fn refused(&self) -> &[Refusal] {
+        &self.refused
     }
 
     /// Draws a change.
@@ -138,9 +159,13 @@ impl Mutations {
         label(&mut genome);
         remark(&mut genome, &self.genome, &format!("{operator} of {}: {detail}", self.parent), &detail);
         let text = print(&genome.collapse());
-        let Some(design) = recheck(&text, &self.std) else {
-            self.tally.unchecked += 1;
-            return None;
+        let design = match recheck(&text, &self.std) {
+            Ok(design) => design,
+            Err(diagnostics) => {
+                self.tally.unchecked += 1;
+                self.refused.push(Refusal { operator, detail, text, diagnostics });
+                return None;
+            }
         };
         if !self.scales.iter().all(|scale| design.at_scale(scale).is_ok()) {
             self.tally.off_scale += 1;
@@ -172,15 +197,16 @@ impl Iterator for Mutations {
     }
 }
 
-/// Checks a text, as any other design's.
-fn recheck(text: &str, std: &File) -> Option<CheckedDesign> {
+/// Checks a text, as any other design's; or says why it does not check.
+fn recheck(text: &str, std: &File) -> Result<CheckedDesign, Vec<Diagnostic>> {
     let mut sources = Sources::default();
     let id = sources.add("offspring.gau", text);
     let parsed = parse(&sources, id);
-    if parsed.diagnostics.iter().any(genesys_diag::Diagnostic::is_error) {
-        return None;
+    if parsed.diagnostics.iter().any(Diagnostic::is_error) {
+        return Err(parsed.diagnostics);
     }
-    check(&parsed.file, std).design
+    let checked = check(&parsed.file, std);
+    checked.design.ok_or(checked.diagnostics)
 }
 
 /// Whether any unit of the stack looks at other positions.

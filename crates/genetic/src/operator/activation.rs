@@ -47,3 +47,27 @@ fn head<'a>(place: &Place<'a>) -> Option<&'a str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{change, changes, design};
+
+    #[test]
+    fn a_decay_stays_bounded() {
+        let scan = "scan S: [D] = 0 { S <- sigmoid(x) * S + silu(x)\nyield S }";
+        let text = design("x + F(x)", &format!("unit F(x: Seq[D]) -> Seq[D] {{ {scan} }}"));
+        let details: Vec<String> = changes(swap_activation, &text).into_iter().map(|(detail, _)| detail).collect();
+        assert!(details.contains(&"F: sigmoid -> tanh".to_string()), "{details:?}");
+        assert!(details.contains(&"F: silu -> relu".to_string()), "{details:?}");
+        assert!(!details.iter().any(|detail| detail == "F: sigmoid -> relu"), "{details:?}");
+    }
+
+    #[test]
+    fn a_standard_unit_is_changed_in_a_copy() {
+        let text = design("x + SwiGlu(x)", "");
+        let out = change(swap_activation, &text, "SwiGlu: silu -> relu");
+        assert!(out.contains("x + SwiGlu2(x)") && out.contains("unit SwiGlu2<") && out.contains("relu(gate)"), "{out}");
+        assert!(!out.contains("use std"), "{out}");
+    }
+}

@@ -56,3 +56,20 @@ fn set(expr: &mut Expr, bias: bool) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{change, changes, design};
+
+    #[test]
+    fn all_projections_of_a_unit_change_together() {
+        let text =
+            design("x + F(x)", "unit F<K = 8>(x: Seq[D]) -> Seq[D] { linear[K -> D](linear[D -> K](x), bias = true) }");
+        let added = change(toggle_bias, &text, "F: bias added");
+        assert_eq!(added.matches("bias = true").count(), 2, "{added}");
+        let removed = change(toggle_bias, &text, "F: bias removed");
+        assert!(!removed.contains("bias"), "{removed}");
+        assert_eq!(changes(toggle_bias, &removed).len(), 1);
+    }
+}

@@ -56,3 +56,28 @@ pub(super) fn redirect(expr: &mut Expr, name: &str) {
         statics.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{change, changes, design};
+
+    #[test]
+    fn units_of_one_interface_stand_in_for_each_other() {
+        let out = change(replace_unit, &design("x + SwiGlu(RmsNorm(x))", ""), "B: SwiGlu -> GeGlu");
+        assert!(out.contains("x + GeGlu(RmsNorm(x))") && out.contains("use std::{GeGlu, RmsNorm}"), "{out}");
+        let out = change(replace_unit, &design("x + SwiGlu(RmsNorm(x))", ""), "B: RmsNorm -> LayerNorm");
+        assert!(out.contains("x + SwiGlu(LayerNorm(x))"), "{out}");
+    }
+
+    #[test]
+    fn no_unit_calls_itself_and_none_mixes_in_a_scan() {
+        let units = "unit F(x: Seq[D]) -> Seq[D] { G(x) }\nunit G(x: Seq[D]) -> Seq[D] {\n\
+                     scan S: [D] = 0 { S <- H(S) + x\nyield S } }\nunit H(x: Seq[D]) -> Seq[D] { tanh(x) }";
+        let all = changes(replace_unit, &design("x + F(x)", units));
+        assert!(all.iter().any(|(detail, _)| detail == "B: F -> G"), "{all:?}");
+        assert!(!all.iter().any(|(detail, _)| detail == "F: G -> F" || detail == "F: G -> B"), "{all:?}");
+        assert!(!all.iter().any(|(detail, _)| detail == "G: H -> TokenShift"), "{all:?}");
+        assert!(all.iter().any(|(detail, _)| detail == "G: H -> Mlp"), "{all:?}");
+    }
+}

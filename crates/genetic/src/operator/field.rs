@@ -38,3 +38,17 @@ pub(super) fn toggle_tie(pool: &Pool<'_>) -> Vec<Candidate> {
         genome.set_field("tie_embeddings", FieldValue::Bool(!tied));
     })]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{change, changes, design};
+
+    #[test]
+    fn fields_are_set_or_added() {
+        let text = design("x + SwiGlu(x)", "");
+        assert!(change(replace_final, &text, "final: none -> LayerNorm").contains("    final = LayerNorm\n"));
+        assert!(change(toggle_tie, &text, "tie_embeddings: false -> true").contains("    tie_embeddings = true\n"));
+        assert_eq!(changes(toggle_tie, &text).len(), 1);
+    }
+}

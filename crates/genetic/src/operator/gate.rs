@@ -107,3 +107,26 @@ fn resolve<'a>(unit: &'a Unit, expr: &'a Expr) -> &'a Expr {
         (Some(_), Some(_)) | (None, _) => expr,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{change, changes, design};
+
+    #[test]
+    fn a_gate_has_the_axes_of_what_it_gates() {
+        let text =
+            design("x + F(x)", "unit F<K = 8>(x: Seq[D]) -> Seq[D] { linear[K -> D](shift(linear[D -> K](x), 1)) }");
+        let out = change(add_gate, &text, "F: silu gate added");
+        assert!(out.contains("shift(linear[D -> K](x), 1) * silu(gate: linear[D -> K](x))"), "{out}");
+        assert_eq!(changes(add_gate, &out).len(), 0, "one gate is enough");
+        let back = change(remove_gate, &out, "F: gate removed");
+        assert!(back.contains("linear[K -> D](shift(linear[D -> K](x), 1))"), "{back}");
+    }
+
+    #[test]
+    fn without_mixing_the_nonlinearity_stays() {
+        let out = change(remove_gate, &design("x + SwiGlu(x)", ""), "SwiGlu: gate removed");
+        assert!(out.contains("linear[F -> D](silu(gate))") && !out.contains("let up"), "{out}");
+    }
+}

@@ -87,3 +87,29 @@ fn unwrap_lets(unit: &mut Unit) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{change, changes, design};
+
+    #[test]
+    fn norms_go_around_projections() {
+        let units =
+            "unit F<H = 2, K = 8>(x: Seq[D]) -> Seq[D] { let y = linear[D -> H, K](x)\nlinear[H, K -> D](tanh(y)) }";
+        let text = design("x + F(x)", units);
+        let inner = change(add_norm, &text, "F: RmsNorm[K] after a projection");
+        assert!(inner.contains("let y = RmsNorm[K](linear[D -> H, K](x))"), "{inner}");
+        let outer = change(add_norm, &text, "F: L2Norm[K] before the output");
+        assert!(outer.contains("linear[H, K -> D](L2Norm[K](tanh(y)))"), "{outer}");
+    }
+
+    #[test]
+    fn a_removed_norm_leaves_its_argument() {
+        let text = design("let n = RmsNorm(x)\nlet m = SwiGlu(norm: RmsNorm(n))\nx + m", "");
+        let all = changes(remove_norm, &text);
+        assert_eq!(all.len(), 2);
+        assert!(all[0].1.contains("let m = SwiGlu(norm: RmsNorm(x))") && !all[0].1.contains("let n"), "{}", all[0].1);
+        assert!(all[1].1.contains("let m = SwiGlu(n)"), "{}", all[1].1);
+    }
+}

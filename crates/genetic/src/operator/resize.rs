@@ -2,11 +2,12 @@
 //! parameter's default, of a declared axis or of a static argument.
 //!
 //! Sizes are no part of a type. What ties sizes together is regrouping, whose sides must multiply
-//! out: in a unit that regroups, all literals of one value change together, and none alone.
+//! out: in a unit that regroups, all literals of one value change together, and none alone. An axis
+//! that counts values (stacked, joined, cut or taken from) keeps its size.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use genesys_syntax::ast::{ExprKind, Size, SizeFn, SizeKind, SizeOp, Unit};
+use genesys_syntax::ast::{ExprKind, Size, SizeFn, SizeKind, SizeOp, Slot, Unit};
 
 use super::places;
 use crate::candidate::Candidate;
@@ -26,13 +27,16 @@ pub(super) fn resize(pool: &Pool<'_>) -> Vec<Candidate> {
         for (index, literal) in literals.iter().enumerate() {
             by_value.entry(literal.value).or_default().push(index);
         }
+        let counting = counting(unit);
         let regroups = places(unit).iter().any(|place| matches!(place.expr.kind, ExprKind::Regroup { .. }));
         let alone = (0..literals.len()).filter(|_| !regroups).map(|index| vec![index]);
         let together = by_value.into_values().filter(|group| group.len() > 1 || regroups);
         for group in alone.chain(together) {
             let value = literals[group[0]].value;
             for new in steps(value) {
-                if !group.iter().all(|&index| literals[index].admits(new, pool.divisor)) {
+                let admits = |index: &usize| literals[*index].admits(new, pool.divisor);
+                let counts = |index: &usize| counting.contains(&literals[*index].name);
+                if !group.iter().all(admits) || group.iter().any(counts) {
                     continue;
                 }
                 let names: Vec<&str> = group.iter().map(|&index| literals[index].name.as_str()).collect();
@@ -45,9 +49,26 @@ pub(super) fn resize(pool: &Pool<'_>) -> Vec<Candidate> {
     all
 }
 
+/// The axes whose size says how many values there are.
+fn counting(unit: &Unit) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    tree::visit(&unit.body, &mut |e| {
+        let ExprKind::Call(call) = &e.kind else { return };
+        if !matches!(call.head.text.as_str(), "stack" | "take" | "concat" | "cut") {
+            return;
+        }
+        match &call.slot {
+            Some(Slot::Axes(axes)) => tree::axis_names(axes, &mut names),
+            Some(Slot::Map { from, to, .. }) => names.extend(from.iter().chain(to).map(|axis| axis.text.clone())),
+            None => {}
+        }
+    });
+    names
+}
+
 fn steps(value: u64) -> Vec<u64> {
     let floor = if value >= SMALLEST { SMALLEST } else { 1 };
-    let half = (value % 2 == 0 && value / 2 >= floor).then_some(value / 2);
+    let half = (value.is_multiple_of(2) && value / 2 >= floor).then_some(value / 2);
     let double = (value * 2 <= LARGEST).then_some(value * 2);
     half.into_iter().chain(double).collect()
 }
@@ -75,7 +96,7 @@ impl Literal {
     fn admits(&self, new: u64, divisor: u64) -> bool {
         match self.role {
             Role::Free => true,
-            Role::Divisor => divisor % new == 0,
+            Role::Divisor => divisor.is_multiple_of(new),
             Role::Fixed => false,
         }
     }
@@ -126,5 +147,35 @@ fn each_literal(size: &mut Size, role: Role, see: &mut dyn FnMut(&mut u64, Role)
             each_literal(a, left, see);
             each_literal(b, right, see);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{change, changes, design};
+
+    #[test]
+    fn literals_are_doubled_and_halved_within_limits() {
+        let units = "unit F<K = D / 32, V = 4, R = 256>(x: Seq[D]) -> Seq[D] {\n\
+                     linear[K, V, R -> D](tanh(linear[D -> K, V, R](x))) }";
+        let details: Vec<String> =
+            changes(resize, &design("x + F(x)", units)).into_iter().map(|(detail, _)| detail).collect();
+        let expected = ["32 in K -> 16", "32 in K -> 64", "4 in V -> 8", "256 in R -> 128"];
+        assert_eq!(details, expected.map(|detail| format!("F: {detail}")));
+    }
+
+    #[test]
+    fn axes_that_count_values_keep_their_size() {
+        let units = "unit F(x: Seq[D]) -> Seq[D] { axis Two = 2\ntake[Two](stack[Two](x, tanh(x)), 0) }";
+        assert!(changes(resize, &design("x + F(x)", units)).is_empty());
+    }
+
+    #[test]
+    fn sizes_that_a_regrouping_ties_change_together() {
+        let units = "unit F<H = D / 16, E = 16>(x: Seq[D]) -> Seq[D] { [H, E -> D](tanh([D -> H, E](x))) }";
+        let out = change(resize, &design("x + F(x)", units), "F: 16 in H, E -> 32");
+        assert!(out.contains("H = D / 32, E = 32"), "{out}");
+        assert_eq!(changes(resize, &design("x + F(x)", units)).len(), 2);
     }
 }

@@ -165,3 +165,25 @@ fn starred(unit: UnitRef) -> StackItem {
 fn item(kind: StackKind, repeat: Repeat) -> StackItem {
     StackItem { kind, repeat, span: Span::default() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{change, changes, design};
+
+    #[test]
+    fn two_blocks_share_a_stack_in_every_pattern() {
+        let text = "design A { stack = [B, C*] }\nunit B(x: Seq[D]) -> Seq[D] { shift(x, 1) }\n\
+                    unit C(x: Seq[D]) -> Seq[D] { tanh(x) }";
+        let stacks: Vec<String> = changes(change_stack, text)
+            .into_iter()
+            .map(|(_, text)| text.lines().find(|line| line.contains("stack")).expect("a stack").trim().to_string())
+            .collect();
+        let patterns = ["[B*]", "[C*]", "[C, B*]", "[B*, C]", "[C*, B]", "[[B, C]*]", "[[C, B]*]"];
+        assert_eq!(stacks, patterns.map(|pattern| format!("stack = {pattern}")));
+        assert!(
+            change(change_stack, text, "B alone").contains("unit B")
+                && !change(change_stack, text, "B alone").contains("unit C")
+        );
+    }
+}

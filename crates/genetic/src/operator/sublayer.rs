@@ -124,3 +124,45 @@ fn write(genome: &mut Genome, name: &str, chain: &Chain) {
         chain.write(&mut unit.body);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{change, changes, design};
+
+    const TWO: &str = "let h = x + F(RmsNorm(x))\nh + SwiGlu(RmsNorm(h))";
+    const F: &str = "unit F(x: Seq[D]) -> Seq[D] { linear[D -> D](shift(x, 1)) }";
+
+    fn body(operator: crate::operator::Operator, detail: &str) -> String {
+        let out = change(operator, &design(TWO, F), detail);
+        let start = out.find("unit B").expect("the block stays");
+        let end = out[start..].find("\n}").expect("a unit ends") + start;
+        out[start..end].split_once('\n').expect("a body has lines").1.trim().replace("\n    ", "; ")
+    }
+
+    #[test]
+    fn sublayers_are_elements_of_a_list() {
+        assert_eq!(body(delete, "B: SwiGlu deleted"), "x + F(RmsNorm(x))");
+        let twice = "let h = x + F(RmsNorm(x)); let h2 = h + F(RmsNorm(h)); h2 + SwiGlu(RmsNorm(h2))";
+        assert_eq!(body(duplicate, "B: F again at 1"), twice);
+        let swapped = "let h = x + SwiGlu(RmsNorm(x)); h + F(RmsNorm(h))";
+        assert_eq!(body(rearrange, "B: F and SwiGlu swapped"), swapped);
+        assert_eq!(body(rearrange, "B: F and SwiGlu in parallel"), "x + F(RmsNorm(x)) + SwiGlu(RmsNorm(x))");
+        let first = "let h = x + Mlp(RmsNorm(x)); let h2 = h + F(RmsNorm(h)); h2 + SwiGlu(RmsNorm(h2))";
+        assert_eq!(body(insert, "B: Mlp at 0"), first);
+    }
+
+    #[test]
+    fn parallel_sublayers_can_be_put_in_a_row() {
+        let text = design("x + F(x) + SwiGlu(x)", F);
+        let out = change(rearrange, &text, "B: F + SwiGlu in a row");
+        assert!(out.contains("let h = x + F(x)\n    h + SwiGlu(h)"), "{out}");
+    }
+
+    #[test]
+    fn a_block_stays_within_its_limit() {
+        let text = design("x + F(x) + F(x) + F(x) + F(x) + F(x) + F(x)", F);
+        assert!(changes(insert, &text).is_empty() && changes(duplicate, &text).is_empty());
+        assert!(changes(delete, &design("x + F(x)", F)).is_empty());
+    }
+}

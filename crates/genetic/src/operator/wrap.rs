@@ -67,3 +67,17 @@ fn head(expr: &Expr) -> &str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{change, changes, design};
+
+    #[test]
+    fn arguments_of_the_width_are_wrapped_by_light_units() {
+        let out = change(wrap_argument, &design("x + SwiGlu(norm: RmsNorm(x))", ""), "B: TokenShift before SwiGlu");
+        assert!(out.contains("x + SwiGlu(TokenShift(norm: RmsNorm(x)))"), "{out}");
+        let all = changes(wrap_argument, &design("x + SwiGlu(norm: RmsNorm(x))", ""));
+        assert!(!all.iter().any(|(detail, _)| detail.contains("RmsNorm before") || detail.contains("Mlp")), "{all:?}");
+    }
+}
