@@ -62,6 +62,8 @@ impl ProcessPool {
         command.args(&self.args);
         // One thread is as fast as two for small models, so two workers do twice the work.
         command.env("RAYON_NUM_THREADS", "1");
+        // A training asks for the same memory in every step: giving it back in between costs a tenth of the time.
+        command.env("MIMALLOC_PURGE_DELAY", "-1");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().map_err(EvolveError::io("start the worker", &self.program))
     }
