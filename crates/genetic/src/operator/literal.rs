@@ -88,7 +88,7 @@ fn set(expr: &mut Expr, new: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{change, changes, design};
+    use crate::testing::{changes, design};
 
     #[test]
     fn windows_of_one_length_change_together() {

@@ -169,7 +169,7 @@ fn item(kind: StackKind, repeat: Repeat) -> StackItem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{change, changes, design};
+    use crate::testing::{change, changes};
 
     #[test]
     fn two_blocks_share_a_stack_in_every_pattern() {
