@@ -42,7 +42,7 @@ pub(crate) struct Args {
     /// Offspring a generation [default: 6].
     #[arg(long, value_name = "P", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     population: Option<u64>,
-    /// Steps of each training [default: 300]; fewer for a quick look.
+    /// Steps of each training [default: 200]; fewer for a quick look.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     steps: Option<u64>,
     /// Trainings side by side, each a process of one thread; they do not change the result [default: one a core].

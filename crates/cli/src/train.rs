@@ -20,7 +20,7 @@ use crate::scale;
 /// Train a design on text, and write the model as a checkpoint.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  genesys train designs/gpt.gau --scale nano --steps 300 --out gpt.ckpt
+  genesys train designs/gpt.gau --scale nano --steps 200 --out gpt.ckpt
   genesys train designs/gla.gau --scale nano --corpus books/ --seed 1 --out gla.ckpt
 
 The text is split by document into a training and a validation side; a byte-level BPE of the scale's vocabulary is

@@ -34,7 +34,7 @@ pub struct Scale {
 /// The published rungs: context 2048, 0.5M tokens a step (1M at `1.3B`), vocabulary 32,000,
 /// 20 to 50 tokens a parameter.
 const RUNGS: &[(&str, [u64; 5], f64, u64)] = &[
-    ("nano", [64, 2, 64, 8, 1024], 3e-3, 300),
+    ("nano", [64, 2, 64, 8, 1024], 3e-3, 200),
     ("14M", [128, 6, 2048, 256, 32_000], 1e-3, 504),
     ("31M", [256, 6, 2048, 256, 32_000], 1e-3, 986),
     ("70M", [512, 6, 2048, 256, 32_000], 1e-3, 2_019),
