@@ -26,8 +26,8 @@ use crate::shipped;
   genesys discover --generations 10 --population 12 --run runs/long
   genesys discover --run runs/long                  go on with a run that was stopped
 
-A run is a folder: the log of everything that happened (events.db), the loss curves, and all designs as files. The same
-seed, numbers and text give the same designs and the same bits per byte, whatever the number of workers. A run that was
+A run is a folder: the log of everything that happened (events.db), the loss curves, and all designs as files. The same \
+seed, numbers and text give the same designs and the same bits per byte, whatever the number of workers. A run that was \
 stopped, in whatever way, goes on where it was.")]
 pub(crate) struct Args {
     /// The run's folder; without it, the next free runs/NNN.

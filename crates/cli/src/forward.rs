@@ -28,7 +28,7 @@ use crate::tokens::{self, Tokens};
   echo '[[72, 105, 256], [79, 107, 256]]' > tokens.json
   genesys forward gpt.ckpt --tokens tokens.json --out out.safetensors --grads
 
-Tokens are a JSON array of equally long arrays of ids. The file written holds `logits` [B, T, V], `loss` [] (mean nats
+Tokens are a JSON array of equally long arrays of ids. The file written holds `logits` [B, T, V], `loss` [] (mean nats \
 over the B (T - 1) predictions) and, with --grads, `grad.NAME` for every weight, all f32.")]
 pub(crate) struct Args {
     /// A checkpoint's folder.

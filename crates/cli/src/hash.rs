@@ -14,7 +14,7 @@ use crate::output;
   genesys hash designs/gpt.gau          g1-..  designs/gpt.gau
   genesys hash designs/*.gau | sort     designs that are the same stand together
 
-Names, comments, layout and the order of independent statements are not part of a design's identity.
+Names, comments, layout and the order of independent statements are not part of a design's identity. \
 `g1` is the version of the algorithm.")]
 pub(crate) struct Args {
     /// Design files.

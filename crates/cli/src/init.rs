@@ -20,7 +20,7 @@ use crate::scale;
   genesys init designs/gpt.gau --scale nano --seed 1 --out gpt.ckpt
   genesys init designs/gpt.gau --scale 14M --tokenizer tokenizer.json --out gpt.ckpt
 
-The same design, scale, vocabulary and seed give the same bits. Without --tokenizer the vocabulary is the 256 bytes and
+The same design, scale, vocabulary and seed give the same bits. Without --tokenizer the vocabulary is the 256 bytes and \
 <eos>. A checkpoint is a folder: config.json, model.safetensors, tokenizer.json.")]
 pub(crate) struct Args {
     /// A design file.

@@ -23,10 +23,15 @@ pub(crate) fn table(rows: &[Row], settings: &Settings, data: &DatasetInfo) -> St
     let name = baseline.map_or("none", |row| row.name.as_str());
     let _ = write!(
         text,
-        "\nbits per byte of validation text, less is better; ± is the standard deviation over seeds\n\
+        "\n{}\nbits per byte of validation text, less is better; ± is the standard deviation over seeds\n\
          every training: {} steps, {tokens} tokens, at {}; baseline: {name}; seed {}\n\
          text {}, tokenizer {}\n",
-        scale.steps, scale.name, settings.seed, data.corpus_hash, data.tokenizer_hash
+        changes(rows),
+        scale.steps,
+        scale.name,
+        settings.seed,
+        data.corpus_hash,
+        data.tokenizer_hash
     );
     text
 }
@@ -58,14 +63,19 @@ fn cells(row: &Row, reference: Option<f64>) -> [String; 9] {
     ]
 }
 
-/// `gpt > swap-activation: .. > gpt-1.2`; a design that the run started from has none.
+/// `gpt > gpt-1.2`
 fn lineage(row: &Row) -> String {
+    row.lineage.iter().map(|ancestor| ancestor.name.as_str()).collect::<Vec<_>>().join(" > ")
+}
+
+/// What was changed on the way to each design that was trained with more seeds.
+fn changes(rows: &[Row]) -> String {
     let mut text = String::new();
-    for ancestor in &row.lineage {
-        if let Some(operator) = &ancestor.operator {
-            let _ = write!(text, " > {operator} > ");
+    for row in rows.iter().filter(|row| row.deviation.is_some()) {
+        let steps: Vec<&str> = row.lineage.iter().filter_map(|ancestor| ancestor.operator.as_deref()).collect();
+        if !steps.is_empty() {
+            let _ = writeln!(text, "{}: {}", row.name, steps.join("; "));
         }
-        text.push_str(&ancestor.name);
     }
     text
 }
@@ -141,7 +151,8 @@ mod tests {
         let shown = cells.each_ref().map(String::as_str);
         let expected = ["1", "gpt-1.2", "2.5000 ±0.0125", "-0.2500", "3", "1,234,567", "16.5 KiB", "g1-01234567"];
         assert_eq!(shown[..8], expected);
-        assert_eq!(shown[8], "gpt > swap-activation > gpt-1.2");
+        assert_eq!(shown[8], "gpt > gpt-1.2");
+        assert_eq!(changes(&[row("gpt-1.2", Some(2.5), Some(0.0125))]), "gpt-1.2: swap-activation\n");
     }
 
     #[test]

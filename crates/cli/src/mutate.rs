@@ -23,7 +23,7 @@ use crate::shipped;
   genesys mutate designs/gpt.gau --seed 1 -n 10 --out offspring
   genesys mutate designs/gla.gau --seed 2 -n 1 --out one && genesys check one/*.gau --scale nano
 
-Every offspring is one change away from the parent, checks, runs wherever the parent runs, and differs in meaning from
+Every offspring is one change away from the parent, checks, runs wherever the parent runs, and differs in meaning from \
 the parent and from the others. The same parent, seed and number give the same files.")]
 pub(crate) struct Args {
     /// A design file.

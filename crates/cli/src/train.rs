@@ -23,7 +23,7 @@ use crate::scale;
   genesys train designs/gpt.gau --scale nano --steps 200 --out gpt.ckpt
   genesys train designs/gla.gau --scale nano --corpus books/ --seed 1 --out gla.ckpt
 
-The text is split by document into a training and a validation side; a byte-level BPE of the scale's vocabulary is
+The text is split by document into a training and a validation side; a byte-level BPE of the scale's vocabulary is \
 trained on the training side. The same design, scale, steps, text and seed give the same bits.")]
 pub(crate) struct Args {
     /// A design file.

@@ -2,7 +2,9 @@
 //!
 //! In: a key, a length n and a position below n. Out: another position below n; over all positions, each once. It is a
 //! balanced Feistel network over the smallest even number of bits that holds n, walked along its cycle until it lands
-//! below n (Black and Rogaway 2002). The round function is splitmix64 (Steele et al. 2014). Not for secrets.
+//! below n (Black and Rogaway 2002). The round function is SplitMix64. Not for secrets.
+
+use genesys_random::mix;
 
 const ROUNDS: u64 = 6;
 
@@ -29,14 +31,6 @@ fn feistel(x: u64, half: u32, key: u64) -> u64 {
         (l, r) = (r, l ^ (mix(mix(key ^ round) ^ r) & mask));
     }
     (l << half) | r
-}
-
-/// splitmix64: a bijection of 64 bits whose output bits each depend on all input bits.
-pub(crate) fn mix(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 #[cfg(test)]

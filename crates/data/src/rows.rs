@@ -12,8 +12,9 @@ use std::sync::Arc;
 
 use crate::batch::Batch;
 use crate::error::DataError;
-use crate::permute::{mix, permute};
+use crate::permute::permute;
 use crate::shard::Shard;
+use genesys_random::mix;
 
 /// The key of the fixed order of validation rows, so that a limit takes rows from all over the text.
 const VALIDATION_ORDER: u64 = 0x76_616c_6964;

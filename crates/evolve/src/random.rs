@@ -1,7 +1,9 @@
 //! Draws that are functions: the number at (seed, purpose, place), with no generator whose state could be lost.
 //!
 //! In: a seed and a list of words that say what is drawn. Out: 64 bits, or a real in `[0, 1)`. Each word is mixed in
-//! with splitmix64 (Steele et al., 2014). Not for secrets.
+//! with SplitMix64. Not for secrets.
+
+use genesys_random::mix;
 
 /// What a number is drawn for. The values are part of the meaning of a seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,14 +24,7 @@ pub(crate) fn bits(seed: u64, purpose: Purpose, place: &[u64]) -> u64 {
 
 /// A real in `[0, 1)` for `purpose` at `place`, with 53 random bits.
 pub(crate) fn unit(seed: u64, purpose: Purpose, place: &[u64]) -> f64 {
-    (bits(seed, purpose, place) >> 11) as f64 / (1_u64 << 53) as f64
-}
-
-fn mix(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
+    genesys_random::unit(bits(seed, purpose, place))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! First values of weights: each element a pure function of seed, stream and index.
 //!
 //! Neither the order of evaluation nor threads, element type or device enter, so a seed gives the
-//! same weights everywhere. A draw is SplitMix64 (Steele et al., 2014) at a counter, keyed by a
+//! same weights everywhere. A draw is SplitMix64 at a counter, keyed by a
 //! hash of (seed, call, stream, number of the draw within the law).
 
 use genesys_ir::ParameterInfo;
@@ -89,17 +89,9 @@ fn key(seed: u64, (call, stream): (u32, u32), number: u32) -> u64 {
     u64::from_le_bytes(first)
 }
 
-/// SplitMix64 started at `key`, at its `counter`-th output.
-fn bits(key: u64, counter: u64) -> u64 {
-    let mut z = key.wrapping_add(counter.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 /// Uniform on `[0, 1)`.
 fn unit(key: u64, counter: u64) -> f64 {
-    (bits(key, counter) >> 11) as f64 * (-53f64).exp2()
+    genesys_random::unit(genesys_random::at(key, counter))
 }
 
 /// Standard normal, by Box and Muller (1958).

@@ -20,15 +20,12 @@ impl Draws {
     }
 
     pub(crate) fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+        genesys_random::unit(self.next())
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0 = self.0.wrapping_add(genesys_random::GAMMA);
+        genesys_random::finalize(self.0)
     }
 
     fn pick<'a>(&mut self, items: &[&'a str]) -> &'a str {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use genesys_random::{GAMMA, finalize};
+
 use super::term::{Term, TermId, Terms, terms};
 use crate::core::{Graph, LeafId};
 
@@ -128,12 +130,9 @@ fn order(terms: &Terms, colors: &[u64]) -> Vec<TermId> {
     order
 }
 
-/// A 64-bit mixing step (the finalizer of SplitMix64; Steele et al., 2014).
+/// One color of two, whose order matters.
 fn mix(a: u64, b: u64) -> u64 {
-    let mut z = a.rotate_left(23) ^ b.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    finalize(a.rotate_left(23) ^ b.wrapping_mul(GAMMA))
 }
 
 fn mix_bytes(bytes: &[u8]) -> u64 {
