@@ -23,6 +23,7 @@ mod scale;
 mod stack;
 
 pub use design::CheckedDesign;
+pub use elaborate::weight_name;
 use genesys_diag::Diagnostic;
 use genesys_syntax::ast;
 pub use identity::DesignHash;

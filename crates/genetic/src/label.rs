@@ -262,11 +262,12 @@ impl Sites<'_> {
                     }
                 }
                 if let Some(head) = owner(expr, self.facts) {
-                    let caller = argument_of.filter(|head| self.facts.contains_key(*head)).map(tree::snake_case);
+                    let caller =
+                        argument_of.filter(|head| self.facts.contains_key(*head)).map(genesys_check::weight_name);
                     sites.push(Site {
                         outer: label.map_or(expr.id, |(_, id)| id),
                         label: label.map(|(text, _)| text.into()),
-                        default: tree::snake_case(head),
+                        default: genesys_check::weight_name(head),
                         caller,
                         is_argument: argument_of.is_some(),
                         name: String::new(),

@@ -37,18 +37,6 @@ pub(crate) fn let_stmt(name: &str, value: Expr) -> Stmt {
     Stmt { kind, comments: Default::default(), span: Span::default() }
 }
 
-/// `RmsNorm` as `rms_norm`.
-pub(crate) fn snake_case(name: &str) -> String {
-    let mut out = String::new();
-    for (i, c) in name.chars().enumerate() {
-        if c.is_ascii_uppercase() && i > 0 {
-            out.push('_');
-        }
-        out.push(c.to_ascii_lowercase());
-    }
-    out
-}
-
 /// The expression a statement holds.
 pub(crate) fn stmt_expr(stmt: &Stmt) -> Option<&Expr> {
     match &stmt.kind {

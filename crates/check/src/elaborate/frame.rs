@@ -90,7 +90,7 @@ impl Elaborator<'_, '_> {
     pub(crate) fn close_site(&mut self, label: Option<Ident>, head: &str, first: usize, span: Span) {
         let leaves = first..self.graph.leaves.len();
         if !leaves.is_empty() {
-            self.frame().sites.push(Site { label, default: snake_case(head), leaves, span });
+            self.frame().sites.push(Site { label, default: weight_name(head), leaves, span });
         }
     }
 
@@ -139,8 +139,9 @@ impl Elaborator<'_, '_> {
     }
 }
 
-/// `RmsNorm` as `rms_norm`.
-fn snake_case(name: &str) -> String {
+/// The name that the weights of a call take where neither a label nor a `let` gives them one: what is
+/// called, in snake case. `RmsNorm` gives `rms_norm`.
+pub fn weight_name(name: &str) -> String {
     let mut out = String::new();
     for (i, c) in name.chars().enumerate() {
         if c.is_ascii_uppercase() && i > 0 {

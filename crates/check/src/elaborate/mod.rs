@@ -24,6 +24,7 @@ use genesys_axis::{Domain, Size};
 use genesys_diag::Diagnostic;
 use genesys_span::Span;
 
+pub use self::frame::weight_name;
 pub(crate) use self::frame::{Binding, Frame};
 pub(crate) use self::primitive::PRIMITIVES;
 pub(crate) use self::unit::{check_units, instantiate_root};
