@@ -37,6 +37,15 @@ impl fmt::Display for DesignHash {
     }
 }
 
+impl DesignHash {
+    /// The hash of a design, found anew; [`CheckedDesign::hash`] keeps it.
+    pub fn of(design: &CheckedDesign) -> DesignHash {
+        let digests: Vec<blake3::Hash> =
+            design.functions.iter().map(|function| canonical::canonical(&function.graph).digest).collect();
+        of_stack(design, &digests)
+    }
+}
+
 /// Hashes a design, and numbers the weights of its functions in canonical order.
 pub(crate) fn identify(design: &mut CheckedDesign) -> DesignHash {
     let digests: Vec<blake3::Hash> = design
@@ -48,6 +57,11 @@ pub(crate) fn identify(design: &mut CheckedDesign) -> DesignHash {
             form.digest
         })
         .collect();
+    of_stack(design, &digests)
+}
+
+/// Hashes the stack, given the digest of each function.
+fn of_stack(design: &CheckedDesign, digests: &[blake3::Hash]) -> DesignHash {
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"genesys design 1\n");
     for part in &design.stack {
