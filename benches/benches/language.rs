@@ -5,6 +5,7 @@
 #![allow(missing_docs)] // criterion's macros make undocumented items
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use genesys_compiler::standard_units;
@@ -22,7 +23,7 @@ fn language(criterion: &mut Criterion) {
     for (name, text) in DESIGNS {
         let mut sources = Sources::default();
         let file = sources.add(name, text);
-        let tree = parse(&sources, file).file;
+        let tree = Arc::new(parse(&sources, file).file);
         let design = genesys_check::check(&tree, std).design.expect("the designs of the benches check");
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Bytes(text.len() as u64));
@@ -30,7 +31,7 @@ fn language(criterion: &mut Criterion) {
         group.bench_function("print", |bencher| bencher.iter(|| print(black_box(&tree))));
         group.bench_function("check", |bencher| bencher.iter(|| genesys_check::check(black_box(&tree), std)));
         group.bench_function("parse and check", |bencher| {
-            bencher.iter(|| genesys_check::check(&parse(black_box(&sources), file).file, std));
+            bencher.iter(|| genesys_check::check(&Arc::new(parse(black_box(&sources), file).file), std));
         });
         group.bench_function("hash", |bencher| bencher.iter(|| genesys_check::DesignHash::of(black_box(&design))));
         group.finish();

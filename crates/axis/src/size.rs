@@ -1,10 +1,11 @@
 //! Symbolic sizes in normal form.
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use num_rational::Ratio;
 use num_traits::{CheckedAdd, CheckedDiv, CheckedMul, CheckedSub, One, Zero};
+use smallvec::{SmallVec, smallvec};
 
 type Rational = Ratio<i64>;
 
@@ -14,16 +15,16 @@ type Rational = Ratio<i64>;
 /// is asked where it becomes the size of an axis ([`Requirement`](crate::Requirement)).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Size {
-    /// Coefficient of each monomial; none is zero.
-    terms: BTreeMap<Monomial, Rational>,
+    /// Monomials in ascending order, each with its coefficient; none is zero. Most sizes have one.
+    terms: SmallVec<[(Monomial, Rational); 1]>,
 }
 
-/// A product of atoms with positive powers; empty is 1.
-type Monomial = BTreeMap<Atom, u32>;
+/// A product of atoms in ascending order, with positive powers; empty is 1.
+type Monomial = SmallVec<[(Atom, u32); 1]>;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Atom {
-    Symbol(String),
+    Symbol(Arc<str>),
     CeilTo(Box<Size>, Box<Size>),
     Min(Box<Size>, Box<Size>),
     Max(Box<Size>, Box<Size>),
@@ -65,7 +66,7 @@ impl Size {
     }
 
     /// The symbol `name`: the width `D` or a static parameter.
-    pub fn symbol(name: impl Into<String>) -> Self {
+    pub fn symbol(name: impl Into<Arc<str>>) -> Self {
         Self::atom(Atom::Symbol(name.into()))
     }
 
@@ -87,12 +88,7 @@ impl Size {
         let mut out = Size::default();
         for (left, a) in &self.terms {
             for (right, b) in &other.terms {
-                let mut monomial = left.clone();
-                for (atom, power) in right {
-                    let sum = monomial.entry(atom.clone()).or_insert(0);
-                    *sum = sum.checked_add(*power).ok_or(SizeError::Overflow)?;
-                }
-                out.add_term(monomial, a.checked_mul(b).ok_or(SizeError::Overflow)?)?;
+                out.add_term(times(left, right)?, a.checked_mul(b).ok_or(SizeError::Overflow)?)?;
             }
         }
         Ok(out)
@@ -107,7 +103,7 @@ impl Size {
         if self == other {
             return Ok(Size::int(1));
         }
-        if let (Some((monomial, coefficient)), 1) = (other.terms.first_key_value(), other.terms.len())
+        if let [(monomial, coefficient)] = other.terms.as_slice()
             && let Some(quotient) = self.div_monomial(monomial, coefficient)?
         {
             return Ok(quotient);
@@ -168,25 +164,25 @@ impl Size {
     }
 
     fn constant(value: Rational) -> Self {
-        let terms = if value.is_zero() { BTreeMap::new() } else { BTreeMap::from([(Monomial::new(), value)]) };
+        let terms = if value.is_zero() { SmallVec::new() } else { smallvec![(Monomial::new(), value)] };
         Self { terms }
     }
 
     fn atom(atom: Atom) -> Self {
-        Self { terms: BTreeMap::from([(Monomial::from([(atom, 1)]), Rational::one())]) }
+        Self { terms: smallvec![(smallvec![(atom, 1)], Rational::one())] }
     }
 
     fn as_rational(&self) -> Option<Rational> {
-        match (self.terms.len(), self.terms.first_key_value()) {
-            (0, _) => Some(Rational::zero()),
-            (1, Some((monomial, value))) if monomial.is_empty() => Some(*value),
+        match self.terms.as_slice() {
+            [] => Some(Rational::zero()),
+            [(monomial, value)] if monomial.is_empty() => Some(*value),
             _ => None,
         }
     }
 
     fn first_symbol(&self) -> Option<String> {
-        self.terms.keys().flat_map(|m| m.keys()).find_map(|atom| match atom {
-            Atom::Symbol(name) => Some(name.clone()),
+        self.terms.iter().flat_map(|(monomial, _)| monomial).find_map(|(atom, _)| match atom {
+            Atom::Symbol(name) => Some(name.to_string()),
             Atom::CeilTo(a, b) | Atom::Min(a, b) | Atom::Max(a, b) | Atom::Quotient(a, b) => {
                 a.first_symbol().or_else(|| b.first_symbol())
             }
@@ -194,12 +190,17 @@ impl Size {
     }
 
     fn add_term(&mut self, monomial: Monomial, value: Rational) -> Result<()> {
-        let sum = self.terms.get(&monomial).copied().unwrap_or_else(Rational::zero);
-        let sum = sum.checked_add(&value).ok_or(SizeError::Overflow)?;
-        if sum.is_zero() {
-            self.terms.remove(&monomial);
-        } else {
-            self.terms.insert(monomial, sum);
+        match self.terms.binary_search_by(|(known, _)| known.cmp(&monomial)) {
+            Ok(place) => {
+                let sum = self.terms[place].1.checked_add(&value).ok_or(SizeError::Overflow)?;
+                if sum.is_zero() {
+                    self.terms.remove(place);
+                } else {
+                    self.terms[place].1 = sum;
+                }
+            }
+            Err(place) if !value.is_zero() => self.terms.insert(place, (monomial, value)),
+            Err(_) => {}
         }
         Ok(())
     }
@@ -207,9 +208,11 @@ impl Size {
     fn combine(&self, other: &Size, f: impl Fn(&Rational, &Rational) -> Option<Rational>) -> Result<Size> {
         let mut out = self.clone();
         for (monomial, b) in &other.terms {
-            let a = out.terms.remove(monomial).unwrap_or_else(Rational::zero);
-            let value = f(&a, b).ok_or(SizeError::Overflow)?;
-            out.add_term(monomial.clone(), value)?;
+            let a = match out.terms.binary_search_by(|(known, _)| known.cmp(monomial)) {
+                Ok(place) => out.terms.remove(place).1,
+                Err(_) => Rational::zero(),
+            };
+            out.add_term(monomial.clone(), f(&a, b).ok_or(SizeError::Overflow)?)?;
         }
         Ok(out)
     }
@@ -219,16 +222,7 @@ impl Size {
         let inverse = coefficient.recip();
         let mut out = Size::default();
         for (monomial, value) in &self.terms {
-            let mut rest = monomial.clone();
-            for (atom, power) in divisor {
-                match rest.get_mut(atom) {
-                    Some(have) if *have > *power => *have -= power,
-                    Some(have) if *have == *power => {
-                        rest.remove(atom);
-                    }
-                    _ => return Ok(None),
-                }
-            }
+            let Some(rest) = without(monomial, divisor) else { return Ok(None) };
             out.add_term(rest, value.checked_mul(&inverse).ok_or(SizeError::Overflow)?)?;
         }
         Ok(Some(out))
@@ -245,6 +239,34 @@ impl Size {
             _ => Ok(Size::atom(atom(Box::new(self.clone()), Box::new(other.clone())))),
         }
     }
+}
+
+/// The product of two monomials.
+fn times(left: &Monomial, right: &Monomial) -> Result<Monomial> {
+    let mut product = left.clone();
+    for (atom, power) in right {
+        match product.binary_search_by(|(known, _)| known.cmp(atom)) {
+            Ok(place) => {
+                let sum = product[place].1.checked_add(*power).ok_or(SizeError::Overflow)?;
+                product[place].1 = sum;
+            }
+            Err(place) => product.insert(place, (atom.clone(), *power)),
+        }
+    }
+    Ok(product)
+}
+
+/// What is left of a monomial without the atoms of another; `None` where it does not hold them.
+fn without(monomial: &Monomial, divisor: &Monomial) -> Option<Monomial> {
+    let mut rest = monomial.clone();
+    for (atom, power) in divisor {
+        let place = rest.binary_search_by(|(known, _)| known.cmp(atom)).ok()?;
+        rest[place].1 = rest[place].1.checked_sub(*power)?;
+        if rest[place].1 == 0 {
+            rest.remove(place);
+        }
+    }
+    Some(rest)
 }
 
 impl Atom {

@@ -9,11 +9,11 @@
 //!
 //! Not here: layout, fusion, layers and weights' values. Lowering to IR starts from this.
 
-use std::collections::BTreeSet;
-
 use genesys_axis::{Constant, Domain, Size};
 use genesys_scalar::{Function, Law, Role};
 use genesys_span::Span;
+
+use crate::AxisSet;
 
 /// A node of a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,7 +51,7 @@ pub struct Type {
     /// How the value may vary.
     pub stage: Stage,
     /// Its axes; unordered.
-    pub axes: BTreeSet<AxisId>,
+    pub axes: AxisSet,
 }
 
 /// A declared axis.
@@ -158,7 +158,7 @@ pub enum Op {
         /// How.
         reduction: Reduction,
         /// Over which axes.
-        axes: BTreeSet<AxisId>,
+        axes: AxisSet,
         /// The value over an empty past, where the reduction has none of its own.
         otherwise: Option<f64>,
     },
@@ -166,14 +166,14 @@ pub enum Op {
     /// there is no element, so a sum of it is 0.
     Softmax {
         /// Over which axes.
-        axes: BTreeSet<AxisId>,
+        axes: AxisSet,
         /// Adds `exp(sink)` to the denominator: `Some(c)` is an extra element of score `c`.
         sink: Option<f64>,
     },
     /// `sum over axes of a * b`; axes in `A(0) & A(1)`, static or dependent.
     Dot {
         /// The axes contracted.
-        axes: BTreeSet<AxisId>,
+        axes: AxisSet,
     },
     /// Static axes `from` become `to`, major to minor; the products of sizes are equal.
     /// One to one it is a renaming.
@@ -214,7 +214,7 @@ pub enum Op {
     /// The operand repeated along axes it lacks.
     Broadcast {
         /// The axes added.
-        axes: BTreeSet<AxisId>,
+        axes: AxisSet,
     },
     /// The operand at `t - by`, zero before the start; `by >= 0`.
     Shift {

@@ -1,5 +1,7 @@
 //! What checking gives: a design that only the checker can make.
 
+use std::sync::Arc;
+
 use genesys_axis::Requirement;
 use genesys_diag::Diagnostic;
 use genesys_ladder::Scale;
@@ -14,7 +16,7 @@ use crate::identity::DesignHash;
 #[derive(Clone, Debug)]
 pub struct CheckedDesign {
     pub(crate) name: String,
-    pub(crate) file: ast::File,
+    pub(crate) file: Arc<ast::File>,
     pub(crate) functions: Vec<Function>,
     pub(crate) stack: Vec<StackPart>,
     pub(crate) stack_span: Span,
@@ -73,7 +75,7 @@ impl CheckedDesign {
     }
 
     /// The syntax tree it was checked from.
-    pub fn file(&self) -> &ast::File {
+    pub fn file(&self) -> &Arc<ast::File> {
         &self.file
     }
 

@@ -5,28 +5,34 @@
 //! core ([`core::Graph`]) with their arguments bound. Both are one algorithm: a forward pass in
 //! which types are sets of declared axes, with no unification.
 //!
-//! - [`check`]: a parsed file and the standard units in, a design and diagnostics out.
+//! - [`check`]: a parsed file and a [`Library`] of standard units in, a design and diagnostics out.
 //! - [`core`]: the formal core, which lowering starts from.
 //! - [`design`]: what a checked design offers.
 //! - [`identity`]: the hash under which a design is known.
 //!
 //! Not here: parsing, lowering, reading files.
 
+pub mod axis_set;
 pub mod core;
 pub mod design;
 mod elaborate;
 mod error;
 pub mod identity;
+mod library;
 mod live;
 mod resolve;
 mod scale;
 mod stack;
 
+use std::sync::Arc;
+
+pub use axis_set::AxisSet;
 pub use design::CheckedDesign;
 pub use elaborate::weight_name;
 use genesys_diag::Diagnostic;
 use genesys_syntax::ast;
 pub use identity::DesignHash;
+pub use library::Library;
 
 /// What checking a file gives.
 #[derive(Clone, Debug)]
@@ -38,24 +44,14 @@ pub struct Checked {
 }
 
 /// Checks a file against the standard units.
-pub fn check(file: &ast::File, std: &ast::File) -> Checked {
+pub fn check(file: &Arc<ast::File>, library: &Library) -> Checked {
     let mut diagnostics = Vec::new();
-    let units = resolve::resolve(file, std, &mut diagnostics);
+    let units = resolve::resolve(file, library, &mut diagnostics);
     let broken = elaborate::check_units(&units, &mut diagnostics);
     let design = stack::build(file, &units, &broken, &mut diagnostics);
     finish(&mut diagnostics);
     let refused = diagnostics.iter().any(Diagnostic::is_error);
     Checked { design: design.filter(|_| !refused), diagnostics }
-}
-
-/// Checks the units of a file that holds no design, such as the standard units themselves.
-pub fn check_library(file: &ast::File) -> Vec<Diagnostic> {
-    let mut diagnostics = Vec::new();
-    let empty = ast::File::default();
-    let units = resolve::resolve(file, &empty, &mut diagnostics);
-    elaborate::check_units(&units, &mut diagnostics);
-    finish(&mut diagnostics);
-    diagnostics
 }
 
 /// Puts diagnostics in the order of the text, each once.

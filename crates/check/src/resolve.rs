@@ -1,23 +1,23 @@
 //! Which unit a name means, and that no unit calls itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use genesys_diag::{Code, Diagnostic};
 use genesys_syntax::ast::{self, Expr, ExprKind, ItemKind, StmtKind, Unit};
 
 use crate::error;
+use crate::library::Library;
 
 /// Most units that a file may declare.
 const MAX_UNITS: usize = 1024;
 
 /// The units in sight, and in the order in which they can be checked.
 pub(crate) struct Units<'a> {
-    /// Every unit, callees before callers where there is no cycle.
+    /// The standard units, then those of the file; callees before callers where there is no cycle.
     pub(crate) all: Vec<Entry<'a>>,
     /// Units of the user's file and those it imports.
-    user: BTreeMap<&'a str, usize>,
-    /// Units of the standard file.
-    std: BTreeMap<&'a str, usize>,
+    user: HashMap<&'a str, usize>,
+    pub(crate) library: &'a Library,
 }
 
 /// A unit and where it was declared.
@@ -34,30 +34,30 @@ pub(crate) struct Entry<'a> {
 impl<'a> Units<'a> {
     /// The unit a name means in a standard unit, or in the user's file.
     pub(crate) fn find(&self, name: &str, in_std: bool) -> Option<usize> {
-        let scope = if in_std { &self.std } else { &self.user };
-        scope.get(name).copied()
+        if in_std { self.library.place(name) } else { self.user.get(name).copied() }
     }
 
-    /// The names of the user's scope, for suggestions.
-    pub(crate) fn names(&self, in_std: bool) -> impl Iterator<Item = &'a str> {
-        let scope = if in_std { &self.std } else { &self.user };
-        scope.keys().copied()
+    /// The names of the user's scope in order, for suggestions.
+    pub(crate) fn names(&self, in_std: bool) -> Vec<&'a str> {
+        if in_std {
+            return self.library.names().collect();
+        }
+        let mut names: Vec<&str> = self.user.keys().copied().collect();
+        names.sort_unstable();
+        names
     }
 
     /// Whether a standard unit of that name exists, imported or not.
     pub(crate) fn is_standard(&self, name: &str) -> bool {
-        self.std.contains_key(name)
+        self.library.place(name).is_some()
     }
 }
 
-/// Collects the units of a file and of the standard file.
-pub(crate) fn resolve<'a>(file: &'a ast::File, std: &'a ast::File, diagnostics: &mut Vec<Diagnostic>) -> Units<'a> {
-    let mut units = Units { all: Vec::new(), user: BTreeMap::new(), std: BTreeMap::new() };
-    for unit in units_of(std) {
-        units.std.insert(&unit.name.text, units.all.len());
-        units.all.push(Entry { unit, is_std: true, recursive: false });
-    }
-    let mut declared = BTreeMap::new();
+/// Collects the units of a file beside the standard ones.
+pub(crate) fn resolve<'a>(file: &'a ast::File, library: &'a Library, diagnostics: &mut Vec<Diagnostic>) -> Units<'a> {
+    let std = library.units().map(|(unit, known)| Entry { unit, is_std: true, recursive: known.recursive });
+    let mut units = Units { all: std.collect(), user: HashMap::new(), library };
+    let mut declared = HashMap::new();
     for unit in units_of(file).take(MAX_UNITS) {
         if let Some(first) = declared.insert(unit.name.text.as_str(), &unit.name) {
             diagnostics.push(error::duplicate("unit", &unit.name, first));
@@ -82,7 +82,7 @@ fn units_of(file: &ast::File) -> impl Iterator<Item = &Unit> {
 }
 
 fn import<'a>(file: &'a ast::File, units: &mut Units<'a>, diagnostics: &mut Vec<Diagnostic>) {
-    let mut imported: BTreeMap<&str, &ast::Ident> = BTreeMap::new();
+    let mut imported: HashMap<&str, &ast::Ident> = HashMap::new();
     for item in &file.items {
         let ItemKind::Use(import) = &item.kind else { continue };
         if let Some(root) = import.path.first()
@@ -96,19 +96,21 @@ fn import<'a>(file: &'a ast::File, units: &mut Units<'a>, diagnostics: &mut Vec<
                 diagnostics.push(error::duplicate("import", name, first));
             } else if let Some(&own) = units.user.get(name.text.as_str()) {
                 diagnostics.push(error::duplicate("unit", &units.all[own].unit.name, name));
-            } else if let Some(&unit) = units.std.get(name.text.as_str()) {
+            } else if let Some(unit) = units.library.place(&name.text) {
                 units.user.insert(&name.text, unit);
             } else {
-                diagnostics.push(error::unknown("standard unit", name, units.std.keys().copied()));
+                diagnostics.push(error::unknown("standard unit", name, units.library.names()));
             }
         }
     }
 }
 
 /// Puts callees before callers and marks the units on a cycle; iterative, so that a long chain of
-/// calls cannot exhaust the stack.
+/// calls cannot exhaust the stack. The standard units stand in order already.
 fn order(units: &mut Units<'_>, diagnostics: &mut Vec<Diagnostic>) {
-    let calls: Vec<Vec<usize>> = units.all.iter().map(|entry| callees(entry, units)).collect();
+    let standard = units.library.units().count();
+    let calls = |(n, entry)| if n < standard { Vec::new() } else { callees(entry, units) };
+    let calls: Vec<Vec<usize>> = units.all.iter().enumerate().map(calls).collect();
     let mut state = vec![Visit::New; units.all.len()];
     let mut sorted = Vec::with_capacity(units.all.len());
     for root in 0..units.all.len() {
@@ -160,9 +162,7 @@ fn reorder(units: &mut Units<'_>, sorted: &[usize]) {
         place[old] = new;
     }
     units.all = sorted.iter().map(|&old| units.all[old]).collect();
-    for index in units.user.values_mut().chain(units.std.values_mut()) {
-        *index = place[*index];
-    }
+    units.user.values_mut().for_each(|index| *index = place[*index]);
 }
 
 /// The units that a unit's body names, each once, in the order of the text.
@@ -224,9 +224,9 @@ pub(crate) fn unit_hint(units: &Units<'_>, name: &ast::Ident, in_std: bool) -> D
         let diagnostic = diagnostic.help(help);
         return if camel == name.text { diagnostic } else { diagnostic.edit(name.span, camel) };
     }
-    let known = units.names(in_std).chain(crate::elaborate::PRIMITIVES.iter().copied());
+    let known = units.names(in_std).into_iter().chain(crate::elaborate::PRIMITIVES.iter().copied());
     let diagnostic = error::unknown("unit or primitive", name, known);
-    match error::nearest(&name.text, units.std.keys().copied()) {
+    match error::nearest(&name.text, units.library.names()) {
         Some(near) if diagnostic.help.is_none() => {
             diagnostic.help(format!("did you mean the standard unit `{near}`? add `use std::{{{near}}}`"))
         }

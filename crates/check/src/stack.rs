@@ -1,6 +1,7 @@
 //! The design block: its fields, and the units of its stack elaborated.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use genesys_diag::{Code, Diagnostic};
 use genesys_span::Span;
@@ -15,9 +16,9 @@ const MAX_ENTRIES: usize = 4096;
 
 /// Builds the design of a file from its sound units.
 pub(crate) fn build(
-    file: &ast::File,
+    file: &Arc<ast::File>,
     units: &Units<'_>,
-    broken: &BTreeSet<usize>,
+    broken: &[bool],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<CheckedDesign> {
     let design = the_design(file, diagnostics)?;
@@ -44,7 +45,7 @@ pub(crate) fn build(
     }
     let mut checked = CheckedDesign {
         name: design.name.text.clone(),
-        file: file.clone(),
+        file: Arc::clone(file),
         functions,
         stack,
         stack_span,
@@ -89,7 +90,7 @@ struct Fields<'a> {
 
 struct Builder<'a, 'u, 'd> {
     units: &'u Units<'a>,
-    broken: &'u BTreeSet<usize>,
+    broken: &'u [bool],
     diagnostics: &'d mut Vec<Diagnostic>,
     functions: Vec<Function>,
     /// Functions by the canonical text of the unit reference they come from.
@@ -239,7 +240,7 @@ impl Builder<'_, '_, '_> {
             return None;
         };
         let entry = self.units.all[index];
-        if self.broken.contains(&index) || entry.recursive {
+        if self.broken[index] || entry.recursive {
             return None;
         }
         if let Err(diagnostic) = stackable(entry.unit, &unit.name) {

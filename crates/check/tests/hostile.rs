@@ -1,7 +1,9 @@
 //! Texts made to hurt: each gives one clear error, in time, on a small stack.
 #![allow(clippy::unwrap_used)]
 
-use genesys_check::{Checked, check};
+use std::sync::Arc;
+
+use genesys_check::{Checked, Library, check};
 use genesys_diag::Code;
 use genesys_span::Sources;
 
@@ -10,11 +12,11 @@ fn codes(text: String) -> Vec<Code> {
     let run = move || {
         let mut sources = Sources::default();
         let std = sources.add(genesys_stdlib::NAME, genesys_stdlib::TEXT);
-        let std = genesys_syntax::parse(&sources, std).file;
+        let std = Library::new(genesys_syntax::parse(&sources, std).file);
         let file = sources.add("hostile", text);
         let parsed = genesys_syntax::parse(&sources, file);
         assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics[0]);
-        let Checked { diagnostics, .. } = check(&parsed.file, &std);
+        let Checked { diagnostics, .. } = check(&Arc::new(parsed.file), &std);
         diagnostics.iter().filter(|d| d.is_error()).map(|d| d.code).collect()
     };
     std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap()

@@ -1,20 +1,22 @@
 //! Identity: which pairs of texts are one design, and which are not.
 #![allow(clippy::unwrap_used)]
 
-use genesys_check::{CheckedDesign, check};
+use std::sync::Arc;
+
+use genesys_check::{CheckedDesign, Library, check};
 use genesys_diag::render_short;
 use genesys_span::Sources;
 
 fn design(text: &str) -> CheckedDesign {
     let mut sources = Sources::default();
     let std = sources.add(genesys_stdlib::NAME, genesys_stdlib::TEXT);
-    let std = genesys_syntax::parse(&sources, std).file;
+    let std = Library::new(genesys_syntax::parse(&sources, std).file);
     let stack = if text.contains("design ") { "" } else { "design Test { stack = [Block*] }\n" };
     let uses = "use std::{RmsNorm, SwiGlu}\n";
     let file = sources.add("test", format!("{uses}{text}{stack}"));
     let parsed = genesys_syntax::parse(&sources, file);
     assert!(parsed.diagnostics.is_empty(), "{text}: {:?}", parsed.diagnostics);
-    let checked = check(&parsed.file, &std);
+    let checked = check(&Arc::new(parsed.file), &std);
     let shown: Vec<String> = checked.diagnostics.iter().map(|d| render_short(&sources, d)).collect();
     checked.design.unwrap_or_else(|| panic!("{text}: {shown:?}"))
 }

@@ -5,8 +5,9 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
+use std::sync::Arc;
 
-use genesys_check::{Checked, check};
+use genesys_check::{Checked, Library, check};
 use genesys_diag::render_short;
 use genesys_span::Sources;
 
@@ -14,11 +15,11 @@ use genesys_span::Sources;
 fn diagnose(text: &str) -> String {
     let mut sources = Sources::default();
     let std = sources.add(genesys_stdlib::NAME, genesys_stdlib::TEXT);
-    let std = genesys_syntax::parse(&sources, std).file;
+    let std = Library::new(genesys_syntax::parse(&sources, std).file);
     let design = if text.contains("design ") { "" } else { "design Test { stack = [Block*] }\n" };
     let file = sources.add("", format!("{text}{design}"));
     let parsed = genesys_syntax::parse(&sources, file);
-    let Checked { design, diagnostics } = check(&parsed.file, &std);
+    let Checked { design, diagnostics } = check(&Arc::new(parsed.file), &std);
     let all: Vec<String> = parsed.diagnostics.iter().chain(&diagnostics).map(|d| render_short(&sources, d)).collect();
     assert_eq!(design.is_some(), !diagnostics.iter().any(|d| d.is_error()), "a design exactly where no error is");
     if all.is_empty() { "ok".into() } else { all.join("\n") }

@@ -1,9 +1,9 @@
 //! From a text to a checked design, with every diagnostic on the way.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use genesys_check::CheckedDesign;
+use genesys_check::{CheckedDesign, Library};
 use genesys_diag::{Code, Diagnostic};
 use genesys_span::{FileId, Sources};
 use genesys_syntax::ast;
@@ -16,22 +16,22 @@ pub struct CheckedText {
     /// The user's text in them.
     pub file: FileId,
     /// The syntax tree, as far as it could be read.
-    pub syntax: ast::File,
+    pub syntax: Arc<ast::File>,
     /// The design, where no error was found.
     pub design: Option<CheckedDesign>,
     /// Errors and warnings, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// The standard units, parsed once a process.
-static STD: LazyLock<ast::File> = LazyLock::new(|| {
+/// The standard units, parsed and checked once a process.
+static STD: LazyLock<Library> = LazyLock::new(|| {
     let mut sources = Sources::default();
     let file = sources.add(genesys_stdlib::NAME, genesys_stdlib::TEXT);
-    genesys_syntax::parse(&sources, file).file
+    Library::new(genesys_syntax::parse(&sources, file).file)
 });
 
-/// The syntax tree of the standard units.
-pub fn standard_units() -> &'static ast::File {
+/// The standard units.
+pub fn standard_units() -> &'static Library {
     &STD
 }
 
@@ -44,13 +44,14 @@ pub fn check_text(name: &str, text: &str) -> CheckedText {
     let parsed = genesys_syntax::parse(&sources, file);
     let mut diagnostics = parsed.diagnostics;
     let unread = diagnostics.iter().any(Diagnostic::is_error);
-    let checked = genesys_check::check(&parsed.file, &STD);
+    let syntax = Arc::new(parsed.file);
+    let checked = genesys_check::check(&syntax, &STD);
     let declared = declared(text);
     let own = checked.diagnostics.into_iter().filter(|d| !unread || !follows_from_syntax(&sources, d, &declared));
     diagnostics.extend(own);
     diagnostics.sort_by_key(|d| d.primary.span);
     let design = checked.design.filter(|_| !unread);
-    CheckedText { sources, file, syntax: parsed.file, design, diagnostics }
+    CheckedText { sources, file, syntax, design, diagnostics }
 }
 
 /// Whether an error may come from an item that could not be read: a name that the text declares

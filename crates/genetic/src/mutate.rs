@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use genesys_check::core::Op;
-use genesys_check::{CheckedDesign, DesignHash, check};
+use genesys_check::{CheckedDesign, DesignHash, Library, check};
 use genesys_diag::Diagnostic;
 use genesys_ladder::Scale;
 use genesys_span::Sources;
-use genesys_syntax::ast::File;
 use genesys_syntax::{parse, print};
 
 use crate::candidate::Candidate;
@@ -24,7 +23,7 @@ use crate::remark::remark;
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// The standard units.
-    pub std: &'a File,
+    pub std: &'a Library,
     /// Designs whose units may be taken over.
     pub donors: &'a [CheckedDesign],
     /// The scales that count: an offspring runs at each of them at which its parent runs.
@@ -86,8 +85,8 @@ pub struct Refusal {
 /// The iterator ends when every change was tried: its length is the number of distinct offspring
 /// that exist, and is the same for every seed. An operator is drawn first, then one of its changes,
 /// so that operators with many changes do not crowd out the others.
-pub fn mutations(parent: &CheckedDesign, context: &Context<'_>, seed: u64) -> Mutations {
-    let std = Arc::new(Source::standard(context.std));
+pub fn mutations<'a>(parent: &CheckedDesign, context: &Context<'a>, seed: u64) -> Mutations<'a> {
+    let std = Arc::new(Source::standard(context.std.file()));
     let genome = Genome::expand(parent.file(), &std);
     let mut sources = vec![Arc::clone(&std)];
     sources.extend(context.donors.iter().map(|donor| Arc::new(Source::design(donor.file(), &std))));
@@ -97,7 +96,7 @@ pub fn mutations(parent: &CheckedDesign, context: &Context<'_>, seed: u64) -> Mu
     let pending = candidates(&Pool::new(&genome, &sources, depth, divisor));
     Mutations {
         parent: format!("{} ({})", parent.name(), parent.hash()),
-        std: context.std.clone(),
+        std: context.std,
         genome,
         scales,
         seen: BTreeSet::from([parent.hash().clone()]),
@@ -113,10 +112,10 @@ fn gcd(a: u64, b: u64) -> u64 {
 }
 
 /// The offspring of one parent; see [`mutations`].
-pub struct Mutations {
+pub struct Mutations<'a> {
     /// The parent's name and hash, for the offspring's first line.
     parent: String,
-    std: File,
+    std: &'a Library,
     genome: Genome,
     scales: Vec<Scale>,
     seen: BTreeSet<DesignHash>,
@@ -127,7 +126,7 @@ pub struct Mutations {
     refused: Vec<Refusal>,
 }
 
-impl Mutations {
+impl Mutations<'_> {
     /// What became of the changes tried so far.
     pub fn tally(&self) -> Tally {
         self.tally
@@ -159,7 +158,7 @@ impl Mutations {
         label(&mut genome);
         remark(&mut genome, &self.genome, &format!("{operator} of {}: {detail}", self.parent), &detail);
         let text = print(&genome.collapse());
-        let design = match recheck(&text, &self.std) {
+        let design = match recheck(&text, self.std) {
             Ok(design) => design,
             Err(diagnostics) => {
                 self.tally.unchecked += 1;
@@ -184,7 +183,7 @@ impl Mutations {
     }
 }
 
-impl Iterator for Mutations {
+impl Iterator for Mutations<'_> {
     type Item = Offspring;
 
     fn next(&mut self) -> Option<Offspring> {
@@ -198,14 +197,14 @@ impl Iterator for Mutations {
 }
 
 /// Checks a text, as any other design's; or says why it does not check.
-fn recheck(text: &str, std: &File) -> Result<CheckedDesign, Vec<Diagnostic>> {
+fn recheck(text: &str, std: &Library) -> Result<CheckedDesign, Vec<Diagnostic>> {
     let mut sources = Sources::default();
     let id = sources.add("offspring.gau", text);
     let parsed = parse(&sources, id);
     if parsed.diagnostics.iter().any(Diagnostic::is_error) {
         return Err(parsed.diagnostics);
     }
-    let checked = check(&parsed.file, std);
+    let checked = check(&Arc::new(parsed.file), std);
     checked.design.ok_or(checked.diagnostics)
 }
 

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use genesys_check::{Checked, CheckedDesign, check};
+use genesys_check::{Checked, CheckedDesign, Library, check};
 use genesys_genetic::{Context, Offspring, mutations};
 use genesys_ladder::Scale;
 use genesys_span::Sources;
@@ -20,7 +20,7 @@ const DESIGNS: [(&str, &str); 3] = [
     ("odd", include_str!("odd.gau")),
 ];
 
-static STD: LazyLock<File> = LazyLock::new(|| read(genesys_stdlib::TEXT));
+static STD: LazyLock<Library> = LazyLock::new(|| Library::new(read(genesys_stdlib::TEXT)));
 static SCALES: LazyLock<Vec<Scale>> = LazyLock::new(Scale::all);
 static PARENTS: LazyLock<Vec<CheckedDesign>> =
     LazyLock::new(|| DESIGNS.iter().map(|(_, text)| checked(text).design.unwrap()).collect());
@@ -34,7 +34,7 @@ fn read(text: &str) -> File {
 }
 
 fn checked(text: &str) -> Checked {
-    check(&read(text), &STD)
+    check(&Arc::new(read(text)), &STD)
 }
 
 fn context() -> Context<'static> {

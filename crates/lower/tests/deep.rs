@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeSet;
-
 use genesys_axis::{Domain, Size};
 use genesys_check::core::{Axis, Graph, Node, NodeId, Op, Scan, ScanId, Stage, State, Type, WIDTH};
 use genesys_lower::{Stack, lower_stack};
@@ -12,7 +10,7 @@ use genesys_span::{FileId, Span};
 
 fn push(graph: &mut Graph, op: Op, stage: Stage, args: &[NodeId]) -> NodeId {
     let span = Span::new(FileId::default(), 0, 0);
-    let ty = Type { stage, axes: BTreeSet::from([WIDTH]) };
+    let ty = Type { stage, axes: [WIDTH].into() };
     graph.nodes.push(Node { op, args: args.to_vec(), ty, span });
     NodeId(graph.nodes.len() as u32 - 1)
 }

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
+use std::sync::Arc;
 
 use genesys_ir::module::{Instruction, Module, Op, Region, StateClass};
 use genesys_ladder::Scale;
@@ -16,9 +17,9 @@ fn lowered(text: &str) -> Module {
     let mut sources = Sources::default();
     let std = sources.add(genesys_stdlib::NAME, genesys_stdlib::TEXT);
     let file = sources.add("test.gau", text);
-    let std = genesys_syntax::parse(&sources, std).file;
+    let std = genesys_check::Library::new(genesys_syntax::parse(&sources, std).file);
     let parsed = genesys_syntax::parse(&sources, file);
-    let checked = genesys_check::check(&parsed.file, &std);
+    let checked = genesys_check::check(&Arc::new(parsed.file), &std);
     let Some(design) = checked.design else { panic!("{:?} {:?}", parsed.diagnostics, checked.diagnostics) };
     let layers = design.at_scale(&Scale::named("nano").unwrap()).unwrap();
     genesys_lower::lower(&design, &layers, 1024)

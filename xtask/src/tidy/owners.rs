@@ -63,6 +63,10 @@ const OWNERS: &[(&str, Owner)] = &[
     // The data model of everything written as JSON, and the one JSON.
     ("serde", Owner::All),
     ("serde_json", Owner::All),
+    (
+        "smallvec",
+        Owner::Shared(&["genesys-axis", "genesys-check"], "sizes and sets of axes are small, and made for every node"),
+    ),
     ("strsim", Owner::One("genesys-check")),
     ("tempfile", Owner::Tests),
     ("tokenizers", Owner::One("genesys-tokenize")),

@@ -4,7 +4,7 @@
 //! with the same name as an unbound axis of the signature; then a single unbound axis and a single
 //! axis left over; the row takes the rest. Sizes never take part.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use genesys_diag::{Code, Diagnostic};
 use genesys_span::Span;
@@ -12,6 +12,7 @@ use genesys_syntax::ast::{self, Arg, AxisRef, Call, GenericKind, Ident, SizeKind
 
 use super::unit::Statics;
 use super::{Binding, Elab, Elaborator, Reported};
+use crate::AxisSet;
 use crate::core::{AxisId, NodeId, Op, Stage, Type, WIDTH};
 use crate::error;
 
@@ -26,7 +27,7 @@ impl<'a> Elaborator<'a, '_> {
         for (param, &arg) in entry.unit.params.iter().zip(&args) {
             self.match_argument(entry.unit, param, arg, &mut statics)?;
         }
-        if entry.recursive || self.broken.contains(&index) {
+        if entry.recursive || self.broken.get(index) == Some(&true) {
             return self.opaque(entry.unit, &statics, &args, span);
         }
         let first = self.graph.leaves.len();
@@ -225,7 +226,7 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// Rule 2: equal names of declared axes bind.
-    fn match_names(&mut self, left: &mut BTreeSet<AxisId>, unbound: &mut Vec<&'a Ident>, statics: &mut Statics) {
+    fn match_names(&mut self, left: &mut AxisSet, unbound: &mut Vec<&'a Ident>, statics: &mut Statics) {
         unbound.retain(|name| {
             let same = left.iter().copied().find(|&axis| self.graph.axis(axis).name == name.text);
             if let Some(axis) = same {
@@ -243,7 +244,7 @@ impl<'a> Elaborator<'a, '_> {
         unit: &Unit,
         param: &ast::Param,
         arg: NodeId,
-        left: &mut BTreeSet<AxisId>,
+        left: &mut AxisSet,
         rows: &[&str],
         statics: &mut Statics,
     ) -> Elab<()> {
@@ -274,7 +275,7 @@ impl<'a> Elaborator<'a, '_> {
         unit: &Unit,
         param: &ast::Param,
         arg: NodeId,
-        left: &BTreeSet<AxisId>,
+        left: &AxisSet,
         missing: &[AxisId],
         unbound: &[&Ident],
     ) -> Reported {
@@ -309,7 +310,7 @@ impl<'a> Elaborator<'a, '_> {
 
     /// A value of a broken unit's result type, so that its callers are still looked at.
     fn opaque(&mut self, unit: &Unit, statics: &Statics, args: &[NodeId], span: Span) -> Elab<NodeId> {
-        let mut axes = BTreeSet::new();
+        let mut axes = AxisSet::default();
         let stage = args.iter().map(|&arg| self.ty(arg).stage).max().unwrap_or(Stage::Const).max(Stage::Seq);
         for axis in &unit.result.axes {
             match axis {

@@ -7,6 +7,7 @@ use genesys_span::Span;
 use genesys_syntax::ast::{BinaryOp, Block, CompareOp, Expr, ExprKind, Ident, Stmt, StmtKind, Type as TypeExpr};
 
 use super::{Binding, Elab, Elaborator, Reported};
+use crate::AxisSet;
 use crate::core::{NodeId, Op, Stage, Type};
 use crate::error;
 
@@ -197,7 +198,7 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     fn ascribed(&mut self, node: NodeId, ty: &TypeExpr) -> Elab<()> {
-        let expected: std::collections::BTreeSet<_> = self.axes(&ty.axes)?.into_iter().collect();
+        let expected: AxisSet = self.axes(&ty.axes)?.into_iter().collect();
         let found = self.seen(node);
         let stage = if ty.seq { Stage::Seq } else { Stage::Const };
         if found == expected && (ty.seq || self.ty(node).stage == Stage::Const) {

@@ -7,7 +7,8 @@ use genesys_span::Span;
 use genesys_syntax::ast::{Call, Expr, ExprKind, Ident, Slot};
 
 use super::{Elab, Elaborator};
-use crate::core::{AxisId, NodeId, Op, Type};
+use crate::AxisSet;
+use crate::core::{AxisId, NodeId, Op};
 use crate::error;
 
 /// The axes of `linear[from -> to; per over]`, and the axes of the weight that are new: an axis on
@@ -128,12 +129,12 @@ impl<'a> Elaborator<'a, '_> {
     /// The value with those axes too, repeated where nothing in it varies along one.
     pub(crate) fn broadcast_to(&mut self, value: NodeId, axes: &[AxisId], span: Span) -> Elab<NodeId> {
         let ty = self.ty(value).clone();
-        let missing: std::collections::BTreeSet<AxisId> =
-            axes.iter().copied().filter(|axis| !ty.axes.contains(axis)).collect();
+        let missing: AxisSet = axes.iter().copied().filter(|axis| !ty.axes.contains(axis)).collect();
         if missing.is_empty() {
             return Ok(value);
         }
-        let ty = Type { stage: ty.stage, axes: ty.axes.union(&missing).copied().collect() };
+        let mut ty = ty;
+        ty.axes.extend(&missing);
         self.push(Op::Broadcast { axes: missing }, vec![value], ty, span)
     }
 }

@@ -18,8 +18,6 @@ mod size;
 mod unit;
 mod view;
 
-use std::collections::BTreeSet;
-
 use genesys_axis::{Domain, Size};
 use genesys_diag::Diagnostic;
 use genesys_span::Span;
@@ -28,6 +26,7 @@ pub use self::frame::weight_name;
 pub(crate) use self::frame::{Binding, Frame};
 pub(crate) use self::primitive::PRIMITIVES;
 pub(crate) use self::unit::{check_units, instantiate_root};
+use crate::AxisSet;
 use crate::core::{Axis, AxisId, Graph, Node, NodeId, Op, Stage, Type};
 use crate::design::Required;
 use crate::error;
@@ -47,8 +46,9 @@ pub(crate) type Elab<T> = Result<T, Reported>;
 /// Expands one unit into a graph.
 pub(crate) struct Elaborator<'a, 'u> {
     pub(crate) units: &'u Units<'a>,
-    /// Units with errors of their own: calls of them give an opaque value and no further message.
-    pub(crate) broken: &'u BTreeSet<usize>,
+    /// Of each unit checked before this one, whether it has errors of its own: calls of such give an opaque value and
+    /// no further message.
+    pub(crate) broken: &'u [bool],
     pub(crate) graph: Graph,
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) requirements: Vec<Required>,
@@ -59,7 +59,7 @@ pub(crate) struct Elaborator<'a, 'u> {
 }
 
 impl<'a, 'u> Elaborator<'a, 'u> {
-    pub(crate) fn new(units: &'u Units<'a>, broken: &'u BTreeSet<usize>) -> Self {
+    pub(crate) fn new(units: &'u Units<'a>, broken: &'u [bool]) -> Self {
         let width = Axis { name: "D".into(), domain: Domain::Static(Size::symbol("D")) };
         Self {
             units,
@@ -124,7 +124,7 @@ impl<'a, 'u> Elaborator<'a, 'u> {
     }
 
     /// The axes of a node that rules of matching see: all but those of an enclosing `each`.
-    pub(crate) fn seen(&self, id: NodeId) -> BTreeSet<AxisId> {
+    pub(crate) fn seen(&self, id: NodeId) -> AxisSet {
         self.ty(id).axes.iter().copied().filter(|axis| !self.lifted.contains(axis)).collect()
     }
 
@@ -141,7 +141,7 @@ impl<'a, 'u> Elaborator<'a, 'u> {
     }
 
     /// The dependent axes of a set.
-    pub(crate) fn dependent(&self, axes: &BTreeSet<AxisId>) -> Vec<AxisId> {
+    pub(crate) fn dependent(&self, axes: &AxisSet) -> Vec<AxisId> {
         axes.iter().copied().filter(|&axis| self.is_dependent(axis)).collect()
     }
 
@@ -157,7 +157,7 @@ impl<'a, 'u> Elaborator<'a, 'u> {
     }
 
     /// A type for a message: `Seq[H, E]`.
-    pub(crate) fn show(&self, stage: Stage, axes: &BTreeSet<AxisId>) -> String {
+    pub(crate) fn show(&self, stage: Stage, axes: &AxisSet) -> String {
         let visible = axes.iter().copied().filter(|axis| !self.lifted.contains(axis));
         let names = self.names(visible);
         match stage {

@@ -1,6 +1,6 @@
 //! The primitives: what a call means whose head is no unit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use genesys_axis::Domain;
 use genesys_diag::{Code, Diagnostic};
@@ -9,6 +9,7 @@ use genesys_span::Span;
 use genesys_syntax::ast::{Arg, Call, Expr, ExprKind, Slot};
 
 use super::{Elab, Elaborator};
+use crate::AxisSet;
 use crate::core::{AxisId, NodeId, Op, Reduction, Stage};
 use crate::error;
 
@@ -178,7 +179,7 @@ impl<'a> Elaborator<'a, '_> {
             let message = format!("expected two values: `dot[E](q, k)`, found {}", args.len());
             return Err(self.fail(error::arguments(span, message)));
         };
-        let shared: BTreeSet<AxisId> = self.seen(a).intersection(&self.seen(b)).copied().collect();
+        let shared: AxisSet = self.seen(a).intersection(&self.seen(b)).copied().collect();
         let axes = self.slot_axes(call, &shared, span)?;
         for &axis in &axes {
             self.has_axis(a, axis, self.graph.node(a).span)?;
@@ -221,8 +222,8 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// The axes of a slot, which may be left out where the value has just one.
-    fn slot_axes(&mut self, call: &Call, of: &BTreeSet<AxisId>, span: Span) -> Elab<BTreeSet<AxisId>> {
-        let axes: BTreeSet<AxisId> = match &call.slot {
+    fn slot_axes(&mut self, call: &Call, of: &AxisSet, span: Span) -> Elab<AxisSet> {
+        let axes: AxisSet = match &call.slot {
             Some(Slot::Axes(refs)) => self.axes(refs)?.into_iter().collect(),
             Some(slot @ Slot::Map { .. }) => return Err(self.fail(no_slot(call, slot, span))),
             None if of.len() == 1 => of.clone(),

@@ -1,13 +1,12 @@
 //! Regrouping, joining, cutting and stacking static axes.
 
-use std::collections::BTreeSet;
-
 use genesys_axis::{Compare, Requirement, Size};
 use genesys_diag::{Code, Diagnostic};
 use genesys_span::Span;
 use genesys_syntax::ast::{Arg, AxisRef, Call, Expr, Ident, Slot};
 
 use super::{Elab, Elaborator};
+use crate::AxisSet;
 use crate::core::{AxisId, NodeId, Op, Type};
 use crate::error;
 
@@ -66,7 +65,7 @@ impl<'a> Elaborator<'a, '_> {
             total = total.add(&self.size_of(part)).unwrap_or_default();
         }
         self.equal_sizes(&total, &self.size_of(whole[0]), "the parts", &to[0].text, span)?;
-        let mut rest: Option<BTreeSet<AxisId>> = None;
+        let mut rest: Option<AxisSet> = None;
         for (&value, (&part, name)) in values.iter().zip(parts.iter().zip(from)) {
             self.has_axis(value, part, name.span)?;
             let mut axes = self.ty(value).axes.clone();
@@ -167,7 +166,7 @@ impl<'a> Elaborator<'a, '_> {
         Ok(axes)
     }
 
-    fn same_axes(&mut self, expected: BTreeSet<AxisId>, found: &BTreeSet<AxisId>, span: Span) -> Elab<()> {
+    fn same_axes(&mut self, expected: AxisSet, found: &AxisSet, span: Span) -> Elab<()> {
         if expected == *found {
             return Ok(());
         }

@@ -8,15 +8,18 @@ use genesys_span::Span;
 use genesys_syntax::ast::{AxisRef, Ident};
 
 use super::{Binding, Elab, Elaborator};
+use crate::AxisSet;
 use crate::core::{AxisId, NodeId, Op, Stage, Type};
 use crate::error;
 
 impl Elaborator<'_, '_> {
     /// T-map: one operand holds all static axes of the others; dependent axes join.
     pub(crate) fn map(&mut self, function: Function, args: Vec<NodeId>, span: Span) -> Elab<NodeId> {
-        let statics: Vec<BTreeSet<AxisId>> = args.iter().map(|&arg| self.static_axes(arg)).collect();
-        let largest = statics.iter().max_by_key(|axes| axes.len()).cloned().unwrap_or_default();
-        if let Some(other) = statics.iter().position(|axes| !axes.is_subset(&largest)) {
+        let largest = args.iter().copied().max_by_key(|&arg| self.static_axes(arg).count());
+        let holds_all = |&other: &NodeId| {
+            self.static_axes(other).all(|axis| largest.is_some_and(|largest| self.ty(largest).axes.contains(&axis)))
+        };
+        if let Some(other) = args.iter().position(|arg| !holds_all(arg)) {
             return Err(self.implicit_outer(function, &args, other, span));
         }
         self.map_any(function, args, span)
@@ -35,8 +38,9 @@ impl Elaborator<'_, '_> {
         Type { stage, axes }
     }
 
-    fn static_axes(&self, node: NodeId) -> BTreeSet<AxisId> {
-        self.seen(node).into_iter().filter(|&axis| !self.is_dependent(axis)).collect()
+    fn static_axes(&self, node: NodeId) -> impl Iterator<Item = AxisId> {
+        let axes = self.ty(node).axes.iter().copied();
+        axes.filter(|axis| !self.lifted.contains(axis) && !self.is_dependent(*axis))
     }
 
     fn implicit_outer(&mut self, function: Function, args: &[NodeId], other: usize, span: Span) -> super::Reported {
@@ -162,7 +166,7 @@ impl Elaborator<'_, '_> {
     }
 
     /// The difference of two axis sets in words: `missing D, extra H, V`.
-    pub(crate) fn difference(&self, expected: &BTreeSet<AxisId>, found: &BTreeSet<AxisId>) -> String {
+    pub(crate) fn difference(&self, expected: &AxisSet, found: &AxisSet) -> String {
         let missing = self.names(expected.difference(found).copied());
         let extra = self.names(found.difference(expected).copied());
         match (missing.is_empty(), extra.is_empty()) {

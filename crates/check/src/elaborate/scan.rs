@@ -8,6 +8,7 @@ use genesys_syntax::ast::{Block, Expr, Ident, Scan, State as StateExpr, Stmt, St
 
 use super::primitive::leave;
 use super::{Binding, Elab, Elaborator, Reported};
+use crate::AxisSet;
 use crate::core::{self, AxisId, NodeId, Op, ScanId, Stage, Type};
 use crate::error;
 
@@ -70,7 +71,7 @@ impl<'a> Elaborator<'a, '_> {
             let help = "a state starts the same in every document: a number, or weights";
             return Err(self.fail(Diagnostic::error(Code::NOT_CONSTANT, state.init.span, message).help(help)));
         }
-        let allowed: BTreeSet<AxisId> = axes.iter().copied().collect();
+        let allowed: AxisSet = axes.iter().copied().collect();
         if !ty.axes.is_subset(&allowed) {
             let extra = self.names(ty.axes.difference(&allowed).copied());
             let message =

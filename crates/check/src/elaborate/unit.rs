@@ -8,6 +8,7 @@ use genesys_span::Span;
 use genesys_syntax::ast::{self, AxisRef, Generic, GenericKind, Unit};
 
 use super::{Binding, Elab, Elaborator, Frame, Reported};
+use crate::AxisSet;
 use crate::core::{AxisId, Graph, NodeId, Op, Stage, Type, WIDTH};
 use crate::design::Required;
 use crate::resolve::Units;
@@ -17,21 +18,19 @@ use crate::{error, live};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Statics(pub(super) BTreeMap<String, Binding>);
 
-/// Checks every unit on its own, callees first; gives those with errors.
-pub(crate) fn check_units(units: &Units<'_>, diagnostics: &mut Vec<Diagnostic>) -> BTreeSet<usize> {
-    let mut broken = BTreeSet::new();
-    for index in 0..units.all.len() {
+/// Checks every unit of the file on its own, callees first; says of each unit whether it has errors.
+pub(crate) fn check_units(units: &Units<'_>, diagnostics: &mut Vec<Diagnostic>) -> Vec<bool> {
+    let mut broken: Vec<bool> = units.library.units().map(|(_, known)| known.broken).collect();
+    for index in broken.len()..units.all.len() {
         let found = check_unit(units, &broken, index);
-        if found.iter().any(Diagnostic::is_error) {
-            broken.insert(index);
-        }
+        broken.push(found.iter().any(Diagnostic::is_error));
         diagnostics.extend(found);
     }
     broken
 }
 
 /// Checks one unit with its static parameters as rigid symbols.
-fn check_unit(units: &Units<'_>, broken: &BTreeSet<usize>, index: usize) -> Vec<Diagnostic> {
+fn check_unit(units: &Units<'_>, broken: &[bool], index: usize) -> Vec<Diagnostic> {
     let entry = units.all[index];
     let mut elaborator = Elaborator::new(units, broken);
     elaborator.frames.push(Frame::new(entry.is_std, None));
@@ -52,7 +51,7 @@ fn check_unit(units: &Units<'_>, broken: &BTreeSet<usize>, index: usize) -> Vec<
 /// Expands a unit of the stack: `Seq[D] -> Seq[D]`, with static arguments from the stack.
 pub(crate) fn instantiate_root<'a>(
     units: &Units<'a>,
-    broken: &BTreeSet<usize>,
+    broken: &[bool],
     index: usize,
     args: &'a [ast::StaticArg],
     diagnostics: &mut Vec<Diagnostic>,
@@ -153,7 +152,7 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     fn check_result(&mut self, unit: &'a Unit, value: NodeId, outside: usize) -> Elab<()> {
-        let expected: BTreeSet<AxisId> = self.axes(&unit.result.axes)?.into_iter().collect();
+        let expected: AxisSet = self.axes(&unit.result.axes)?.into_iter().collect();
         let found = self.seen(value);
         let ty = self.ty(value).clone();
         let span = unit.body.result.as_ref().map_or(unit.body.span, |e| e.span);
@@ -227,7 +226,7 @@ impl<'a> Elaborator<'a, '_> {
     fn rigid_arguments(&mut self, unit: &'a Unit) -> Elab<Vec<NodeId>> {
         let mut args = Vec::new();
         for param in &unit.params {
-            let axes: BTreeSet<AxisId> = self.axes(&param.ty.axes)?.into_iter().collect();
+            let axes: AxisSet = self.axes(&param.ty.axes)?.into_iter().collect();
             let stage = if param.ty.seq { Stage::Seq } else { Stage::Const };
             args.push(self.push(Op::Input, Vec::new(), Type { stage, axes }, param.name.span)?);
         }

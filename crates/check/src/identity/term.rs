@@ -1,10 +1,11 @@
 //! Terms of the normal form.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use genesys_axis::{Constant, Domain};
 use genesys_scalar::{Function, Law};
 
+use crate::AxisSet;
 use crate::core::{AxisId, Graph, LeafId, Node, NodeId, Op, Reduction, ScanId};
 use crate::live;
 
@@ -187,7 +188,7 @@ impl Builder<'_> {
     }
 
     /// A sum of a sum is one sum.
-    fn reduce(&mut self, reduction: Reduction, label: String, axes: &BTreeSet<AxisId>, args: Vec<TermId>) -> TermId {
+    fn reduce(&mut self, reduction: Reduction, label: String, axes: &AxisSet, args: Vec<TermId>) -> TermId {
         let mut axes = self.axis_list(axes);
         let mut args = args;
         let inner = &self.all[args[0]];
@@ -246,17 +247,17 @@ impl Builder<'_> {
         let (label, ordered, unordered) = match op {
             Op::Regroup { from, to } => {
                 let axes = from.iter().chain(to).copied().collect();
-                (format!("regroup {}", from.len()), axes, BTreeSet::new())
+                (format!("regroup {}", from.len()), axes, AxisSet::default())
             }
             Op::Concat { parts, whole } => {
                 let axes = parts.iter().copied().chain([*whole]).collect();
-                ("concat".into(), axes, BTreeSet::new())
+                ("concat".into(), axes, AxisSet::default())
             }
-            Op::Cut { whole, part, offset } => (format!("cut {offset}"), vec![*whole, *part], BTreeSet::new()),
-            Op::Take { axis, index } => (format!("take {index}"), vec![*axis], BTreeSet::new()),
-            Op::Stack { axis } => ("stack".into(), vec![*axis], BTreeSet::new()),
+            Op::Cut { whole, part, offset } => (format!("cut {offset}"), vec![*whole, *part], AxisSet::default()),
+            Op::Take { axis, index } => (format!("take {index}"), vec![*axis], AxisSet::default()),
+            Op::Stack { axis } => ("stack".into(), vec![*axis], AxisSet::default()),
             Op::Broadcast { axes } => ("broadcast".into(), Vec::new(), axes.clone()),
-            Op::Past(axis) => ("past".into(), vec![*axis], BTreeSet::new()),
+            Op::Past(axis) => ("past".into(), vec![*axis], AxisSet::default()),
             _ => unreachable!("only operations on axes come here"),
         };
         let ordered_axes = self.axis_list(&ordered);
