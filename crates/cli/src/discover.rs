@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::leaderboard;
 use crate::live::Live;
 use crate::output;
+use crate::report;
 use crate::shipped;
 
 /// Evolve the shipped designs, train every one on text, and rank them.
@@ -26,7 +27,8 @@ use crate::shipped;
   genesys discover --generations 10 --population 12 --run runs/long
   genesys discover --run runs/long                  go on with a run that was stopped
 
-A run is a folder: the log of everything that happened (events.db), the loss curves, and all designs as files. The same \
+A run is a folder: the log of everything that happened (events.db), the loss curves, all designs as files, and at \
+the end a report to read in a browser (report.html). The same \
 seed, numbers and text give the same designs and the same bits per byte, whatever the number of workers. A run that was \
 stopped, in whatever way, goes on where it was.")]
 pub(crate) struct Args {
@@ -73,7 +75,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         None => genesys_evolve::discover(&dir, &settings, &shipped, &data, &mut pool, &mut live),
     };
     live.finish();
-    report(&dir, &state.map_err(|error| of_evolve(&error))?, &data)
+    finish(&dir, &state.map_err(|error| of_evolve(&error))?, &data)
 }
 
 impl Args {
@@ -143,8 +145,8 @@ fn next_run(runs: &Path) -> Result<PathBuf, Failure> {
     Ok(runs.join(format!("{:03}", numbers.max().map_or(1, |last| last.saturating_add(1)))))
 }
 
-/// Writes all designs into the run's folder, and prints the leaderboard.
-fn report(dir: &Path, state: &State, data: &Dataset) -> Result<(), Failure> {
+/// Writes all designs and the report into the run's folder, and prints the leaderboard.
+fn finish(dir: &Path, state: &State, data: &Dataset) -> Result<(), Failure> {
     let designs = dir.join("designs");
     fs::create_dir_all(&designs).map_err(Failure::writing(&designs))?;
     for design in &state.designs {
@@ -152,6 +154,7 @@ fn report(dir: &Path, state: &State, data: &Dataset) -> Result<(), Failure> {
         fs::write(&path, &design.proposed.text).map_err(Failure::writing(&path))?;
     }
     output::say(format_args!("designs: {}", designs.display()));
+    report::at_the_end(dir)?;
     output::line(leaderboard::table(&board::board(state), &state.started.settings, data.info()).trim_end())
 }
 

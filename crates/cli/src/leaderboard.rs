@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use genesys_data::DatasetInfo;
 use genesys_evolve::{Row, Settings};
+use genesys_report::number::{bytes, grouped};
 
 /// How much of a hash is shown: enough to tell the designs of a run apart.
 const HASH_SHOWN: usize = 11;
@@ -95,28 +96,6 @@ fn aligned(lines: &[[String; 9]]) -> String {
     text
 }
 
-/// `1,234,567`
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `512 B`, `16.5 KiB`, `3.0 MiB`
-fn bytes(number: u64) -> String {
-    match number {
-        0..1024 => format!("{number} B"),
-        1024..1_048_576 => format!("{:.1} KiB", number as f64 / 1024.0),
-        _ => format!("{:.1} MiB", number as f64 / 1_048_576.0),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use genesys_evolve::Ancestor;
@@ -160,12 +139,6 @@ mod tests {
         let cells = cells(&row("gpt-1.2", None, None), Some(2.75));
         assert_eq!(cells[2].trim(), "failed");
         assert_eq!(cells[8], "the loss is not a finite number at step 3");
-    }
-
-    #[test]
-    fn numbers_are_grouped_and_bytes_have_units() {
-        assert_eq!([0, 999, 1000, 12_345_678].map(grouped), ["0", "999", "1,000", "12,345,678"]);
-        assert_eq!([0, 1023, 1024, 1 << 20].map(bytes), ["0 B", "1023 B", "1.0 KiB", "1.0 MiB"]);
     }
 
     #[test]

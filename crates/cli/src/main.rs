@@ -12,6 +12,7 @@ mod discover;
 mod failure;
 mod fmt;
 mod forward;
+mod generate;
 mod hash;
 mod init;
 mod leaderboard;
@@ -19,6 +20,7 @@ mod live;
 mod mutate;
 mod output;
 mod progress;
+mod report;
 mod scale;
 mod shield;
 mod shipped;
@@ -45,6 +47,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
     version,
     after_help = "Start with:
   genesys discover                          evolve the shipped designs, and rank them
+  genesys report runs/001                   a run as a page, to read in a browser
   genesys check designs/gpt.gau             is this a design?
   genesys help train                        how to train one
 
@@ -58,6 +61,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Discover(discover::Args),
+    Report(report::Args),
     Check(check::Args),
     Fmt(fmt::Args),
     Hash(hash::Args),
@@ -65,6 +69,7 @@ enum Command {
     Init(init::Args),
     Forward(forward::Args),
     Train(train::Args),
+    Generate(generate::Args),
     /// Train for a run: what `discover` starts.
     #[command(hide = true)]
     Worker,
@@ -92,6 +97,7 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Discover(args) => discover::run(args),
+        Command::Report(args) => report::run(args),
         Command::Check(args) => check::run(args),
         Command::Fmt(args) => fmt::run(args),
         Command::Hash(args) => hash::run(args),
@@ -99,6 +105,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Init(args) => init::run(args),
         Command::Forward(args) => forward::run(args),
         Command::Train(args) => train::run(args),
+        Command::Generate(args) => generate::run(args),
         Command::Worker => worker::run(),
     }
 }

@@ -7,7 +7,8 @@ use std::process::Stdio;
 
 use common::{command, design, finished, genesys};
 
-const COMMANDS: [&str; 8] = ["discover", "check", "fmt", "hash", "mutate", "init", "forward", "train"];
+const COMMANDS: [&str; 10] =
+    ["discover", "report", "check", "fmt", "hash", "mutate", "init", "forward", "train", "generate"];
 
 #[test]
 fn help_names_every_command_and_each_teaches_by_example() {

@@ -114,6 +114,19 @@ impl Model {
         })
     }
 
+    /// The scores `[v]`, in f32, of the token behind `tokens`, of which there is at least one. Nothing is remembered:
+    /// the whole row is run each time.
+    ///
+    /// # Errors
+    /// There are no tokens, or one is outside the vocabulary; candle fails.
+    pub fn next_logits(&self, tokens: &[u32]) -> Result<Vec<f32>, RuntimeError> {
+        let row = Tensor::from_slice(tokens, (1, tokens.len()), self.device())?;
+        let targets = Tensor::full(IGNORE, row.shape(), row.device())?;
+        let (logits, _) = self.run(&row, &targets, false)?;
+        let last = logits.narrow(1, tokens.len() - 1, 1)?.flatten_all()?;
+        Ok(last.to_dtype(DType::F32)?.to_vec1()?)
+    }
+
     fn run(&self, tokens: &Tensor, targets: &Tensor, tracked: bool) -> Result<(Tensor, Tensor), RuntimeError> {
         let (batch, positions) = self.check(tokens, targets)?;
         let main = self.program.module.main();

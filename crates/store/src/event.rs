@@ -96,6 +96,14 @@ pub struct Head {
     pub hash: Hash,
 }
 
+impl Head {
+    /// One line that stands for the log up to here.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        format!("log1-{}", self.hash)
+    }
+}
+
 /// What an event's hash is taken over, besides the hash before.
 pub(crate) struct Fields<'a> {
     pub(crate) seq: u64,

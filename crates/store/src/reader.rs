@@ -74,7 +74,7 @@ impl Reader {
     /// # Errors
     /// As [`Reader::verify`]: a damaged log has no digest.
     pub fn digest(&self) -> Result<String, StoreError> {
-        Ok(format!("log1-{}", self.verify()?.hash))
+        Ok(self.verify()?.digest())
     }
 
     /// All events in order, each checked. After an error the stream ends.

@@ -4,6 +4,7 @@
 //! This crate owns the foreign crate `tokenizers`; no other crate names it.
 //!
 //! - [`Tokenizer`]: train, load, encode, decode, and count the bytes behind a token.
+//! - [`TextStream`]: text from tokens as they come, whole characters only.
 //! - [`cached`]: the trained tokenizer of a corpus, kept in a folder under the hash of what it was made from.
 //! - [`TokenizeError`]: what can go wrong, in words for the person who asked.
 //!
@@ -13,9 +14,11 @@ mod alphabet;
 mod cache;
 mod error;
 mod pieces;
+mod stream;
 mod tokenizer;
 mod train;
 
 pub use cache::cached;
 pub use error::TokenizeError;
+pub use stream::TextStream;
 pub use tokenizer::{EOS, Tokenizer};

@@ -140,6 +140,18 @@ impl Tokenizer {
         &self.byte_lengths
     }
 
+    /// The bytes of text that a token stands for: none for special tokens and ids outside the vocabulary. They need not
+    /// be UTF-8 by themselves.
+    #[must_use]
+    pub fn bytes_of(&self, id: u32) -> Vec<u8> {
+        let token = self.inner.id_to_token(id).filter(|token| !self.is_special(token));
+        token.map_or_else(Vec::new, |token| token_bytes(&token, &byte_chars()))
+    }
+
+    fn is_special(&self, token: &str) -> bool {
+        self.inner.get_added_vocabulary().is_special_token(token)
+    }
+
     fn from_inner(mut inner: Inner) -> Result<Self, TokenizeError> {
         // Settings that would cut or lengthen texts, or read `<eos>` out of a document, are not part of a tokenizer.
         inner.with_truncation(None).map_err(|error| TokenizeError::Malformed(error.to_string()))?;

@@ -1,7 +1,7 @@
 //! The tokenizer's promises: exact round trips, the same bytes from the same text, and honest byte counts.
 #![allow(clippy::unwrap_used)]
 
-use genesys_tokenize::{EOS, TokenizeError, Tokenizer};
+use genesys_tokenize::{EOS, TextStream, TokenizeError, Tokenizer};
 
 /// Real prose and code: sources of this crate.
 const TEXTS: [&str; 4] = [
@@ -178,4 +178,42 @@ fn tokenizers_that_lose_text_are_refused() {
     );
     assert_ne!(truncating, json);
     assert_eq!(Tokenizer::from_json(&truncating).unwrap().hash(), Tokenizer::bytes().hash());
+}
+
+/// What comes out for each id, and at the end.
+fn streamed(tokenizer: &Tokenizer, ids: &[u32]) -> Vec<String> {
+    let mut stream = TextStream::new(tokenizer);
+    let mut pieces: Vec<String> = ids.iter().map(|id| stream.push(*id)).collect();
+    pieces.push(stream.finish());
+    pieces
+}
+
+#[test]
+fn text_that_comes_in_pieces_is_the_text_of_all_ids() {
+    for tokenizer in [Tokenizer::bytes(), trained(400)] {
+        for text in samples() {
+            let ids = tokenizer.encode(&text);
+            assert_eq!(streamed(&tokenizer, &ids).concat(), text);
+        }
+        // Ids of no text: bytes in any order, special ones, and some outside the vocabulary.
+        let mut state = 5_u64;
+        for _ in 0..300 {
+            let mut draw = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) as u32 % 405
+            };
+            let ids: Vec<u32> = (0..40).map(|_| draw()).collect();
+            assert_eq!(streamed(&tokenizer, &ids).concat(), tokenizer.decode(&ids), "{ids:?}");
+        }
+    }
+}
+
+#[test]
+fn a_character_is_held_back_until_it_is_whole() {
+    let tokenizer = Tokenizer::bytes();
+    let ids: Vec<u32> = "aé日".bytes().map(u32::from).collect();
+    assert_eq!(streamed(&tokenizer, &ids), ["a", "", "é", "", "", "日", ""]);
+    assert_eq!(streamed(&tokenizer, &ids[..5]), ["a", "", "é", "", "", "\u{fffd}"]);
+    assert_eq!(streamed(&tokenizer, &[0xe6, u32::from(b'x')]), ["", "\u{fffd}x", ""]);
+    assert_eq!(tokenizer.bytes_of(tokenizer.eos()), b"");
 }

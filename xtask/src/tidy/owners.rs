@@ -43,7 +43,9 @@ const OWNERS: &[(&str, Owner)] = &[
     ("cargo_metadata", Owner::One("xtask")),
     ("clap", Owner::One("genesys-cli")),
     ("criterion", Owner::One("benches")),
+    ("html5gum", Owner::Tests),
     ("indicatif", Owner::One("genesys-cli")),
+    ("maud", Owner::One("genesys-report")),
     ("memmap2", Owner::One("genesys-data")),
     (
         "mimalloc",
@@ -63,6 +65,7 @@ const OWNERS: &[(&str, Owner)] = &[
     // The data model of everything written as JSON, and the one JSON.
     ("serde", Owner::All),
     ("serde_json", Owner::All),
+    ("similar", Owner::One("genesys-report")),
     (
         "smallvec",
         Owner::Shared(&["genesys-axis", "genesys-check"], "sizes and sets of axes are small, and made for every node"),
