@@ -2,12 +2,13 @@
 //!
 //! In: a run. Out: a value whose fields stand in the order given here, which is part of the format.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::run::{Entry, Run, View};
 
 /// A run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Report {
     /// The digest of its log.
     pub run: String,
@@ -20,7 +21,8 @@ pub struct Report {
 }
 
 /// A design of a run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Design {
     /// Its hash.
     pub design_hash: String,

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use crate::curve::{Frame, GRID, Point, points, smooth, thin};
 use crate::number::short;
 use crate::run::{Entry, View};
+use crate::summary::link;
 use crate::ticks::ticks;
 
 /// Points of a curve in front.
@@ -121,7 +122,7 @@ fn legend(front: &[(&str, &Line<'_, '_>)], lines: usize) -> Markup {
         figcaption {
             ul.legend {
                 @for (class, line) in front {
-                    li { (key(class)) a href={ "#" (line.entry.anchor()) } { (line.entry.proposed.name) } @if *class == "best" { ", the best" } @else { ", the baseline" } }
+                    li { (key(class)) span { (link(line.entry)) @if *class == "best" { ", the best" } @else { ", the baseline" } } }
                 }
                 @if lines > front.len() { li { (key("back")) "the other " (lines - front.len()) } }
             }

@@ -109,8 +109,7 @@ pub(crate) fn conditions(view: &View<'_>) -> Markup {
     let started = &view.run.state.started;
     let (settings, scale, text) = (&started.settings, &started.settings.scale, &started.text);
     let tokens = scale.steps * scale.tokens_per_step();
-    let facts: [(&str, String); 12] = [
-        ("run", view.run.digest.to_owned()),
+    let facts: [(&str, String); 9] = [
         ("seed", settings.seed.to_string()),
         ("search", format!("{} of {} offspring", count(settings.generations, "generation"), settings.population)),
         ("final", format!("the best {} and the baseline, {} each", settings.finalists, count(settings.seeds, "seed"))),
@@ -119,13 +118,13 @@ pub(crate) fn conditions(view: &View<'_>) -> Markup {
         ("rows", format!("{} of {} tokens a step", scale.rows, scale.context)),
         ("peak learning rate", scale.learning_rate.to_string()),
         ("vocabulary", format!("{} tokens", grouped(text.vocabulary))),
-        ("text", text.corpus_hash.clone()),
-        ("tokenizer", text.tokenizer_hash.clone()),
         ("program", format!("genesys {}, trainer {}", started.program, started.trainer)),
     ];
+    let hashes = [("run", view.run.digest), ("text", &text.corpus_hash), ("tokenizer", &text.tokenizer_hash)];
     html! {
         dl.facts {
             @for (name, value) in &facts { div { dt { (name) } dd { (value) } } }
+            @for (name, hash) in hashes { div.wide { dt { (name) } dd { code { (hash) } } } }
         }
     }
 }

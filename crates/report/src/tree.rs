@@ -146,8 +146,13 @@ fn shape(entry: &Entry<'_>, scores: &[f64]) -> Markup {
         Some(score) => {
             let color = format!("mark q{}", class(scores, score, CLASSES));
             html! {
-                @if entry.row.deviation.is_some() { circle.ring r=(RADIUS + 3) {} }
-                @if entry.proposed.baseline { (square(&color)) } @else { circle class=(color) r=(RADIUS) {} }
+                @if entry.proposed.baseline {
+                    @if entry.row.deviation.is_some() { rect.ring x="-10" y="-10" width="20" height="20" {} }
+                    (square(&color))
+                } @else {
+                    @if entry.row.deviation.is_some() { circle.ring r=(RADIUS + 3) {} }
+                    circle class=(color) r=(RADIUS) {}
+                }
             }
         }
         None if entry.is_failed() => cross(),

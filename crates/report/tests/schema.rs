@@ -4,6 +4,7 @@
 mod support;
 
 use genesys_report::json;
+use genesys_report::json::Report;
 use serde_json::Value;
 use support::{GPT, Made, finished};
 
@@ -57,4 +58,12 @@ fn every_design_is_there_in_the_order_of_the_leaderboard() {
 fn a_run_without_designs_has_no_baseline() {
     let made = Made::start(2);
     assert_eq!(text(&made), r#"{"run":"log1-5ca1ab1e","seed":7,"baseline":null,"designs":[]}"#);
+}
+
+#[test]
+fn the_example_of_the_documentation_is_one() {
+    let page = include_str!("../../../docs/report.md");
+    let example = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let report: Report = serde_json::from_str(example).unwrap();
+    assert_eq!(serde_json::to_string_pretty(&report).unwrap() + "\n", example);
 }

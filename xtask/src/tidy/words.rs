@@ -31,8 +31,8 @@ const SPELLINGS: [(&str, &str); 22] = [
     ("vectoris", "vectoriz"),
 ];
 
-/// Beginnings of American words that the list above would take for British ones.
-const AMERICAN: [&str; 4] = ["optimism", "optimist", "organism", "parallelism"];
+/// Beginnings of words that the list above would take for British ones: American ones, and a name in HTML.
+const AMERICAN: [&str; 5] = ["labelledby", "optimism", "optimist", "organism", "parallelism"];
 
 /// Folders at the root of a machine that a portable text does not name.
 const MACHINE_FOLDERS: [&str; 6] = ["home", "mnt", "opt", "root", "Users", "work"];
