@@ -64,7 +64,7 @@ fn next(rest: &str) -> (usize, Option<Part<'_>>) {
         return (first.len_utf8(), None);
     }
     let number = first.is_ascii_digit();
-    let end = rest.find(|c: char| !is_word(c) && !(number && c == '.')).unwrap_or(rest.len());
+    let end = rest.find(|c: char| !(is_word(c) || number && c == '.')).unwrap_or(rest.len());
     let word = &rest[..end];
     let part = match first {
         _ if number => Some(Part::Number(word)),

@@ -49,7 +49,7 @@ fn seen(html: &str) -> Seen {
                 let name = String::from_utf8(tag.name.to_vec()).unwrap();
                 assert_eq!(open.pop(), Some(name), "elements end in order");
             }
-            Token::String(text) => seen.text.push_str(&String::from_utf8(text.value.to_vec()).unwrap()),
+            Token::String(text) => seen.text.push_str(std::str::from_utf8(&text.value).unwrap()),
             Token::Error(error) => panic!("not HTML: {error:?}"),
             Token::Comment(_) | Token::Doctype(_) => {}
         }
