@@ -2,11 +2,12 @@
 //!
 //! In: arguments, files. Out: results on standard output, messages on standard error, and an exit status: 0 fine, 1 the
 //! input or the usage is at fault, 2 the world is. One file a command; what they share is in `failure`, `output`,
-//! `design_file`, `aside`, `scale` and `shield`. No decision about designs is taken here.
+//! `design_file`, `offspring`, `aside`, `scale` and `shield`. No decision about designs is taken here.
 
 mod aside;
 mod check;
 mod corpus;
+mod crossover;
 mod design_file;
 mod discover;
 mod failure;
@@ -18,6 +19,7 @@ mod init;
 mod leaderboard;
 mod live;
 mod mutate;
+mod offspring;
 mod output;
 mod progress;
 mod report;
@@ -66,6 +68,7 @@ enum Command {
     Fmt(fmt::Args),
     Hash(hash::Args),
     Mutate(mutate::Args),
+    Crossover(crossover::Args),
     Init(init::Args),
     Forward(forward::Args),
     Train(train::Args),
@@ -102,6 +105,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Fmt(args) => fmt::run(args),
         Command::Hash(args) => hash::run(args),
         Command::Mutate(args) => mutate::run(args),
+        Command::Crossover(args) => crossover::run(args),
         Command::Init(args) => init::run(args),
         Command::Forward(args) => forward::run(args),
         Command::Train(args) => train::run(args),

@@ -1,4 +1,4 @@
-//! `mutate`: as many different designs as asked for, or how many there are.
+//! `mutate` and `crossover`: as many different designs as asked for, or how many there are.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -12,6 +12,11 @@ use common::{Run, design, genesys};
 fn mutate(name: &str, seed: &str, number: &str, out: &Path) -> Run {
     let file = design(name);
     genesys(["mutate", file.to_str().unwrap(), "--seed", seed, "-n", number, "--out", out.to_str().unwrap()])
+}
+
+fn cross(first: &Path, second: &Path, seed: &str, number: &str, out: &Path) -> Run {
+    let (first, second, out) = (first.to_str().unwrap(), second.to_str().unwrap(), out.to_str().unwrap());
+    genesys(["crossover", first, second, "--seed", seed, "-n", number, "--out", out])
 }
 
 fn files(folder: &Path) -> Vec<String> {
@@ -63,4 +68,44 @@ fn too_many_are_refused_with_how_many_there_are() {
     assert!(count >= 12, "{said}");
     assert!(!out.exists(), "nothing is written");
     assert_eq!(mutate("gpt.gau", "2", &count.to_string(), &out).ok().lines().count() as u64, count);
+}
+
+#[test]
+fn crossings_differ_check_and_run_where_the_first_parent_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (gpt, gla) = (design("gpt.gau"), design("gla.gau"));
+    for (name, first, second) in [("gpt-gla", &gpt, &gla), ("gla-gpt", &gla, &gpt)] {
+        let out = folder.path().join(name);
+        let told = cross(first, second, "1", "12", &out).ok();
+        let files = files(&out);
+        assert_eq!((files.len(), told.lines().count()), (12, 12));
+        assert!(told.lines().all(|line| line.starts_with("g1-") && line.contains("  cross-")), "{told}");
+        let parents = genesys(["hash", gpt.to_str().unwrap(), gla.to_str().unwrap()]).ok();
+        let hashes = genesys(["hash"].into_iter().chain(files.iter().map(String::as_str))).ok();
+        let hashes: BTreeSet<&str> = hashes.lines().map(|line| line.split_once(' ').unwrap().0).collect();
+        assert_eq!(hashes.len(), 12, "all hashes differ");
+        assert!(parents.lines().all(|line| !hashes.contains(line.split_once(' ').unwrap().0)));
+        for scale in ["nano", "14M", "1.3B"] {
+            genesys(["check", "--scale", scale].into_iter().chain(files.iter().map(String::as_str))).ok();
+        }
+        genesys(["fmt", "--check"].into_iter().chain(files.iter().map(String::as_str))).ok();
+    }
+}
+
+#[test]
+fn what_cannot_be_crossed_is_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let (gpt, gla, out) = (design("gpt.gau"), design("gla.gau"), folder.path().join("out"));
+    let twin = folder.path().join("twin.gau");
+    fs::write(&twin, fs::read_to_string(&gpt).unwrap().replace("Block", "Layer")).unwrap();
+    let said = cross(&gpt, &twin, "1", "1", &out).refused();
+    assert!(said.contains("expected two different designs") && said.contains("mean the same"), "{said}");
+    let said = cross(&gpt, &gla, "1", "1000000", &out).refused();
+    assert!(said.contains("gives ") && said.contains("nothing is written"), "{said}");
+    let broken = folder.path().join("broken.gau");
+    fs::write(&broken, "design A { stack = [Nothing*] }").unwrap();
+    let said = cross(&gpt, &broken, "1", "1", &out).refused();
+    assert!(said.contains("Nothing"), "{said}");
+    cross(&folder.path().join("absent.gau"), &gla, "1", "1", &out).refused();
+    assert!(!out.exists(), "nothing is written");
 }

@@ -72,7 +72,7 @@ pub(crate) fn breed(state: &State, place: Place) -> Result<Fact, EvolveError> {
             place,
             hash,
             name: name(state, parent, place),
-            text: offspring.text,
+            text: offspring.text(),
             baseline: false,
             parents,
             operator,
@@ -89,7 +89,7 @@ fn offspring(state: &State, parent: &Design, seed: u64) -> Option<Offspring> {
     let others = state.designs.iter().filter(closed).filter(|design| design.proposed.hash != parent.proposed.hash);
     let donors: Vec<CheckedDesign> = others.filter_map(|design| checked(&design.proposed.text).ok()).collect();
     let scales = [state.started.settings.scale.clone()];
-    let context = Context { std: standard_units(), donors: &donors, scales: &scales };
+    let context = Context::new(standard_units(), &donors, &scales);
     let parent = checked(&parent.proposed.text).ok()?;
     mutations(&parent, &context, seed).next()
 }

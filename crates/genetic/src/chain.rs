@@ -11,7 +11,7 @@ use genesys_syntax::ast::{AxisRef, BinaryOp, Block, Comments, Expr, ExprKind, St
 use crate::tree;
 
 /// What a sublayer's terms call the value they are added to.
-const HOLE: &str = "~";
+pub(crate) const HOLE: &str = "~";
 
 /// A residual chain.
 #[derive(Clone, Debug)]

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use genesys_syntax::ast::{AxisRef, ExprKind, GenericKind, StmtKind, Type, Unit};
+use genesys_syntax::ast::{AxisRef, ExprKind, GenericKind, Stmt, StmtKind, Type, Unit};
 
-use crate::genome::{Genome, heads};
+use crate::genome::Genome;
 use crate::tree;
 
 /// Primitives that read other positions.
@@ -73,29 +73,43 @@ pub(crate) struct Facts {
     pub(crate) projects: bool,
 }
 
-/// The facts of every unit of a genome.
-pub(crate) fn facts(genome: &Genome) -> BTreeMap<String, Facts> {
-    let names: Vec<String> = genome.units().map(|unit| unit.name.text.clone()).collect();
-    let own: BTreeMap<&str, Facts> = genome.units().map(|unit| (unit.name.text.as_str(), own_facts(unit))).collect();
-    let all = |name: &String| {
-        genome.closure([name.clone()]).iter().fold(Facts::default(), |sum, callee| {
-            let part = own.get(callee.as_str()).copied().unwrap_or_default();
-            Facts {
-                mixes: sum.mixes || part.mixes,
-                owns: sum.owns || part.owns,
-                projects: sum.projects || part.projects,
-            }
-        })
-    };
-    names.iter().map(|name| (name.clone(), all(name))).collect()
+impl Facts {
+    /// What a unit does by itself, of which `heads` are called.
+    pub(crate) fn own(unit: &Unit, heads: &BTreeSet<String>) -> Facts {
+        let projects = heads.contains("linear");
+        let holds = |stmt: &Stmt| matches!(stmt.kind, StmtKind::Param { .. });
+        let owns = projects || unit.body.stmts.iter().any(holds);
+        let mut mixes = VIEWS.iter().any(|view| heads.contains(*view));
+        tree::visit(&unit.body, &mut |e| mixes |= matches!(e.kind, ExprKind::Scan(_)));
+        Facts { mixes, owns, projects }
+    }
+
+    fn join(self, other: Facts) -> Facts {
+        Facts {
+            mixes: self.mixes || other.mixes,
+            owns: self.owns || other.owns,
+            projects: self.projects || other.projects,
+        }
+    }
 }
 
-fn own_facts(unit: &Unit) -> Facts {
-    let called = heads(unit);
-    let mut facts = Facts { projects: called.contains("linear"), ..Facts::default() };
-    facts.owns = facts.projects || unit.body.stmts.iter().any(|stmt| matches!(stmt.kind, StmtKind::Param { .. }));
-    facts.mixes = VIEWS.iter().any(|view| called.contains(*view));
-    tree::visit(&unit.body, &mut |e| facts.mixes |= matches!(e.kind, ExprKind::Scan(_)));
+/// The facts of every unit of a genome, with what it calls.
+pub(crate) fn facts(genome: &Genome) -> BTreeMap<String, Facts> {
+    let mut known = BTreeMap::new();
+    for unit in genome.units() {
+        facts_of(genome, &unit.name.text, &mut known);
+    }
+    known
+}
+
+/// No unit calls itself, so that the walk ends.
+fn facts_of(genome: &Genome, name: &str, known: &mut BTreeMap<String, Facts>) -> Facts {
+    if let Some(facts) = known.get(name) {
+        return *facts;
+    }
+    let Some(gene) = genome.gene(name) else { return Facts::default() };
+    let facts = gene.heads().iter().fold(gene.facts(), |sum, head| sum.join(facts_of(genome, head, known)));
+    known.insert(name.into(), facts);
     facts
 }
 

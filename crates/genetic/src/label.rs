@@ -10,17 +10,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use genesys_syntax::ast::{Arg, Block, Expr, ExprId, ExprKind, Stmt, StmtKind, Unit};
 
 use crate::chain::fresh;
+use crate::gene::{Gene, number};
 use crate::genome::Genome;
 use crate::interface::{Facts, facts};
 use crate::tree;
 
-/// Labels every unit that is not just a standard one.
-pub(crate) fn label(genome: &mut Genome) {
+/// Labels the units that were changed, and those that call a unit which owns weights now and did not
+/// `before`, or the other way round.
+pub(crate) fn label(genome: &mut Genome, before: &BTreeMap<String, Facts>) {
     let facts = facts(genome);
-    let own: Vec<String> =
-        genome.units().map(|unit| unit.name.text.clone()).filter(|name| !genome.is_standard(name)).collect();
-    for name in own {
-        if let Some(unit) = genome.unit_mut(&name) {
+    let turned = |name: &String| before.get(name).zip(facts.get(name)).is_some_and(|(old, new)| old.owns != new.owns);
+    for gene in &mut genome.genes {
+        if (gene.is_touched() || gene.heads().iter().any(turned))
+            && let Some(unit) = Gene::edit_unit(gene)
+        {
             label_unit(unit, &facts);
         }
     }
@@ -30,11 +33,7 @@ fn label_unit(unit: &mut Unit, facts: &BTreeMap<String, Facts>) {
     strip_block(&mut unit.body, facts);
     // Each round names one call for good, so that there are at most as many rounds as calls.
     loop {
-        let mut number = 0;
-        tree::visit_mut(&mut unit.body, &mut |e| {
-            e.id = ExprId(number);
-            number += 1;
-        });
+        number(unit);
         let mut sites = Sites { facts, all: Vec::new(), names: BTreeSet::new() };
         sites.block(&unit.body);
         let names: BTreeSet<String> = sites.all.iter().map(|site| site.name.clone()).chain(bound(unit)).collect();
@@ -301,7 +300,8 @@ mod tests {
             "use std::{{RmsNorm, SwiGlu}}\ndesign A {{ stack = [B*] }}\nunit B(x: Seq[D]) -> Seq[D] {{\n{body}\n}}"
         );
         let mut genome = Genome::expand(&testing::parse(&text), testing::std());
-        label(&mut genome);
+        Gene::edit(&mut genome.genes[1]);
+        label(&mut genome, &BTreeMap::new());
         genesys_syntax::print_unit(genome.unit("B").unwrap())
     }
 

@@ -1,5 +1,6 @@
 //! The units an operator may bring in: the parent's own, the standard ones, and those of donors.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -7,6 +8,8 @@ use genesys_syntax::ast::Unit;
 
 use crate::genome::{Genome, Source};
 use crate::interface::{Facts, Interface, facts, has_defaults};
+use crate::mutate::Room;
+use crate::types::Types;
 
 /// A unit that can be called.
 #[derive(Clone, Debug)]
@@ -21,7 +24,7 @@ pub(crate) struct Pooled {
     pub(crate) facts: Facts,
     /// Whether its design stacks it: it holds whole layers.
     pub(crate) is_block: bool,
-    /// The parent's units that it calls, itself included; empty for units from elsewhere.
+    /// The parent's units that it calls, itself included.
     uses: BTreeSet<String>,
 }
 
@@ -37,6 +40,11 @@ impl Pooled {
     /// Whether the unit may be called in the body of a unit of the parent: nothing may call itself.
     pub(crate) fn fits_in(&self, caller: &Unit) -> bool {
         !self.uses.contains(&caller.name.text)
+    }
+
+    /// Whether it comes from elsewhere.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.source.is_some()
     }
 
     /// Whether it is that unit of the parent.
@@ -60,18 +68,19 @@ pub(crate) struct Pool<'a> {
     reachable: BTreeSet<String>,
     /// All units, the parent's first.
     pub(crate) units: Vec<Arc<Pooled>>,
-    /// Most entries of a stack: what the shallowest scale has blocks for.
-    pub(crate) depth: u64,
-    /// What every width of the scales is a multiple of.
-    pub(crate) divisor: u64,
+    /// What the scales leave room for.
+    pub(crate) room: Room,
+    /// The types in the parent's units, worked out where an operator asks.
+    types: BTreeMap<String, OnceCell<Types>>,
 }
 
 impl<'a> Pool<'a> {
     /// Collects the units of the parent and of sources. A unit that was listed before under the
     /// same name with the same text is not listed again.
-    pub(crate) fn new(genome: &'a Genome, sources: &[Arc<Source>], depth: u64, divisor: u64) -> Pool<'a> {
+    pub(crate) fn new(genome: &'a Genome, sources: &[Arc<Source>], room: Room) -> Pool<'a> {
         let (facts, reachable) = (facts(genome), genome.reachable());
-        let mut pool = Pool { genome, facts, reachable, units: Vec::new(), depth, divisor };
+        let types = genome.units().map(|unit| (unit.name.text.clone(), OnceCell::new())).collect();
+        let mut pool = Pool { genome, facts, reachable, units: Vec::new(), room, types };
         let mut seen = BTreeSet::new();
         pool.add(None, genome, &mut seen);
         for source in sources {
@@ -83,10 +92,11 @@ impl<'a> Pool<'a> {
     fn add(&mut self, source: Option<&Arc<Source>>, from: &Genome, seen: &mut BTreeSet<String>) {
         let facts = facts(from);
         let blocks = from.stack_units();
-        for unit in from.units().filter(|unit| has_defaults(unit)) {
+        for gene in &from.genes {
+            let Some(unit) = gene.unit().filter(|unit| has_defaults(unit)) else { continue };
             let name = &unit.name.text;
             let admitted = source.is_some() || self.reachable.contains(name);
-            if !(admitted && seen.insert(genesys_syntax::print_unit(unit))) {
+            if !(admitted && seen.insert(gene.text().to_string())) {
                 continue;
             }
             self.units.push(Arc::new(Pooled {
@@ -95,9 +105,18 @@ impl<'a> Pool<'a> {
                 interface: Interface::of(unit),
                 facts: facts.get(name).copied().unwrap_or_default(),
                 is_block: blocks.contains(name),
-                uses: if source.is_none() { from.closure([name.clone()]) } else { BTreeSet::new() },
+                uses: self.shared(from, from.closure([name.as_str()])),
             }));
         }
+    }
+
+    /// Those of a genome's units that the parent has too, which a graft would not bring again.
+    pub(crate) fn shared(&self, from: &Genome, mut names: BTreeSet<String>) -> BTreeSet<String> {
+        names.retain(|name| {
+            let twins = self.genome.gene(name).zip(from.gene(name));
+            twins.is_some_and(|(own, other)| Arc::ptr_eq(own, other) || own.text() == other.text())
+        });
+        names
     }
 
     /// Units that can be a norm.
@@ -123,6 +142,12 @@ impl<'a> Pool<'a> {
     /// What a unit of the parent does.
     pub(crate) fn facts_of(&self, name: &str) -> Facts {
         self.facts.get(name).copied().unwrap_or_default()
+    }
+
+    /// The types in a unit of the parent.
+    pub(crate) fn types(&self, unit: &Unit) -> &Types {
+        let cell = self.types.get(&unit.name.text).expect("a unit of the parent");
+        cell.get_or_init(|| Types::of(unit, self.genome))
     }
 
     /// The parent's units that the design reaches, in order.

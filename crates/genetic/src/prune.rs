@@ -1,15 +1,17 @@
 //! Takes out what an operator left without use: units nothing reaches, lets, weights and axes
 //! nothing reads, parameters no body uses (at every call as well).
 //!
+//! Only units that were changed are looked at, since the others are as their author left them.
 //! States of a scan, requirements and comments are left alone.
 
 use std::collections::BTreeSet;
 
 use genesys_syntax::ast::{
-    Arg, Block, Expr, ExprKind, FieldValue, GenericKind, ItemKind, Slot, StaticArg, Stmt, StmtKind, Type, Unit,
+    Arg, Block, Expr, ExprKind, FieldValue, GenericKind, Slot, StaticArg, Stmt, StmtKind, Type, Unit,
 };
 
-use crate::genome::{Genome, unit_refs_mut};
+use crate::gene::Gene;
+use crate::genome::{Genome, design_refs_mut};
 use crate::tree;
 
 /// Prunes until nothing more falls.
@@ -17,7 +19,7 @@ pub(crate) fn prune(genome: &mut Genome) {
     loop {
         drop_unreached(genome);
         let mut changed = false;
-        for unit in genome.units_mut() {
+        for unit in touched(genome) {
             changed |= prune_body(unit);
         }
         changed |= drop_params(genome);
@@ -28,12 +30,14 @@ pub(crate) fn prune(genome: &mut Genome) {
     }
 }
 
+/// The changed units; no other genome shares them.
+fn touched(genome: &mut Genome) -> impl Iterator<Item = &mut Unit> {
+    genome.genes.iter_mut().filter(|gene| gene.is_touched()).filter_map(Gene::edit_unit)
+}
+
 fn drop_unreached(genome: &mut Genome) {
     let reached = genome.reachable();
-    genome.items_mut().retain(|item| match &item.kind {
-        ItemKind::Unit(unit) => reached.contains(&unit.name.text),
-        ItemKind::Use(_) | ItemKind::Design(_) => true,
-    });
+    genome.genes.retain(|gene| gene.unit().is_none_or(|unit| reached.contains(&unit.name.text)));
 }
 
 /// Drops unread lets, weights and axes; whether it dropped any.
@@ -127,7 +131,8 @@ fn type_names(ty: &Type, names: &mut BTreeSet<String>) {
     tree::axis_names(&ty.axes, names);
 }
 
-fn block_names(block: &Block, names: &mut BTreeSet<String>) {
+/// The names of axes, sizes and values that a block uses.
+pub(crate) fn block_names(block: &Block, names: &mut BTreeSet<String>) {
     for stmt in &block.stmts {
         match &stmt.kind {
             StmtKind::Let { ty, .. } => ty.iter().for_each(|ty| type_names(ty, names)),
@@ -140,7 +145,8 @@ fn block_names(block: &Block, names: &mut BTreeSet<String>) {
     tree::block_exprs(block).for_each(|e| expr_names(e, names));
 }
 
-fn expr_names(expr: &Expr, names: &mut BTreeSet<String>) {
+/// The names of axes, sizes and values that an expression uses.
+pub(crate) fn expr_names(expr: &Expr, names: &mut BTreeSet<String>) {
     let mut all = |idents: &[genesys_syntax::ast::Ident]| names.extend(idents.iter().map(|ident| ident.text.clone()));
     match &expr.kind {
         ExprKind::Name(name) | ExprKind::Indexed { axis: name, .. } => all(std::slice::from_ref(name)),
@@ -178,7 +184,7 @@ fn drop_params(genome: &mut Genome) -> bool {
         fixed.insert(last.name.text.clone());
     }
     let mut dropped = Vec::new();
-    for unit in genome.units_mut().filter(|unit| !fixed.contains(&unit.name.text)) {
+    for unit in touched(genome).filter(|unit| !fixed.contains(&unit.name.text)) {
         let named = static_names(unit);
         let live = sweep(&mut unit.body, &named, &mut false);
         let unread = unit.params.iter().position(|param| !live.contains(&param.name.text));
@@ -188,7 +194,7 @@ fn drop_params(genome: &mut Genome) -> bool {
         }
     }
     for (unit, index, param) in &dropped {
-        for caller in genome.units_mut() {
+        for caller in genome.callers_mut(unit) {
             tree::visit_mut(&mut caller.body, &mut |e| match &mut e.kind {
                 ExprKind::Call(call) if call.head.text == *unit => drop_argument(&mut call.args, *index, param),
                 _ => {}
@@ -209,7 +215,7 @@ fn drop_argument(args: &mut Vec<Arg>, index: usize, param: &str) {
 /// Drops static parameters that a unit does not use, with their arguments.
 fn drop_generics(genome: &mut Genome) -> bool {
     let mut dropped = Vec::new();
-    for unit in genome.units_mut() {
+    for unit in touched(genome) {
         let named = static_names(unit);
         if let Some(index) = unit.generics.iter().position(|generic| !named.contains(&generic.name.text)) {
             let generic = unit.generics.remove(index);
@@ -222,19 +228,15 @@ fn drop_generics(genome: &mut Genome) -> bool {
                 drop_static(statics, *index, generic);
             }
         };
-        for caller in genome.units_mut() {
+        for caller in genome.callers_mut(unit) {
             tree::visit_mut(&mut caller.body, &mut |e| {
                 if let ExprKind::Call(call) = &mut e.kind {
                     drop(&call.head.text, &mut call.statics);
                 }
             });
         }
-        for field in genome.design_mut().into_iter().flat_map(|design| &mut design.fields) {
-            match &mut field.value {
-                FieldValue::Stack(items) => unit_refs_mut(items, &mut |unit| drop(&unit.name.text, &mut unit.statics)),
-                FieldValue::Unit(unit) => drop(&unit.name.text, &mut unit.statics),
-                FieldValue::Bool(_) => {}
-            }
+        if let Some(design) = genome.design_mut() {
+            design_refs_mut(design, &mut |unit| drop(&unit.name.text, &mut unit.statics));
         }
     }
     !dropped.is_empty()
@@ -255,6 +257,12 @@ mod tests {
 
     fn pruned(text: &str) -> String {
         let mut genome = Genome::expand(&testing::parse(text), testing::std());
+        let own: Vec<String> = genome.units().map(|unit| unit.name.text.clone()).collect();
+        for name in own {
+            if !genome.is_standard(&name) {
+                genome.unit_mut(&name);
+            }
+        }
         prune(&mut genome);
         genesys_syntax::print(&genome.collapse())
     }

@@ -1,7 +1,10 @@
 //! Keeps doc comments true: an offspring says what it is made of, a changed unit what was changed.
 
-use genesys_syntax::ast::{Item, ItemKind};
+use std::sync::Arc;
 
+use genesys_syntax::ast::Item;
+
+use crate::gene::Gene;
 use crate::genome::Genome;
 
 /// What opens a unit's line of remarks.
@@ -12,15 +15,13 @@ const LONGEST: usize = 100;
 /// Sets the file's first lines to `origin`, and adds `detail` to units that differ from `parent`'s
 /// unit of the same name.
 pub(crate) fn remark(genome: &mut Genome, parent: &Genome, origin: &str, detail: &str) {
-    *genome.docs_mut() = vec![format!("{origin}.")];
-    for item in genome.items_mut() {
-        let ItemKind::Unit(unit) = &item.kind else { continue };
-        let changed = parent
-            .unit(&unit.name.text)
-            .is_some_and(|old| old != unit && genesys_syntax::print_unit(old) != genesys_syntax::print_unit(unit));
-        if changed {
-            let what = detail.strip_prefix(&format!("{}: ", unit.name.text)).unwrap_or(detail).to_string();
-            append(item, &what);
+    genome.docs = vec![format!("{origin}.")];
+    for gene in &mut genome.genes {
+        let Some(unit) = gene.unit() else { continue };
+        let name = &unit.name.text;
+        if parent.gene(name).is_some_and(|old| !Arc::ptr_eq(old, gene)) {
+            let prefix = format!("{name}: ");
+            append(Gene::edit(gene), detail.strip_prefix(&prefix).unwrap_or(detail));
         }
     }
 }

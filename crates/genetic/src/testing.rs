@@ -6,6 +6,7 @@ use genesys_span::Sources;
 use genesys_syntax::ast::File;
 
 use crate::genome::{Genome, Source};
+use crate::mutate::Room;
 use crate::operator::Operator;
 use crate::pool::Pool;
 use crate::prune::prune;
@@ -28,7 +29,7 @@ pub(crate) fn std() -> &'static Arc<Source> {
 /// What an operator makes of a design: what each change is called, and the text it gives.
 pub(crate) fn changes(operator: Operator, text: &str) -> Vec<(String, String)> {
     let genome = Genome::expand(&parse(text), std());
-    let pool = Pool::new(&genome, &[Arc::clone(std())], 2, 64);
+    let pool = Pool::new(&genome, &[Arc::clone(std())], Room { depth: 2, divisor: 64 });
     let change = |candidate: crate::candidate::Candidate| {
         let mut changed = genome.clone();
         (candidate.edit)(&mut changed);

@@ -16,14 +16,23 @@ use crate::pool::{Pool, Pooled};
 use crate::tree;
 
 pub(super) fn replace_unit(pool: &Pool<'_>) -> Vec<Candidate> {
+    replace_call("replace-unit", pool, |_| true)
+}
+
+/// The changes of one call to that of a unit among those that `admits` lets pass.
+pub(crate) fn replace_call(
+    operator: &'static str,
+    pool: &Pool<'_>,
+    admits: impl Fn(&Pooled) -> bool,
+) -> Vec<Candidate> {
     let mut all = Vec::new();
     for unit in pool.reached() {
         for place in places(unit) {
             let ExprKind::Call(call) = &place.expr.kind else { continue };
-            for new in replacements(pool, unit, &place) {
+            for new in replacements(pool, unit, &place).into_iter().filter(|new| admits(new)) {
                 let id = place.expr.id;
                 let detail = format!("{} -> {}", call.head.text, new.name);
-                all.push(Candidate::bringing("replace-unit", new, unit, &detail, move |unit, name| {
+                all.push(Candidate::bringing(operator, new, unit, &detail, move |unit, name| {
                     tree::edit(unit, id, &mut |e| redirect(e, name));
                 }));
             }
@@ -33,7 +42,7 @@ pub(super) fn replace_unit(pool: &Pool<'_>) -> Vec<Candidate> {
 }
 
 /// The units that could stand in for the one called at a place in the body of `caller`.
-pub(super) fn replacements<'p>(pool: &'p Pool<'_>, caller: &Unit, place: &Place<'_>) -> Vec<&'p Arc<Pooled>> {
+pub(crate) fn replacements<'p>(pool: &'p Pool<'_>, caller: &Unit, place: &Place<'_>) -> Vec<&'p Arc<Pooled>> {
     let ExprKind::Call(call) = &place.expr.kind else { return Vec::new() };
     let Some(callee) = pool.genome.unit(&call.head.text) else { return Vec::new() };
     if call.args.iter().any(|arg| matches!(arg, Arg::Named(..))) {
@@ -50,7 +59,7 @@ pub(super) fn replacements<'p>(pool: &'p Pool<'_>, caller: &Unit, place: &Place<
 
 /// Makes a call one of another unit of the same interface: axes that the signature names are bound
 /// by the slot and the arguments; static arguments were the old unit's own.
-pub(super) fn redirect(expr: &mut Expr, name: &str) {
+pub(crate) fn redirect(expr: &mut Expr, name: &str) {
     if let ExprKind::Call(Call { head, statics, .. }) = &mut expr.kind {
         head.text = name.into();
         statics.clear();

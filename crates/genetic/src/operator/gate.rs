@@ -5,11 +5,12 @@
 //! Removing keeps the factor that holds the mixing; in a unit that mixes nothing it keeps the
 //! gate, which holds the nonlinearity.
 
-use genesys_syntax::ast::{AxisRef, BinaryOp, Expr, ExprKind, Ident, Slot, StmtKind, Unit};
+use genesys_syntax::ast::{BinaryOp, Expr, ExprKind, Ident, Slot, Unit};
 
 use super::activation::is_activation;
 use super::{is_width, places, projection};
 use crate::candidate::Candidate;
+use crate::edit::{binary, input, product, resolve};
 use crate::pool::Pool;
 use crate::tree;
 
@@ -26,7 +27,7 @@ pub(super) fn add_gate(pool: &Pool<'_>) -> Vec<Candidate> {
             for act in ["silu", "sigmoid"] {
                 let (id, gate) = (value.id, gate(act, from, input));
                 all.push(Candidate::in_unit("add-gate", unit, &format!("{act} gate added"), move |unit| {
-                    tree::edit(unit, id, &mut |e| tree::replace_with(e, |y| times(y, gate.clone())));
+                    tree::edit(unit, id, &mut |e| tree::replace_with(e, |y| binary(BinaryOp::Mul, y, gate.clone())));
                 }));
             }
         }
@@ -57,15 +58,6 @@ pub(super) fn remove_gate(pool: &Pool<'_>) -> Vec<Candidate> {
     all
 }
 
-/// The parameter of type `Seq[D]`, where it is the only one and never hidden.
-fn input(unit: &Unit) -> Option<&str> {
-    let [param] = unit.params.as_slice() else { return None };
-    let name = param.name.text.as_str();
-    let is_input = param.ty.seq && matches!(param.ty.axes.as_slice(), [AxisRef::Named(axis)] if axis.text == "D");
-    let hides = |kind: &StmtKind| matches!(kind, StmtKind::Let { name: bound, .. } if bound.text == name);
-    (is_input && !unit.body.stmts.iter().any(|stmt| hides(&stmt.kind))).then_some(name)
-}
-
 fn gate(act: &str, axes: &[Ident], input: &str) -> Expr {
     let slot = Slot::Map { from: vec![tree::ident("D")], to: axes.to_vec(), per: Vec::new() };
     let projected = tree::call("linear", Some(slot), vec![tree::name(input)]);
@@ -73,38 +65,14 @@ fn gate(act: &str, axes: &[Ident], input: &str) -> Expr {
     tree::call(act, None, vec![labeled])
 }
 
-fn times(a: Expr, b: Expr) -> Expr {
-    tree::expr(ExprKind::Binary(BinaryOp::Mul, Box::new(a), Box::new(b)))
-}
-
-fn product(expr: &Expr) -> Option<(&Expr, &Expr)> {
-    match &expr.kind {
-        ExprKind::Binary(BinaryOp::Mul, a, b) => Some((a, b)),
-        _ => None,
-    }
-}
-
 /// Whether a factor is an activation of a projection, written here or bound by a `let`.
-fn is_gate(unit: &Unit, expr: &Expr) -> bool {
+pub(super) fn is_gate(unit: &Unit, expr: &Expr) -> bool {
     match &resolve(unit, expr).kind {
         ExprKind::Call(call) if is_activation(&call.head.text) => call
             .args
             .first()
             .is_some_and(|arg| projection(tree::unlabeled(resolve(unit, tree::arg_expr(arg)))).is_some()),
         _ => false,
-    }
-}
-
-/// What a name is bound to, where a single `let` binds it.
-fn resolve<'a>(unit: &'a Unit, expr: &'a Expr) -> &'a Expr {
-    let ExprKind::Name(name) = &expr.kind else { return expr };
-    let mut values = unit.body.stmts.iter().filter_map(|stmt| match &stmt.kind {
-        StmtKind::Let { name: bound, value, .. } if bound.text == name.text => Some(value),
-        _ => None,
-    });
-    match (values.next(), values.next()) {
-        (Some(value), None) => value,
-        (Some(_), Some(_)) | (None, _) => expr,
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn add_block_variant(pool: &Pool<'_>) -> Vec<Candidate> {
     let mut stacked = Vec::new();
     unit_refs(pool.genome.stack(), &mut |unit| stacked.push(unit));
     let [only] = stacked.as_slice() else { return all };
-    let Some(block) = pool.genome.unit(&only.name.text).filter(|_| pool.depth >= 2) else { return all };
+    let Some(block) = pool.genome.unit(&only.name.text).filter(|_| pool.room.depth >= 2) else { return all };
     for (nth, place) in places(block).into_iter().enumerate() {
         let ExprKind::Call(call) = &place.expr.kind else { continue };
         if !pool.facts_of(&call.head.text).mixes {

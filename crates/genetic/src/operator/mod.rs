@@ -5,17 +5,28 @@
 //! equality with the parent are decided afterwards, for all operators alike.
 
 mod activation;
+mod attention;
 mod bias;
-mod call;
+pub(crate) mod call;
+mod decay;
 mod field;
 mod gate;
+mod gate_place;
+mod gate_rank;
 mod hybrid;
+mod kernel;
 mod literal;
 mod norm;
+mod qk_norm;
+mod reach;
+mod recurrence;
 mod resize;
-mod stack;
-mod sublayer;
+pub(crate) mod stack;
+mod state;
+mod stream_gate;
+pub(crate) mod sublayer;
 mod wrap;
+mod write;
 
 use genesys_syntax::ast::{AxisRef, Block, Expr, ExprKind, Ident, Slot, Stmt, StmtKind, Unit};
 
@@ -27,25 +38,41 @@ use crate::tree;
 pub(crate) type Operator = fn(&Pool<'_>) -> Vec<Candidate>;
 
 /// Every operator, in the order in which their candidates are drawn from.
-pub(crate) const ALL: [Operator; 18] = [
+pub(crate) const ALL: [Operator; 34] = [
     activation::swap_activation,
+    attention::change_age_bias,
+    attention::change_scale,
+    attention::toggle_cap,
+    attention::toggle_sink,
     bias::toggle_bias,
     call::replace_unit,
+    decay::change_decay,
     field::replace_final,
     field::toggle_tie,
     gate::add_gate,
     gate::remove_gate,
+    gate_place::move_gate,
+    gate_rank::change_gate_rank,
     hybrid::add_block_variant,
+    kernel::change_kernel,
     literal::scale_literal,
     norm::add_norm,
     norm::remove_norm,
+    qk_norm::add_qk_norm,
+    reach::change_reach,
     resize::resize,
     stack::change_stack,
+    state::change_read,
+    state::change_start,
+    state::toggle_normalizer,
+    stream_gate::toggle_stream_gate,
     sublayer::delete,
     sublayer::duplicate,
     sublayer::insert,
     sublayer::rearrange,
     wrap::wrap_argument,
+    write::change_strength,
+    write::toggle_delta,
 ];
 
 /// Every candidate of every operator, grouped by operator.
@@ -55,16 +82,18 @@ pub(crate) fn candidates(pool: &Pool<'_>) -> Vec<Vec<Candidate>> {
 
 /// An expression of a body and where it stands.
 #[derive(Clone, Copy)]
-struct Place<'a> {
-    expr: &'a Expr,
+pub(crate) struct Place<'a> {
+    /// The expression.
+    pub(crate) expr: &'a Expr,
     /// What the expression is a part of.
-    parent: Option<&'a Expr>,
-    in_scan: bool,
+    pub(crate) parent: Option<&'a Expr>,
+    /// Whether it stands in the body of a scan.
+    pub(crate) in_scan: bool,
 }
 
 impl Place<'_> {
     /// The expression to replace where this one is: its label goes with it.
-    fn outer(&self) -> &Expr {
+    pub(crate) fn outer(&self) -> &Expr {
         match self.parent {
             Some(parent) if matches!(parent.kind, ExprKind::Labeled { .. }) => parent,
             _ => self.expr,
@@ -73,7 +102,7 @@ impl Place<'_> {
 }
 
 /// Every expression of a unit outside the initial laws of its weights and states.
-fn places(unit: &Unit) -> Vec<Place<'_>> {
+pub(crate) fn places(unit: &Unit) -> Vec<Place<'_>> {
     let mut all = Vec::new();
     places_of_block(&unit.body, false, &mut all);
     all

@@ -34,7 +34,7 @@ pub(super) fn resize(pool: &Pool<'_>) -> Vec<Candidate> {
         for group in alone.chain(together) {
             let value = literals[group[0]].value;
             for new in steps(value) {
-                let admits = |index: &usize| literals[*index].admits(new, pool.divisor);
+                let admits = |index: &usize| literals[*index].admits(new, pool.room.divisor);
                 let counts = |index: &usize| counting.contains(&literals[*index].name);
                 if !group.iter().all(admits) || group.iter().any(counts) {
                     continue;

@@ -15,10 +15,10 @@ use crate::genome::{unit_refs, unit_refs_mut};
 use crate::pool::{Pool, Pooled};
 use crate::tree;
 
-pub(super) fn change_stack(pool: &Pool<'_>) -> Vec<Candidate> {
+pub(crate) fn change_stack(pool: &Pool<'_>) -> Vec<Candidate> {
     let mut all = rearranged(pool);
     for block in pool.units.iter().filter(|unit| unit.interface.is_sequence() && unit.is_block) {
-        all.extend(with_block(pool, block));
+        all.extend(with_block("change-stack", pool, block));
     }
     all
 }
@@ -43,7 +43,7 @@ fn rearranged(pool: &Pool<'_>) -> Vec<Candidate> {
 }
 
 /// Stacks that hold a given block beside one of the stack's, or in place of it.
-fn with_block(pool: &Pool<'_>, block: &Arc<Pooled>) -> Vec<Candidate> {
+pub(crate) fn with_block(operator: &'static str, pool: &Pool<'_>, block: &Arc<Pooled>) -> Vec<Candidate> {
     let mut all = Vec::new();
     let own = pool.genome.stack_units();
     if own.iter().any(|name| block.is_own(name)) {
@@ -54,7 +54,7 @@ fn with_block(pool: &Pool<'_>, block: &Arc<Pooled>) -> Vec<Candidate> {
     for name in old.iter().map(|unit| unit.name.text.clone()) {
         let detail = format!("{name} -> {}", block.name);
         let (mut items, block) = (pool.genome.stack().to_vec(), Arc::clone(block));
-        all.push(Candidate::new("change-stack", detail, move |genome| {
+        all.push(Candidate::new(operator, detail, move |genome| {
             let local = block.bring(genome);
             unit_refs_mut(&mut items, &mut |unit| {
                 if unit.name.text == name {
@@ -65,13 +65,13 @@ fn with_block(pool: &Pool<'_>, block: &Arc<Pooled>) -> Vec<Candidate> {
         }));
     }
     if let [only] = old.as_slice()
-        && pool.depth >= 2
+        && pool.room.depth >= 2
     {
         for pattern in Pattern::ALL {
             for new_first in [false, true] {
                 let detail = format!("{}: {} beside {}", pattern.title(), block.name, only.name.text);
                 let (only, block) = (only.clone(), Arc::clone(block));
-                all.push(Candidate::new("change-stack", detail, move |genome| {
+                all.push(Candidate::new(operator, detail, move |genome| {
                     let new = plain(&block.bring(genome));
                     let (a, b) = if new_first { (new, only) } else { (only, new) };
                     genome.set_field("stack", FieldValue::Stack(pattern.write(a, b)));
@@ -118,7 +118,7 @@ impl Plain {
 
 /// How two blocks share a stack.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pattern {
+pub(crate) enum Pattern {
     /// `[A, B*]`
     First,
     /// `[A*, B]`
@@ -129,10 +129,10 @@ pub(super) enum Pattern {
 
 impl Pattern {
     /// Every pattern.
-    pub(super) const ALL: [Pattern; 3] = [Pattern::First, Pattern::Last, Pattern::Alternate];
+    pub(crate) const ALL: [Pattern; 3] = [Pattern::First, Pattern::Last, Pattern::Alternate];
 
     /// In words.
-    pub(super) fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Pattern::First => "one first",
             Pattern::Last => "one last",
@@ -141,7 +141,7 @@ impl Pattern {
     }
 
     /// The stack.
-    pub(super) fn write(self, a: UnitRef, b: UnitRef) -> Vec<StackItem> {
+    pub(crate) fn write(self, a: UnitRef, b: UnitRef) -> Vec<StackItem> {
         match self {
             Pattern::First => vec![item(StackKind::Unit(a), Repeat::Once), starred(b)],
             Pattern::Last => vec![starred(a), item(StackKind::Unit(b), Repeat::Once)],
@@ -154,7 +154,7 @@ impl Pattern {
 }
 
 /// A unit without static arguments.
-pub(super) fn plain(name: &str) -> UnitRef {
+pub(crate) fn plain(name: &str) -> UnitRef {
     UnitRef { name: tree::ident(name), statics: Vec::new() }
 }
 

@@ -14,7 +14,7 @@ use crate::pool::Pool;
 use crate::tree;
 
 /// Most terms that operators grow a block to.
-const MOST_TERMS: usize = 6;
+pub(crate) const MOST_TERMS: usize = 6;
 
 /// Takes out one term of a block that has several.
 pub(super) fn delete(pool: &Pool<'_>) -> Vec<Candidate> {
@@ -103,11 +103,13 @@ pub(super) fn rearrange(pool: &Pool<'_>) -> Vec<Candidate> {
     all
 }
 
-fn chains<'a>(pool: &Pool<'a>) -> Vec<(&'a Unit, Chain)> {
+/// The units that are chains.
+pub(crate) fn chains<'a>(pool: &Pool<'a>) -> Vec<(&'a Unit, Chain)> {
     pool.reached().filter_map(|unit| Chain::of(unit).map(|chain| (unit, chain))).collect()
 }
 
-fn terms(chain: &Chain) -> usize {
+/// How many terms a chain has.
+pub(crate) fn terms(chain: &Chain) -> usize {
     chain.sublayers.iter().map(|sublayer| sublayer.terms.len()).sum()
 }
 
@@ -115,11 +117,13 @@ fn titles(chain: &Chain, i: usize) -> String {
     chain.sublayers[i].title()
 }
 
-fn rewrite(operator: &'static str, detail: &str, unit: &Unit, chain: Chain) -> Candidate {
+/// Rewrites a unit as another chain.
+pub(super) fn rewrite(operator: &'static str, detail: &str, unit: &Unit, chain: Chain) -> Candidate {
     Candidate::in_unit(operator, unit, detail, move |unit| chain.write(&mut unit.body))
 }
 
-fn write(genome: &mut Genome, name: &str, chain: &Chain) {
+/// Makes a chain the body of a unit.
+pub(crate) fn write(genome: &mut Genome, name: &str, chain: &Chain) {
     if let Some(unit) = genome.unit_mut(name) {
         chain.write(&mut unit.body);
     }

@@ -1,0 +1,81 @@
+//! Takes a unit of the second parent, with all it calls, where the first calls one of the same
+//! interface: at one call, or wherever the first uses that unit.
+//!
+//! Equal interfaces take the same arguments and give the same type; see
+//! [`replace_unit`](crate::operator).
+
+use std::sync::Arc;
+
+use genesys_syntax::ast::{Expr, ExprId, ExprKind, FieldValue};
+
+use super::Cross;
+use crate::candidate::Candidate;
+use crate::operator::call::{redirect, replace_call, replacements};
+use crate::operator::places;
+use crate::operator::stack::plain;
+use crate::pool::{Pool, Pooled};
+use crate::tree;
+
+/// At one call.
+pub(super) fn call(cross: &Cross<'_>) -> Vec<Candidate> {
+    replace_call("cross-call", &cross.pool, Pooled::is_foreign)
+}
+
+/// At every call of a unit that is used more than once, and as the design's last unit.
+pub(super) fn unit(cross: &Cross<'_>) -> Vec<Candidate> {
+    let mut all = Vec::new();
+    for old in cross.pool.reached() {
+        let name = &old.name.text;
+        let calls = calls(&cross.pool, name);
+        let is_last =
+            matches!(cross.pool.genome.field("final"), Some(FieldValue::Unit(last)) if last.name.text == *name);
+        if calls.is_empty() || calls.len() + usize::from(is_last) < 2 {
+            continue;
+        }
+        for new in cross.pool.units.iter().filter(|new| new.is_foreign()) {
+            if !calls.iter().all(|call| call.admits(new)) {
+                continue;
+            }
+            let sites: Vec<(String, ExprId)> = calls.iter().map(|call| (call.caller.clone(), call.id)).collect();
+            let (new, detail) = (Arc::clone(new), format!("{name} -> {} everywhere", new.name));
+            all.push(Candidate::new("cross-unit", detail, move |genome| {
+                let local = new.bring(genome);
+                for (caller, id) in &sites {
+                    if let Some(unit) = genome.unit_mut(caller) {
+                        tree::edit(unit, *id, &mut |e: &mut Expr| redirect(e, &local));
+                    }
+                }
+                if is_last {
+                    genome.set_field("final", FieldValue::Unit(plain(&local)));
+                }
+            }));
+        }
+    }
+    all
+}
+
+/// A call of a unit, and what could stand there.
+struct Site<'p> {
+    caller: String,
+    id: ExprId,
+    admitted: Vec<&'p Arc<Pooled>>,
+}
+
+impl Site<'_> {
+    fn admits(&self, unit: &Arc<Pooled>) -> bool {
+        self.admitted.iter().any(|other| Arc::ptr_eq(other, unit))
+    }
+}
+
+fn calls<'p>(pool: &'p Pool<'_>, name: &str) -> Vec<Site<'p>> {
+    let mut all = Vec::new();
+    for caller in pool.reached() {
+        for place in places(caller) {
+            if matches!(&place.expr.kind, ExprKind::Call(call) if call.head.text == name) {
+                let admitted = replacements(pool, caller, &place);
+                all.push(Site { caller: caller.name.text.clone(), id: place.expr.id, admitted });
+            }
+        }
+    }
+    all
+}

@@ -1,0 +1,30 @@
+//! Keeps offspring within what a text may hold, since a line of many mutations can grow without end.
+//!
+//! The limits lie well within those of the syntax, so that a text of an offspring parses.
+
+use genesys_syntax::ast::Expr;
+
+use crate::genome::Genome;
+use crate::tree;
+
+/// Deepest expression of a unit; the text of one admits 64 brackets.
+const DEEPEST: usize = 40;
+/// Most expressions of a unit.
+const LARGEST: usize = 2000;
+/// Most units of a design.
+const MOST_UNITS: usize = 100;
+
+/// Whether a genome is beyond the limits.
+pub(crate) fn outgrown(genome: &Genome) -> bool {
+    let changed = genome.genes.iter().filter(|gene| gene.is_touched()).filter_map(|gene| gene.unit());
+    genome.genes.len() > MOST_UNITS
+        || changed.into_iter().any(|unit| {
+            let mut count = 0;
+            tree::visit(&unit.body, &mut |_| count += 1);
+            count > LARGEST || tree::block_exprs(&unit.body).any(|e| depth(e) > DEEPEST)
+        })
+}
+
+fn depth(expr: &Expr) -> usize {
+    1 + tree::children(expr).into_iter().map(depth).max().unwrap_or(0)
+}
