@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use genesys_syntax::ast::{
-    Arg, Block, Expr, ExprKind, FieldValue, GenericKind, Slot, StaticArg, Stmt, StmtKind, Type, Unit,
+    Arg, Block, Expr, ExprKind, FieldValue, GenericKind, Param, Slot, StaticArg, Stmt, StmtKind, Type, Unit,
 };
 
 use crate::gene::Gene;
@@ -187,7 +187,8 @@ fn drop_params(genome: &mut Genome) -> bool {
     for unit in touched(genome).filter(|unit| !fixed.contains(&unit.name.text)) {
         let named = static_names(unit);
         let live = sweep(&mut unit.body, &named, &mut false);
-        let unread = unit.params.iter().position(|param| !live.contains(&param.name.text));
+        let unread = |param: &Param| !live.contains(&param.name.text) && !binds(unit, param, &named);
+        let unread = unit.params.iter().position(unread);
         if let Some(index) = unread.filter(|_| unit.params.len() > 1) {
             let param = unit.params.remove(index);
             dropped.push((unit.name.text.clone(), index, param.name.text));
@@ -202,6 +203,20 @@ fn drop_params(genome: &mut Genome) -> bool {
         }
     }
     !dropped.is_empty()
+}
+
+/// Whether a parameter's argument alone binds a static parameter that the unit needs.
+fn binds(unit: &Unit, param: &Param, named: &BTreeSet<String>) -> bool {
+    let mut own = BTreeSet::new();
+    type_names(&param.ty, &mut own);
+    let mut others = BTreeSet::new();
+    unit.params.iter().filter(|other| other.name != param.name).for_each(|other| type_names(&other.ty, &mut others));
+    let mut elsewhere = BTreeSet::new();
+    type_names(&unit.result, &mut elsewhere);
+    block_names(&unit.body, &mut elsewhere);
+    let is_generic = |name: &String| unit.generics.iter().any(|generic| generic.name.text == *name);
+    own.iter()
+        .any(|name| is_generic(name) && named.contains(name) && elsewhere.contains(name) && !others.contains(name))
 }
 
 fn drop_argument(args: &mut Vec<Arg>, index: usize, param: &str) {

@@ -4,7 +4,9 @@
 //! why the result is well typed. What comes along is closed: units with all they call, and terms
 //! and expressions only with names that mean the same in both parents.
 
+mod expression;
 mod field;
+mod lift;
 mod stack;
 mod sublayer;
 mod unit;
@@ -27,7 +29,8 @@ pub(crate) struct Cross<'a> {
 pub(crate) type Operator = fn(&Cross<'_>) -> Vec<Candidate>;
 
 /// Every operator, in the order in which their candidates are drawn from.
-const ALL: [Operator; 5] = [unit::call, unit::unit, stack::stack, sublayer::sublayer, field::field];
+const ALL: [Operator; 6] =
+    [unit::call, unit::unit, stack::stack, sublayer::sublayer, expression::expression, field::field];
 
 /// Every candidate of every operator, grouped by operator.
 pub(crate) fn candidates(cross: &Cross<'_>) -> Vec<Vec<Candidate>> {
