@@ -26,6 +26,11 @@ impl Context {
         Self { library: Arc::new(library.clone()), standard, donors, scales: scales.into() }
     }
 
+    /// The standard units.
+    pub fn library(&self) -> &Library {
+        &self.library
+    }
+
     /// The scales at which a design runs, of those that count.
     pub fn scales_of(&self, design: &CheckedDesign) -> Vec<Scale> {
         self.scales.iter().filter(|scale| design.at_scale(scale).is_ok()).cloned().collect()

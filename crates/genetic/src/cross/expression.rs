@@ -205,10 +205,10 @@ fn bind(from: &BTreeSet<String>, to: &BTreeSet<String>, bound: &mut BTreeMap<Str
             None => open.push(axis),
         }
     }
-    let used: BTreeSet<String> = bound.values().cloned().collect();
-    let mut free = left.into_iter().filter(|axis| axis != "D" && !used.contains(axis)).collect::<Vec<_>>().into_iter();
-    for axis in open {
-        bound.insert(axis.clone(), free.next()?);
+    let used: BTreeSet<&String> = bound.values().collect();
+    if left.len() != open.len() || left.iter().any(|axis| axis == "D" || used.contains(axis)) {
+        return None;
     }
-    free.next().is_none().then_some(())
+    bound.extend(open.into_iter().cloned().zip(left));
+    Some(())
 }
