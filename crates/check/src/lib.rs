@@ -47,8 +47,8 @@ pub struct Checked {
 pub fn check(file: &Arc<ast::File>, library: &Library) -> Checked {
     let mut diagnostics = Vec::new();
     let units = resolve::resolve(file, library, &mut diagnostics);
-    let broken = elaborate::check_units(&units, &mut diagnostics);
-    let design = stack::build(file, &units, &broken, &mut diagnostics);
+    let checks = elaborate::check_units(&units, &mut diagnostics);
+    let design = stack::build(file, &units, checks, &mut diagnostics);
     finish(&mut diagnostics);
     let refused = diagnostics.iter().any(Diagnostic::is_error);
     Checked { design: design.filter(|_| !refused), diagnostics }

@@ -38,18 +38,14 @@ impl Library {
         let mut diagnostics = Vec::new();
         let empty = Library::default();
         let units = resolve::resolve(&file, &empty, &mut diagnostics);
-        let broken = elaborate::check_units(&units, &mut diagnostics);
+        let checks = elaborate::check_units(&units, &mut diagnostics);
         finish(&mut diagnostics);
         let place = |unit: &Unit| {
             file.items.iter().position(|item| unit_of(item).is_some_and(|other| std::ptr::eq(other, unit)))
         };
         let order = units.all.iter().map(|entry| place(entry.unit).expect("a unit of this file")).collect();
-        let known = units
-            .all
-            .iter()
-            .zip(&broken)
-            .map(|(entry, &broken)| Known { recursive: entry.recursive, broken })
-            .collect();
+        let known = units.all.iter().zip(&checks.broken);
+        let known = known.map(|(entry, &broken)| Known { recursive: entry.recursive, broken }).collect();
         let by_name = units.all.iter().enumerate().map(|(n, entry)| (entry.unit.name.text.clone(), n)).collect();
         Library { order, known, by_name, diagnostics, file }
     }

@@ -7,11 +7,11 @@ use genesys_diag::{Code, Diagnostic};
 use crate::core::{Graph, LeafId, NodeId, Op};
 
 /// The nodes that the output depends on, in ascending order.
-pub(crate) fn live_nodes(graph: &Graph) -> BTreeSet<NodeId> {
-    let mut live = BTreeSet::new();
+pub(crate) fn live_nodes(graph: &Graph) -> Vec<NodeId> {
+    let mut live = vec![false; graph.nodes.len()];
     let mut open: Vec<NodeId> = graph.output.into_iter().collect();
     while let Some(id) = open.pop() {
-        if !live.insert(id) {
+        if std::mem::replace(&mut live[id.0 as usize], true) {
             continue;
         }
         let node = graph.node(id);
@@ -25,7 +25,7 @@ pub(crate) fn live_nodes(graph: &Graph) -> BTreeSet<NodeId> {
             _ => {}
         }
     }
-    live
+    (0..).map(NodeId).zip(live).filter_map(|(id, live)| live.then_some(id)).collect()
 }
 
 /// One error for each weight that has no effect.

@@ -8,6 +8,7 @@ use genesys_span::Span;
 use genesys_syntax::ast::{self, Design, FieldValue, ItemKind, Repeat, StackItem, StackKind, UnitRef};
 
 use crate::design::{CheckedDesign, Function, FunctionId, Required, StackPart, Times};
+use crate::elaborate::{Elaborated, UnitChecks};
 use crate::resolve::Units;
 use crate::{elaborate, error, identity};
 
@@ -18,13 +19,13 @@ const MAX_ENTRIES: usize = 4096;
 pub(crate) fn build(
     file: &Arc<ast::File>,
     units: &Units<'_>,
-    broken: &[bool],
+    checks: UnitChecks,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<CheckedDesign> {
     let design = the_design(file, diagnostics)?;
     let mut builder = Builder {
         units,
-        broken,
+        checks,
         diagnostics,
         functions: Vec::new(),
         by_text: BTreeMap::new(),
@@ -90,7 +91,7 @@ struct Fields<'a> {
 
 struct Builder<'a, 'u, 'd> {
     units: &'u Units<'a>,
-    broken: &'u [bool],
+    checks: UnitChecks,
     diagnostics: &'d mut Vec<Diagnostic>,
     functions: Vec<Function>,
     /// Functions by the canonical text of the unit reference they come from.
@@ -220,7 +221,7 @@ impl Builder<'_, '_, '_> {
         if function.is_none() {
             self.failed = true;
         }
-        let (name, graph, requirements) = function?;
+        let (name, Elaborated { graph, requirements }) = function?;
         let id = FunctionId(self.functions.len());
         let same = self.functions.iter().filter(|f| f.name == name || f.name.starts_with(&format!("{name}_"))).count();
         let name = if same == 0 { name } else { format!("{name}_{}", same + 1) };
@@ -234,24 +235,29 @@ impl Builder<'_, '_, '_> {
         Some(id)
     }
 
-    fn elaborate(&mut self, unit: &UnitRef) -> Option<(String, crate::core::Graph, Vec<Required>)> {
+    fn elaborate(&mut self, unit: &UnitRef) -> Option<(String, Elaborated)> {
         let Some(index) = self.units.find(&unit.name.text, false) else {
             self.diagnostics.push(crate::resolve::unit_hint(self.units, &unit.name, false));
             return None;
         };
         let entry = self.units.all[index];
-        if self.broken[index] || entry.recursive {
+        if self.checks.broken[index] || entry.recursive {
             return None;
         }
         if let Err(diagnostic) = stackable(entry.unit, &unit.name) {
             self.diagnostics.push(*diagnostic);
             return None;
         }
+        let name = entry.unit.name.text.clone();
+        // Each unit of the stack is expanded once, so what its own check made can be taken away.
+        if let Some(closed) = unit.statics.is_empty().then(|| self.checks.closed.remove(&index)).flatten() {
+            return Some((name, closed));
+        }
         // The arguments live as long as the file; the builder is done with them when it returns.
         let args: Vec<ast::StaticArg> = unit.statics.clone();
-        let (graph, requirements) =
-            elaborate::instantiate_root(self.units, self.broken, index, &args, self.diagnostics)?;
-        Some((entry.unit.name.text.clone(), graph, requirements))
+        let broken = &self.checks.broken;
+        let elaborated = elaborate::instantiate_root(self.units, broken, index, &args, self.diagnostics)?;
+        Some((name, elaborated))
     }
 }
 

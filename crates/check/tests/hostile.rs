@@ -39,6 +39,13 @@ fn a_long_chain_of_units_is_refused_not_followed() {
 }
 
 #[test]
+fn sums_that_double_have_a_hash_all_the_same() {
+    let lets: String = (1..200).map(|i| format!("let a{i} = a{0} + a{0}\n", i - 1)).collect();
+    let found = codes(format!("{DESIGN}{}", unit("Block", &format!("let a0 = x + x\n{lets}shift(a199, 1)"))));
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
 fn a_chain_that_doubles_is_refused_before_it_fills_the_memory() {
     let mut text = format!("{DESIGN}{}", unit("Block", "U0(x)"));
     for i in 0..60 {

@@ -200,15 +200,8 @@ fn word(rule: Rule) -> &'static str {
         Rule::static_arg => "a size",
         Rule::arg => "an argument",
         // Silent rules, which pest never reports.
-        Rule::blank
-        | Rule::gap
-        | Rule::comment
-        | Rule::ws
-        | Rule::idc
-        | Rule::keyword
-        | Rule::begins_no_keyword
-        | Rule::word
-        | Rule::semi
-        | Rule::atom => "something else",
+        Rule::blank | Rule::gap | Rule::comment | Rule::ws | Rule::idc | Rule::keyword | Rule::semi | Rule::atom => {
+            "something else"
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! axis left over; the row takes the rest. Sizes never take part.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use genesys_diag::{Code, Diagnostic};
 use genesys_span::Span;
@@ -74,7 +75,7 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// Static arguments in angle brackets: by name, or by position.
-    pub(crate) fn statics(&mut self, unit: &'a Unit, args: &'a [ast::StaticArg]) -> Elab<Statics> {
+    pub(crate) fn statics(&mut self, unit: &'a Unit, args: &'a [ast::StaticArg]) -> Elab<Statics<'a>> {
         let mut statics = Statics::default();
         for (position, arg) in args.iter().enumerate() {
             let generic = match &arg.name {
@@ -102,7 +103,7 @@ impl<'a> Elaborator<'a, '_> {
 
     fn static_binding(&mut self, unit: &Unit, generic: &ast::Generic, value: &'a ast::Size) -> Elab<Binding> {
         match generic.kind {
-            GenericKind::Size(_) => Ok(Binding::Size(self.size(value)?)),
+            GenericKind::Size(_) => Ok(Binding::Size(Arc::new(self.size(value)?))),
             GenericKind::Row => {
                 let message = format!(
                     "the row `{0}..` is bound in square brackets: `{1}[..](..)`",
@@ -127,7 +128,7 @@ impl<'a> Elaborator<'a, '_> {
 
     /// `RmsNorm[H, V](y)`: axes for the static parameters without a default, in order; a row takes
     /// what is left.
-    fn slot(&mut self, unit: &Unit, call: &'a Call, statics: &mut Statics) -> Elab<()> {
+    fn slot(&mut self, unit: &'a Unit, call: &'a Call, statics: &mut Statics<'a>) -> Elab<()> {
         let refs = match &call.slot {
             None => return Ok(()),
             Some(Slot::Axes(refs)) => refs,
@@ -170,7 +171,7 @@ impl<'a> Elaborator<'a, '_> {
         unit: &'a Unit,
         param: &'a ast::Param,
         arg: NodeId,
-        statics: &mut Statics,
+        statics: &mut Statics<'a>,
     ) -> Elab<()> {
         if !param.ty.seq && self.ty(arg).stage != Stage::Const {
             let message = format!("expected a constant as `{}`, found {}", param.name.text, self.show_node(arg));
@@ -213,7 +214,7 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// The axes a name of the signature is bound to, if it is bound.
-    fn signature_axes(&mut self, unit: &Unit, statics: &Statics, name: &Ident) -> Elab<Option<Vec<AxisId>>> {
+    fn signature_axes(&mut self, unit: &Unit, statics: &Statics<'a>, name: &Ident) -> Elab<Option<Vec<AxisId>>> {
         match statics.get(&name.text) {
             Some(Binding::Axis(axis)) => Ok(Some(vec![*axis])),
             Some(Binding::Row(axes)) => Ok(Some(axes.clone())),
@@ -226,7 +227,7 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// Rule 2: equal names of declared axes bind.
-    fn match_names(&mut self, left: &mut AxisSet, unbound: &mut Vec<&'a Ident>, statics: &mut Statics) {
+    fn match_names(&mut self, left: &mut AxisSet, unbound: &mut Vec<&'a Ident>, statics: &mut Statics<'a>) {
         unbound.retain(|name| {
             let same = left.iter().copied().find(|&axis| self.graph.axis(axis).name == name.text);
             if let Some(axis) = same {
@@ -245,8 +246,8 @@ impl<'a> Elaborator<'a, '_> {
         param: &ast::Param,
         arg: NodeId,
         left: &mut AxisSet,
-        rows: &[&str],
-        statics: &mut Statics,
+        rows: &[&'a str],
+        statics: &mut Statics<'a>,
     ) -> Elab<()> {
         match rows {
             [] => {}
@@ -309,7 +310,7 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// A value of a broken unit's result type, so that its callers are still looked at.
-    fn opaque(&mut self, unit: &Unit, statics: &Statics, args: &[NodeId], span: Span) -> Elab<NodeId> {
+    fn opaque(&mut self, unit: &Unit, statics: &Statics<'a>, args: &[NodeId], span: Span) -> Elab<NodeId> {
         let mut axes = AxisSet::default();
         let stage = args.iter().map(|&arg| self.ty(arg).stage).max().unwrap_or(Stage::Const).max(Stage::Seq);
         for axis in &unit.result.axes {
@@ -335,9 +336,9 @@ fn show_ref(axis: &AxisRef) -> String {
     }
 }
 
-impl Statics {
-    pub(crate) fn insert(&mut self, name: &str, binding: Binding) -> Option<Binding> {
-        self.0.insert(name.into(), binding)
+impl<'a> Statics<'a> {
+    pub(crate) fn insert(&mut self, name: &'a str, binding: Binding) -> Option<Binding> {
+        self.0.insert(name, binding)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Binding> {
@@ -351,7 +352,7 @@ impl Statics {
         }
     }
 
-    pub(crate) fn into_map(self) -> BTreeMap<String, Binding> {
+    pub(crate) fn into_map(self) -> BTreeMap<&'a str, Binding> {
         self.0
     }
 }

@@ -42,7 +42,7 @@ impl<'a> Elaborator<'a, '_> {
                     let message = format!("expected a call behind the label `{}`, which names its weights", label.text);
                     return Err(self.fail(error::arguments(span, message)));
                 }
-                self.frame().label = Some(label.clone());
+                self.frame().label = Some(label);
                 self.expr(call)
             }
             ExprKind::Each { axes, call } => self.each(axes, call, span),
@@ -116,8 +116,8 @@ impl<'a> Elaborator<'a, '_> {
                 return Err(self.fail(diagnostic.help("`pos` is the position, `age[Past]` the distance to the past")));
             }
             _ => {
-                let known: Vec<String> = self.frame().names.keys().cloned().collect();
-                let known = known.iter().map(String::as_str).chain(["pos", "layer"]);
+                let known: Vec<&str> = self.frame().names.keys().copied().collect();
+                let known = known.into_iter().chain(["pos", "layer"]);
                 return Err(self.fail(error::unknown("value", name, known)));
             }
         };
@@ -125,7 +125,7 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// `index[A]`, `age[Past]`
-    fn indexed(&mut self, head: &Ident, axis: &Ident, span: Span) -> Elab<NodeId> {
+    fn indexed(&mut self, head: &Ident, axis: &'a Ident, span: Span) -> Elab<NodeId> {
         if head.text == "age" && axis.text == "Past" && self.lookup("Past").is_none() {
             // The whole past needs no view to be declared.
             let whole = self.declare_axis("Past", Domain::Past { window: None, skip: Size::int(0) });
@@ -183,7 +183,7 @@ impl<'a> Elaborator<'a, '_> {
         let node = self.expr(value);
         self.end_statement(outer, Some(name));
         if !matches!(self.lookup(&name.text), None | Some(Binding::Value(_) | Binding::Poisoned)) {
-            let first = self.frame().names[&name.text].1;
+            let first = self.frame().names[name.text.as_str()].1;
             let first = Ident { text: name.text.clone(), span: first };
             return Err(self.fail(error::duplicate("name", name, &first)));
         }

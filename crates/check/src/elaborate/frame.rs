@@ -1,7 +1,9 @@
 //! What is known within one unit while it is expanded: names, and how its weights are called.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use genesys_axis::Size;
 use genesys_diag::{Code, Diagnostic};
@@ -24,7 +26,7 @@ pub(crate) enum Binding {
     /// A row of axes.
     Row(Vec<AxisId>),
     /// A number.
-    Size(Size),
+    Size(Arc<Size>),
     /// A state of an enclosing scan, and what it holds at this point of the step.
     State {
         /// The scan.
@@ -35,40 +37,40 @@ pub(crate) enum Binding {
 }
 
 /// One unit being expanded.
-pub(crate) struct Frame {
+pub(crate) struct Frame<'a> {
     pub(crate) is_std: bool,
     /// The call that is being expanded, in the caller's text.
     pub(crate) call: Option<Span>,
     /// What each name stands for, and where it was declared.
-    pub(crate) names: BTreeMap<String, (Binding, Span)>,
+    pub(crate) names: BTreeMap<&'a str, (Binding, Span)>,
     /// Calls of the current statement that own weights.
-    pub(crate) sites: Vec<Site>,
+    pub(crate) sites: Vec<Site<'a>>,
     /// The label that the next call takes.
-    pub(crate) label: Option<Ident>,
+    pub(crate) label: Option<&'a Ident>,
     /// How often each name of weights was given.
-    pub(crate) taken: BTreeMap<String, usize>,
+    pub(crate) taken: BTreeMap<Cow<'a, str>, usize>,
 }
 
 /// A call that owns weights, whose name is settled when its statement is complete.
 #[derive(Clone, Debug)]
-pub(crate) struct Site {
-    label: Option<Ident>,
-    /// The name in snake case of what is called.
-    default: String,
+pub(crate) struct Site<'a> {
+    label: Option<&'a Ident>,
+    /// What is called.
+    head: &'a str,
     leaves: Range<usize>,
     span: Span,
 }
 
-impl Frame {
+impl Frame<'_> {
     pub(crate) fn new(is_std: bool, call: Option<Span>) -> Self {
         Self { is_std, call, names: BTreeMap::new(), sites: Vec::new(), label: None, taken: BTreeMap::new() }
     }
 }
 
-impl Elaborator<'_, '_> {
+impl<'a> Elaborator<'a, '_> {
     /// Declares a name that must not exist yet.
-    pub(crate) fn declare(&mut self, name: &Ident, binding: Binding) -> Elab<()> {
-        if let Some((_, first)) = self.frame().names.get(&name.text) {
+    pub(crate) fn declare(&mut self, name: &'a Ident, binding: Binding) -> Elab<()> {
+        if let Some((_, first)) = self.frame().names.get(name.text.as_str()) {
             let first = Ident { text: name.text.clone(), span: *first };
             return Err(self.fail(error::duplicate("name", name, &first)));
         }
@@ -77,8 +79,8 @@ impl Elaborator<'_, '_> {
     }
 
     /// Gives a name a meaning, hiding an earlier one.
-    pub(crate) fn bind(&mut self, name: &Ident, binding: Binding) {
-        self.frame().names.insert(name.text.clone(), (binding, name.span));
+    pub(crate) fn bind(&mut self, name: &'a Ident, binding: Binding) {
+        self.frame().names.insert(&name.text, (binding, name.span));
     }
 
     /// What a name stands for.
@@ -87,48 +89,49 @@ impl Elaborator<'_, '_> {
     }
 
     /// Records that the weights made since `first` belong to one call.
-    pub(crate) fn close_site(&mut self, label: Option<Ident>, head: &str, first: usize, span: Span) {
+    pub(crate) fn close_site(&mut self, label: Option<&'a Ident>, head: &'a str, first: usize, span: Span) {
         let leaves = first..self.graph.leaves.len();
         if !leaves.is_empty() {
-            self.frame().sites.push(Site { label, default: weight_name(head), leaves, span });
+            self.frame().sites.push(Site { label, head, leaves, span });
         }
     }
 
     /// Starts a statement; what it returns is handed to [`Self::end_statement`].
-    pub(crate) fn begin_statement(&mut self) -> Vec<Site> {
+    pub(crate) fn begin_statement(&mut self) -> Vec<Site<'a>> {
         std::mem::take(&mut self.frame().sites)
     }
 
     /// Names the weights of a statement's calls: by label; by the name bound, where the statement
     /// has one call without a label, or where this call is its outermost; else by what is called.
-    pub(crate) fn end_statement(&mut self, outer: Vec<Site>, bound: Option<&Ident>) {
+    pub(crate) fn end_statement(&mut self, outer: Vec<Site<'a>>, bound: Option<&'a Ident>) {
         let sites = std::mem::replace(&mut self.frame().sites, outer);
         let unlabeled = sites.iter().filter(|site| site.label.is_none()).count();
         for (i, site) in sites.iter().enumerate() {
             // Arguments are elaborated before the call, so the outermost call stands last.
             let takes_name = unlabeled == 1 || i + 1 == sites.len();
             let (name, rebound) = match (&site.label, bound) {
-                (Some(label), _) => (label.text.clone(), false),
-                (None, Some(bound)) if takes_name => (bound.text.clone(), true),
-                (None, _) => (site.default.clone(), false),
+                (Some(label), _) => (Cow::Borrowed(label.text.as_str()), false),
+                (None, Some(bound)) if takes_name => (Cow::Borrowed(bound.text.as_str()), true),
+                (None, _) => (Cow::Owned(weight_name(site.head)), false),
             };
             self.name_site(site, name, rebound);
         }
     }
 
-    fn name_site(&mut self, site: &Site, name: String, rebound: bool) {
+    fn name_site(&mut self, site: &Site<'a>, name: Cow<'a, str>, rebound: bool) {
         let count = self.frame().taken.entry(name.clone()).or_insert(0);
         *count += 1;
-        let unique = if *count == 1 { name.clone() } else { format!("{name}_{count}") };
+        let unique = if *count == 1 { name.clone() } else { Cow::Owned(format!("{name}_{count}")) };
         if unique != name && !rebound {
             self.warn_unlabeled(site, &name, &unique);
         }
         for leaf in &mut self.graph.leaves[site.leaves.clone()] {
-            leaf.path = format!("{unique}.{}", leaf.path);
+            leaf.path.insert(0, '.');
+            leaf.path.insert_str(0, &unique);
         }
     }
 
-    fn warn_unlabeled(&mut self, site: &Site, name: &str, unique: &str) {
+    fn warn_unlabeled(&mut self, site: &Site<'a>, name: &str, unique: &str) {
         // Only the unit that is checked on its own can be given labels by its author.
         if self.frames.len() == 1 {
             let message = format!("two calls would name their weights `{name}`: these are called `{unique}`");

@@ -10,11 +10,11 @@ use super::{Binding, Elab, Elaborator};
 use crate::core::{AxisId, Leaf, LeafId, NodeId, Op, Stage, Type};
 use crate::error;
 
-impl Elaborator<'_, '_> {
+impl<'a> Elaborator<'a, '_> {
     /// `param name: [axes] = law @role`
     pub(crate) fn param_stmt(
         &mut self,
-        name: &Ident,
+        name: &'a Ident,
         axes: &[AxisRef],
         init: &Expr,
         role: Option<&Ident>,
@@ -24,7 +24,14 @@ impl Elaborator<'_, '_> {
         self.declare(name, node.map_or(Binding::Poisoned, Binding::Value))
     }
 
-    fn param(&mut self, name: &Ident, axes: &[AxisRef], init: &Expr, role: Option<&Ident>, span: Span) -> Elab<NodeId> {
+    fn param(
+        &mut self,
+        name: &'a Ident,
+        axes: &[AxisRef],
+        init: &Expr,
+        role: Option<&Ident>,
+        span: Span,
+    ) -> Elab<NodeId> {
         let ids = self.axes(axes)?;
         if let Some(&past) = ids.iter().find(|&&axis| self.is_dependent(axis)) {
             let axis = Ident { text: self.graph.axis(past).name.clone(), span: name.span };
@@ -32,7 +39,7 @@ impl Elaborator<'_, '_> {
         }
         let law = self.law(init, &ids)?;
         let role = self.role(role, ids.len())?;
-        let taken = self.frame().taken.entry(name.text.clone()).or_insert(0);
+        let taken = self.frame().taken.entry(name.text.as_str().into()).or_insert(0);
         *taken += 1;
         self.leaf(&name.text, ids, law, role, span)
     }
@@ -58,7 +65,7 @@ impl Elaborator<'_, '_> {
         span: Span,
     ) -> Elab<NodeId> {
         let lifted: Vec<AxisId> = self.lifted.iter().copied().filter(|axis| !axes.contains(axis)).collect();
-        let law = shift_indices(law, lifted.len());
+        let law = if lifted.is_empty() { law } else { shift_indices(law, lifted.len()) };
         axes.splice(0..0, lifted);
         let id = LeafId(self.graph.leaves.len() as u32);
         let ty = Type { stage: Stage::Const, axes: axes.iter().copied().collect() };

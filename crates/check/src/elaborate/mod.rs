@@ -25,7 +25,7 @@ use genesys_span::Span;
 pub use self::frame::weight_name;
 pub(crate) use self::frame::{Binding, Frame};
 pub(crate) use self::primitive::PRIMITIVES;
-pub(crate) use self::unit::{check_units, instantiate_root};
+pub(crate) use self::unit::{Elaborated, UnitChecks, check_units, instantiate_root};
 use crate::AxisSet;
 use crate::core::{Axis, AxisId, Graph, Node, NodeId, Op, Stage, Type};
 use crate::design::Required;
@@ -52,7 +52,7 @@ pub(crate) struct Elaborator<'a, 'u> {
     pub(crate) graph: Graph,
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) requirements: Vec<Required>,
-    pub(crate) frames: Vec<Frame>,
+    pub(crate) frames: Vec<Frame<'a>>,
     /// Axes of the enclosing `each`: every weight gets them, no rule of matching sees them.
     pub(crate) lifted: Vec<AxisId>,
     depth: usize,
@@ -74,7 +74,7 @@ impl<'a, 'u> Elaborator<'a, 'u> {
     }
 
     /// The unit being expanded.
-    pub(crate) fn frame(&mut self) -> &mut Frame {
+    pub(crate) fn frame(&mut self) -> &mut Frame<'a> {
         self.frames.last_mut().expect("elaboration happens within a unit")
     }
 

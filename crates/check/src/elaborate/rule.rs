@@ -196,14 +196,14 @@ impl Elaborator<'_, '_> {
     }
 
     fn unknown_axis(&mut self, name: &Ident) -> super::Reported {
-        let known: Vec<String> = self
+        let known: Vec<&str> = self
             .frame()
             .names
             .iter()
             .filter(|(_, (binding, _))| matches!(binding, Binding::Axis(_) | Binding::Row(_)))
-            .map(|(name, _)| name.clone())
+            .map(|(name, _)| *name)
             .collect();
-        let diagnostic = error::unknown("axis", name, known.iter().map(String::as_str));
+        let diagnostic = error::unknown("axis", name, known.into_iter());
         let text = &name.text;
         let diagnostic = if diagnostic.help.is_none() {
             diagnostic.help(format!("declare it: as a static parameter `<{text} = 64>` or by `axis {text} = 64`"))

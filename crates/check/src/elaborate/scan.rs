@@ -136,8 +136,7 @@ impl<'a> Elaborator<'a, '_> {
         let node = self.expr(value);
         self.end_statement(outer, Some(name));
         let Some(Binding::State { scan, value: current }) = self.lookup(&name.text) else {
-            let states: Vec<String> = self.state_names();
-            let known = states.iter().map(String::as_str);
+            let known = self.state_names().into_iter();
             return Err(self.fail(error::unknown("state of this scan", name, known)));
         };
         let node = node?;
@@ -158,9 +157,9 @@ impl<'a> Elaborator<'a, '_> {
         Ok(())
     }
 
-    fn state_names(&mut self) -> Vec<String> {
+    fn state_names(&mut self) -> Vec<&'a str> {
         let names = &self.frame().names;
-        names.iter().filter(|(_, (b, _))| matches!(b, Binding::State { .. })).map(|(n, _)| n.clone()).collect()
+        names.iter().filter(|(_, (b, _))| matches!(b, Binding::State { .. })).map(|(n, _)| *n).collect()
     }
 
     /// Takes the last value of each state as its next one.

@@ -74,7 +74,7 @@ impl Elaborator<'_, '_> {
     /// The size that a name stands for: a number, or the size of an axis.
     pub(crate) fn named_size(&mut self, name: &Ident) -> Elab<Size> {
         match self.lookup(&name.text) {
-            Some(Binding::Size(size)) => Ok(size),
+            Some(Binding::Size(size)) => Ok((*size).clone()),
             Some(Binding::Axis(axis)) if !self.is_dependent(axis) => Ok(self.size_of(axis)),
             Some(Binding::Axis(_)) => {
                 let message = format!("expected a size, found the past `{}`, whose size varies", name.text);
@@ -91,8 +91,8 @@ impl Elaborator<'_, '_> {
             Some(Binding::Value(_) | Binding::State { .. }) => Err(self.not_a_size(name.span)),
             Some(Binding::Poisoned) => Err(super::Reported),
             None => {
-                let known: Vec<String> = self.frame().names.keys().cloned().collect();
-                Err(self.fail(error::unknown("size", name, known.iter().map(String::as_str))))
+                let known: Vec<&str> = self.frame().names.keys().copied().collect();
+                Err(self.fail(error::unknown("size", name, known.into_iter())))
             }
         }
     }

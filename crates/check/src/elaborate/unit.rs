@@ -1,6 +1,7 @@
 //! Units: each checked once on its own, and expanded wherever it is called.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use genesys_axis::{Domain, Size};
 use genesys_diag::{Code, Diagnostic};
@@ -16,21 +17,47 @@ use crate::{error, live};
 
 /// What the static parameters of a call are bound to; `..` is the row of the same sign.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Statics(pub(super) BTreeMap<String, Binding>);
+pub(crate) struct Statics<'a>(pub(super) BTreeMap<&'a str, Binding>);
 
-/// Checks every unit of the file on its own, callees first; says of each unit whether it has errors.
-pub(crate) fn check_units(units: &Units<'_>, diagnostics: &mut Vec<Diagnostic>) -> Vec<bool> {
-    let mut broken: Vec<bool> = units.library.units().map(|(_, known)| known.broken).collect();
-    for index in broken.len()..units.all.len() {
-        let found = check_unit(units, &broken, index);
-        broken.push(found.iter().any(Diagnostic::is_error));
+/// What checking units on their own found of each.
+#[derive(Debug, Default)]
+pub(crate) struct UnitChecks {
+    /// Whether it has errors.
+    pub(crate) broken: Vec<bool>,
+    /// What it means, where it is sound and has no static parameters: as a unit of the stack it means the same.
+    pub(crate) closed: BTreeMap<usize, Elaborated>,
+}
+
+/// A unit expanded.
+#[derive(Clone, Debug)]
+pub(crate) struct Elaborated {
+    pub(crate) graph: Graph,
+    pub(crate) requirements: Vec<Required>,
+}
+
+/// Checks every unit of the file on its own, callees first.
+pub(crate) fn check_units(units: &Units<'_>, diagnostics: &mut Vec<Diagnostic>) -> UnitChecks {
+    let broken = units.library.units().map(|(_, known)| known.broken).collect();
+    let mut checks = UnitChecks { broken, closed: BTreeMap::new() };
+    for index in checks.broken.len()..units.all.len() {
+        let (elaborated, found) = check_unit(units, &checks.broken, index);
+        let broken = found.iter().any(Diagnostic::is_error);
+        if !broken && !is_generic(units.all[index].unit) {
+            checks.closed.insert(index, elaborated);
+        }
+        checks.broken.push(broken);
         diagnostics.extend(found);
     }
-    broken
+    checks
+}
+
+fn is_generic(unit: &Unit) -> bool {
+    let types = unit.params.iter().map(|param| &param.ty).chain([&unit.result]);
+    !unit.generics.is_empty() || types.flat_map(|ty| &ty.axes).any(|axis| matches!(axis, AxisRef::Rest(_)))
 }
 
 /// Checks one unit with its static parameters as rigid symbols.
-fn check_unit(units: &Units<'_>, broken: &[bool], index: usize) -> Vec<Diagnostic> {
+fn check_unit(units: &Units<'_>, broken: &[bool], index: usize) -> (Elaborated, Vec<Diagnostic>) {
     let entry = units.all[index];
     let mut elaborator = Elaborator::new(units, broken);
     elaborator.frames.push(Frame::new(entry.is_std, None));
@@ -45,7 +72,8 @@ fn check_unit(units: &Units<'_>, broken: &[bool], index: usize) -> Vec<Diagnosti
         elaborator.diagnostics.extend(unused_parameters(&elaborator, entry.unit));
         elaborator.diagnostics.extend(live::dead_weights(&elaborator.graph));
     }
-    elaborator.diagnostics
+    let Elaborator { graph, requirements, diagnostics, .. } = elaborator;
+    (Elaborated { graph, requirements }, diagnostics)
 }
 
 /// Expands a unit of the stack: `Seq[D] -> Seq[D]`, with static arguments from the stack.
@@ -55,7 +83,7 @@ pub(crate) fn instantiate_root<'a>(
     index: usize,
     args: &'a [ast::StaticArg],
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<(Graph, Vec<Required>)> {
+) -> Option<Elaborated> {
     let entry = units.all[index];
     let mut elaborator = Elaborator::new(units, broken);
     elaborator.frames.push(Frame::new(entry.is_std, None));
@@ -71,7 +99,7 @@ pub(crate) fn instantiate_root<'a>(
     // Warnings of a unit were given when it was checked on its own.
     diagnostics.extend(elaborator.diagnostics.into_iter().filter(Diagnostic::is_error));
     elaborator.graph.output = Some(output.ok()?);
-    Some((elaborator.graph, elaborator.requirements))
+    Some(Elaborated { graph: elaborator.graph, requirements: elaborator.requirements })
 }
 
 fn unused_parameters(elaborator: &Elaborator<'_, '_>, unit: &Unit) -> Vec<Diagnostic> {
@@ -94,7 +122,7 @@ impl<'a> Elaborator<'a, '_> {
     pub(crate) fn instantiate(
         &mut self,
         index: usize,
-        statics: Statics,
+        statics: Statics<'a>,
         args: Vec<NodeId>,
         call: Option<Span>,
     ) -> Elab<NodeId> {
@@ -102,7 +130,7 @@ impl<'a> Elaborator<'a, '_> {
         let outside = self.graph.axes.len();
         let mut frame = Frame::new(entry.is_std, call);
         let at = entry.unit.name.span;
-        frame.names.insert("D".into(), (Binding::Axis(WIDTH), at));
+        frame.names.insert("D", (Binding::Axis(WIDTH), at));
         frame.names.extend(statics.into_map().into_iter().map(|(name, binding)| (name, (binding, at))));
         self.frames.push(frame);
         let value = self.expand(entry.unit, args, outside);
@@ -132,7 +160,7 @@ impl<'a> Elaborator<'a, '_> {
                     let value = self.size(size)?;
                     Binding::Axis(self.sized_axis(&generic.name.text, value, size.span)?)
                 }
-                GenericKind::Size(Some(size)) => Binding::Size(self.size(size)?),
+                GenericKind::Size(Some(size)) => Binding::Size(Arc::new(self.size(size)?)),
                 GenericKind::Axis(None) | GenericKind::Size(None) | GenericKind::Row => {
                     return Err(self.unbound(unit, generic));
                 }
@@ -190,7 +218,7 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// Static parameters as rigid symbols: a fresh axis each, of a size that is its name.
-    fn rigid(&mut self, unit: &'a Unit) -> Statics {
+    fn rigid(&mut self, unit: &'a Unit) -> Statics<'a> {
         let mut statics = Statics::default();
         self.bind_width(unit);
         for generic in &unit.generics {
@@ -207,7 +235,7 @@ impl<'a> Elaborator<'a, '_> {
                     Err(Reported) => Binding::Poisoned,
                 },
                 GenericKind::Axis(None) => Binding::Axis(self.declare_axis(&name.text, Domain::Static(symbol))),
-                GenericKind::Size(_) => Binding::Size(symbol),
+                GenericKind::Size(_) => Binding::Size(Arc::new(symbol)),
                 GenericKind::Row => {
                     Binding::Row(vec![self.declare_axis(&format!("{}..", name.text), Domain::Static(symbol))])
                 }
@@ -216,10 +244,11 @@ impl<'a> Elaborator<'a, '_> {
                 statics.insert(&name.text, binding);
             }
         }
-        let rest = self.declare_axis("..", Domain::Static(Size::symbol("..")));
-        statics.insert("..", Binding::Row(vec![rest]));
-        let span = unit.name.span;
-        self.frame().names.insert("..".into(), (Binding::Row(vec![rest]), span));
+        if is_generic(unit) {
+            let rest = self.declare_axis("..", Domain::Static(Size::symbol("..")));
+            statics.insert("..", Binding::Row(vec![rest]));
+            self.frame().names.insert("..", (Binding::Row(vec![rest]), unit.name.span));
+        }
         statics
     }
 
@@ -234,7 +263,7 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// In the stack a row can only be the width.
-    fn bind_stack_rows(&mut self, unit: &Unit, statics: &mut Statics) {
+    fn bind_stack_rows(&mut self, unit: &'a Unit, statics: &mut Statics<'a>) {
         let mut width = vec![WIDTH];
         for axis in unit.params.iter().flat_map(|param| &param.ty.axes) {
             match axis {
@@ -255,6 +284,6 @@ impl<'a> Elaborator<'a, '_> {
 
     fn bind_width(&mut self, unit: &Unit) {
         let span = unit.name.span;
-        self.frame().names.insert("D".into(), (Binding::Axis(WIDTH), span));
+        self.frame().names.insert("D", (Binding::Axis(WIDTH), span));
     }
 }

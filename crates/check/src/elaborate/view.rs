@@ -53,11 +53,11 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// The dependent axis of a view: declared where it is first used, of one reach ever after.
-    fn past_axis(&mut self, call: &Call, domain: Domain) -> Elab<AxisId> {
-        let name = match &call.slot {
-            None => Ident { text: "Past".into(), span: call.head.span },
+    fn past_axis(&mut self, call: &'a Call, domain: Domain) -> Elab<AxisId> {
+        let (name, at) = match &call.slot {
+            None => ("Past", call.head.span),
             Some(Slot::Axes(axes)) if matches!(axes.as_slice(), [AxisRef::Named(_)]) => match &axes[0] {
-                AxisRef::Named(name) => name.clone(),
+                AxisRef::Named(name) => (name.text.as_str(), name.span),
                 AxisRef::Row(_) | AxisRef::Rest(_) => unreachable!("the guard admits a name only"),
             },
             Some(_) => {
@@ -65,24 +65,24 @@ impl<'a> Elaborator<'a, '_> {
                 return Err(self.fail(error::arguments(call.head.span, message)));
             }
         };
-        match self.lookup(&name.text) {
+        match self.lookup(name) {
             None => {
-                let axis = self.declare_axis(&name.text, domain);
-                self.bind(&name, Binding::Axis(axis));
+                let axis = self.declare_axis(name, domain);
+                self.frame().names.insert(name, (Binding::Axis(axis), at));
                 Ok(axis)
             }
             Some(Binding::Axis(axis)) if self.graph.axis(axis).domain == domain => Ok(axis),
             Some(Binding::Axis(axis)) if self.is_dependent(axis) => {
-                let message = format!("the past `{}` has another window or skip here than before", name.text);
+                let message = format!("the past `{name}` has another window or skip here than before");
                 let help = "one axis has one reach: give this past a name of its own, as in `past[Near](..)`";
-                let first = self.frame().names[&name.text].1;
-                let diagnostic = Diagnostic::error(Code::PAST_DOMAIN, name.span, message);
+                let first = self.frame().names[name].1;
+                let diagnostic = Diagnostic::error(Code::PAST_DOMAIN, at, message);
                 Err(self.fail(diagnostic.label(first, "first used here").help(help)))
             }
             Some(_) => {
-                let first = self.frame().names[&name.text].1;
-                let first = Ident { text: name.text.clone(), span: first };
-                Err(self.fail(error::duplicate("name", &name, &first)))
+                let first = self.frame().names[name].1;
+                let ident = |span| Ident { text: name.into(), span };
+                Err(self.fail(error::duplicate("name", &ident(at), &ident(first))))
             }
         }
     }

@@ -1,10 +1,8 @@
 //! The canonical numbering of terms, and the digest of what is numbered.
 
-use std::collections::BTreeSet;
-
 use genesys_random::{GAMMA, finalize};
 
-use super::term::{Term, TermId, Terms, terms};
+use super::term::{Bound, Term, TermId, Terms, terms};
 use crate::core::{Graph, LeafId};
 
 /// The canonical form of a graph.
@@ -23,14 +21,17 @@ pub(super) fn canonical(graph: &Graph) -> Canonical {
     let colors = refine(&terms);
     let order = order(&terms, &colors);
     let mut number = vec![usize::MAX; terms.all.len()];
-    let mut hasher = blake3::Hasher::new();
+    let mut text = Vec::new();
     let mut leaves = Vec::new();
     for (n, &id) in order.iter().enumerate() {
         number[id] = n;
-        leaves.extend(terms.leaves.get(&id));
-        write(&mut hasher, &terms.all[id], &number);
+        let term = &terms.all[id];
+        if let Some(Bound::Weight(leaf)) = term.bound {
+            leaves.push(leaf);
+        }
+        write(&mut text, term, &number);
     }
-    Canonical { digest: hasher.finalize(), leaves }
+    Canonical { digest: blake3::hash(&text), leaves }
 }
 
 /// The terms that the root depends on, in the same order: what the normal form left behind on the
@@ -46,34 +47,42 @@ fn reachable(terms: Terms) -> Terms {
     }
     let mut place = vec![0; terms.all.len()];
     let mut all = Vec::new();
-    for (id, term) in terms.all.into_iter().enumerate().filter(|(id, _)| keep[*id]) {
+    for (id, mut term) in terms.all.into_iter().enumerate().filter(|(id, _)| keep[*id]) {
         place[id] = all.len();
-        let moved = |children: &[TermId]| children.iter().map(|&child| place[child]).collect();
-        all.push(Term { ordered: moved(&term.ordered), unordered: moved(&term.unordered), ..term });
+        term.ordered.iter_mut().chain(&mut term.unordered).for_each(|child| *child = place[*child]);
+        all.push(term);
     }
-    let leaves = terms.leaves.into_iter().filter(|(id, _)| keep[*id]).map(|(id, leaf)| (place[id], leaf)).collect();
-    Terms { all, leaves, root: place[terms.root] }
+    Terms { all, root: place[terms.root] }
 }
 
-fn write(hasher: &mut blake3::Hasher, term: &Term, number: &[usize]) {
-    let mut unordered: Vec<usize> = term.unordered.iter().map(|&child| number[child]).collect();
+fn write(text: &mut Vec<u8>, term: &Term, number: &[usize]) {
+    let mut unordered = term.unordered.clone();
+    unordered.iter_mut().for_each(|child| *child = number[*child]);
     unordered.sort_unstable();
-    hasher.update(term.label.as_bytes());
-    for (mark, children) in [(b"\n,", term.ordered.iter().map(|&child| number[child]).collect()), (b"\n*", unordered)] {
-        hasher.update(mark);
-        children.iter().for_each(|child| _ = hasher.update(&(*child as u64).to_le_bytes()));
-    }
-    hasher.update(b"\n;");
+    text.extend_from_slice(term.label.as_bytes());
+    text.extend_from_slice(b"\n,");
+    term.ordered.iter().for_each(|&child| put(text, number[child]));
+    text.extend_from_slice(b"\n*");
+    unordered.into_iter().for_each(|child| put(text, child));
+    text.extend_from_slice(b"\n;");
+}
+
+fn put(text: &mut Vec<u8>, number: usize) {
+    text.extend_from_slice(&(number as u64).to_le_bytes());
 }
 
 /// Colors that agree for terms which no label, operand or use tells apart.
 fn refine(terms: &Terms) -> Vec<u64> {
     let mut colors: Vec<u64> = terms.all.iter().map(|term| mix_bytes(term.label.as_bytes())).collect();
     let mut classes = 0;
+    let mut sorted = Vec::with_capacity(colors.len());
     for _ in 0..ROUNDS {
         upward(terms, &mut colors);
         downward(terms, &mut colors);
-        let distinct = colors.iter().collect::<BTreeSet<_>>().len();
+        sorted.clone_from(&colors);
+        sorted.sort_unstable();
+        sorted.dedup();
+        let distinct = sorted.len();
         if distinct == classes {
             break;
         }
@@ -123,9 +132,9 @@ fn order(terms: &Terms, colors: &[u64]) -> Vec<TermId> {
         stack.push((id, true));
         let term = &terms.all[id];
         let mut unordered = term.unordered.clone();
-        unordered.sort_by_key(|&child| (colors[child], child));
-        let children: Vec<TermId> = term.ordered.iter().copied().chain(unordered).collect();
-        stack.extend(children.into_iter().rev().map(|child| (child, false)));
+        unordered.sort_unstable_by_key(|&child| (colors[child], child));
+        let children = term.ordered.iter().chain(&unordered).rev();
+        stack.extend(children.map(|&child| (child, false)));
     }
     order
 }
