@@ -7,6 +7,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
+use benches as _;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use genesys_compiler::standard_units;
 use genesys_span::Sources;

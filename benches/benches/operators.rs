@@ -7,6 +7,7 @@
 
 use std::hint::black_box;
 
+use benches as _;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use genesys_check::CheckedDesign;
 use genesys_compiler::{check_text, standard_units};

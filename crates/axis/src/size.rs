@@ -139,12 +139,23 @@ impl Size {
 
     /// The integer value where each symbol has the value that `lookup` gives.
     pub fn eval(&self, lookup: &dyn Fn(&str) -> Option<i64>) -> Result<i64> {
-        let value = self.substitute(&|name| lookup(name).map(Size::int))?;
-        match value.as_rational() {
-            Some(rational) if rational.is_integer() => Ok(rational.to_integer()),
-            Some(_) => Err(SizeError::Inexact(self.to_string())),
-            None => Err(SizeError::Unbound(value.first_symbol().unwrap_or_else(|| value.to_string()))),
+        let value = self.value(lookup)?;
+        if value.is_integer() { Ok(value.to_integer()) } else { Err(SizeError::Inexact(self.to_string())) }
+    }
+
+    fn value(&self, lookup: &dyn Fn(&str) -> Option<i64>) -> Result<Rational> {
+        let mut sum = Rational::zero();
+        for (monomial, coefficient) in &self.terms {
+            let mut product = *coefficient;
+            for (atom, power) in monomial {
+                let value = atom.value(lookup)?;
+                for _ in 0..*power {
+                    product = product.checked_mul(&value).ok_or(SizeError::Overflow)?;
+                }
+            }
+            sum = sum.checked_add(&product).ok_or(SizeError::Overflow)?;
         }
+        Ok(sum)
     }
 
     /// Every symbol replaced by what `lookup` gives for it; the others stay.
@@ -178,15 +189,6 @@ impl Size {
             [(monomial, value)] if monomial.is_empty() => Some(*value),
             _ => None,
         }
-    }
-
-    fn first_symbol(&self) -> Option<String> {
-        self.terms.iter().flat_map(|(monomial, _)| monomial).find_map(|(atom, _)| match atom {
-            Atom::Symbol(name) => Some(name.to_string()),
-            Atom::CeilTo(a, b) | Atom::Min(a, b) | Atom::Max(a, b) | Atom::Quotient(a, b) => {
-                a.first_symbol().or_else(|| b.first_symbol())
-            }
-        })
     }
 
     fn add_term(&mut self, monomial: Monomial, value: Rational) -> Result<()> {
@@ -270,6 +272,23 @@ fn without(monomial: &Monomial, divisor: &Monomial) -> Option<Monomial> {
 }
 
 impl Atom {
+    fn value(&self, lookup: &dyn Fn(&str) -> Option<i64>) -> Result<Rational> {
+        let pair = |a: &Size, b: &Size| Ok((a.value(lookup)?, b.value(lookup)?));
+        match self {
+            Atom::Symbol(name) => match lookup(name) {
+                Some(value) => Ok(Rational::from_integer(value)),
+                None => Err(SizeError::Unbound(name.to_string())),
+            },
+            Atom::CeilTo(a, b) => pair(a, b).and_then(|(a, b)| ceil_to(a, b)),
+            Atom::Min(a, b) => pair(a, b).map(|(a, b)| a.min(b)),
+            Atom::Max(a, b) => pair(a, b).map(|(a, b)| a.max(b)),
+            Atom::Quotient(a, b) => match pair(a, b)? {
+                (_, b) if b.is_zero() => Err(SizeError::DivisionByZero),
+                (a, b) => a.checked_div(&b).ok_or(SizeError::Overflow),
+            },
+        }
+    }
+
     fn substitute(&self, lookup: &dyn Fn(&str) -> Option<Size>) -> Result<Size> {
         let pair = |a: &Size, b: &Size| Ok((a.substitute(lookup)?, b.substitute(lookup)?));
         match self {
@@ -393,6 +412,15 @@ mod tests {
             prop_assert_eq!(at(&a.add(&b).unwrap()), at(&a) + at(&b));
             prop_assert_eq!(at(&a.sub(&b).unwrap()), at(&a) - at(&b));
             prop_assert_eq!(at(&a.mul(&b).unwrap()), at(&a) * at(&b));
+        }
+
+        #[test]
+        fn a_value_is_what_substitution_gives(a in size(), b in size(), x in -5i64..6, y in -5i64..6) {
+            let at = |n: &str| Some(if n == "D" { x } else { y });
+            for size in [a.div(&b), a.ceil_to(&b), a.smaller(&b), a.larger(&b)].into_iter().flatten() {
+                let substituted = size.substitute(&|n| at(n).map(Size::int));
+                prop_assert_eq!(size.eval(&at).ok(), substituted.ok().and_then(|value| value.as_int()));
+            }
         }
 
         #[test]

@@ -54,8 +54,8 @@ const OWNERS: &[(&str, Owner)] = &[
     (
         "mimalloc",
         Owner::Shared(
-            &["genesys-cli", "genesys-runtime"],
-            "the program's allocator, and that of the example that times a step as the program runs it",
+            &["genesys-cli", "genesys-runtime", "benches"],
+            "the program's allocator, and that of what is measured as the program runs it",
         ),
     ),
     ("num-rational", Owner::One("genesys-axis")),
