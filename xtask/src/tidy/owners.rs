@@ -54,7 +54,7 @@ const OWNERS: &[(&str, Owner)] = &[
     (
         "mimalloc",
         Owner::Shared(
-            &["genesys-cli", "genesys-runtime", "benches"],
+            &["genesys-cli", "benches"],
             "the program's allocator, and that of what is measured as the program runs it",
         ),
     ),
