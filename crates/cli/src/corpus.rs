@@ -24,24 +24,37 @@ pub(crate) struct CorpusArgs {
 impl CorpusArgs {
     /// Reads the text and says what it is.
     pub(crate) fn read(&self) -> Result<Corpus, Failure> {
-        let corpus = match &self.corpus {
-            Some(path) => Corpus::from_path(path),
-            None => Corpus::default_text(),
-        };
-        let corpus = corpus.map_err(|error| of_data(&error))?;
-        let bytes: usize = corpus.documents().iter().map(|document| document.text.len()).sum();
-        output::say(format_args!(
-            "text: {}, {} documents, {:.1} MB, hash {}",
-            corpus.origin(),
-            corpus.documents().len(),
-            bytes as f64 / 1e6,
-            corpus.hash()
-        ));
-        if !corpus.skipped().is_empty() {
-            output::say(format_args!("left out, not UTF-8: {} files", corpus.skipped().len()));
-        }
+        let corpus = self.text().map_err(|error| of_data(&error))?;
+        tell(&corpus);
         Ok(corpus)
     }
+
+    /// Reads the text.
+    pub(crate) fn text(&self) -> Result<Corpus, DataError> {
+        match &self.corpus {
+            Some(path) => Corpus::from_path(path),
+            None => Corpus::default_text(),
+        }
+    }
+}
+
+/// Says what the text is, on standard error.
+pub(crate) fn tell(corpus: &Corpus) {
+    output::say(format_args!(
+        "text: {}, {} documents, {:.1} MB, hash {}",
+        corpus.origin(),
+        corpus.documents().len(),
+        corpus.bytes() as f64 / 1e6,
+        corpus.hash()
+    ));
+    if !corpus.skipped().is_empty() {
+        output::say(format_args!("left out, not UTF-8: {} files", corpus.skipped().len()));
+    }
+}
+
+/// The dataset of that key in the cache, if it is there and whole: then the text itself is not needed.
+pub(crate) fn cached(key: &str) -> Option<Dataset> {
+    Dataset::cached(key, &cache_folder())
 }
 
 /// The dataset of `corpus` under a tokenizer of `vocabulary` tokens trained on it, made or taken from the cache.

@@ -1,9 +1,8 @@
 //! How a command ends when it does not end well.
 //!
 //! In: what went wrong. Out: one message and an exit status: 1 where the input or the usage is at fault, 2 where the
-//! world is. A reader that went away (`genesys .. | head`) is no failure.
+//! world is, 128 and its number for a signal. A reader that went away (`genesys .. | head`) is no failure.
 
-use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
@@ -16,6 +15,13 @@ pub(crate) enum Failure {
     World(String),
     /// The input is at fault, and the diagnostics that say so are printed.
     Told,
+    /// A signal ended it.
+    Stopped {
+        /// The exit status that stands for the signal.
+        status: u8,
+        /// What is kept, and how to go on.
+        next: String,
+    },
     /// Nobody reads the output any more.
     ClosedPipe,
 }
@@ -56,9 +62,10 @@ impl Failure {
     }
 
     /// What is left to say.
-    pub(crate) fn message(&self) -> Option<&dyn Display> {
+    pub(crate) fn message(&self) -> Option<String> {
         match self {
-            Self::Input(message) | Self::World(message) => Some(message),
+            Self::Input(message) | Self::World(message) => Some(format!("error: {message}")),
+            Self::Stopped { next, .. } => Some(next.clone()),
             Self::Told | Self::ClosedPipe => None,
         }
     }
@@ -69,6 +76,7 @@ impl Failure {
             Self::ClosedPipe => 0,
             Self::Input(_) | Self::Told => 1,
             Self::World(_) => 2,
+            Self::Stopped { status, .. } => *status,
         }
     }
 }

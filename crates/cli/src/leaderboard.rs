@@ -5,21 +5,21 @@
 
 use std::fmt::Write;
 
-use genesys_data::DatasetInfo;
-use genesys_evolve::{Row, Settings};
+use genesys_evolve::Row;
+use genesys_evolve::fact::Started;
 use genesys_report::number::{bytes, grouped};
 
 /// How much of a hash is shown: enough to tell the designs of a run apart.
 const HASH_SHOWN: usize = 11;
 
 /// The table, with the conditions of the comparison under it.
-pub(crate) fn table(rows: &[Row], settings: &Settings, data: &DatasetInfo) -> String {
+pub(crate) fn table(rows: &[Row], run: &Started) -> String {
     let baseline = rows.iter().find(|row| row.baseline);
     let reference = baseline.and_then(|row| row.bits_per_byte);
     let lines: Vec<[String; 9]> =
         [HEAD.map(str::to_owned)].into_iter().chain(rows.iter().map(|row| cells(row, reference))).collect();
     let mut text = aligned(&lines);
-    let scale = &settings.scale;
+    let scale = &run.settings.scale;
     let tokens = grouped(scale.steps * scale.tokens_per_step());
     let name = baseline.map_or("none", |row| row.name.as_str());
     let _ = write!(
@@ -30,9 +30,9 @@ pub(crate) fn table(rows: &[Row], settings: &Settings, data: &DatasetInfo) -> St
         changes(rows),
         scale.steps,
         scale.name,
-        settings.seed,
-        data.corpus_hash,
-        data.tokenizer_hash
+        run.settings.seed,
+        run.text.corpus_hash,
+        run.text.tokenizer_hash
     );
     text
 }

@@ -7,15 +7,19 @@ use std::ops::ControlFlow;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use genesys_evolve::fact::{Fact, Proposed};
-use genesys_evolve::{News, Observer, State, Submitted};
+use genesys_evolve::{News, Observer, Settings, State, Submitted};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output;
+use crate::shipped;
+use crate::stop::Stop;
 
-/// Shows a run.
+/// Shows a run, and stops it when a signal came.
 pub(crate) struct Live {
     bar: ProgressBar,
     steps: u64,
+    checkpoint_every: u64,
+    stop: Stop,
     begin: Instant,
     tokens: u64,
     /// Steps done of each training at work, by key.
@@ -25,17 +29,23 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// For a run of at most `trainings` trainings of `steps` steps.
-    pub(crate) fn new(trainings: u64, steps: u64) -> Self {
+    /// For a run of these numbers, whose trainings are kept after every `checkpoint_every` steps.
+    pub(crate) fn new(settings: &Settings, checkpoint_every: u64, stop: Stop) -> Self {
+        let (trainings, steps) = (settings.trainings(shipped::DESIGNS.len() as u64), settings.scale.steps);
         let bar = ProgressBar::with_draw_target(Some(trainings * steps), ProgressDrawTarget::stderr());
         let style = ProgressStyle::with_template("{bar:30} {percent}%, {msg}, {eta} left");
         bar.set_style(style.expect("the template is well formed"));
-        Self { bar, steps, begin: Instant::now(), tokens: 0, at_work: BTreeMap::new(), past: 0 }
+        let (begin, at_work) = (Instant::now(), BTreeMap::new());
+        Self { bar, steps, checkpoint_every, stop, begin, tokens: 0, at_work, past: 0 }
     }
 
     /// Takes the bar away.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+
+    fn go_on(&self) -> ControlFlow<()> {
+        if self.stop.is_asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     /// A line that stays, above the bar.
@@ -60,7 +70,11 @@ impl Observer for Live {
         if let Some(line) = line_of(fact, state) {
             self.tell(&line);
         }
-        ControlFlow::Continue(())
+        self.go_on()
+    }
+
+    fn checkpoint_every(&self) -> Option<u64> {
+        Some(self.checkpoint_every)
     }
 
     fn training(&mut self, training: &Submitted, news: News<'_>, state: &State) -> ControlFlow<()> {
@@ -83,7 +97,7 @@ impl Observer for Live {
             }
         }
         self.move_bar();
-        ControlFlow::Continue(())
+        self.go_on()
     }
 }
 

@@ -1,8 +1,9 @@
 //! The `genesys` command: a thin shell over the libraries.
 //!
 //! In: arguments, files. Out: results on standard output, messages on standard error, and an exit status: 0 fine, 1 the
-//! input or the usage is at fault, 2 the world is. One file a command; what they share is in `failure`, `output`,
-//! `design_file`, `offspring`, `aside`, `scale` and `shield`. No decision about designs is taken here.
+//! input or the usage is at fault, 2 the world is, 128 and its number for a signal. One file a command; what they share is
+//! in `failure`, `output`, `design_file`, `offspring`, `aside`, `scale`, `go`, `run_folder`, `stop` and `shield`. No
+//! decision about designs is taken here.
 
 mod aside;
 mod check;
@@ -14,6 +15,7 @@ mod failure;
 mod fmt;
 mod forward;
 mod generate;
+mod go;
 mod hash;
 mod init;
 mod leaderboard;
@@ -23,9 +25,12 @@ mod offspring;
 mod output;
 mod progress;
 mod report;
+mod resume;
+mod run_folder;
 mod scale;
 mod shield;
 mod shipped;
+mod stop;
 mod tokens;
 mod train;
 mod worker;
@@ -50,10 +55,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
     after_help = "Start with:
   genesys discover                          evolve the shipped designs, and rank them
   genesys report runs/001                   a run as a page, to read in a browser
+  genesys resume runs/001                   go on with a run that was stopped
   genesys check designs/gpt.gau             is this a design?
   genesys help train                        how to train one
 
-Exit status: 0 fine, 1 the input or the usage is at fault, 2 the world is."
+Exit status: 0 fine, 1 the input or the usage is at fault, 2 the world is, 128 + n \
+                  a signal of number n (130: Ctrl-C)."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -64,6 +71,7 @@ struct Cli {
 enum Command {
     Discover(discover::Args),
     Report(report::Args),
+    Resume(resume::Args),
     Check(check::Args),
     Fmt(fmt::Args),
     Hash(hash::Args),
@@ -83,6 +91,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
+    stop::outlive_file_limits();
     let result = shield::run(move || run(&cli.command)).unwrap_or_else(|panic| {
         Err(Failure::World(format!("this is a bug in genesys, please report it with what you did: {panic}")))
     });
@@ -90,7 +99,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if let Some(message) = failure.message() {
-                output::say(format_args!("error: {message}"));
+                output::say(message);
             }
             ExitCode::from(failure.status())
         }
@@ -101,6 +110,7 @@ fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Discover(args) => discover::run(args),
         Command::Report(args) => report::run(args),
+        Command::Resume(args) => resume::run(args),
         Command::Check(args) => check::run(args),
         Command::Fmt(args) => fmt::run(args),
         Command::Hash(args) => hash::run(args),

@@ -3,6 +3,7 @@
 //! In: a run's folder, finished or not. Out: an HTML file that needs nothing else, or one JSON value on standard output.
 //! The run is only read.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use genesys_evolve::{EvolveError, State};
@@ -94,6 +95,10 @@ impl Read {
 
     fn write(&self, path: &Path) -> Result<(), Failure> {
         let page = genesys_report::page(self.run());
+        // A run that is over can be looked at where nothing can be written.
+        if fs::read(path).is_ok_and(|found| found == page.as_bytes()) {
+            return Ok(());
+        }
         aside::write(path, page.as_bytes()).map_err(Failure::writing(path))
     }
 }

@@ -7,8 +7,20 @@ use std::process::Stdio;
 
 use common::{command, design, finished, genesys};
 
-const COMMANDS: [&str; 11] =
-    ["discover", "report", "check", "fmt", "hash", "mutate", "crossover", "init", "forward", "train", "generate"];
+const COMMANDS: [&str; 12] = [
+    "discover",
+    "resume",
+    "report",
+    "check",
+    "fmt",
+    "hash",
+    "mutate",
+    "crossover",
+    "init",
+    "forward",
+    "train",
+    "generate",
+];
 
 #[test]
 fn help_names_every_command_and_each_teaches_by_example() {

@@ -92,12 +92,18 @@ impl Dataset {
     /// As [`split`]; [`DataError::Io`] when the folder cannot be written.
     pub fn prepare(corpus: &Corpus, tokenizer: &Tokenizer, cache_dir: &Path) -> Result<Self, DataError> {
         let key = key(corpus.hash(), tokenizer.hash());
-        let dir = cache_dir.join(format!("dataset-{}", &key[..32]));
-        if let Some(dataset) = Self::open(&dir).ok().filter(|dataset| dataset.key() == key) {
+        if let Some(dataset) = Self::cached(&key, cache_dir) {
             return Ok(dataset);
         }
+        let dir = folder(&key, cache_dir);
         write(&dir, corpus, tokenizer)?;
         Self::open(&dir)
+    }
+
+    /// The dataset with that [`Dataset::key`] in `cache_dir`, if it is there and whole. Its text need not be.
+    #[must_use]
+    pub fn cached(key: &str, cache_dir: &Path) -> Option<Self> {
+        Self::open(&folder(key, cache_dir)).ok().filter(|dataset| dataset.key() == key)
     }
 
     /// Opens a dataset by its folder, [`Dataset::dir`] of the one that was prepared.
@@ -161,6 +167,10 @@ impl Dataset {
         let byte_lengths: Arc<[u32]> = self.tokenizer.byte_lengths().into();
         Rows::new(self.train.clone(), self.validation.clone(), context, self.tokenizer.eos(), byte_lengths)
     }
+}
+
+fn folder(key: &str, cache_dir: &Path) -> PathBuf {
+    cache_dir.join(format!("dataset-{}", key.get(..32).unwrap_or(key)))
 }
 
 fn key(corpus_hash: &str, tokenizer_hash: &str) -> String {

@@ -55,6 +55,13 @@ pub enum EvolveError {
     },
     /// The text or a training failed in a way that is not the design's.
     Train(TrainError),
+    /// A worker says that the text or a disk is at fault.
+    Worker(String),
+    /// The log holds no event.
+    Empty {
+        /// The run's folder.
+        run: PathBuf,
+    },
 }
 
 impl EvolveError {
@@ -64,7 +71,7 @@ impl EvolveError {
         match self {
             Self::Store(error) => matches!(error, StoreError::Exists { .. } | StoreError::NoRun { .. }),
             Self::Shipped { .. } | Self::Settings(_) | Self::OtherRun { .. } | Self::NoParents { .. } => true,
-            Self::Event { .. } | Self::Stopped | Self::Io { .. } => false,
+            Self::Event { .. } | Self::Stopped | Self::Io { .. } | Self::Worker(_) | Self::Empty { .. } => false,
             Self::Train(error) => error.is_input(),
         }
     }
@@ -98,6 +105,13 @@ impl fmt::Display for EvolveError {
             Self::Stopped => write!(f, "the run was stopped; nothing that was finished is lost"),
             Self::Io { doing, path, source } => write!(f, "cannot {doing} {}: {source}", path.display()),
             Self::Train(error) => error.fmt(f),
+            Self::Worker(why) => write!(f, "a training cannot go on: {why}"),
+            Self::Empty { run } => write!(
+                f,
+                "the log of the run {} holds no event; delete its `events.db` and start it again in the same folder, \
+                 with the same numbers: what its folder `results` holds is not trained again",
+                run.display()
+            ),
         }
     }
 }
@@ -113,7 +127,9 @@ impl std::error::Error for EvolveError {
             | Self::OtherRun { .. }
             | Self::Event { .. }
             | Self::NoParents { .. }
-            | Self::Stopped => None,
+            | Self::Stopped
+            | Self::Worker(_)
+            | Self::Empty { .. } => None,
         }
     }
 }

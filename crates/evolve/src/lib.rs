@@ -17,6 +17,7 @@
 //! | `worker` | the worker's side |
 //! | `results` | verdicts by key: nothing is trained twice |
 //! | [`run`] | the loop |
+//! | `repair` | what can be had back of a damaged run |
 //! | [`board`] | the leaderboard |
 //! | `random` | draws that are functions of seed and place |
 //! | [`error`] | everything that can go wrong |
@@ -32,6 +33,7 @@ pub mod plan;
 mod process;
 mod propose;
 mod random;
+mod repair;
 mod results;
 pub mod run;
 pub mod runner;
@@ -43,9 +45,10 @@ pub use board::{Ancestor, Row};
 pub use decode_state::state_bytes;
 pub use error::EvolveError;
 pub use fact::{Fact, Failure, Submitted};
-pub use process::ProcessPool;
-pub use run::{News, Observer, discover, resume};
-pub use runner::{Assignment, InProcess, Progress, Runner, Score, Verdict};
+pub use process::{ProcessPool, Stopper};
+pub use repair::{Repair, repair};
+pub use run::{News, Observer, discover, read, resume};
+pub use runner::{Assignment, InProcess, Keep, Progress, Runner, Score, Verdict};
 pub use settings::{Settings, Shipped, TextMark};
 pub use state::{Design, State, Training};
 pub use worker::serve;

@@ -1,12 +1,14 @@
 //! Workers as processes: one process an assignment, one thread each, several side by side.
 //!
 //! In: the command that starts a worker (see [`serve`](crate::serve)). Out: a [`Runner`]. A worker that ends
-//! without a verdict, however it ended, is reported as lost with its exit status and the last line it complained with.
-//! A worker dies with its giver: its standard input closes, and dropping the pool kills those that are left.
+//! without a verdict, however it ended, is reported as lost with its exit status and the last line it complained with;
+//! one that says that the world is at fault ends the run. A worker dies with its giver: its standard input closes, and
+//! dropping the pool kills those that are left. Signals of the terminal are for the giver alone.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -25,8 +27,29 @@ pub struct ProcessPool {
     /// By the number of the process, which unlike a ticket is never used again.
     busy: BTreeMap<u64, Busy>,
     started: u64,
-    sender: Sender<(u64, Heard)>,
-    receiver: Receiver<(u64, Heard)>,
+    sender: Sender<Message>,
+    receiver: Receiver<Message>,
+}
+
+/// Ends the wait of a pool, from another thread.
+#[derive(Clone, Debug)]
+pub struct Stopper(Sender<Message>);
+
+impl Stopper {
+    /// The pool gives [`EvolveError::Stopped`] instead of its next report.
+    pub fn stop(&self) {
+        // A pool that is gone needs no stopping.
+        let _ = self.0.send(Message::Stop);
+    }
+}
+
+/// What a pool waits for.
+#[derive(Debug)]
+enum Message {
+    /// From the process of that number.
+    From(u64, Heard),
+    /// Nobody wants the rest.
+    Stop,
 }
 
 /// A worker at work.
@@ -57,9 +80,17 @@ impl ProcessPool {
         Self { program, args, workers, busy: BTreeMap::new(), started: 0, sender, receiver }
     }
 
+    /// What ends this pool's wait.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.sender.clone())
+    }
+
     fn start(&self) -> Result<Child, EvolveError> {
         let mut command = Command::new(&self.program);
         command.args(&self.args);
+        // Ctrl-C reaches the group of the giver, which decides what becomes of its workers.
+        command.process_group(0);
         // One thread is as fast as two for small models, so two workers do twice the work.
         command.env("RAYON_NUM_THREADS", "1");
         // A training asks for the same memory in every step: giving it back in between costs a tenth of the time.
@@ -69,11 +100,12 @@ impl ProcessPool {
     }
 
     /// The report that something heard makes, if any.
-    fn report(&mut self, process: u64, heard: Heard) -> Option<Report> {
-        let busy = self.busy.get_mut(&process)?;
+    fn report(&mut self, process: u64, heard: Heard) -> Result<Option<Report>, EvolveError> {
+        let Some(busy) = self.busy.get_mut(&process) else { return Ok(None) };
         let ticket = busy.ticket;
-        match heard {
+        Ok(match heard {
             Heard::Line(Line::Progress(progress)) => Some(Report::Progress(ticket, progress)),
+            Heard::Line(Line::World(why)) => return Err(EvolveError::Worker(why)),
             Heard::Line(Line::Error(error)) => {
                 busy.error = Some(error);
                 None
@@ -89,7 +121,7 @@ impl ProcessPool {
                 Some(Report::Lost(ticket, format!("it wrote what no worker writes: {line}")))
             }
             Heard::End => self.end(process).map(|reason| Report::Lost(ticket, reason)),
-        }
+        })
     }
 
     /// Ends a worker that is not wanted any more, and says how it ended.
@@ -124,16 +156,20 @@ impl Runner for ProcessPool {
         // A worker that is gone already is heard of by the end of its output.
         let _ = stdin.write_all(line.as_bytes()).and_then(|()| stdin.flush());
         let sender = self.sender.clone();
-        thread::spawn(move || listen(stdout, |heard| sender.send((process, heard)).is_ok()));
+        thread::spawn(move || listen(stdout, |heard| sender.send(Message::From(process, heard)).is_ok()));
         self.busy.insert(process, Busy { ticket, child, _stdin: stdin, complaint, error: None });
         Ok(())
     }
 
     fn next(&mut self) -> Result<Report, EvolveError> {
         loop {
-            let (process, heard) = self.receiver.recv().expect("the pool holds a sender itself");
-            if let Some(report) = self.report(process, heard) {
-                return Ok(report);
+            match self.receiver.recv().expect("the pool holds a sender itself") {
+                Message::Stop => return Err(EvolveError::Stopped),
+                Message::From(process, heard) => {
+                    if let Some(report) = self.report(process, heard)? {
+                        return Ok(report);
+                    }
+                }
             }
         }
     }
@@ -197,7 +233,7 @@ mod tests {
         let mut pool = ProcessPool::new("/bin/sh".into(), args, 2);
         let job = |seed| Job::at_scale("", &Scale::named("nano").unwrap(), seed);
         let assignments: Vec<Assignment> =
-            (0..3).map(|seed| Assignment { job: job(seed), dataset: dir.to_owned() }).collect();
+            (0..3).map(|seed| Assignment { job: job(seed), dataset: dir.to_owned(), keep: None }).collect();
         let mut told = Vec::new();
         run_all(&assignments, BTreeMap::new(), &mut pool, &mut |moment| {
             match moment {
@@ -258,13 +294,33 @@ mod tests {
     }
 
     #[test]
+    fn a_pool_stops_when_told_and_when_the_world_is_at_fault() {
+        let dir = tempfile::tempdir().unwrap();
+        let job = Job::at_scale("", &Scale::named("nano").unwrap(), 1);
+        let assignment = Assignment { job, dataset: dir.path().into(), keep: None };
+        let world = format!("read job; {}; cat", line(&Line::World("no room".into())));
+        for (script, expected) in [("cat", "the run was stopped"), (world.as_str(), "a training cannot go on: no room")]
+        {
+            let mut pool = ProcessPool::new("/bin/sh".into(), ["-c", script].map(OsString::from).into(), 1);
+            pool.submit(0, &assignment).unwrap();
+            if script == "cat" {
+                // What `cat` gives back is noise, told before the stop.
+                pool.next().unwrap();
+                pool.stopper().stop();
+            }
+            let error = pool.next().unwrap_err();
+            assert!(error.to_string().starts_with(expected), "{error}");
+        }
+    }
+
+    #[test]
     fn noise_and_a_missing_program_are_told() {
         let dir = tempfile::tempdir().unwrap();
         let told = run("read job; echo hello", dir.path());
         assert!(told[0].contains("it wrote what no worker writes: hello"), "{told:?}");
         let mut pool = ProcessPool::new(dir.path().join("none"), Vec::new(), 1);
         let job = Job::at_scale("", &Scale::named("nano").unwrap(), 1);
-        let error = pool.submit(0, &Assignment { job, dataset: dir.path().into() }).unwrap_err();
+        let error = pool.submit(0, &Assignment { job, dataset: dir.path().into(), keep: None }).unwrap_err();
         assert!(error.to_string().starts_with("cannot start the worker "), "{error}");
     }
 }

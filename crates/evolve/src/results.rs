@@ -2,7 +2,8 @@
 //!
 //! A verdict that arrives before its turn is not in the log yet; kept here it survives a kill. The key is a hash of
 //! everything that decides the numbers, so a kept verdict is the one that training again would give. Files are
-//! written aside and renamed; one that cannot be read is as if it were not there.
+//! written aside and renamed, and begin with the hash of what follows; one that is cut, altered or cannot be read is as
+//! if it were not there.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -38,18 +39,21 @@ impl Results {
 
     /// The verdict under `key`, if it is there.
     pub(crate) fn get(&self, key: &str) -> Option<Verdict> {
-        serde_json::from_slice(&fs::read(self.path(key)).ok()?).ok()
+        let text = fs::read_to_string(self.path(key)).ok()?;
+        let (hash, json) = text.split_once('\n')?;
+        (blake3::hash(json.as_bytes()).to_hex().as_str() == hash).then(|| serde_json::from_str(json).ok())?
     }
 
     /// Keeps a verdict; once it returns, it survives a kill.
     pub(crate) fn put(&self, key: &str, verdict: &Verdict) -> Result<(), EvolveError> {
         let path = self.path(key);
-        let bytes = serde_json::to_vec(verdict).expect("a verdict has a JSON form");
-        write(&self.dir, &path, &bytes).map_err(EvolveError::io("write", &path))
+        let json = serde_json::to_string(verdict).expect("a verdict has a JSON form");
+        let text = format!("{}\n{json}", blake3::hash(json.as_bytes()).to_hex());
+        write(&self.dir, &path, text.as_bytes()).map_err(EvolveError::io("write", &path))
     }
 
     fn path(&self, key: &str) -> PathBuf {
-        self.dir.join(format!("{key}.json"))
+        self.dir.join(format!("{key}.verdict"))
     }
 }
 
@@ -74,7 +78,7 @@ mod tests {
     use crate::runner::Score;
 
     #[test]
-    fn verdicts_keep_their_bits_and_a_cut_one_is_forgotten() {
+    fn verdicts_keep_their_bits_and_one_that_was_cut_or_altered_is_forgotten() {
         let dir = tempfile::tempdir().unwrap();
         let results = Results::open(dir.path().join("results")).unwrap();
         let v = Validation { nats: 0.1 + 0.2, bits_per_byte: 1.0 / 3.0, tokens: u64::MAX, bytes: 7 };
@@ -85,8 +89,14 @@ mod tests {
         assert_eq!(results.get("b"), Some(Err(Failure::Refused("no".into()))));
         assert_eq!(results.get("c"), None);
         let bytes = fs::read(results.path("a")).unwrap();
-        fs::write(results.path("a"), &bytes[..bytes.len() / 2]).unwrap();
-        assert_eq!(results.get("a"), None);
+        for at in 0..bytes.len() {
+            fs::write(results.path("a"), &bytes[..at]).unwrap();
+            assert_eq!(results.get("a"), None, "cut at {at}");
+            let mut altered = bytes.clone();
+            altered[at] ^= 1;
+            fs::write(results.path("a"), &altered).unwrap();
+            assert_eq!(results.get("a"), None, "altered at {at}");
+        }
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! A run: the loop that asks the plan what is next, does it, and appends what happened.
 //!
 //! In: a folder, settings, designs, a dataset, a runner, an observer. Out: the last state. The folder holds the log
-//! (`events.db`), `artifacts/` (loss curves) and `results/` (verdicts by key). The loop has no memory of its own:
-//! [`resume`] reads the log and goes on, and the log of a resumed run is the log of one that was never stopped.
+//! (`events.db`), `artifacts/` (loss curves), `results/` (verdicts by key) and `trainings/` (checkpoints of those under
+//! way). The loop has no memory of its own: [`resume`] reads the log and goes on, and the log of a resumed run is the
+//! log of one that was never stopped.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use genesys_data::Dataset;
-use genesys_store::{Artifacts, Log};
-use genesys_train::Job;
+use genesys_store::{Artifacts, Log, Reader};
+use genesys_train::{Job, TrainError};
 use serde::Serialize;
 
 use crate::board::board;
@@ -19,7 +22,7 @@ use crate::fact::{Closed, Fact, Failed, Finalists, Finished, Over, Started, Subm
 use crate::plan::{Action, next};
 use crate::propose::{breed, ship};
 use crate::results::{Results, key};
-use crate::runner::{Assignment, Moment, Progress, Runner, Verdict, run_all};
+use crate::runner::{Assignment, Keep, Moment, Progress, Runner, Verdict, run_all};
 use crate::settings::{Settings, Shipped, TRAINER, TextMark};
 use crate::state::State;
 
@@ -38,6 +41,11 @@ pub trait Observer {
     /// A training moves. [`ControlFlow::Break`] stops the run.
     fn training(&mut self, _training: &Submitted, _news: News<'_>, _state: &State) -> ControlFlow<()> {
         ControlFlow::Continue(())
+    }
+
+    /// How many steps lie between two checkpoints of a training; none keeps no training that is under way.
+    fn checkpoint_every(&self) -> Option<u64> {
+        None
     }
 }
 
@@ -65,8 +73,8 @@ pub enum News<'a> {
 /// Makes a run in the folder `dir` and goes through with it.
 ///
 /// # Errors
-/// [`EvolveError::Settings`], [`EvolveError::Shipped`], [`EvolveError::Stopped`] where the observer asked for it, or
-/// the world's. A folder that holds a run is left as it is.
+/// [`EvolveError::Settings`], [`EvolveError::Shipped`], [`EvolveError::Train`] where the text is too short,
+/// [`EvolveError::Stopped`] where the observer asked for it, or the world's. A folder that holds a run is left as it is.
 pub fn discover(
     dir: &Path,
     settings: &Settings,
@@ -85,10 +93,22 @@ pub fn discover(
         program: env!("CARGO_PKG_VERSION").to_owned(),
         trainer: TRAINER,
     };
-    let mut log = Log::create(dir, &Header { settings, text: &started.text })?;
-    let first = log.append(Fact::Started(started).to_event()?, observer.wall())?;
-    let state = State::first(&first)?;
+    data.rows(usize::try_from(settings.scale.context).unwrap_or(usize::MAX)).map_err(TrainError::from)?;
+    let header = Header { settings, text: &started.text.clone() };
+    let first = vec![Fact::Started(started).to_event()?];
+    // One transaction: there is no run without its first event.
+    let (log, events) = Log::begin(dir, &header, first, observer.wall())?;
+    let state = State::fold(&events)?.expect("a run begins with an event");
     Run::new(dir, log, state, data, observer)?.go(runner)
+}
+
+/// What the run in the folder `dir` knows; nothing is written, and no text is needed.
+///
+/// # Errors
+/// [`EvolveError::Store`], [`EvolveError::Event`], or [`EvolveError::Empty`].
+pub fn read(dir: &Path) -> Result<State, EvolveError> {
+    let events = Reader::open(dir)?.events().collect::<Result<Vec<_>, _>>()?;
+    State::fold(&events)?.ok_or_else(|| EvolveError::Empty { run: dir.to_owned() })
 }
 
 /// Goes on with the run in the folder `dir`; one that is over stays as it is.
@@ -104,7 +124,7 @@ pub fn resume(
     let log = Log::open(dir)?;
     let other = |why: &str| EvolveError::OtherRun { run: dir.to_owned(), why: why.to_owned() };
     let events = log.read().events().collect::<Result<Vec<_>, _>>()?;
-    let state = State::fold(&events)?.ok_or_else(|| other("it ended before its first event"))?;
+    let state = State::fold(&events)?.ok_or_else(|| EvolveError::Empty { run: dir.to_owned() })?;
     if state.started.text != TextMark::of(data) {
         return Err(other("its text or tokenizer is another one"));
     }
@@ -126,6 +146,8 @@ struct Run<'a> {
     log: Log,
     artifacts: Artifacts,
     results: Results,
+    /// The folder for trainings under way.
+    trainings: PathBuf,
     state: State,
     data: &'a Dataset,
     observer: &'a mut dyn Observer,
@@ -141,7 +163,8 @@ impl<'a> Run<'a> {
     ) -> Result<Self, EvolveError> {
         let artifacts = Artifacts::open(dir.join("artifacts"))?;
         let results = Results::open(dir.join("results"))?;
-        Ok(Self { log, artifacts, results, state, data, observer })
+        let trainings = dir.join("trainings");
+        Ok(Self { log, artifacts, results, trainings, state, data, observer })
     }
 
     fn go(mut self, runner: &mut dyn Runner) -> Result<State, EvolveError> {
@@ -161,7 +184,10 @@ impl<'a> Run<'a> {
                 Action::Finish => {
                     self.append(Fact::Over(Over { board: board(&self.state) }), self.state.last())?;
                 }
-                Action::Done => return Ok(self.state),
+                Action::Done => {
+                    remove(&self.trainings)?;
+                    return Ok(self.state);
+                }
             }
         }
     }
@@ -198,13 +224,22 @@ impl<'a> Run<'a> {
         let trainings: Vec<(Submitted, u64)> = wanted.iter().map(open).collect();
         let assignments: Vec<Assignment> = trainings
             .iter()
-            .map(|(submitted, _)| Assignment { job: self.job(submitted), dataset: self.data.dir().to_owned() })
+            .map(|(submitted, _)| Assignment {
+                job: self.job(submitted),
+                dataset: self.data.dir().to_owned(),
+                keep: self.observer.checkpoint_every().map(|every| self.keep(&submitted.key, every)),
+            })
             .collect();
         let kept = |(ticket, (submitted, _)): (usize, &(Submitted, u64))| {
             self.results.get(&submitted.key).map(|verdict| (ticket, verdict))
         };
         let known: BTreeMap<usize, Verdict> = trainings.iter().enumerate().filter_map(kept).collect();
         run_all(&assignments, known, runner, &mut |moment| self.tell(&trainings, moment))
+    }
+
+    /// A folder within a folder of the training's own, which can be removed with whatever a killed writer left in it.
+    fn keep(&self, key: &str, every: u64) -> Keep {
+        Keep { dir: self.trainings.join(key).join("checkpoint"), every }
     }
 
     fn submit(&mut self, design: &str, index: u64) -> Result<(), EvolveError> {
@@ -228,7 +263,9 @@ impl<'a> Run<'a> {
             Moment::Progress(ticket, progress) => (ticket, News::Progress(progress)),
             Moment::Lost { ticket, reason, again } => (ticket, News::Lost { reason, again }),
             Moment::Done(ticket, verdict) => {
-                self.results.put(&trainings[ticket].0.key, verdict)?;
+                let key = &trainings[ticket].0.key;
+                self.results.put(key, verdict)?;
+                remove(&self.trainings.join(key))?;
                 (ticket, News::Done(verdict))
             }
             Moment::Turn(ticket, verdict) => {
@@ -245,13 +282,19 @@ impl<'a> Run<'a> {
         match verdict {
             Err(failure) => Ok(Fact::Failed(Failed { key, failure: failure.clone() })),
             Ok(score) => {
-                let curve = serde_json::to_vec(&score.curve).expect("a list of numbers has a JSON form");
-                let curve = self.artifacts.put(&curve)?.to_hex().to_string();
+                let curve = self.artifacts.put(&score.curve_file())?.to_hex().to_string();
                 let steps = self.state.started.settings.scale.steps;
                 let (start, trained, parameters) = (score.start, score.trained, score.parameters);
                 Ok(Fact::Finished(Finished { key, start, trained, parameters, steps, curve }))
             }
         }
+    }
+}
+
+fn remove(dir: &Path) -> Result<(), EvolveError> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(EvolveError::io("remove", dir)(error)),
+        _ => Ok(()),
     }
 }
 

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use genesys_data::Dataset;
-use genesys_train::{Job, Observer, Outcome, Step, TrainError, Validation, train};
+use genesys_train::{Checkpoint, Job, Observer, Outcome, Step, TrainError, Validation, resume, train};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EvolveError;
@@ -23,6 +23,18 @@ pub struct Assignment {
     pub job: Job,
     /// The folder of the dataset.
     pub dataset: PathBuf,
+    /// Where it is kept while it is under way, if it is. It decides nothing about the result.
+    pub keep: Option<Keep>,
+}
+
+/// Where a training under way is kept, so that whoever gets the assignment next goes on with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keep {
+    /// The folder of its checkpoint.
+    pub dir: PathBuf,
+    /// How many steps lie between two checkpoints.
+    pub every: u64,
 }
 
 /// What a training gives a run.
@@ -37,6 +49,14 @@ pub struct Score {
     pub parameters: u64,
     /// The loss of each step, in nats a token.
     pub curve: Vec<f32>,
+}
+
+impl Score {
+    /// The artifact with the loss of each step: a JSON array.
+    #[must_use]
+    pub fn curve_file(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.curve).expect("a list of numbers has a JSON form")
+    }
 }
 
 /// A score, or why there is none.
@@ -108,7 +128,7 @@ impl Runner for InProcess {
     }
 }
 
-/// Does an assignment; none where `watch` stopped it.
+/// Does an assignment, going on from its checkpoint where there is one; none where `watch` stopped it.
 ///
 /// # Errors
 /// [`EvolveError::Train`] where the text or the machine is at fault, not the design.
@@ -117,7 +137,12 @@ pub fn execute(
     watch: &mut (dyn FnMut(Progress) -> ControlFlow<()> + Send),
 ) -> Result<Option<Verdict>, EvolveError> {
     let data = Dataset::open(&assignment.dataset).map_err(TrainError::from)?;
-    match train(&assignment.job, &data, &mut Watch(watch)) {
+    let mut watch = Watch { watch, keep: assignment.keep.as_ref() };
+    let outcome = match kept(assignment, &data) {
+        Some(checkpoint) => resume(&checkpoint, &data, &mut watch),
+        None => train(&assignment.job, &data, &mut watch),
+    };
+    match outcome {
         Ok(Outcome::Finished(trained)) => {
             let genesys_train::Trained { start, trained, parameters, curve, .. } = *trained;
             Ok(Some(Ok(Score { start, trained, parameters, curve })))
@@ -129,12 +154,30 @@ pub fn execute(
     }
 }
 
-struct Watch<'a>(&'a mut (dyn FnMut(Progress) -> ControlFlow<()> + Send));
+/// The checkpoint to go on from. One that cannot be read, or is of something else, is as if it were not there: it
+/// saves time, and nothing more.
+fn kept(assignment: &Assignment, data: &Dataset) -> Option<Checkpoint> {
+    let checkpoint = Checkpoint::load(&assignment.keep.as_ref()?.dir).ok()?;
+    let config = &checkpoint.config;
+    let is_ours = config.job == assignment.job && config.dataset.as_ref() == Some(&data.key());
+    let goes_on = checkpoint.optimizer.is_some() && checkpoint.history.is_some();
+    (is_ours && goes_on).then_some(checkpoint)
+}
+
+struct Watch<'a> {
+    watch: &'a mut (dyn FnMut(Progress) -> ControlFlow<()> + Send),
+    keep: Option<&'a Keep>,
+}
 
 impl Observer for Watch<'_> {
     fn step(&mut self, step: &Step) -> ControlFlow<()> {
         let Step { done, steps, loss, tokens, .. } = *step;
-        (self.0)(Progress { done, steps, loss, tokens })
+        (self.watch)(Progress { done, steps, loss, tokens })
+    }
+
+    fn keep(&mut self, step: &Step) -> Option<PathBuf> {
+        let keep = self.keep.filter(|keep| step.done.is_multiple_of(keep.every.max(1)))?;
+        Some(keep.dir.clone())
     }
 }
 
@@ -253,7 +296,7 @@ mod tests {
 
     fn turns(known: &[usize], losses: &[(usize, u32)]) -> (Vec<(usize, bool)>, usize) {
         let job = Job::at_scale("", &Scale::named("nano").unwrap(), 1);
-        let assignments = vec![Assignment { job, dataset: PathBuf::new() }; 7];
+        let assignments = vec![Assignment { job, dataset: PathBuf::new(), keep: None }; 7];
         let known = known.iter().map(|ticket| (*ticket, Ok(score(*ticket)))).collect();
         let mut runner = Contrary { open: Vec::new(), losses: losses.iter().copied().collect() };
         let (mut turns, mut begun) = (Vec::new(), 0);

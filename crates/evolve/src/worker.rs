@@ -1,15 +1,15 @@
 //! The worker's side: one assignment in, progress and a verdict out, line by line.
 //!
 //! In: one line of JSON, an [`Assignment`]. Out: lines of JSON, each a `Line`: progress after every step, then a
-//! verdict or an error. The giver keeps the input open while it waits; when it closes, the giver is gone, and the
-//! worker stops after the step at hand. It writes nothing to a disk, and does one assignment.
+//! verdict or an error. The giver keeps the input open while it waits; when it closes, the giver is gone, however it
+//! went, and the caller is told at once, in the middle of a step if need be. It does one assignment, and writes nothing
+//! to a disk but the assignment's checkpoints.
 
 use std::io::{BufRead, Write};
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use genesys_train::TrainError;
 use serde::{Deserialize, Serialize};
 
 use crate::error::EvolveError;
@@ -23,33 +23,51 @@ pub(crate) enum Line {
     Progress(Progress),
     /// The training is done.
     Verdict(Box<Verdict>),
-    /// It could not be done here, for a reason that is not the design's.
+    /// It could not be done here. Somewhere else it may.
     Error(String),
+    /// The text or a disk is at fault: no other worker would do better, and the design has no part in it.
+    World(String),
 }
 
-/// Does the assignment on the first line of `input` and writes about it to `output`.
+/// Does the assignment on the first line of `input` and writes about it to `output`. When `input` ends, `deserted` is
+/// called on a thread of its own: nobody waits for the rest.
 ///
 /// # Errors
 /// [`EvolveError::Settings`] where the line is no assignment, and those of [`execute`]; `output` has them as well.
-pub fn serve(input: impl BufRead + Send + 'static, output: &mut (dyn Write + Send)) -> Result<(), EvolveError> {
-    let done = attempt(input, output);
+pub fn serve(
+    input: impl BufRead + Send + 'static,
+    output: &mut (dyn Write + Send),
+    deserted: impl FnOnce() + Send + 'static,
+) -> Result<(), EvolveError> {
+    let done = attempt(input, output, deserted);
     if let Err(error) = &done {
+        let line = match error {
+            EvolveError::Train(TrainError::Data(_) | TrainError::Checkpoint(_)) => Line::World,
+            _ => Line::Error,
+        };
         // Nobody may be listening any more.
-        let _ = say(output, &Line::Error(error.to_string()));
+        let _ = say(output, &line(error.to_string()));
     }
     done
 }
 
-fn attempt(mut input: impl BufRead + Send + 'static, output: &mut (dyn Write + Send)) -> Result<(), EvolveError> {
+fn attempt(
+    mut input: impl BufRead + Send + 'static,
+    output: &mut (dyn Write + Send),
+    deserted: impl FnOnce() + Send + 'static,
+) -> Result<(), EvolveError> {
     let mut line = String::new();
     input.read_line(&mut line).map_err(EvolveError::io("read from", "standard input"))?;
     let assignment: Assignment = serde_json::from_str(&line).map_err(|error| {
         EvolveError::Settings(format!("expected an assignment as a line of JSON on standard input: {error}"))
     })?;
-    let deserted = watch(input);
+    thread::spawn(move || {
+        wait_for_the_end(input);
+        deserted();
+    });
     let mut progress = |progress| match say(output, &Line::Progress(progress)) {
-        Ok(()) if !deserted.load(Ordering::Relaxed) => ControlFlow::Continue(()),
-        _ => ControlFlow::Break(()),
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
     };
     match execute(&assignment, &mut progress)? {
         Some(verdict) => say(output, &Line::Verdict(Box::new(verdict))),
@@ -58,18 +76,11 @@ fn attempt(mut input: impl BufRead + Send + 'static, output: &mut (dyn Write + S
     }
 }
 
-/// Becomes true when the input ends.
-fn watch(mut input: impl BufRead + Send + 'static) -> Arc<AtomicBool> {
-    let ended = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&ended);
-    thread::spawn(move || {
-        let mut rest = Vec::new();
-        while matches!(input.read_until(b'\n', &mut rest), Ok(n) if n > 0) {
-            rest.clear();
-        }
-        flag.store(true, Ordering::Relaxed);
-    });
-    ended
+fn wait_for_the_end(mut input: impl BufRead) {
+    let mut rest = Vec::new();
+    while matches!(input.read_until(b'\n', &mut rest), Ok(n) if n > 0) {
+        rest.clear();
+    }
 }
 
 fn say(output: &mut (dyn Write + Send), line: &Line) -> Result<(), EvolveError> {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use genesys_data::{Corpus, Dataset, Document, tokenizer_for};
 use genesys_evolve::{
-    Assignment, EvolveError, Fact, Failure, InProcess, News, Observer, Progress, Runner, Settings, Shipped, State,
-    Submitted, Verdict, discover, resume, runner, serve,
+    Assignment, EvolveError, Fact, Failure, InProcess, Keep, News, Observer, Progress, Repair, Runner, Settings,
+    Shipped, State, Submitted, Verdict, discover, repair, resume, runner, serve,
 };
 use genesys_ladder::Scale;
 use genesys_store::{Artifacts, Reader};
@@ -215,19 +215,18 @@ fn failed_trainings_are_told_and_never_scored() {
     assert!(error.to_string().ends_with("the loss is not a finite number at step 2"), "{error}");
 }
 
-/// What a worker writes about an assignment; `deserted` closes its input at once.
-fn worker(assignment: &str, deserted: bool) -> (Result<(), EvolveError>, Vec<serde_json::Value>) {
+/// What a worker writes about an assignment while its giver waits.
+fn worker(assignment: &str) -> (Result<(), EvolveError>, Vec<serde_json::Value>) {
     let (reader, mut writer) = std::io::pipe().unwrap();
     writeln!(writer, "{assignment}").unwrap();
-    let open = (!deserted).then_some(writer);
     let mut output = Vec::new();
-    let done = serve(BufReader::new(reader), &mut output);
-    drop(open);
+    let done = serve(BufReader::new(reader), &mut output, || {});
+    drop(writer);
     (done, String::from_utf8(output).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
 fn assignment(dataset: PathBuf, steps: u64) -> Assignment {
-    Assignment { job: Job { steps, ..Job::at_scale(GPT, &settings(1).scale, 9) }, dataset }
+    Assignment { job: Job { steps, ..Job::at_scale(GPT, &settings(1).scale, 9) }, dataset, keep: None }
 }
 
 #[test]
@@ -235,7 +234,7 @@ fn a_worker_writes_progress_and_the_verdict_of_any_other_runner() {
     let root = tempfile::tempdir().unwrap();
     let data = dataset(root.path(), "house");
     let assignment = assignment(data.dir().to_owned(), 3);
-    let (done, lines) = worker(&serde_json::to_string(&assignment).unwrap(), false);
+    let (done, lines) = worker(&serde_json::to_string(&assignment).unwrap());
     done.unwrap();
     let progress: Vec<u64> = lines[..3]
         .iter()
@@ -247,17 +246,93 @@ fn a_worker_writes_progress_and_the_verdict_of_any_other_runner() {
     assert_eq!(verdict, here);
 }
 
+/// Takes what a worker writes, and closes its input after the first line.
+struct Deserter(Option<std::io::PipeWriter>);
+
+impl Write for Deserter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 = None;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[test]
-fn a_worker_that_is_deserted_stops_and_bad_input_is_an_error() {
+fn a_worker_that_is_deserted_is_told_and_bad_input_is_an_error() {
     let root = tempfile::tempdir().unwrap();
     let data = dataset(root.path(), "house");
-    let long = assignment(data.dir().to_owned(), 1_000_000);
-    let (done, lines) = worker(&serde_json::to_string(&long).unwrap(), true);
-    done.unwrap();
-    assert!(lines.iter().all(|line| line.get("progress").is_some()), "a verdict nobody waits for");
-    let (done, lines) = worker("{}", false);
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writeln!(writer, "{}", serde_json::to_string(&assignment(data.dir().to_owned(), 20)).unwrap()).unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    let deserted = move || tell.send(()).unwrap();
+    serve(BufReader::new(reader), &mut Deserter(Some(writer)), deserted).unwrap();
+    told.recv().unwrap();
+    let (done, lines) = worker("{}");
     assert!(done.unwrap_err().to_string().starts_with("expected an assignment"));
     assert!(lines[0]["error"].as_str().unwrap().starts_with("expected an assignment"));
-    let (done, lines) = worker(&serde_json::to_string(&assignment(root.path().join("none"), 3)).unwrap(), false);
-    assert!(done.is_err() && lines[0]["error"].as_str().unwrap().contains("dataset.json"), "{lines:?}");
+    let (done, lines) = worker(&serde_json::to_string(&assignment(root.path().join("none"), 3)).unwrap());
+    assert!(done.is_err() && lines[0]["world"].as_str().unwrap().contains("dataset.json"), "{lines:?}");
+}
+
+#[test]
+fn an_assignment_goes_on_from_its_own_checkpoint_and_from_no_other() {
+    let root = tempfile::tempdir().unwrap();
+    let (data, other) = (dataset(root.path(), "house"), dataset(root.path(), "mouse"));
+    let keep = Keep { dir: root.path().join("kept/checkpoint"), every: 3 };
+    let kept = Assignment { keep: Some(keep), ..assignment(data.dir().to_owned(), 10) };
+    // The steps that are done of an assignment until it is stopped after `last`, and its verdict if it is not.
+    let run = |assignment: &Assignment, last: u64| {
+        let mut steps = Vec::new();
+        let verdict = runner::execute(assignment, &mut |progress: Progress| {
+            steps.push(progress.done);
+            if progress.done == last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        (verdict.unwrap(), steps)
+    };
+    let (whole, _) = run(&assignment(data.dir().to_owned(), 10), 99);
+    assert_eq!(run(&kept, 5), (None, vec![1, 2, 3, 4, 5]));
+    let others = [
+        Assignment { job: Job { seed: 8, ..kept.job.clone() }, ..kept.clone() },
+        Assignment { dataset: other.dir().to_owned(), ..kept.clone() },
+    ];
+    for other in others {
+        assert_eq!(run(&other, 1), (None, vec![1]), "it starts afresh");
+    }
+    assert_eq!(run(&kept, 99), (whole.clone(), (4..=10).collect()));
+    // Damage costs time and nothing else.
+    std::fs::write(root.path().join("kept/checkpoint/model.safetensors"), "no").unwrap();
+    assert_eq!(run(&kept, 99), (whole, (1..=10).collect()));
+}
+
+#[test]
+fn a_damaged_run_is_repaired_and_ends_as_it_would_have() {
+    let root = tempfile::tempdir().unwrap();
+    let data = dataset(root.path(), "house");
+    let dir = root.path().join("run");
+    let state = run(&dir, 1, &data);
+    let whole = digest(&dir);
+    let sound = Repair { cut: None, mended: 0, lost: Vec::new() };
+    assert_eq!(repair(&dir).unwrap(), sound, "a sound run stays as it is");
+    let finished = |state: &State| -> Vec<String> {
+        state.trainings.iter().filter_map(|t| Some(t.result.as_ref()?.as_ref().ok()?.curve.clone())).collect()
+    };
+    let curves = finished(&state);
+    let artifact = |curve: &str| dir.join("artifacts").join(curve);
+    std::fs::write(artifact(&curves[0]), "cut").unwrap();
+    std::fs::remove_file(artifact(&curves[1])).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(dir.join("events.db")).unwrap();
+    let length = file.metadata().unwrap().len();
+    // Its last page is gone.
+    file.set_len(length / 4096 * 4096 - 4096).unwrap();
+    let error = resume(&dir, &data, &mut InProcess::default(), &mut ()).unwrap_err();
+    assert!(error.to_string().contains("is damaged"), "{error}");
+    let Repair { cut, mended, lost } = repair(&dir).unwrap();
+    assert!(cut.is_some() && mended > 0 && lost.is_empty(), "{cut:?} {mended} {lost:?}");
+    // No runner: every verdict is there.
+    assert_eq!(resume(&dir, &data, &mut Hopeless(Vec::new()), &mut ()).unwrap(), state);
+    assert_eq!(digest(&dir), whole);
+    assert_eq!(repair(&dir).unwrap(), sound);
 }

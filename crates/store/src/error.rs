@@ -95,9 +95,9 @@ impl StoreError {
     /// An error of the file system.
     pub(crate) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path, source: source.into() },
-            _ => Self::World { doing, path, source: source.into() },
+        match is_full(&source) {
+            true => Self::Full { path, source: source.into() },
+            false => Self::World { doing, path, source: source.into() },
         }
     }
 
@@ -116,15 +116,18 @@ impl StoreError {
     }
 }
 
+/// Whether the system has no room: a full disk, a quota, or a limit on the size of files.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+}
+
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::World { doing, path, .. } => write!(f, "cannot {doing} {}", path.display()),
-            Self::Full { path, .. } => write!(
-                f,
-                "no space left to write to {}; make room and run it again, nothing stored so far is lost",
-                path.display()
-            ),
+            Self::Full { path, .. } => {
+                write!(f, "no space left to write to {}; make room, nothing stored so far is lost", path.display())
+            }
             Self::Locked { run, holder } => {
                 write!(f, "the run {} is being written by another process", run.display())?;
                 if let Some(pid) = holder {

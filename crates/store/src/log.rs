@@ -34,14 +34,29 @@ impl Log {
     /// [`StoreError::Exists`] if there is a run already, [`StoreError::Locked`], [`StoreError::Refused`] if the header
     /// has no canonical text, or the system's.
     pub fn create<T: Serialize + ?Sized>(dir: &Path, header: &T) -> Result<Self, StoreError> {
+        Ok(Self::begin(dir, header, Vec::new(), None)?.0)
+    }
+
+    /// As [`Log::create`], with `events` in it: whenever the process dies, there is no run or one with these events.
+    ///
+    /// # Errors
+    /// As [`Log::create`] and [`Log::append_all`].
+    pub fn begin<T: Serialize + ?Sized>(
+        dir: &Path,
+        header: &T,
+        events: Vec<NewEvent>,
+        wall: Option<u64>,
+    ) -> Result<(Self, Vec<Event>), StoreError> {
         let header = canonical(&to_value(header)?)?;
+        let genesis = genesis(&header);
+        let (events, texts) = seal_all(events, Head { seq: 0, hash: genesis })?;
         fs::create_dir_all(dir).map_err(|source| StoreError::io("make the folder", dir, source))?;
         let lock = WriterLock::take(dir)?;
-        let conn = sql::create(dir, &header, &genesis(&header))?;
+        let conn = sql::create(dir, &header, &genesis, |tx| insert(tx, &events, &texts, wall))?;
         if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             sync_dir(parent).map_err(|source| StoreError::io("sync", parent, source))?;
         }
-        Ok(Self { reader: Reader::over(conn, dir)?, _lock: lock })
+        Ok((Self { reader: Reader::over(conn, dir)?, _lock: lock }, events))
     }
 
     /// Opens the run in `dir` to go on with it. Every event is checked: nothing is written behind a damaged one.
@@ -83,7 +98,7 @@ impl Log {
             .reader
             .conn
             .transaction_with_behavior(TransactionBehavior::Immediate)
-            .and_then(|tx| write(tx, &events, &texts, wall));
+            .and_then(|tx| insert(&tx, &events, &texts, wall).and_then(|()| tx.commit()));
         written.map_err(failed)?;
         Ok(events)
     }
@@ -94,7 +109,12 @@ impl Log {
     /// # Errors
     /// [`StoreError::Damaged`] if there is no sound start, [`StoreError::Locked`], or the system's.
     pub fn cut_back(dir: &Path) -> Result<Option<Damage>, StoreError> {
-        let mut log = Self::open_unchecked(dir)?;
+        if !sql::is_log(dir) {
+            return Err(StoreError::NoRun { run: dir.to_owned() });
+        }
+        let lock = WriterLock::take(dir)?;
+        sql::restore_length(dir)?;
+        let mut log = Self { reader: Reader::over(sql::open_to_write(dir)?, dir)?, _lock: lock };
         let (head, damage) = match log.reader.sound_start() {
             (_, None) => return Ok(None),
             (head, Some(StoreError::Damaged { damage, .. })) if damage.leaves_a_sound_start() => (head, damage),
@@ -142,7 +162,7 @@ fn seal_all(events: Vec<NewEvent>, mut head: Head) -> Result<(Vec<Event>, Vec<St
     Ok(sealed)
 }
 
-fn write(tx: Transaction<'_>, events: &[Event], texts: &[String], wall: Option<u64>) -> rusqlite::Result<()> {
+fn insert(tx: &Transaction<'_>, events: &[Event], texts: &[String], wall: Option<u64>) -> rusqlite::Result<()> {
     let mut insert = tx.prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
     let mut note = tx.prepare_cached("INSERT INTO clock VALUES (?1, ?2)")?;
     for (event, text) in events.iter().zip(texts) {
@@ -152,11 +172,10 @@ fn write(tx: Transaction<'_>, events: &[Event], texts: &[String], wall: Option<u
             note.execute((to_sql(*seq), to_sql(wall)))?;
         }
     }
-    drop((insert, note));
-    if let Some(last) = events.last() {
-        record_end(&tx, Head { seq: last.seq, hash: last.hash })?;
+    match events.last() {
+        Some(last) => record_end(tx, Head { seq: last.seq, hash: last.hash }),
+        None => Ok(()),
     }
-    tx.commit()
 }
 
 /// Copies the events up to `head` to a new table. The old one is only renamed: deleting from it would walk through

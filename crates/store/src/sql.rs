@@ -6,13 +6,13 @@
 //! `run` has one row, which also records the end of the log: a missing tail is noticed. `clock` is read by people only.
 //! One loss goes unnoticed: of a journal that was damaged before it was merged, SQLite drops the rest as never written.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 use std::time::Duration;
 
 use blake3::Hash;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction};
 
 use crate::artifact::sync_dir;
 use crate::error::StoreError;
@@ -49,11 +49,17 @@ const OTHER_TABLES: &str = "
     CREATE TABLE clock (seq INTEGER PRIMARY KEY, unix_millis INTEGER NOT NULL) STRICT;
 ";
 
-/// Makes an empty log in `dir`. A file left over from a creation that was cut short is taken over.
+/// Makes a log in `dir` with what `first` writes into it, in one transaction. A file left over from a creation that was
+/// cut short is taken over.
 ///
 /// # Errors
 /// [`StoreError::Exists`] if a log is there.
-pub(crate) fn create(dir: &Path, header: &str, genesis: &Hash) -> Result<Connection, StoreError> {
+pub(crate) fn create(
+    dir: &Path,
+    header: &str,
+    genesis: &Hash,
+    first: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+) -> Result<Connection, StoreError> {
     let failed = |source| StoreError::sqlite("make a run in", dir, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(dir.join(FILE), flags).map_err(failed)?;
@@ -62,7 +68,7 @@ pub(crate) fn create(dir: &Path, header: &str, genesis: &Hash) -> Result<Connect
         check_version(&conn, dir)?;
         return Err(StoreError::Exists { run: dir.to_owned() });
     }
-    prepare_to_write(&conn).and_then(|()| fill(&mut conn, header, genesis)).map_err(failed)?;
+    prepare_to_write(&conn).and_then(|()| fill(&mut conn, header, genesis, first)).map_err(failed)?;
     sync_dir(dir).map_err(|source| StoreError::io("sync", dir, source))?;
     Ok(conn)
 }
@@ -85,6 +91,42 @@ pub(crate) fn open_to_read(dir: &Path) -> Result<Connection, StoreError> {
         Err(error) if journal == 0 && may_not_write(&error) => open_immutable(dir).map_err(|_| error),
         opened => opened,
     }
+}
+
+/// Whether the file in `dir` begins as a log does, whatever follows.
+pub(crate) fn is_log(dir: &Path) -> bool {
+    head(dir)
+        .is_ok_and(|head| head.starts_with(b"SQLite format 3\0") && big_endian(&head[68..72]) == APPLICATION as u64)
+}
+
+/// Gives a log that was cut off its length again: SQLite reads nothing of a file that is shorter than it says of itself,
+/// but of one that ends in zeros it reads what comes before them.
+pub(crate) fn restore_length(dir: &Path) -> Result<(), StoreError> {
+    let path = dir.join(FILE);
+    let failed = |source| StoreError::io("restore the length of", &path, source);
+    let head = head(dir).map_err(failed)?;
+    // The format's way to write 65,536 in two bytes is 1.
+    let page = match big_endian(&head[16..18]) {
+        1 => 65_536,
+        size => size,
+    };
+    let length = page * big_endian(&head[28..32]);
+    let file = OpenOptions::new().write(true).open(&path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.len() < length {
+        file.set_len(length).and_then(|()| file.sync_all()).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The header of SQLite's file format.
+fn head(dir: &Path) -> io::Result<[u8; 100]> {
+    let mut head = [0; 100];
+    File::open(dir.join(FILE))?.read_exact(&mut head)?;
+    Ok(head)
+}
+
+fn big_endian(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// Whether SQLite could not make a file. A log that is merely busy must not be read as if nobody wrote to it.
@@ -155,12 +197,18 @@ fn prepare_to_write(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "synchronous", "FULL")
 }
 
-fn fill(conn: &mut Connection, header: &str, genesis: &Hash) -> rusqlite::Result<()> {
+fn fill(
+    conn: &mut Connection,
+    header: &str,
+    genesis: &Hash,
+    first: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
     let tx = conn.transaction()?;
     tx.execute_batch(EVENT_TABLE)?;
     tx.execute_batch(OTHER_TABLES)?;
     let genesis = genesis.as_bytes();
     tx.execute("INSERT INTO run VALUES (1, ?1, ?2, 0, ?2)", (header, genesis))?;
+    first(&tx)?;
     tx.pragma_update(None, "application_id", APPLICATION)?;
     tx.pragma_update(None, "user_version", VERSION)?;
     tx.commit()

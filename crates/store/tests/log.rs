@@ -190,6 +190,14 @@ fn a_torn_file_is_damage_and_not_a_panic() {
     assert!((100..2_000).contains(&seq), "{seq}");
     Log::cut_back(dir.path()).unwrap();
     assert_eq!(Log::open(dir.path()).unwrap().read().head().unwrap().seq, seq - 1);
+    // Cut off at its end: of a missing page SQLite reads nothing at all, but what is there can be had back.
+    for keep in [bytes.len() - 1, bytes.len() / 2] {
+        std::fs::write(&path, &bytes[..keep]).unwrap();
+        assert!(matches!(Log::open(dir.path()), Err(StoreError::Damaged { .. })), "{keep} bytes");
+        let seq = Log::cut_back(dir.path()).unwrap().unwrap().seq;
+        let events = Log::open(dir.path()).unwrap().read().events().map(Result::unwrap).count() as u64;
+        assert!(events + 1 == seq && events > 500, "{events} events of {keep} bytes, cut at {seq}");
+    }
     std::fs::write(&path, "not a database, but long enough to be looked at as if it were one".repeat(100)).unwrap();
     assert_eq!(damage(dir.path()).0, 0);
 }

@@ -6,6 +6,7 @@
 //! | `model.safetensors` | the weights as f32, named as in the table of parameters |
 //! | `tokenizer.json` | the tokenizer |
 //! | `optimizer.safetensors` | while training: both moments, `first.NAME` and `second.NAME` |
+//! | `history.json` | while training: [`History`], how it went so far |
 //!
 //! A folder is written aside and renamed, so it is whole or not there; every file is held to its hash when it is read,
 //! so damage is an error, never a model. What the weights mean is the design's: see
@@ -22,6 +23,7 @@ use crate::error::CheckpointError;
 use crate::files;
 use crate::job::Job;
 use crate::tensors::{self, Table};
+use crate::validate::Validation;
 
 /// The newest version of the format.
 pub const FORMAT: u64 = 1;
@@ -30,6 +32,7 @@ const CONFIG: &str = "config.json";
 const MODEL: &str = "model.safetensors";
 const TOKENIZER: &str = "tokenizer.json";
 const OPTIMIZER: &str = "optimizer.safetensors";
+const HISTORY: &str = "history.json";
 
 /// What stands before a weight's name in the table of first moments.
 pub(crate) const FIRST: &str = "first.";
@@ -48,6 +51,18 @@ pub struct Checkpoint {
     pub tokenizer: Tokenizer,
     /// The optimizer's moments, where training may go on.
     pub optimizer: Option<Table>,
+    /// How the training went so far, where it may go on.
+    pub history: Option<History>,
+}
+
+/// How a training went up to its checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct History {
+    /// Validation before the first step.
+    pub start: Validation,
+    /// The training loss of each step in nats a token.
+    pub curve: Vec<f32>,
 }
 
 /// What a checkpoint is, apart from its numbers.
@@ -87,16 +102,27 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError::Occupied`] if something else is there, or the system's.
     pub fn save(&self, dir: &Path) -> Result<(), CheckpointError> {
-        if !is_replaceable(dir) {
-            return Err(CheckpointError::Occupied { path: dir.to_owned() });
-        }
+        Self::may_be_saved(dir)?;
         let mut files = vec![(MODEL, tensors::to_bytes(&self.weights)), (TOKENIZER, self.tokenizer.to_json().into())];
         files.extend(self.optimizer.as_ref().map(|table| (OPTIMIZER, tensors::to_bytes(table))));
+        let history = |history| serde_json::to_vec(history).expect("a history has a JSON form");
+        files.extend(self.history.as_ref().map(|found| (HISTORY, history(found))));
         let marks = files.iter().map(|(name, bytes)| ((*name).to_owned(), FileMark::of(bytes))).collect();
         let config = Config { files: marks, ..self.config.clone() };
         files.push((CONFIG, serde_json::to_vec_pretty(&config).expect("a config has a JSON form")));
         let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
         files::replace_folder(dir, &files).map_err(CheckpointError::at(dir))
+    }
+
+    /// Whether a checkpoint may be written to `dir`, for whoever has hours of work before it.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Occupied`] where something else is there.
+    pub fn may_be_saved(dir: &Path) -> Result<(), CheckpointError> {
+        match is_replaceable(dir) {
+            true => Ok(()),
+            false => Err(CheckpointError::Occupied { path: dir.to_owned() }),
+        }
     }
 
     /// Reads the folder `dir`.
@@ -108,11 +134,10 @@ impl Checkpoint {
         let config = read_config(dir)?;
         let weights = read_table(dir, &config, MODEL)?;
         let tokenizer = read_tokenizer(dir, &config)?;
-        let optimizer = match config.files.contains_key(OPTIMIZER) {
-            true => Some(read_table(dir, &config, OPTIMIZER)?),
-            false => None,
-        };
-        Ok(Self { config, weights, tokenizer, optimizer })
+        let has = |name| config.files.contains_key(name);
+        let optimizer = has(OPTIMIZER).then(|| read_table(dir, &config, OPTIMIZER)).transpose()?;
+        let history = has(HISTORY).then(|| read_history(dir, &config)).transpose()?;
+        Ok(Self { config, weights, tokenizer, optimizer, history })
     }
 }
 
@@ -191,6 +216,16 @@ fn read_table(dir: &Path, config: &Config, name: &str) -> Result<Table, Checkpoi
     tensors::from_bytes(&bytes).map_err(|why| CheckpointError::Damaged { path: dir.join(name), why })
 }
 
+fn read_history(dir: &Path, config: &Config) -> Result<History, CheckpointError> {
+    let json = read_file(dir, config, HISTORY)?;
+    let damaged = |why: String| CheckpointError::Damaged { path: dir.join(HISTORY), why };
+    let history: History = serde_json::from_slice(&json).map_err(|error| damaged(error.to_string()))?;
+    match history.curve.len() as u64 == config.step {
+        true => Ok(history),
+        false => Err(damaged(format!("expected the losses of {} steps, found {}", config.step, history.curve.len()))),
+    }
+}
+
 fn read_tokenizer(dir: &Path, config: &Config) -> Result<Tokenizer, CheckpointError> {
     let damaged = |why: String| CheckpointError::Damaged { path: dir.join(TOKENIZER), why };
     let json = String::from_utf8(read_file(dir, config, TOKENIZER)?).map_err(|error| damaged(error.to_string()))?;
@@ -218,8 +253,10 @@ mod tests {
     fn checkpoint(optimizer: bool) -> Checkpoint {
         let job = Job::at_scale("design x {}", &Scale::named("nano").unwrap(), u64::MAX);
         let config = Config { step: 3, ..Config::new(job, "g1-0".into(), 257) };
+        let start = Validation { nats: 5.5, bits_per_byte: 8.0 / 3.0, tokens: 9, bytes: 11 };
+        let history = optimizer.then(|| History { start, curve: vec![5.5, 0.1, f32::MIN_POSITIVE] });
         let optimizer = optimizer.then(|| table("first."));
-        Checkpoint { config, weights: table(""), tokenizer: Tokenizer::bytes(), optimizer }
+        Checkpoint { config, weights: table(""), tokenizer: Tokenizer::bytes(), optimizer, history }
     }
 
     fn message(dir: &Path) -> String {
@@ -238,6 +275,7 @@ mod tests {
             let loaded = Checkpoint::load(&dir).unwrap();
             assert_eq!(loaded.weights, saved.weights);
             assert_eq!(loaded.optimizer, saved.optimizer);
+            assert_eq!(loaded.history, saved.history);
             assert_eq!(loaded.tokenizer.hash(), saved.tokenizer.hash());
             assert_eq!(Config { files: BTreeMap::new(), ..loaded.config }, saved.config);
             assert_eq!(dir.join(OPTIMIZER).exists(), optimizer);
@@ -248,7 +286,7 @@ mod tests {
     fn every_cut_or_altered_file_is_one_error_with_its_name() {
         let root = tempfile::tempdir().unwrap();
         let dir = root.path().join("ckpt");
-        for name in [MODEL, TOKENIZER, OPTIMIZER] {
+        for name in [MODEL, TOKENIZER, OPTIMIZER, HISTORY] {
             checkpoint(true).save(&dir).unwrap();
             let bytes = fs::read(dir.join(name)).unwrap();
             fs::write(dir.join(name), &bytes[..bytes.len() - 1]).unwrap();

@@ -61,11 +61,11 @@ pub struct Trained {
     pub checkpoint: Checkpoint,
     /// How many weights it has.
     pub parameters: u64,
-    /// Validation before the first step of this training.
+    /// Validation before the first step.
     pub start: Validation,
     /// Validation after the last step.
     pub trained: Validation,
-    /// The training loss of each step in nats a token, from the step that this training began with.
+    /// The training loss of each step in nats a token.
     pub curve: Vec<f32>,
 }
 

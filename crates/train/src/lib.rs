@@ -35,7 +35,7 @@ pub mod tensors;
 pub mod train;
 pub mod validate;
 
-pub use checkpoint::{Checkpoint, Config};
+pub use checkpoint::{Checkpoint, Config, History};
 pub use error::{CheckpointError, TrainError};
 pub use job::{Divergence, Job, Outcome, Trained, validation_tokens};
 pub use model::{build, compile, untrained};

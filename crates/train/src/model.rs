@@ -52,7 +52,8 @@ pub fn untrained(text: &str, scale: &Scale, seed: u64, tokenizer: &Tokenizer) ->
     let job = Job { steps: 0, ..Job::at_scale(text, scale, seed) };
     let config = Config::new(job, compiled.hash, vocabulary);
     let (layout, weights) = weights_of(&model)?;
-    Ok(Checkpoint { config, weights: layout.table(&weights, ""), tokenizer: tokenizer.clone(), optimizer: None })
+    let weights = layout.table(&weights, "");
+    Ok(Checkpoint { config, weights, tokenizer: tokenizer.clone(), optimizer: None, history: None })
 }
 
 /// The model of a checkpoint.

@@ -1,6 +1,7 @@
-//! Who watches a training: told of every step, and asked whether to go on.
+//! Who watches a training: told of every step, and asked whether to go on, and whether to keep it.
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use crate::validate::Validation;
 
@@ -12,6 +13,11 @@ pub trait Observer: Send {
     /// A step is done. [`ControlFlow::Break`] stops the training with a checkpoint.
     fn step(&mut self, _step: &Step) -> ControlFlow<()> {
         ControlFlow::Continue(())
+    }
+
+    /// Where the training is to be kept as it is after that step, if it is: the folder of a checkpoint to go on from.
+    fn keep(&mut self, _step: &Step) -> Option<PathBuf> {
+        None
     }
 }
 

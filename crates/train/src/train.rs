@@ -14,7 +14,7 @@ use genesys_runtime::{Model, RuntimeError, on_large_stack};
 use crate::adamw::{AdamW, Hyper};
 use crate::arena::Layout;
 use crate::batch::inputs;
-use crate::checkpoint::{Checkpoint, Config, FIRST, SECOND};
+use crate::checkpoint::{Checkpoint, Config, FIRST, History, SECOND};
 use crate::error::{CheckpointError, TrainError};
 use crate::job::{Divergence, Job, Outcome, Trained, rows_per_batch};
 use crate::model::{Compiled, build, compile, draw, store, weights_of};
@@ -32,7 +32,7 @@ pub fn train(job: &Job, data: &Dataset, observer: &mut dyn Observer) -> Result<O
 }
 
 /// Goes on with the training that `checkpoint` was saved from; the outcome is the one of a training that never
-/// stopped, except that [`Trained::start`] and [`Trained::curve`] begin at the checkpoint's step.
+/// stopped.
 ///
 /// # Errors
 /// As [`train`], and [`CheckpointError::NotResumable`] where the moments are missing or `data` is other text.
@@ -55,6 +55,8 @@ struct Session {
     layout: Layout,
     weights: Vec<f32>,
     adamw: AdamW,
+    /// How it went so far; none before the first validation.
+    history: Option<History>,
 }
 
 impl Session {
@@ -69,7 +71,7 @@ impl Session {
         let model = draw(module, job.seed)?;
         let (layout, weights) = weights_of(&model)?;
         let adamw = AdamW::new(Hyper::default(), layout.len());
-        Self::new(config, data, model, layout, weights, adamw)
+        Self::new(config, data, model, (layout, weights, adamw), None)
     }
 
     fn resume(checkpoint: &Checkpoint, data: &Dataset) -> Result<Self, TrainError> {
@@ -79,6 +81,7 @@ impl Session {
             return Err(refused("it was trained on another text, or with another tokenizer").into());
         }
         let moments = checkpoint.optimizer.as_ref().ok_or_else(|| refused("it has no optimizer state"))?;
+        let history = checkpoint.history.clone().ok_or_else(|| refused("it has no history of its training"))?;
         let model = build(checkpoint)?;
         let (layout, weights) = weights_of(&model)?;
         let slice = |prefix| {
@@ -87,38 +90,47 @@ impl Session {
                 .map_err(|why| CheckpointError::OtherDesign { why: format!("optimizer: {why}") })
         };
         let adamw = AdamW::restore(Hyper::default(), slice(FIRST)?, slice(SECOND)?, config.step);
-        Self::new(config, data, model, layout, weights, adamw)
+        Self::new(config, data, model, (layout, weights, adamw), Some(history))
     }
 
     fn new(
         config: Config,
         data: &Dataset,
         model: Model,
-        layout: Layout,
-        weights: Vec<f32>,
-        adamw: AdamW,
+        (layout, weights, adamw): (Layout, Vec<f32>, AdamW),
+        history: Option<History>,
     ) -> Result<Self, TrainError> {
         let Job { scale, steps, .. } = &config.job;
         let rows = data.rows(usize::try_from(scale.context).unwrap_or(usize::MAX))?;
         let schedule = Schedule::new(scale.learning_rate, *steps);
-        Ok(Self { config, schedule, data: data.clone(), rows, model, layout, weights, adamw })
+        Ok(Self { config, schedule, data: data.clone(), rows, model, layout, weights, adamw, history })
     }
 
     fn run(mut self, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
-        let start = self.validate()?;
-        if !start.is_finite() {
+        let mut history = match self.history.take() {
+            Some(history) => history,
+            None => History { start: self.validate()?, curve: Vec::new() },
+        };
+        if !history.start.is_finite() {
             return Ok(self.diverged("the validation loss"));
         }
-        observer.started(&self.start(start));
-        let mut curve = Vec::new();
+        observer.started(&self.start(history.start));
         while self.config.step < self.config.job.steps {
             let step = match self.step()? {
                 Ok(step) => step,
                 Err(divergence) => return Ok(Outcome::Diverged(divergence)),
             };
-            curve.push(step.loss);
-            if observer.step(&step).is_break() && step.done < step.steps {
-                return Ok(Outcome::Stopped(Box::new(self.checkpoint())));
+            history.curve.push(step.loss);
+            if step.done == step.steps {
+                // What is left is the last validation: nothing to keep, and too late to stop.
+                let _ = observer.step(&step);
+                break;
+            }
+            if let Some(dir) = observer.keep(&step) {
+                self.checkpoint(&history).save(&dir)?;
+            }
+            if observer.step(&step).is_break() {
+                return Ok(Outcome::Stopped(Box::new(self.checkpoint(&history))));
             }
         }
         let trained = self.validate()?;
@@ -126,7 +138,9 @@ impl Session {
             return Ok(self.diverged("the validation loss"));
         }
         let parameters = self.layout.len() as u64;
-        Ok(Outcome::Finished(Box::new(Trained { checkpoint: self.checkpoint(), parameters, start, trained, curve })))
+        let checkpoint = self.checkpoint(&history);
+        let History { start, curve } = history;
+        Ok(Outcome::Finished(Box::new(Trained { checkpoint, parameters, start, trained, curve })))
     }
 
     /// One step, or what was not finite in it; then the weights are as before.
@@ -190,7 +204,7 @@ impl Session {
         Outcome::Diverged(self.divergence(quantity))
     }
 
-    fn checkpoint(&self) -> Checkpoint {
+    fn checkpoint(&self, history: &History) -> Checkpoint {
         let table = |values, prefix| self.layout.table(values, prefix);
         let mut moments = table(self.adamw.first(), FIRST);
         moments.extend(table(self.adamw.second(), SECOND));
@@ -199,6 +213,7 @@ impl Session {
             weights: table(&self.weights, ""),
             tokenizer: self.data.tokenizer().clone(),
             optimizer: Some(moments),
+            history: Some(history.clone()),
         }
     }
 }

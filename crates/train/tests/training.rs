@@ -158,7 +158,38 @@ fn a_training_that_was_stopped_goes_on_to_the_same_bits() {
     assert_eq!(bits(&rest.checkpoint.weights), bits(&whole.checkpoint.weights));
     assert_eq!(rest.checkpoint.optimizer, whole.checkpoint.optimizer);
     assert_eq!(rest.trained, whole.trained);
-    assert_eq!(rest.curve, whole.curve[5..]);
+    assert_eq!(rest.checkpoint.history, whole.checkpoint.history);
+    assert_eq!((rest.start, rest.curve), (whole.start, whole.curve));
+}
+
+/// Keeps the training after every third step, and what it was told in between.
+struct Keeper(std::path::PathBuf, Vec<u64>);
+
+impl Observer for Keeper {
+    fn keep(&mut self, step: &Step) -> Option<std::path::PathBuf> {
+        (step.done % 3 == 0).then(|| {
+            self.1.push(step.done);
+            self.0.join(step.done.to_string())
+        })
+    }
+}
+
+#[test]
+fn every_checkpoint_that_is_kept_leads_to_the_same_bits() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(dir.path(), "house");
+    let mut keeper = Keeper(dir.path().join("kept"), Vec::new());
+    let whole = fingerprint(&finished(train(&job(tiny(), 5), &data, &mut keeper).unwrap()));
+    assert_eq!(keeper.1, [3, 6, 9], "the end is not kept: it is the outcome");
+    for step in keeper.1 {
+        let kept = Checkpoint::load(&keeper.0.join(step.to_string())).unwrap();
+        assert_eq!(kept.config.step, step);
+        assert_eq!(fingerprint(&finished(resume(&kept, &data, &mut ()).unwrap())), whole, "from step {step}");
+    }
+    // A folder that cannot be written ends the training: it was asked to be kept.
+    let mut nowhere = Keeper("/proc/none".into(), Vec::new());
+    let error = train(&job(tiny(), 5), &data, &mut nowhere).unwrap_err();
+    assert!(matches!(error, TrainError::Checkpoint(CheckpointError::Io { .. })), "{error}");
 }
 
 #[test]

@@ -69,6 +69,7 @@ const OWNERS: &[(&str, Owner)] = &[
     // The data model of everything written as JSON, and the one JSON.
     ("serde", Owner::All),
     ("serde_json", Owner::All),
+    ("signal-hook", Owner::One("genesys-cli")),
     ("similar", Owner::One("genesys-report")),
     (
         "smallvec",

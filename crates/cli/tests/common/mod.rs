@@ -57,6 +57,44 @@ pub fn finished(output: Output) -> Run {
     run
 }
 
+/// Sends the signal of that name (`INT`, `KILL`) to a process, which may be gone already.
+pub fn signal(process: u32, name: &str) {
+    let status = Command::new("kill").args(["-s", name, &process.to_string()]).stderr(Stdio::null()).status();
+    status.expect("the system has `kill`");
+}
+
+/// The processes that `parent` started and that are not gone.
+pub fn children(parent: u32) -> Vec<u32> {
+    let processes = std::fs::read_dir("/proc").expect("the system tells of its processes");
+    let id = |entry: std::io::Result<std::fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse().ok();
+    processes.filter_map(id).filter(|process| parent_of(*process) == Some(parent)).collect()
+}
+
+/// Who started a process that is not gone; a process that ended and was not waited for is gone.
+fn parent_of(process: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // pid (name) state parent: a name may hold anything.
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") { None } else { fields.next()?.parse().ok() }
+}
+
+/// Whether the process is there and does something.
+pub fn is_alive(process: u32) -> bool {
+    parent_of(process).is_some()
+}
+
+/// Numbers that look random, the same ones in every run of a test.
+pub struct Draws(pub u64);
+
+impl Draws {
+    /// A number below `end`.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
 /// The workspace's folder.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace is there")
@@ -79,13 +117,12 @@ pub fn corpus(folder: &Path) -> PathBuf {
     let words = ["the", "model", "reads", "a", "token", "and", "writes", "its", "state", "before", "every", "step"];
     let path = folder.join("corpus");
     std::fs::create_dir_all(&path).expect("the test's folder can be written");
-    let mut draw = 1_u64;
+    let mut draws = Draws(1);
     for document in 0..40 {
         let mut text = String::new();
         for _ in 0..400 {
-            draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            text.push_str(words[(draw >> 33) as usize % words.len()]);
-            text.push(if draw >> 60 == 0 { '\n' } else { ' ' });
+            text.push_str(words[draws.below(words.len() as u64) as usize]);
+            text.push(if draws.below(16) == 0 { '\n' } else { ' ' });
         }
         std::fs::write(path.join(format!("{document:02}.txt")), text).expect("the test's folder can be written");
     }
