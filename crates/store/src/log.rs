@@ -182,13 +182,28 @@ fn insert(tx: &Transaction<'_>, events: &[Event], texts: &[String], wall: Option
 /// pages that may be broken.
 fn start_anew(tx: Transaction<'_>, head: Head) -> rusqlite::Result<()> {
     let count = "SELECT count(*) FROM sqlite_schema WHERE name GLOB 'damaged_*'";
-    let name = format!("damaged_{}", tx.query_row(count, [], |row| row.get::<_, u32>(0))? + 1);
+    let number = tx.query_row(count, [], |row| row.get::<_, u32>(0))? + 1;
+    let name = format!("damaged_{number}");
     tx.execute_batch(&format!("ALTER TABLE event RENAME TO {name}; {}", sql::EVENT_TABLE))?;
     // A limit stops after the last sound event; a condition would look at the next one first.
     tx.execute(&format!("INSERT INTO event SELECT * FROM {name} ORDER BY seq LIMIT ?1"), [to_sql(head.seq)])?;
-    tx.execute("DELETE FROM clock WHERE seq > ?1", [to_sql(head.seq)])?;
+    start_clock_anew(&tx, number, head)?;
     record_end(&tx, head)?;
     tx.commit()
+}
+
+/// Copies the wall times up to `head`, as far as they can be read: they are for people, and no loss of them stands in
+/// the way of a run.
+fn start_clock_anew(tx: &Transaction<'_>, number: u32, head: Head) -> rusqlite::Result<()> {
+    let name = format!("clock_{number}");
+    tx.execute_batch(&format!("ALTER TABLE clock RENAME TO {name}; {}", sql::CLOCK_TABLE))?;
+    let mut old = tx.prepare(&format!("SELECT seq, unix_millis FROM {name} ORDER BY seq"))?;
+    let mut note = tx.prepare("INSERT INTO clock VALUES (?1, ?2)")?;
+    let times = old.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+    for (seq, wall) in times.map_while(Result::ok).take_while(|(seq, _)| *seq <= to_sql(head.seq)) {
+        note.execute((seq, wall))?;
+    }
+    Ok(())
 }
 
 fn record_end(tx: &Transaction<'_>, head: Head) -> rusqlite::Result<()> {

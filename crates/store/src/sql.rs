@@ -38,7 +38,11 @@ pub(crate) const EVENT_TABLE: &str = "
     ) STRICT;
 ";
 
-const OTHER_TABLES: &str = "
+/// When events happened, for people.
+pub(crate) const CLOCK_TABLE: &str =
+    "CREATE TABLE clock (seq INTEGER PRIMARY KEY, unix_millis INTEGER NOT NULL) STRICT;";
+
+const RUN_TABLE: &str = "
     CREATE TABLE run (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         header TEXT NOT NULL,
@@ -46,7 +50,6 @@ const OTHER_TABLES: &str = "
         last_seq INTEGER NOT NULL,
         last_hash BLOB NOT NULL
     ) STRICT;
-    CREATE TABLE clock (seq INTEGER PRIMARY KEY, unix_millis INTEGER NOT NULL) STRICT;
 ";
 
 /// Makes a log in `dir` with what `first` writes into it, in one transaction. A file left over from a creation that was
@@ -205,7 +208,8 @@ fn fill(
 ) -> rusqlite::Result<()> {
     let tx = conn.transaction()?;
     tx.execute_batch(EVENT_TABLE)?;
-    tx.execute_batch(OTHER_TABLES)?;
+    tx.execute_batch(RUN_TABLE)?;
+    tx.execute_batch(CLOCK_TABLE)?;
     let genesis = genesis.as_bytes();
     tx.execute("INSERT INTO run VALUES (1, ?1, ?2, 0, ?2)", (header, genesis))?;
     first(&tx)?;
