@@ -88,7 +88,7 @@ fn verdict(entry: &Entry<'_>) -> Markup {
     let word = entry.verdict.word.as_str();
     html! {
         span class=(format!("verdict {word}")) { (word) }
-        @if entry.is_failed() { " " (entry.verdict.reason) }
+        @if entry.is_failed() { ": " (entry.verdict.reason) }
     }
 }
 
@@ -100,15 +100,16 @@ struct Ruler {
 }
 
 impl Ruler {
-    /// From the best seed to nine tenths of the designs, the baseline in any case.
+    /// From the best seed to somewhat more than three quarters of the designs, the baseline in any case.
     fn new(view: &View<'_>) -> Option<Self> {
         let seeds = view.entries.iter().flat_map(Entry::finished).map(|(_, finished)| finished.trained.bits_per_byte);
-        let low = seeds.min_by(f64::total_cmp)?;
+        let (mut low, mut worst) = (f64::INFINITY, f64::NEG_INFINITY);
+        seeds.for_each(|score| (low, worst) = (low.min(score), worst.max(score)));
         let mut means: Vec<f64> = view.entries.iter().filter_map(|entry| entry.row.bits_per_byte).collect();
         means.sort_by(f64::total_cmp);
-        let most = *means.get(means.len() * 9 / 10).or(means.last())?;
+        let most = *means.get(means.len() * 3 / 4)?;
         let baseline = view.baseline().and_then(|baseline| baseline.row.bits_per_byte);
-        let high = most.max(baseline.unwrap_or(most)).max(low + 1e-6);
+        let high = (most + (most - low) / 2.0).min(worst).max(baseline.unwrap_or(most)).max(low + 1e-6);
         let air = (high - low) * 0.05;
         Some(Self { low: low - air, high: high + air, baseline })
     }

@@ -70,10 +70,14 @@ fn front<'l, 'v, 'a>(view: &View<'a>, lines: &'l [Line<'v, 'a>]) -> Vec<(&'stati
     best.into_iter().chain(baseline).collect()
 }
 
-/// All smoothed curves, with a little air.
+/// From the lowest of all losses up to where most curves begin, and those in front in any case; with a little air.
 fn frame(view: &View<'_>, lines: &[Line<'_, '_>]) -> Option<Frame> {
-    let losses = || lines.iter().flat_map(|line| line.smooth.iter().map(|(_, loss)| *loss));
-    let (low, high) = (losses().min_by(f64::total_cmp)?, losses().max_by(f64::total_cmp)?);
+    let highest = |line: &Line<'_, '_>| line.smooth.iter().map(|(_, loss)| *loss).max_by(f64::total_cmp);
+    let low = lines.iter().flat_map(|line| line.smooth.iter().map(|(_, loss)| *loss)).min_by(f64::total_cmp)?;
+    let mut tops: Vec<f64> = lines.iter().filter_map(highest).collect();
+    tops.sort_by(f64::total_cmp);
+    let most = *tops.get((tops.len() - 1) * 4 / 5)?;
+    let high = front(view, lines).iter().filter_map(|(_, line)| highest(line)).fold(most, f64::max);
     let air = ((high - low) * 0.04).max(0.01);
     Some(Frame { steps: view.run.state.started.settings.scale.steps as f64, low: low - air, high: high + air })
 }
@@ -84,9 +88,13 @@ fn back(line: &Line<'_, '_>, frame: Frame) -> Markup {
 
 fn curve(class: &str, line: &Line<'_, '_>, frame: Frame, most: usize) -> Markup {
     let last = line.smooth.last().map_or(0.0, |(_, loss)| *loss);
+    let shape = frame.path(&thin(&line.smooth, most));
+    // The wide one cannot be seen, and is easy to point at.
     html! {
-        path class=(class) d=(frame.path(&thin(&line.smooth, most))) {
+        g {
             title { (line.entry.proposed.name) ": " (format!("{last:.3}")) " nats a token at the end" }
+            path.hit d=(shape) {}
+            path class=(class) d=(shape) {}
         }
     }
 }
@@ -128,7 +136,8 @@ fn legend(front: &[(&str, &Line<'_, '_>)], lines: usize) -> Markup {
             }
             p {
                 "Training loss with the first seed of each design. Lines are means over a twentieth of the training around \
-                 each step; the faint ones behind are the raw losses. A training that failed has no curve."
+                 each step; the faint ones behind are the raw losses. A curve far above most others is cut off; a training \
+                 that failed has none."
             }
         }
     }

@@ -44,9 +44,9 @@ fn facts(entry: &Entry<'_>) -> Markup {
     html! {
         dl.facts {
             div { dt { "bits per byte" } dd { (score(entry)) } }
-            div { dt { "verdict" } dd { (entry.verdict) } }
             div { dt { "parameters" } dd { (grouped(entry.row.parameters)) } }
             div { dt { "decode state" } dd { (bytes(entry.row.state_bytes)) } }
+            div.wide { dt { "verdict" } dd { (entry.verdict) } }
             div.wide { dt { "hash" } dd { code { (entry.row.hash) } } }
         }
     }

@@ -57,7 +57,9 @@ pub(crate) fn figure(view: &View<'_>) -> Markup {
                     desc id="tree-desc" {
                         "One line a design, under its first parent; " (count(nodes.len() as u64, "design")) "."
                     }
-                    @for node in &nodes { (edges(node, view, &places, &line_of_best)) }
+                    @for best in [false, true] {
+                        @for node in &nodes { (edges(node, view, &places, &line_of_best, best)) }
+                    }
                     @for node in &nodes { (mark(node, &scores)) }
                 }
             }
@@ -102,19 +104,21 @@ fn ancestry<'v>(view: &'v View<'_>) -> BTreeSet<&'v str> {
     line
 }
 
+/// The lines from its parents to a node: those on the way to the best design, or the others.
 fn edges(
     node: &Node<'_, '_>,
     view: &View<'_>,
     places: &BTreeMap<&str, (usize, usize)>,
     line_of_best: &BTreeSet<&str>,
+    best: bool,
 ) -> Markup {
     let first = first_parent(view, node.entry).map(|parent| parent.number);
     let is_best = |entry: &Entry<'_>| line_of_best.contains(entry.proposed.hash.as_str());
     let (x, y) = (node.x, node.y);
+    let wanted = |parent: &&Entry<'_>| (is_best(parent) && is_best(node.entry)) == best;
     html! {
-        @for parent in view.parents(node.entry) {
+        @for parent in view.parents(node.entry).filter(wanted) {
             @let (px, py) = places[parent.proposed.hash.as_str()];
-            @let best = is_best(parent) && is_best(node.entry);
             @if Some(parent.number) == first {
                 path.edge.best[best] d={ "M" (px) " " (py) "V" (y - 6) "q0 6 6 6H" (x.max(px + 6)) } {}
             } @else {
