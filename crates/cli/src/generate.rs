@@ -19,6 +19,9 @@ use crate::output;
 /// A prompt from standard input is at most this long.
 const PROMPT_BYTES: usize = 1 << 20;
 
+/// Prompt and continuation together. Memory grows with the square of the length, and is 3 GB here for GPT at `nano`.
+const MOST_TOKENS: u64 = 4096;
+
 /// Let a model go on with a text.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -37,13 +40,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     prompt: String,
     /// How many tokens at most.
-    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u64).range(1..=MOST_TOKENS))]
     tokens: u64,
     /// Above 1 evens out the probabilities, below 1 sharpens them, 0 takes the most probable token.
     #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = temperature, allow_negative_numbers = true)]
     temperature: f64,
     /// Draw from the K most probable tokens; without it, from all.
-    #[arg(long, value_name = "K", allow_negative_numbers = true)]
+    #[arg(long, value_name = "K", value_parser = top_k, allow_negative_numbers = true)]
     top_k: Option<NonZeroUsize>,
     /// Draw from the fewest tokens whose probabilities reach P.
     #[arg(long, value_name = "P", default_value_t = 1.0, value_parser = top_p, allow_negative_numbers = true)]
@@ -55,6 +58,10 @@ pub(crate) struct Args {
 
 fn temperature(text: &str) -> Result<f64, String> {
     filter::temperature(number(text)?)
+}
+
+fn top_k(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "expected a whole number of 1 or more".to_owned())
 }
 
 fn top_p(text: &str) -> Result<f64, String> {
@@ -77,14 +84,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         // What stands before a text: the end of the one before.
         tokens.push(tokenizer.eos());
     }
+    args.check_length(tokens.len() as u64, checkpoint.config.job.scale.context)?;
     let mut text = TextStream::new(tokenizer);
-    let context = checkpoint.config.job.scale.context;
     for step in 0..args.tokens {
-        if is_first_beyond(context, tokens.len(), step) {
-            output::say(format_args!(
-                "note: from here on the text is longer than the {context} tokens of a training row"
-            ));
-        }
         let token = next(&model, &tokens, &sampling, args.seed, step)?;
         if token == tokenizer.eos() {
             break;
@@ -108,12 +110,24 @@ impl Args {
         }
         String::from_utf8(bytes).map_err(|error| Failure::Input(format!("expected a prompt in UTF-8: {error}")))
     }
-}
 
-/// Whether `length` tokens are the first that no training row could hold.
-fn is_first_beyond(context: u64, length: usize, step: u64) -> bool {
-    let length = length as u64;
-    length > context && (step == 0 || length == context + 1)
+    /// Refuses a text that is too long to run, and says where the model reaches beyond what it has learned.
+    fn check_length(&self, prompt: u64, context: u64) -> Result<(), Failure> {
+        if prompt + self.tokens > MOST_TOKENS {
+            return Err(Failure::Input(format!(
+                "expected at most {MOST_TOKENS} tokens with the prompt, found {prompt} in the prompt and {} to come: \
+                 shorten the prompt, or ask for fewer with --tokens",
+                self.tokens
+            )));
+        }
+        // The last token is not read any more.
+        if prompt + self.tokens - 1 > context {
+            output::say(format_args!(
+                "note: the model was trained on rows of {context} tokens; what it writes behind them is a guess"
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// The token behind `tokens`.
@@ -127,17 +141,4 @@ fn next(model: &Model, tokens: &[u32], sampling: &Sampling, seed: u64, step: u64
     })?;
     let token = token.expect("a vocabulary has tokens");
     Ok(u32::try_from(token).expect("tokens are numbered in 32 bits"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_reader_is_told_once_where_the_trained_length_ends() {
-        let told = |prompt: u64| -> Vec<u64> {
-            (0..20).filter(|step| is_first_beyond(8, (prompt + step) as usize, *step)).collect()
-        };
-        assert_eq!([1, 8, 9, 30].map(told), [[8], [1], [0], [0]]);
-    }
 }

@@ -81,13 +81,15 @@ fn the_reader_is_told_once_where_training_ended() {
     let prompt = "x".repeat(60);
     let short = generate(&checkpoint, &["--prompt", &prompt, "--tokens", "5"]);
     assert!(short.status == 0 && short.stderr.is_empty(), "{short:?}");
-    let long = generate(&checkpoint, &["--prompt", &prompt, "--tokens", "12"]);
-    assert!(long.status == 0 && long.stderr.matches("longer than the 64 tokens").count() == 1, "{long:?}");
+    let long = generate(&checkpoint, &["--prompt", &prompt, "--tokens", "6"]);
+    assert!(long.status == 0 && long.stderr.matches("rows of 64 tokens").count() == 1, "{long:?}");
+    let said = generate(&checkpoint, &["--prompt", &prompt.repeat(70)]).refused();
+    assert!(said.contains("at most 4096 tokens") && said.contains("4200 in the prompt"), "{said}");
 }
 
 /// A command that goes on for long, and the first of what it says.
 fn started(checkpoint: &Path) -> (std::process::Child, String) {
-    let mut command = command(["generate", checkpoint.to_str().unwrap(), "--prompt", "the", "--tokens", "100000"]);
+    let mut command = command(["generate", checkpoint.to_str().unwrap(), "--prompt", "the", "--tokens", "4000"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut first = [0; 8];
     child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
@@ -125,9 +127,10 @@ fn numbers_that_are_none_are_refused() {
         (["--temperature", "warm"], "expected a number"),
         (["--top-p", "0"], "above 0"),
         (["--top-p", "1.5"], "at most 1"),
-        (["--top-k", "0"], "--top-k"),
+        (["--top-k", "0"], "whole number of 1 or more"),
         (["--top-k", "-3"], "--top-k"),
-        (["--tokens", "0"], "--tokens"),
+        (["--tokens", "0"], "1..=4096"),
+        (["--tokens", "4097"], "1..=4096"),
         (["--seed", "x"], "--seed"),
     ];
     for (arguments, part) in cases {
