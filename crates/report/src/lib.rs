@@ -16,6 +16,7 @@
 //! | `curve` | smoothing and thinning of a curve |
 //! | `ticks` | round numbers for an axis, and classes for a color |
 //! | `section` | one design: scores, changes, source |
+//! | `needs` | where a design runs |
 //! | `diff` | what differs between two texts |
 //! | `highlight` | a design's source with its words marked |
 //! | [`number`] | numbers as people read them |
@@ -46,6 +47,7 @@ mod curve;
 mod diff;
 mod highlight;
 pub mod json;
+mod needs;
 pub mod number;
 pub mod page;
 mod plot;

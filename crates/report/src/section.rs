@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use crate::board::score;
 use crate::diff::difference;
 use crate::highlight::highlight;
+use crate::needs::needs;
 use crate::number::{bytes, count, grouped};
 use crate::run::{Entry, View};
 use crate::summary::link;
@@ -41,12 +42,19 @@ fn origin(entry: &Entry<'_>, view: &View<'_>) -> Markup {
 }
 
 fn facts(entry: &Entry<'_>) -> Markup {
+    let needs = needs(&entry.proposed.text);
     html! {
         dl.facts {
             div { dt { "bits per byte" } dd { (score(entry)) } }
             div { dt { "parameters" } dd { (grouped(entry.row.parameters)) } }
             div { dt { "decode state" } dd { (bytes(entry.row.state_bytes)) } }
             div.wide { dt { "verdict" } dd { (entry.verdict) } }
+            @if let Some(needs) = needs {
+                div { dt { "runs at" } dd { (needs.rungs) } }
+                @if !needs.conditions.is_empty() {
+                    div.wide { dt { "asks of the width D" } dd { (needs.conditions.join("; ")) } }
+                }
+            }
             div.wide { dt { "hash" } dd { code { (entry.row.hash) } } }
         }
     }

@@ -206,5 +206,5 @@ fn a_thousand_designs_fit_into_a_page_that_opens() {
     made.finish();
     let html = page(made.run());
     sound(&html);
-    assert!(html.len() < 20_000_000, "{} bytes", html.len());
+    assert!(html.len() < 10_000_000, "{} bytes", html.len());
 }
