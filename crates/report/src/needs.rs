@@ -19,7 +19,9 @@ pub(crate) struct Needs {
 /// What the design of this text asks for.
 pub(crate) fn needs(text: &str) -> Option<Needs> {
     let design = check_text("design", text).design?;
-    let conditions: BTreeSet<String> = design.requirements().iter().map(|it| it.requirement.to_string()).collect();
+    let words = design.requirements().iter().map(|required| required.requirement.to_string());
+    // What stands under "requires" need not say so again.
+    let conditions: BTreeSet<String> = words.map(|words| words.trim_end_matches(" must hold").to_owned()).collect();
     let all = Scale::all();
     let fit: Vec<&str> =
         all.iter().filter(|scale| design.at_scale(scale).is_ok()).map(|scale| scale.name.as_str()).collect();
@@ -40,7 +42,7 @@ mod tests {
     fn a_design_says_where_it_runs() {
         let gla = include_str!("../../../designs/gla.gau");
         let found = needs(gla).unwrap();
-        assert_eq!(found.conditions, ["D/64 >= 1 must hold", "ceil_to(8*D/3, 128) >= 1 must hold"]);
+        assert_eq!(found.conditions, ["D/64 >= 1", "ceil_to(8*D/3, 128) >= 1"]);
         assert_eq!(found.rungs, "every rung");
         let odd = needs(&gla.replace("H = D / 64", "H = D / 768")).unwrap();
         assert_eq!(odd.rungs, "125M, 760M");

@@ -48,12 +48,10 @@ fn facts(entry: &Entry<'_>) -> Markup {
             div { dt { "bits per byte" } dd { (score(entry)) } }
             div { dt { "parameters" } dd { (grouped(entry.row.parameters)) } }
             div { dt { "decode state" } dd { (bytes(entry.row.state_bytes)) } }
+            @if let Some(needs) = &needs { div { dt { "runs at" } dd { (needs.rungs) } } }
             div.wide { dt { "verdict" } dd { (entry.verdict) } }
-            @if let Some(needs) = needs {
-                div { dt { "runs at" } dd { (needs.rungs) } }
-                @if !needs.conditions.is_empty() {
-                    div.wide { dt { "asks of the width D" } dd { (needs.conditions.join("; ")) } }
-                }
+            @if let Some(needs) = needs.filter(|needs| !needs.conditions.is_empty()) {
+                div.wide { dt { "requires of the width D" } dd { (needs.conditions.join("; ")) } }
             }
             div.wide { dt { "hash" } dd { code { (entry.row.hash) } } }
         }
