@@ -23,10 +23,10 @@ use crate::shipped;
   genesys discover --generations 10 --population 12 --run runs/long
   genesys resume runs/long                          go on with a run that was stopped
 
-A run is a folder: the log of everything that happened (events.db), the loss curves, all designs as files, and at \
-the end a report to read in a browser (report.html). The same \
-seed, numbers and text give the same designs and the same bits per byte, whatever the number of workers. A run that was \
-stopped, by Ctrl-C or in whatever way, is gone on with by `genesys resume`.")]
+A run is a folder: the log of everything that happened (events.db), the loss curves, all designs as files, and at the end \
+a report to read in a browser (report.html). The same seed, numbers and text give the same designs and the same bits per \
+byte, whatever the number of workers. A run that was stopped, by Ctrl-C or in whatever way, is gone on with by `genesys \
+resume`.")]
 pub(crate) struct Args {
     /// The run's folder; without it, the next free runs/NNN.
     #[arg(long, value_name = "DIR")]

@@ -7,10 +7,7 @@ use std::fmt::Write;
 
 use genesys_evolve::Row;
 use genesys_evolve::fact::Started;
-use genesys_report::number::{bytes, grouped};
-
-/// How much of a hash is shown: enough to tell the designs of a run apart.
-const HASH_SHOWN: usize = 11;
+use genesys_report::number::{bytes, grouped, short_hash};
 
 /// The table, with the conditions of the comparison under it.
 pub(crate) fn table(rows: &[Row], run: &Started) -> String {
@@ -59,7 +56,7 @@ fn cells(row: &Row, reference: Option<f64>) -> [String; 9] {
         row.seeds.to_string(),
         grouped(row.parameters),
         bytes(row.state_bytes),
-        row.hash.chars().take(HASH_SHOWN).collect(),
+        short_hash(&row.hash),
         row.failure.clone().filter(|_| row.bits_per_byte.is_none()).unwrap_or_else(|| lineage(row)),
     ]
 }

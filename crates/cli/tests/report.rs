@@ -4,6 +4,7 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use common::{command, corpus, finished, genesys};
@@ -41,6 +42,12 @@ fn a_run_has_one_page_and_one_json_wherever_it_lies() {
     let html = page(&first);
     assert_eq!(html, page(&second), "`discover` writes it, and nothing of the folder or the day is in it");
     assert!(html.starts_with("<!DOCTYPE html>") && !html.contains(folder.path().to_str().unwrap()));
+
+    let inode = || fs::metadata(second.join("report.html")).unwrap().ino();
+    let before = inode();
+    let mut resume = command(["resume", second.to_str().unwrap()]);
+    finished(resume.env("GENESYS_CACHE", folder.path().join("cache")).output().unwrap()).ok();
+    assert_eq!(inode(), before, "a page that is right is not written again");
 
     fs::remove_file(first.join("report.html")).unwrap();
     assert_eq!(report(&first, &[]).ok().trim(), first.join("report.html").to_str().unwrap());

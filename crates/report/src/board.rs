@@ -5,11 +5,8 @@
 
 use maud::{Markup, html};
 
-use crate::number::{bytes, grouped};
+use crate::number::{bytes, grouped, short_hash};
 use crate::run::{Entry, View};
-
-/// How much of a hash is shown; the design's section has all of it.
-const HASH_SHOWN: usize = 11;
 
 /// Width and height of a drawn spread, in pixels.
 const SPREAD: (f64, f64) = (150.0, 22.0);
@@ -61,7 +58,7 @@ fn row(entry: &Entry<'_>, view: &View<'_>, ruler: Option<&Ruler>) -> Markup {
             td.number { (row.seeds) }
             td.number { (grouped(row.parameters)) }
             td.number { (bytes(row.state_bytes)) }
-            td { code title=(row.hash) { (row.hash.chars().take(HASH_SHOWN).collect::<String>()) } }
+            td { code title=(row.hash) { (short_hash(&row.hash)) } }
             td { (verdict(entry)) }
         }
     }

@@ -30,6 +30,12 @@ pub fn count(number: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
+/// The first letters of a hash: enough to tell the designs of a run apart.
+#[must_use]
+pub fn short_hash(hash: &str) -> String {
+    hash.chars().take(11).collect()
+}
+
 /// A tick of an axis: `0`, `800`, `51.2k`, `1.5M`
 #[must_use]
 pub(crate) fn short(number: f64) -> String {
