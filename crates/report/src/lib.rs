@@ -8,7 +8,7 @@
 //! | [`run`] | what goes in, and the designs of a run with everything that is known of each |
 //! | [`verdict`] | better, worse, or not known: one word a design, and its reason |
 //! | [`mod@json`] | the JSON value |
-//! | [`page`] | the page, from its parts |
+//! | [`mod@page`] | the page, from its parts |
 //! | `summary` | what a reader wants first, and the conditions of the comparison |
 //! | `board` | the leaderboard as a table |
 //! | `tree` | who came from whom, drawn |
