@@ -5,6 +5,8 @@ use std::sync::{Arc, LazyLock};
 use genesys_span::Sources;
 use genesys_syntax::ast::File;
 
+use crate::candidate::Candidate;
+use crate::cross::Cross;
 use crate::genome::{Genome, Source};
 use crate::mutate::Room;
 use crate::operator::Operator;
@@ -26,22 +28,42 @@ pub(crate) fn std() -> &'static Arc<Source> {
     &STD
 }
 
+/// What an operator of crossover makes of two designs: what each change is called, and its text.
+pub(crate) fn crossings(operator: crate::cross::Operator, first: &str, second: &str) -> Vec<(String, String)> {
+    let genome = Genome::expand(&parse(first), std());
+    let donor = Arc::new(Source::design(&parse(second), std()));
+    let room = Room { depth: 4, divisor: 64 };
+    let pool = Pool::new(&genome, std::slice::from_ref(&donor), room);
+    let all = operator(&Cross { pool, donor });
+    all.into_iter().map(|candidate| made(&genome, candidate)).collect()
+}
+
+/// The text of the crossing that is called so.
+pub(crate) fn crossing(operator: crate::cross::Operator, first: &str, second: &str, detail: &str) -> String {
+    named(&crossings(operator, first, second), detail)
+}
+
+/// What a candidate makes of a genome.
+fn made(genome: &Genome, candidate: Candidate) -> (String, String) {
+    let mut changed = genome.clone();
+    (candidate.edit)(&mut changed);
+    prune(&mut changed);
+    (candidate.detail, genesys_syntax::print(&changed.collapse()))
+}
+
 /// What an operator makes of a design: what each change is called, and the text it gives.
 pub(crate) fn changes(operator: Operator, text: &str) -> Vec<(String, String)> {
     let genome = Genome::expand(&parse(text), std());
     let pool = Pool::new(&genome, &[Arc::clone(std())], Room { depth: 2, divisor: 64 });
-    let change = |candidate: crate::candidate::Candidate| {
-        let mut changed = genome.clone();
-        (candidate.edit)(&mut changed);
-        prune(&mut changed);
-        (candidate.detail, genesys_syntax::print(&changed.collapse()))
-    };
-    operator(&pool).into_iter().map(change).collect()
+    operator(&pool).into_iter().map(|candidate| made(&genome, candidate)).collect()
 }
 
 /// The text of the change that is called so.
 pub(crate) fn change(operator: Operator, text: &str, detail: &str) -> String {
-    let all = changes(operator, text);
+    named(&changes(operator, text), detail)
+}
+
+fn named(all: &[(String, String)], detail: &str) -> String {
     let names: Vec<&String> = all.iter().map(|(name, _)| name).collect();
     match all.iter().find(|(name, _)| name == detail) {
         Some((_, text)) => text.clone(),

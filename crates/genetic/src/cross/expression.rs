@@ -212,3 +212,62 @@ fn bind(from: &BTreeSet<String>, to: &BTreeSet<String>, bound: &mut BTreeMap<Str
     bound.extend(open.into_iter().cloned().zip(left));
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{crossing, crossings, design};
+
+    fn mixer(body: &str) -> String {
+        design("x + F(x)", &format!("unit F<H = 2, E = 8>(x: Seq[D]) -> Seq[D] {{\n{body} }}"))
+    }
+
+    #[test]
+    fn an_expression_is_closed_over_what_it_reads() {
+        let attention = mixer(
+            "let k = linear[D -> H, E](x)\nlet score = dot[E](k, past(k)) / sqrt(E)\n\
+             let y = sum[Past](softmax[Past](score) * past(k))\nlinear[H, E -> D](y)",
+        );
+        let scan = mixer(
+            "let k = linear[D -> H, E](x)\nlet y = scan S: [H, E] = 0 { S <- 0.9 * S + k\nyield S }\n\
+             linear[H, E -> D](y)",
+        );
+        let out = crossing(expression, &scan, &attention, "F: FY for scan");
+        assert!(out.contains("let y = FY<E = E, H = H>(k)"), "{out}");
+        // What looks at the past cannot be handed over, and comes along.
+        assert!(out.contains("unit FY<H = 2, E = 8>(k: Seq[H, E]) -> Seq[E, H] {\n    let score = "), "{out}");
+        let deep = crossings(expression, &scan, &attention)
+            .into_iter()
+            .any(|(_, text)| text.contains("(x: Seq[D]) -> Seq[E, H]"));
+        assert!(deep, "closed over the unit's own parameter as well");
+    }
+
+    #[test]
+    fn axes_are_bound_to_those_of_the_place() {
+        let wide = design(
+            "x + F(x)",
+            "unit F<K = 4>(x: Seq[D]) -> Seq[D] { linear[K -> D](tanh(shift(linear[D -> K](x), 1))) }",
+        );
+        let narrow = design(
+            "x + G(x)",
+            "unit G<R = 2>(x: Seq[D]) -> Seq[D] {\nlet r = linear[D -> R](x)\n\
+                             let s = r * sigmoid(shift(r, 3))\nlinear[R -> D](s) }",
+        );
+        let out = crossing(expression, &wide, &narrow, "F: GS for tanh");
+        assert!(out.contains("GS<R = K>("), "{out}");
+    }
+
+    #[test]
+    fn an_axis_whose_size_is_tied_is_bound_to_none() {
+        let first = design(
+            "x + F(x)",
+            "unit F<K = 4>(x: Seq[D]) -> Seq[D] { linear[K -> D](tanh(shift(linear[D -> K](x), 1))) }",
+        );
+        let second = design(
+            "x + G(x)",
+            "unit G<R = 2, P = D / 2>(x: Seq[D]) -> Seq[D] {\n\
+                             let r = sum[P](sigmoid([D -> R, P](x)))\nlinear[R -> D](r) }",
+        );
+        assert!(!crossings(expression, &first, &second).iter().any(|(detail, _)| detail.contains("GR")));
+    }
+}

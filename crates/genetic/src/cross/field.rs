@@ -28,3 +28,20 @@ pub(super) fn field(cross: &Cross<'_>) -> Vec<Candidate> {
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{crossing, crossings};
+
+    #[test]
+    fn fields_are_taken_where_they_differ() {
+        let first = "design A { stack = [B*] }\nunit B(x: Seq[D]) -> Seq[D] { shift(x, 1) }";
+        let second = "design C { stack = [B*] final = F tie_embeddings = false }\n\
+                      unit B(x: Seq[D]) -> Seq[D] { shift(x, 1) }\nunit F(x: Seq[D]) -> Seq[D] { tanh(x) }";
+        let out = crossing(field, first, second, "final: F");
+        assert!(out.contains("final = F") && out.contains("unit F("), "{out}");
+        assert!(crossing(field, first, second, "tie_embeddings: false").contains("tie_embeddings = false"));
+        assert!(crossings(field, first, first).is_empty());
+    }
+}

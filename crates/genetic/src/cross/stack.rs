@@ -59,3 +59,24 @@ fn brought(genome: &mut Genome, donor: &Arc<Source>, mut items: Vec<StackItem>) 
     unit_refs_mut(&mut items, &mut |unit| unit.name.text = genome.graft(donor, &unit.name.text));
     items
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::crossings;
+
+    const FIRST: &str = "design A { stack = [B*] }\nunit B(x: Seq[D]) -> Seq[D] { shift(x, 1) }";
+    const SECOND: &str = "design C { stack = [B, E*] }\nunit B(x: Seq[D]) -> Seq[D] { shift(x, 2) }\n\
+                          unit E(x: Seq[D]) -> Seq[D] { shift(x, 3) }";
+
+    #[test]
+    fn blocks_and_whole_stacks_are_taken() {
+        let stacks: Vec<String> = crossings(stack, FIRST, SECOND)
+            .into_iter()
+            .map(|(_, text)| text.lines().find(|line| line.contains("stack")).expect("a stack").trim().to_string())
+            .collect();
+        for expected in ["[B2*]", "[B, E*]", "[[B, E]*]", "[B2, E*]", "[[B, B2, E]*]", "[[B2, E, B]*]"] {
+            assert!(stacks.contains(&format!("stack = {expected}")), "{expected} among {stacks:?}");
+        }
+    }
+}

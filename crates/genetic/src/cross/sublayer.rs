@@ -122,3 +122,38 @@ fn brought(genome: &mut Genome, donor: &Source, mut sublayer: Sublayer) -> Subla
     }
     sublayer
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{crossing, crossings, design};
+
+    #[test]
+    fn a_sublayer_is_put_in_or_for_another() {
+        let first = design("x + SwiGlu(RmsNorm(x))", "");
+        let second = design("x + F(RmsNorm(x))", "unit F(x: Seq[D]) -> Seq[D] { linear[D -> D](shift(x, 1)) }");
+        let out = crossing(sublayer, &first, &second, "B: F at 0");
+        assert!(out.contains("let h = x + F(RmsNorm(x))\n    h + SwiGlu(RmsNorm(h))"), "{out}");
+        let out = crossing(sublayer, &first, &second, "B: F for SwiGlu");
+        assert!(out.contains("{\n    x + F(RmsNorm(x))\n}") && !out.contains("SwiGlu"), "{out}");
+    }
+
+    #[test]
+    fn a_sublayer_that_names_an_axis_of_its_block_stays() {
+        let first = design("x + SwiGlu(x)", "");
+        let second =
+            first.replace("unit B(", "unit B<K = 8>(").replace("SwiGlu(x)", "linear[K -> D](linear[D -> K](x))");
+        assert!(crossings(sublayer, &first, &second).is_empty());
+    }
+
+    #[test]
+    fn nothing_is_made_to_call_itself() {
+        // The second's G calls the F that both have; put into F, it would close a circle.
+        let f = "unit F(x: Seq[D]) -> Seq[D] { x + SwiGlu(x) }";
+        let first = design("x + F(x)", f);
+        let second = design("x + G(x)", &format!("{f}\nunit G(x: Seq[D]) -> Seq[D] {{ tanh(F(x)) }}"));
+        let details: Vec<String> = crossings(sublayer, &first, &second).into_iter().map(|(detail, _)| detail).collect();
+        assert!(details.contains(&"B: G for F".to_string()), "{details:?}");
+        assert!(!details.iter().any(|detail| detail.starts_with("F: G")), "{details:?}");
+    }
+}

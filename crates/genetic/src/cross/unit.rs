@@ -79,3 +79,39 @@ fn calls<'p>(pool: &'p Pool<'_>, name: &str) -> Vec<Site<'p>> {
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{crossing, crossings, design};
+
+    const MIX: &str = "unit Mix(x: Seq[D]) -> Seq[D] { linear[D -> D](shift(Far(x), 1)) }\n\
+                       unit Far(x: Seq[D]) -> Seq[D] { tanh(x) }";
+
+    #[test]
+    fn a_unit_comes_with_all_it_calls_under_names_that_are_free() {
+        let first = design(
+            "x + F(RmsNorm(x))",
+            "unit F(x: Seq[D]) -> Seq[D] { linear[D -> D](Far(x)) }\n\
+                            unit Far(x: Seq[D]) -> Seq[D] { shift(x, 2) }",
+        );
+        let out = crossing(call, &first, &design("x + Mix(x)", MIX), "B: F -> Mix");
+        assert!(out.contains("x + Mix(RmsNorm(x))"), "{out}");
+        assert!(out.contains("linear[D -> D](shift(Far(x), 1))") && out.contains("{\n    tanh(x)\n}"), "{out}");
+        assert!(!out.contains("unit F(") && !out.contains("shift(x, 2)"), "what is called no more goes: {out}");
+        let both = crossing(call, &first, &design("x + Mix(x)", MIX), "F: Far -> Far");
+        assert!(both.contains("linear[D -> D](Far2(x))") && both.contains("unit Far2("), "{both}");
+    }
+
+    #[test]
+    fn a_unit_is_exchanged_wherever_it_is_used() {
+        let first = "use std::{RmsNorm, SwiGlu}\ndesign A { stack = [B*] final = RmsNorm }\n\
+                     unit B(x: Seq[D]) -> Seq[D] { x + SwiGlu(RmsNorm(x)) }";
+        let second = "use std::{LayerNorm, SwiGlu}\ndesign A { stack = [B*] }\n\
+                      unit B(x: Seq[D]) -> Seq[D] { x + SwiGlu(LayerNorm(x)) }";
+        let out = crossing(unit, first, second, "RmsNorm -> LayerNorm everywhere");
+        assert!(out.contains("final = LayerNorm") && out.contains("SwiGlu(LayerNorm(x))"), "{out}");
+        assert!(!out.contains("RmsNorm"), "{out}");
+        assert!(crossings(unit, first, first).is_empty(), "nothing is foreign");
+    }
+}

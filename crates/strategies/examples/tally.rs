@@ -1,0 +1,54 @@
+//! What became of the changes of each operator: `cargo run --release -p genesys-strategies --example tally`.
+//!
+//! In: the shipped designs, every scale. Out: for each operator, over every change of every design and every pair of
+//! them, how many were tried, gave an offspring, were equal to another, or were left out, and why.
+#![allow(clippy::print_stdout)] // it is a program
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use genesys_check::{CheckedDesign, Library, check};
+use genesys_genetic::{Brood, Context, Tally, crossover, mutations};
+use genesys_ladder::Scale;
+use genesys_span::Sources;
+use genesys_syntax::ast::File;
+
+fn read(text: &str) -> File {
+    let mut sources = Sources::default();
+    let id = sources.add("design.gau", text);
+    genesys_syntax::parse(&sources, id).file
+}
+
+fn main() -> std::io::Result<()> {
+    let library = Library::new(read(genesys_stdlib::TEXT));
+    let mut designs: Vec<CheckedDesign> = Vec::new();
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../designs"))? {
+        designs.extend(check(&read(&fs::read_to_string(entry?.path())?).into(), &library).design);
+    }
+    designs.sort_by(|a, b| a.name().cmp(b.name()));
+    let context = Context::new(&library, &designs, &Scale::all());
+    let mut all: BTreeMap<&str, Tally> = BTreeMap::new();
+    let mut count = |mut brood: Brood| {
+        brood.by_ref().for_each(drop);
+        for (operator, tally) in brood.tally_by_operator() {
+            let sum = all.entry(operator).or_default();
+            *sum = sum.plus(*tally);
+        }
+    };
+    for first in &designs {
+        count(mutations(first, &context, 0));
+        designs.iter().for_each(|second| count(crossover(first, second, &context, 0)));
+    }
+    println!("| operator | tried | offspring | equal | off scale | blind | unchecked | valid |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    let sum = all.values().fold(Tally::default(), |sum, tally| sum.plus(*tally));
+    for (operator, tally) in all.iter().chain([(&"all", &sum)]) {
+        let Tally { tried, offspring, equal, off_scale, blind, unchecked, .. } = tally;
+        let share = 100.0 * tally.valid_share();
+        println!(
+            "| {operator} | {tried} | {offspring} | {equal} | {off_scale} | {blind} | {unchecked} | {share:.1} % |"
+        );
+    }
+    Ok(())
+}
