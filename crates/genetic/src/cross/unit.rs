@@ -97,7 +97,7 @@ mod tests {
         );
         let out = crossing(call, &first, &design("x + Mix(x)", MIX), "B: F -> Mix");
         assert!(out.contains("x + Mix(RmsNorm(x))"), "{out}");
-        assert!(out.contains("linear[D -> D](shift(Far(x), 1))") && out.contains("{\n    tanh(x)\n}"), "{out}");
+        assert!(out.contains("linear[D -> D](shift(Far2(x), 1))") && out.contains("{\n    tanh(x)\n}"), "{out}");
         assert!(!out.contains("unit F(") && !out.contains("shift(x, 2)"), "what is called no more goes: {out}");
         let both = crossing(call, &first, &design("x + Mix(x)", MIX), "F: Far -> Far");
         assert!(both.contains("linear[D -> D](Far2(x))") && both.contains("unit Far2("), "{both}");
