@@ -236,7 +236,11 @@ impl<'a> Reader<'a> {
                 let ty = values.into_iter().next()??;
                 Some(Type { stage: Stage::Seq, ..swapped(ty, [], [axis]) })
             }
-            ("softmax", _) => values.into_iter().next()?,
+            ("window", Some(Slot::Axes(axes))) => {
+                let ty = swapped(values.into_iter().next()??, [], axis_set(axes));
+                Some(Type { stage: Stage::Seq, ..ty })
+            }
+            ("softmax" | "cumsum" | "after", _) => values.into_iter().next()?,
             (head, None) if is_function(head) || head == "outer" => join(values),
             _ => None,
         }

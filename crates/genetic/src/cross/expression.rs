@@ -235,7 +235,7 @@ mod tests {
         let all = crossings(expression, &scan, &attention);
         let has = |parts: [&str; 2]| all.iter().any(|(_, text)| parts.iter().all(|part| text.contains(part)));
         // What looks at the past cannot be handed over, and comes along.
-        let head = "unit FY<H = 2, E = 8>(k: Seq[H, E]) -> Seq[E, H] {\n    let score = ";
+        let head = "unit FY<H = 2, E = 8>(k: Seq[E, H]) -> Seq[E, H] {\n    let score = ";
         assert!(has(["let y = FY<E = E, H = H>(k)", head]), "{all:#?}");
         let deep = "unit FY<H = 2, E = 8>(x: Seq[D]) -> Seq[E, H] {\n    let k = ";
         assert!(has(["let y = FY<E = E, H = H>(x)", deep]), "{all:#?}");
