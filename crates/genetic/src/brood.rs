@@ -107,8 +107,9 @@ impl Brood {
         let mut genome = self.genome.clone();
         edit(&mut genome);
         prune(&mut genome);
-        label(&mut genome, &self.facts);
         remark(&mut genome, &self.genome, &format!("{operator} of {}: {detail}", self.origin), &detail);
+        genome.settle();
+        label(&mut genome, &self.facts);
         let verdict = if size::outgrown(&genome) {
             Err(Tally { outgrown: 1, ..Tally::default() })
         } else {

@@ -1,5 +1,6 @@
 //! From a genome back to a file: copies that are still standard units become `use std`, others that
-//! bear a standard name get a fresh one. Copies that nothing calls are left out.
+//! bear a standard name get a fresh one, which [`Genome::settle`] does before weights are named after
+//! what is called. Copies that nothing calls are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use crate::rename::{rename_item, renames};
 use crate::tree;
 
 impl Genome {
-    /// The file with imports again.
-    pub(crate) fn collapse(mut self) -> File {
+    /// Gives changed copies of standard units a name of their own.
+    pub(crate) fn settle(&mut self) {
         for name in self.changed_copies() {
             self.standard.remove(&name);
             if self.reserved.contains(&name) {
@@ -21,6 +22,11 @@ impl Genome {
                 self.rename(&BTreeMap::from([(name, fresh)]));
             }
         }
+    }
+
+    /// The file with imports again.
+    pub(crate) fn collapse(mut self) -> File {
+        self.settle();
         let imported = self.imported();
         self.genes.retain(|gene| gene.unit().is_none_or(|unit| !imported.contains(&unit.name.text)));
         let named: BTreeSet<&str> = self.references().collect();
