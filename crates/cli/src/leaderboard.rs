@@ -75,6 +75,11 @@ fn changes(rows: &[Row]) -> String {
             let _ = writeln!(text, "{}: {}", row.name, steps.join("; "));
         }
     }
+    for row in rows.iter().filter(|row| row.bits_per_byte.is_some()) {
+        if let Some(failure) = &row.failure {
+            let _ = writeln!(text, "{}: a training of it failed and is left out: {failure}", row.name);
+        }
+    }
     text
 }
 

@@ -32,8 +32,13 @@ impl Corpus {
     /// A path that cannot be read, a named file that is not UTF-8, or no text at all. Files in a folder that are not
     /// UTF-8 are left out and listed by [`Corpus::skipped`].
     pub fn from_path(path: &Path) -> Result<Self, DataError> {
-        let is_folder = fs::metadata(path).map_err(DataError::at(path))?.is_dir();
-        if is_folder { Self::from_folder(path) } else { Self::from_file(path) }
+        let kind = fs::metadata(path).map_err(DataError::at(path))?.file_type();
+        match (kind.is_dir(), kind.is_file()) {
+            (true, _) => Self::from_folder(path),
+            (false, true) => Self::from_file(path),
+            // It may never end, and cannot be read a second time.
+            (false, false) => Err(DataError::NoFile { path: path.to_owned() }),
+        }
     }
 
     /// The Markdown files and doc comments of the crates that every build of this project downloads: see the list in

@@ -21,6 +21,11 @@ pub enum DataError {
         /// How many bytes at its start are UTF-8.
         valid_up_to: usize,
     },
+    /// The path is a device or a pipe.
+    NoFile {
+        /// The path.
+        path: PathBuf,
+    },
     /// There is no text in it.
     Empty {
         /// Where the text was looked for.
@@ -63,7 +68,7 @@ impl DataError {
     pub fn is_input(&self) -> bool {
         match self {
             Self::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,
-            Self::NotUtf8 { .. } | Self::Empty { .. } | Self::TooShort { .. } => true,
+            Self::NotUtf8 { .. } | Self::NoFile { .. } | Self::Empty { .. } | Self::TooShort { .. } => true,
             Self::MissingCrate { .. } | Self::Damaged { .. } => false,
             Self::Tokenize(error) => !matches!(error, TokenizeError::Io { .. }),
         }
@@ -89,6 +94,11 @@ impl fmt::Display for DataError {
                 f,
                 "{}: expected UTF-8 text, found another byte at offset {valid_up_to}; convert it with \
                  `iconv -t UTF-8`",
+                path.display()
+            ),
+            Self::NoFile { path } => write!(
+                f,
+                "{}: expected a file or a folder of text, found a device or a pipe; write the text to a file first",
                 path.display()
             ),
             Self::Empty { origin, skipped: 0 } => {
@@ -124,6 +134,7 @@ impl std::error::Error for DataError {
             Self::Io { source, .. } => Some(source),
             Self::Tokenize(error) => Some(error),
             Self::NotUtf8 { .. }
+            | Self::NoFile { .. }
             | Self::Empty { .. }
             | Self::MissingCrate { .. }
             | Self::TooShort { .. }

@@ -193,7 +193,7 @@ impl Runner for Hopeless {
     }
 
     fn next(&mut self) -> Result<runner::Report, EvolveError> {
-        let divergence = genesys_train::Divergence { step: 2, quantity: "the loss".into() };
+        let divergence = genesys_train::Divergence { step: 2, quantity: "the loss".into(), place: None };
         let verdict: Verdict = Err(Failure::Diverged(divergence));
         Ok(runner::Report::Done(self.0.remove(0), Box::new(verdict)))
     }
@@ -213,6 +213,25 @@ fn failed_trainings_are_told_and_never_scored() {
     let error = discover(&dir, &settings(1), &shipped(), &data, &mut Hopeless(Vec::new()), &mut ()).unwrap_err();
     assert!(error.to_string().contains("no design could be trained"), "{error}");
     assert!(error.to_string().ends_with("the loss is not a finite number at step 2"), "{error}");
+}
+
+#[test]
+fn a_design_that_loses_its_numbers_is_a_failed_result_with_step_and_unit() {
+    const DIVIDES: &str = "design Divides {\n    stack = [Wild*]\n}\n\n\
+        unit Wild(x: Seq[D]) -> Seq[D] {\n    x + linear[D -> D](x) / (x - x)\n}\n";
+    let root = tempfile::tempdir().unwrap();
+    let data = dataset(root.path(), "house");
+    let shipped = [shipped(), vec![Shipped { name: "wild".into(), text: DIVIDES.into(), baseline: false }]].concat();
+    let dir = root.path().join("run");
+    let state = discover(&dir, &settings(1), &shipped, &data, &mut InProcess::default(), &mut ()).unwrap();
+    let board = state.board.unwrap();
+    let row = board.iter().find(|row| row.name == "wild").unwrap();
+    assert_eq!((row.bits_per_byte, row.seeds), (None, 0));
+    let why = row.failure.as_deref().unwrap();
+    assert!(why.contains("at step 0") && why.contains("`div` in the unit Wild of blocks.0"), "{why}");
+    let ranked = board.iter().rposition(|row| row.bits_per_byte.is_some()).unwrap();
+    assert!(row.rank as usize > ranked + 1, "it stands behind all that have a score: {board:?}");
+    assert!(state.designs.iter().all(|d| d.proposed.parents != [row.hash.clone()]), "it breeds nothing");
 }
 
 /// What a worker writes about an assignment while its giver waits.

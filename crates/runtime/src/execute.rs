@@ -14,6 +14,7 @@ use genesys_scalar::Function as Scalar;
 use crate::frame::{Frame, Slot};
 use crate::mask::{Masks, Window};
 use crate::named::{Label, Named, Place, Value, stack, without};
+use crate::origin::{At, Probe};
 use crate::plan::{Item, flatten};
 use crate::{RuntimeError, layout, loss, reduce, scalar};
 
@@ -25,6 +26,8 @@ pub(crate) struct Executor<'m> {
     pub(crate) weights: &'m BTreeMap<String, Tensor>,
     pub(crate) place: &'m Place,
     pub(crate) masks: Masks<'m>,
+    /// Looks for numbers that are not finite, where somebody asks.
+    pub(crate) probe: Option<&'m Probe>,
 }
 
 impl<'m> Executor<'m> {
@@ -55,7 +58,9 @@ impl<'m> Executor<'m> {
                     frame.set(instruction.results[0], Slot::Deferred(instruction));
                 }
                 Item::Run(instruction) => {
+                    let before = self.probe.map_or(0, Probe::met);
                     let values = self.instruction(frame, instruction)?;
+                    self.note(frame, instruction, &values, before)?;
                     for (id, value) in instruction.results.iter().zip(values) {
                         frame.set(*id, Slot::Ready(value));
                     }
@@ -73,9 +78,32 @@ impl<'m> Executor<'m> {
         let Slot::Deferred(Instruction { op: Op::Map(expr), args, .. }) = frame.slot(id).clone() else {
             unreachable!("only maps are deferred")
         };
-        let value = self.expression(frame, expr, args)?;
+        let value = self.expression(frame, expr, args, id)?;
         frame.set(id, Slot::Ready(value.clone()));
         Ok(value)
+    }
+
+    /// Tells the probe, if there is one, that `value` was cut from `operands` or put together of them.
+    pub(crate) fn note_parts(&self, frame: &Frame<'m>, id: ValueId, operands: &[Named], value: &Named) -> Result<()> {
+        let Some(probe) = self.probe else { return Ok(()) };
+        let operands: Vec<Value> = operands.iter().cloned().map(Value::Tensor).collect();
+        let at = At { frame, window: self.window(frame), id };
+        Ok(probe.note(at, "scan", &operands, &value.clone().into(), probe.met())?)
+    }
+
+    /// Tells the probe, if there is one, what an instruction made.
+    fn note(&self, frame: &Frame<'m>, instruction: &Instruction, values: &[Value], before: usize) -> Result<()> {
+        let Some(probe) = self.probe else { return Ok(()) };
+        let mut operands = Vec::new();
+        for id in &instruction.args {
+            // A map that nobody has read was not read here either.
+            operands.extend(frame.ready(*id)?);
+        }
+        for (id, value) in instruction.results.iter().zip(values) {
+            let at = At { frame, window: self.window(frame), id: *id };
+            probe.note(at, name(&instruction.op), &operands, value, before)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn named(&self, frame: &mut Frame<'m>, id: ValueId) -> Result<Named> {
@@ -112,7 +140,7 @@ impl<'m> Executor<'m> {
         Ok(Value::Tensor(match op {
             Op::Constant(c) => return Ok(Value::Number(number(c)?)),
             Op::Layer => return Ok(Value::Number(f64::from(frame.layer))),
-            Op::Map(expr) => return self.expression(frame, expr, args),
+            Op::Map(expr) => return self.expression(frame, expr, args, result),
             Op::Weight(id) => {
                 let weight = &frame.function.weights[id.0 as usize];
                 self.weight(&join(&frame.path, &weight.path), &weight.axes)?
@@ -154,7 +182,7 @@ impl<'m> Executor<'m> {
             return Ok(None);
         };
         let [a, b] = factors.as_slice() else { return Ok(None) };
-        let (a, b) = (self.expression(frame, a, args)?, self.expression(frame, b, args)?);
+        let (a, b) = (self.expression(frame, a, args, id)?, self.expression(frame, b, args, id)?);
         let (Value::Tensor(a), Value::Tensor(b)) = (a, b) else { return Ok(None) };
         let over = labels(axes);
         let free = |x: &Named, y: &Named| without(x.labels(), &over).iter().any(|l| !y.has(*l));
@@ -165,14 +193,20 @@ impl<'m> Executor<'m> {
         Ok(Some(self.window(frame).contract(&a, &b, &over)?))
     }
 
-    fn expression(&self, frame: &mut Frame<'m>, expr: &Expr, args: &[ValueId]) -> Result<Value> {
+    /// A part of the map that gives the value `id`.
+    fn expression(&self, frame: &mut Frame<'m>, expr: &Expr, args: &[ValueId], id: ValueId) -> Result<Value> {
         match expr {
             Expr::Arg(i) => self.get(frame, args[*i]),
             Expr::Const(c) => Ok(Value::Number(number(c)?)),
             Expr::Apply(function, operands) => {
                 let operands: Vec<Value> =
-                    operands.iter().map(|operand| self.expression(frame, operand, args)).collect::<Result<_>>()?;
-                Ok(scalar::apply(self.place, *function, &operands)?)
+                    operands.iter().map(|operand| self.expression(frame, operand, args, id)).collect::<Result<_>>()?;
+                let value = scalar::apply(self.place, *function, &operands)?;
+                if let Some(probe) = self.probe {
+                    let at = At { frame, window: self.window(frame), id };
+                    probe.note(at, function.name(), &operands, &value, probe.met())?;
+                }
+                Ok(value)
             }
         }
     }
@@ -189,6 +223,39 @@ impl<'m> Executor<'m> {
 
     pub(crate) fn sized(&self, axes: &[AxisId]) -> Result<Vec<(Label, usize)>> {
         axes.iter().map(|axis| Ok((Label::Axis(*axis), self.size(*axis)?))).collect()
+    }
+}
+
+/// What an operation is called where a person reads of it, as in the text form of the IR.
+fn name(op: &Op) -> &'static str {
+    match op {
+        Op::Weight(_) => "weight",
+        Op::Constant(_) => "constant",
+        Op::Position => "position",
+        Op::Layer => "layer",
+        Op::Index(_) => "index",
+        Op::Age(_) => "age",
+        Op::Map(_) => "map",
+        Op::Reduce { reduction: Reduction::Sum, .. } => "sum",
+        Op::Reduce { reduction: Reduction::Mean, .. } => "mean",
+        Op::Reduce { reduction: Reduction::Max, .. } => "max",
+        Op::Reduce { reduction: Reduction::Min, .. } => "min",
+        Op::Reduce { reduction: Reduction::LogSumExp, .. } => "log_sum_exp",
+        Op::Softmax { .. } => "softmax",
+        Op::Contract { .. } => "contract",
+        Op::Regroup { .. } => "regroup",
+        Op::Concat { .. } => "concat",
+        Op::Slice { .. } => "slice",
+        Op::Select { .. } => "select",
+        Op::Stack { .. } => "stack",
+        Op::Broadcast { .. } => "broadcast",
+        Op::Shift { .. } => "shift",
+        Op::Past { .. } => "past",
+        Op::View(_) => "view",
+        Op::Scan { .. } => "scan",
+        Op::Gather { .. } => "gather",
+        Op::CrossEntropy { .. } => "cross_entropy",
+        Op::Call { .. } => "call",
     }
 }
 

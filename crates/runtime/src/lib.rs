@@ -3,6 +3,7 @@
 //! - [`Model`]: a language model as a `candle_nn::Module`; [`Parameter`]: one of its weights.
 //! - [`Block`]: one function of a module as a `candle_nn::Module`.
 //! - [`gradients`]: the gradient of a loss for each parameter.
+//! - [`Origin`]: the operation whose result is the first that is not finite.
 //! - [`RuntimeError`]: what can go wrong.
 //!
 //! A module runs as it is written: elementwise operations, reductions and matrix products, none
@@ -24,6 +25,7 @@ mod loss;
 mod mask;
 mod model;
 mod named;
+mod origin;
 mod plan;
 mod program;
 mod reduce;
@@ -35,4 +37,5 @@ pub use block::Block;
 pub use candle_core;
 pub use error::RuntimeError;
 pub use model::{Evaluated, Model};
+pub use origin::Origin;
 pub use program::Parameter;

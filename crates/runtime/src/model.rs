@@ -8,6 +8,7 @@ use genesys_ir::module::{AxisId, IGNORE, Module};
 use crate::backward::{gradients, on_large_stack};
 use crate::error::into_candle;
 use crate::named::{Label, Named};
+use crate::origin::Origin;
 use crate::program::{Parameter, Program};
 use crate::{RuntimeError, execute::constant};
 
@@ -125,6 +126,16 @@ impl Model {
         let (logits, _) = self.run(&row, &targets, false)?;
         let last = logits.narrow(1, tokens.len() - 1, 1)?.flatten_all()?;
         Ok(last.to_dtype(DType::F32)?.to_vec1()?)
+    }
+
+    /// Where the loss stops being finite, for the operation that is to blame; `None` where it is finite.
+    ///
+    /// # Errors
+    /// As [`logits`](Self::logits).
+    pub fn origin(&self, tokens: &Tensor, targets: &Tensor) -> Result<Option<Origin>, RuntimeError> {
+        let (_, positions) = self.check(tokens, targets)?;
+        let named = |x: &Tensor| Named::new(x.clone(), vec![Label::Batch, Label::Time]);
+        self.program.origin(self.program.module.main(), vec![named(tokens), named(targets)], positions)
     }
 
     fn run(&self, tokens: &Tensor, targets: &Tensor, tracked: bool) -> Result<(Tensor, Tensor), RuntimeError> {

@@ -11,6 +11,7 @@ use genesys_scalar::Role;
 use crate::execute::{Executor, constant};
 use crate::mask::{Masks, Reach};
 use crate::named::{Named, Place, Value};
+use crate::origin::{Origin, Probe};
 use crate::{RuntimeError, init};
 
 /// Differences between given weights and the module's that an error names.
@@ -97,13 +98,37 @@ impl Program {
         positions: usize,
         tracked: bool,
     ) -> Result<Vec<Named>, RuntimeError> {
+        self.run_with(function, layer, inputs, positions, tracked, None)
+    }
+
+    /// The origin of the last result, where it is not finite.
+    pub(crate) fn origin(
+        &self,
+        function: &Function,
+        inputs: Vec<Named>,
+        positions: usize,
+    ) -> Result<Option<Origin>, RuntimeError> {
+        let probe = Probe::default();
+        let results = self.run_with(function, 0, inputs, positions, false, Some(&probe))?;
+        Ok(results.last().and_then(|result| probe.origin(result)))
+    }
+
+    fn run_with(
+        &self,
+        function: &Function,
+        layer: u32,
+        inputs: Vec<Named>,
+        positions: usize,
+        tracked: bool,
+        probe: Option<&Probe>,
+    ) -> Result<Vec<Named>, RuntimeError> {
         let weight = |p: &Parameter| {
             let tensor = p.var.as_tensor();
             (p.name.clone(), if tracked { tensor.clone() } else { tensor.detach() })
         };
         let weights = self.parameters.iter().map(weight).collect();
         let masks = Masks::new(&self.place, positions, &self.pasts);
-        let executor = Executor { module: &self.module, weights: &weights, place: &self.place, masks };
+        let executor = Executor { module: &self.module, weights: &weights, place: &self.place, masks, probe };
         let inputs = inputs.into_iter().map(Value::Tensor).collect();
         let values = executor.call(function, inputs, layer, String::new())?;
         values.iter().map(|value| Ok(value.named(&self.place)?)).collect()

@@ -42,7 +42,9 @@ impl<'m> Executor<'m> {
         }
         frame.leave();
         for (id, values) in &collected {
-            frame.set(*id, Slot::Ready(stack(values, Label::Time)?.into()));
+            let whole = stack(values, Label::Time)?;
+            self.note_parts(frame, *id, values, &whole)?;
+            frame.set(*id, Slot::Ready(whole.into()));
         }
         self.run(frame, &plan.behind)?;
         body.results.iter().map(|id| self.get(frame, *id)).collect()
@@ -80,7 +82,11 @@ impl<'m> Executor<'m> {
             if let Value::Tensor(value) = self.get(frame, *id)?
                 && value.has(Label::Time)
             {
-                sliced.insert(*id, unstack(&value, Label::Time)?);
+                let elements = unstack(&value, Label::Time)?;
+                for element in &elements {
+                    self.note_parts(frame, *id, std::slice::from_ref(&value), element)?;
+                }
+                sliced.insert(*id, elements);
             }
         }
         Ok(())

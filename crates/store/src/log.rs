@@ -109,12 +109,7 @@ impl Log {
     /// # Errors
     /// [`StoreError::Damaged`] if there is no sound start, [`StoreError::Locked`], or the system's.
     pub fn cut_back(dir: &Path) -> Result<Option<Damage>, StoreError> {
-        if !sql::is_log(dir) {
-            return Err(StoreError::NoRun { run: dir.to_owned() });
-        }
-        let lock = WriterLock::take(dir)?;
-        sql::restore_length(dir)?;
-        let mut log = Self { reader: Reader::over(sql::open_to_write(dir)?, dir)?, _lock: lock };
+        let mut log = Self::open_cut_off(dir)?;
         let (head, damage) = match log.reader.sound_start() {
             (_, None) => return Ok(None),
             (head, Some(StoreError::Damaged { damage, .. })) if damage.leaves_a_sound_start() => (head, damage),
@@ -126,6 +121,16 @@ impl Log {
         cut.map_err(|source| StoreError::sqlite("cut back the run", dir, source))?;
         log.reader.verify()?;
         Ok(Some(damage))
+    }
+
+    /// As [`Log::open_unchecked`], of a file that may lack its end.
+    fn open_cut_off(dir: &Path) -> Result<Self, StoreError> {
+        if !sql::is_log(dir) {
+            return Self::open_unchecked(dir);
+        }
+        let lock = WriterLock::take(dir)?;
+        sql::restore_length(dir)?;
+        Ok(Self { reader: Reader::over(sql::open_to_write(dir)?, dir)?, _lock: lock })
     }
 
     fn open_unchecked(dir: &Path) -> Result<Self, StoreError> {

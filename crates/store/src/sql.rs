@@ -96,7 +96,7 @@ pub(crate) fn open_to_read(dir: &Path) -> Result<Connection, StoreError> {
     }
 }
 
-/// Whether the file in `dir` begins as a log does, whatever follows.
+/// Whether the file in `dir` begins as a log does, whatever follows. What is still in the journal is not looked at.
 pub(crate) fn is_log(dir: &Path) -> bool {
     head(dir)
         .is_ok_and(|head| head.starts_with(b"SQLite format 3\0") && big_endian(&head[68..72]) == APPLICATION as u64)

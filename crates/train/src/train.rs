@@ -112,7 +112,7 @@ impl Session {
             None => History { start: self.validate()?, curve: Vec::new() },
         };
         if !history.start.is_finite() {
-            return Ok(self.diverged("the validation loss"));
+            return self.failed_validation();
         }
         observer.started(&self.start(history.start));
         while self.config.step < self.config.job.steps {
@@ -135,7 +135,7 @@ impl Session {
         }
         let trained = self.validate()?;
         if !trained.is_finite() {
-            return Ok(self.diverged("the validation loss"));
+            return self.failed_validation();
         }
         let parameters = self.layout.len() as u64;
         let checkpoint = self.checkpoint(&history);
@@ -150,12 +150,12 @@ impl Session {
         let batch = self.rows.train_batch(step, rows_per_batch(scale), *seed);
         let (loss, gradients) = self.gradients(&batch).map_err(TrainError::compute("train"))?;
         if !loss.is_finite() {
-            return Ok(Err(self.divergence("the loss")));
+            return Ok(Err(self.divergence("the loss", self.origin(&batch)?)));
         }
         let rate = self.schedule.rate(step);
         let norm = self.adamw.update(self.layout.segments(), &mut self.weights, &gradients, rate);
         if !norm.is_finite() {
-            return Ok(Err(self.divergence(&self.culprit(&gradients))));
+            return Ok(Err(self.divergence(&self.culprit(&gradients), None)));
         }
         store(&self.model, &self.layout, &self.weights).map_err(TrainError::compute("train"))?;
         self.config.step += 1;
@@ -189,19 +189,34 @@ impl Session {
         Start { parameters, step, steps: *steps, tokens_per_step, validation }
     }
 
-    /// Which gradient is not finite; the sum of squares overflows only where none is.
+    /// Which gradient is not finite. Gradients come from the loss, so of several the last weight that is used is where it
+    /// began. The sum of squares overflows only where none is.
     fn culprit(&self, gradients: &[f32]) -> String {
-        let mut views = self.layout.views(gradients);
-        let bad = views.find(|(_, _, values)| values.iter().any(|value| !value.is_finite()));
+        let views: Vec<_> = self.layout.views(gradients).collect();
+        let bad = views.iter().rev().find(|(_, _, values)| values.iter().any(|value| !value.is_finite()));
         bad.map_or_else(|| "the norm of the gradient".to_owned(), |(name, ..)| format!("the gradient of {name}"))
     }
 
-    fn divergence(&self, quantity: &str) -> Divergence {
-        Divergence { step: self.config.step, quantity: quantity.to_owned() }
+    /// Where the loss of a batch stops being finite.
+    fn origin(&self, batch: &Batch) -> Result<Option<String>, TrainError> {
+        let found = inputs(batch, &Device::Cpu).map_err(RuntimeError::from);
+        let found = found.and_then(|(tokens, targets)| self.model.origin(&tokens, &targets));
+        Ok(found.map_err(TrainError::compute("find what is not finite"))?.map(|origin| origin.to_string()))
     }
 
-    fn diverged(&self, quantity: &str) -> Outcome {
-        Outcome::Diverged(self.divergence(quantity))
+    fn failed_validation(&self) -> Result<Outcome, TrainError> {
+        let job = &self.config.job;
+        let mut place = None;
+        for batch in self.rows.validation_batches(rows_per_batch(&job.scale), Some(job.validation_tokens)) {
+            if place.is_none() {
+                place = self.origin(&batch)?;
+            }
+        }
+        Ok(Outcome::Diverged(self.divergence("the validation loss", place)))
+    }
+
+    fn divergence(&self, quantity: &str, place: Option<String>) -> Divergence {
+        Divergence { step: self.config.step, quantity: quantity.to_owned(), place }
     }
 
     fn checkpoint(&self, history: &History) -> Checkpoint {

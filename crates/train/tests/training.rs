@@ -219,6 +219,37 @@ fn numbers_that_are_not_finite_are_a_failed_result() {
 }
 
 #[test]
+fn a_failed_training_names_the_operation_and_the_unit_where_it_began() {
+    let cache = tempfile::tempdir().unwrap();
+    let data = dataset(cache.path(), "house");
+    let fails = |body: &str, rate: f64| {
+        let text = format!(
+            "design Two {{\n    stack = [[Calm, Wild]*]\n}}\n\nunit Calm(x: Seq[D]) -> Seq[D] {{\n    x + 1 / exp(x * 0 + 200)\n}}\n\n\
+             unit Wild(x: Seq[D]) -> Seq[D] {{\n    let h = linear[D -> D](x)\n    {body}\n}}\n"
+        );
+        let scale = Scale { learning_rate: rate, blocks: 4, ..tiny() };
+        let job = Job { validation_tokens: 640, ..Job::at_scale(text, &scale, 1) };
+        match train(&job, &data, &mut ()).unwrap() {
+            Outcome::Diverged(divergence) => divergence,
+            other => panic!("{other:?}"),
+        }
+    };
+    // `exp(200)` is infinite in f32 and harmless: what it divides is 0.
+    let early = fails("x + h / (x - x)", 1e-3);
+    assert_eq!(early.step, 0);
+    let place = early.place.unwrap();
+    assert!(place.starts_with("`div` in the unit Wild of blocks.1, behind the weight blocks.1.h.weight"), "{place}");
+    // A scan that grows too fast, and an exponential that training drives up.
+    let scan = fails("scan S: [D] = 1 {\n        S <- S * 1e12 + h\n        yield S\n    }", 1e-3);
+    let place = scan.place.unwrap();
+    assert!(place.contains("in the unit Wild of blocks.1"), "{place}");
+    let late = fails("x + exp(h * h * 8)", 3.0);
+    assert!(late.step > 0, "{late}");
+    let place = late.place.unwrap();
+    assert!(place.starts_with("`exp` in the unit Wild of blocks."), "{place}");
+}
+
+#[test]
 fn a_checkpoint_whose_parts_do_not_belong_together_is_refused() {
     let fresh = || untrained(GPT, &tiny(), 1, &Tokenizer::bytes()).unwrap();
     let message = |checkpoint: &Checkpoint| match build(checkpoint).unwrap_err() {
