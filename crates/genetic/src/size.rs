@@ -28,3 +28,25 @@ pub(crate) fn outgrown(genome: &Genome) -> bool {
 fn depth(expr: &Expr) -> usize {
     1 + tree::children(expr).into_iter().map(depth).max().unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::testing;
+
+    fn grown(depth: usize) -> bool {
+        let value = (0..depth).fold("x".to_string(), |value, _| format!("tanh({value})"));
+        let text = format!("design A {{ stack = [B*] }}\nunit B(x: Seq[D]) -> Seq[D] {{ {value} }}");
+        let mut genome = Genome::expand(&testing::parse(&text), testing::std());
+        genome.unit_mut("B").unwrap();
+        outgrown(&genome)
+    }
+
+    #[test]
+    fn an_expression_is_bounded_well_within_what_a_text_may_nest() {
+        assert!(!grown(DEEPEST - 1) && grown(DEEPEST));
+        assert!(DEEPEST < genesys_syntax::MAX_NESTING);
+    }
+}

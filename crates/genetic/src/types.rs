@@ -365,3 +365,54 @@ fn reduced(ty: Type, slot: Option<&Slot>) -> Option<Type> {
         None => (ty.axes.len() == 1).then(|| Type { axes: BTreeSet::new(), ..ty }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::testing;
+
+    /// The type of the body's value in a unit `F(x: Seq[D])` with axes `H`, `K` and `V`.
+    fn value(body: &str) -> Option<String> {
+        let text = format!(
+            "use std::{{RmsNorm, Rope, SwiGlu}}\nunit F<H = 2, K = 8, V = 4>(x: Seq[D]) -> Seq[D] {{\n{body}\n}}\n\
+             unit Heads<A, B>(x: Seq[A]) -> Seq[A, B] {{ x }}\nunit Own<B = 4>(x: Seq[D]) -> Seq[B] {{ x }}"
+        );
+        let genome = Genome::expand(&testing::parse(&text), testing::std());
+        let unit = genome.unit("F").unwrap();
+        let types = Types::of(unit, &genome);
+        let ty = types.get(unit.body.result.as_ref().unwrap())?;
+        Some(format!("{:?} {}", ty.stage, ty.axes.iter().cloned().collect::<Vec<_>>().join(" ")))
+    }
+
+    #[test]
+    fn primitives_move_axes() {
+        assert_eq!(value("linear[D -> H, K](x)").unwrap(), "Seq H K");
+        assert_eq!(value("let k = linear[D -> H, K](x)\ndot[K](k, past(k))").unwrap(), "Seq H Past");
+        assert_eq!(value("sum[Near](age[Near] * past[Near](x, window = 4))").unwrap(), "Seq D");
+        assert_eq!(value("index[H] / sqrt(K)").unwrap(), "Const H");
+        assert_eq!(value("[D -> H, K](x) as [K -> V]").unwrap(), "Seq H V");
+        assert_eq!(value("mean(shift(x, 1))").unwrap(), "Seq ");
+    }
+
+    #[test]
+    fn a_scan_gives_what_it_yields() {
+        let scan = "let k = linear[D -> H, K](x)\nscan S: [H, K] = 0 { S <- 0.5 * S + k\nyield dot[K](k, S) }";
+        assert_eq!(value(scan).unwrap(), "Seq H");
+    }
+
+    #[test]
+    fn calls_bind_the_axes_of_what_they_call() {
+        assert_eq!(value("SwiGlu(RmsNorm(x))").unwrap(), "Seq D");
+        assert_eq!(value("Rope[K](RmsNorm[K](linear[D -> H, K](x)))").unwrap(), "Seq H K");
+        assert_eq!(value("Heads<B = V>(linear[D -> K](x))").unwrap(), "Seq K V");
+        assert_eq!(value("each[H] RmsNorm[K](linear[D -> H, K](x))").unwrap(), "Seq H K");
+    }
+
+    #[test]
+    fn what_is_not_certain_has_no_type() {
+        assert_eq!(value("Own(x)"), None, "the axis is the callee's own");
+        assert_eq!(value("unheard(x)"), None);
+    }
+}
