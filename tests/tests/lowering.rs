@@ -52,6 +52,14 @@ impl Core<'_> {
         })
     }
 
+    /// The sum over those positions of a past that stand to the present one as `which` says.
+    fn sum_along(&mut self, id: NodeId, axis: AxisId, t: usize, at: &At, which: fn(usize, usize) -> bool) -> f64 {
+        let others = self.extent(axis, t).into_iter().filter(|other| which(*other, at[&axis]));
+        let all: Vec<At> =
+            others.map(|other| at.iter().map(|(a, i)| (*a, *i)).chain([(axis, other)]).collect()).collect();
+        all.iter().map(|at| self.value(id, t, at)).sum()
+    }
+
     fn flat(&self, axes: &[AxisId], at: &At) -> usize {
         axes.iter().fold(0, |flat, axis| flat * self.extent(*axis, 0).len() + at[axis])
     }
@@ -131,7 +139,13 @@ impl Core<'_> {
             Op::Stack { axis } => self.value(args[at[axis]], t, &at),
             Op::Broadcast { .. } => self.value(args[0], t, &at),
             Op::Shift { by } => t.checked_sub(self.size(by)).map_or(0.0, |s| self.value(args[0], s, &at)),
+            Op::Window(axis) => {
+                let then = (t + 1 + at[axis]).checked_sub(self.extent(*axis, t).len());
+                then.map_or(0.0, |s| self.value(args[0], s, &at))
+            }
             Op::Past(axis) => self.value(args[0], at[axis], &at),
+            Op::Cumsum(axis) => self.sum_along(args[0], *axis, t, &at, |other, own| other <= own),
+            Op::After(axis) => self.sum_along(args[0], *axis, t, &at, |other, own| other > own),
             Op::State { scan, index } => {
                 let state = &graph.scan(*scan).states[*index as usize];
                 if t == 0 { self.value(state.init, 0, &at) } else { self.value(state.next, t - 1, &at) }

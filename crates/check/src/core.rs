@@ -221,8 +221,15 @@ pub enum Op {
         /// By how many positions.
         by: Size,
     },
+    /// The last values of the operand, as many as the static axis has elements, the oldest first
+    /// and zero before the start: adds the axis.
+    Window(AxisId),
     /// The operand at every position of the past: adds the dependent axis.
     Past(AxisId),
+    /// At each position `s` of a past the sum over its positions up to `s`; same axes.
+    Cumsum(AxisId),
+    /// At each position `s` of a past the sum over its positions behind `s`; same axes.
+    After(AxisId),
     /// What a state holds when a step begins: `Moment[state.axes]`.
     State {
         /// The scan.

@@ -3,7 +3,7 @@
 //! In: a module at a scale, and how many tokens one row has read. Out: bytes, at four a number, over all blocks:
 //!
 //! - a scan keeps its states;
-//! - `shift` by n keeps the last n values of its operand;
+//! - `shift` by n keeps the last n values of its operand, a `window` of n the last n - 1;
 //! - a view of the past keeps its operand at the positions it can still see: `min(window + skip, context)` of them.
 //!
 //! A value that is seen in several ways is kept once, as far back as the farthest one asks. Values are kept as the
@@ -67,6 +67,10 @@ impl Kept<'_> {
                 }
                 Op::Past { body, .. } => self.region(body)?,
                 Op::Shift { by, .. } => self.keep(&instruction.args, number(by)?),
+                Op::Window { axis, .. } => {
+                    let elements = self.elements(&[*axis])?;
+                    self.keep(&instruction.args, elements - 1);
+                }
                 Op::View(axis) => {
                     let reach = self.reach(*axis)?;
                     self.keep(&instruction.args, reach);
@@ -77,6 +81,8 @@ impl Kept<'_> {
                 | Op::Layer
                 | Op::Index(_)
                 | Op::Age(_)
+                | Op::Cumsum(_)
+                | Op::After(_)
                 | Op::Map(_)
                 | Op::Reduce { .. }
                 | Op::Softmax { .. }
@@ -163,6 +169,7 @@ mod tests {
         assert_eq!(bytes(&design("x + shift(x, 3)"), 64), 2 * 3 * 64 * 4);
         assert_eq!(bytes(&design("x + shift(x, 3) + shift(x, 1)"), 64), 2 * 3 * 64 * 4);
         assert_eq!(bytes(&design("x + shift(x, 3)"), 2), 2 * 2 * 64 * 4);
+        assert_eq!(bytes(&design("axis W = 4\n    x + sum[W](window[W](x))"), 64), 2 * 3 * 64 * 4);
         assert_eq!(bytes(&design("x * 2"), 64), 0);
     }
 }

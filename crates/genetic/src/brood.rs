@@ -178,7 +178,7 @@ fn looks_back(design: &CheckedDesign) -> bool {
 
 fn is_view(op: &Op) -> bool {
     match op {
-        Op::Shift { .. } | Op::Past(_) | Op::State { .. } | Op::Scanned(_) => true,
+        Op::Shift { .. } | Op::Window(_) | Op::Past(_) | Op::State { .. } | Op::Scanned(_) => true,
         Op::Input
         | Op::Weight(_)
         | Op::Constant(_)
@@ -189,6 +189,8 @@ fn is_view(op: &Op) -> bool {
         | Op::Map(_)
         | Op::Reduce { .. }
         | Op::Softmax { .. }
+        | Op::Cumsum(_)
+        | Op::After(_)
         | Op::Dot { .. }
         | Op::Regroup { .. }
         | Op::Concat { .. }

@@ -105,6 +105,11 @@ impl Machine<'_> {
                 forward_only(*direction, *reset)?;
                 Ok(vec![ops::shift(size(by)?, frame.memory.remember(key, x()?.clone()))])
             }
+            Op::Window { axis, direction, reset } => {
+                forward_only(*direction, *reset)?;
+                let axis = self.sized(&[*axis])?[0];
+                Ok(vec![ops::window(axis, frame.memory.remember(key, x()?.clone()))])
+            }
             Op::Past { direction, reset, body, .. } => {
                 forward_only(*direction, *reset)?;
                 self.region(body, frame)?;
@@ -115,6 +120,8 @@ impl Machine<'_> {
                 let history = frame.memory.remember(key, x()?.clone());
                 Ok(vec![ops::view(*axis, seen, history)])
             }
+            Op::Cumsum(axis) => Ok(vec![ops::sum_where(*axis, |other, own| other <= own, x()?)]),
+            Op::After(axis) => Ok(vec![ops::sum_where(*axis, |other, own| other > own, x()?)]),
             Op::Scan { states, class: _, direction, reset, body } => {
                 forward_only(*direction, *reset)?;
                 self.scan(states, body, frame)

@@ -9,7 +9,7 @@ use crate::Tensor;
 /// The memory of a call; the key is the value that an operation defines.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
-    /// Operands of shifts and views at every position so far, oldest first.
+    /// Operands of shifts, windows and views at every position so far, oldest first.
     pub(crate) history: BTreeMap<ValueId, Vec<Tensor>>,
     /// What each state of a scan holds, by the value that reads it.
     pub(crate) states: BTreeMap<ValueId, Tensor>,

@@ -171,3 +171,21 @@ pub(crate) fn view(axis: AxisId, seen: Range<usize>, history: &[Tensor]) -> Tens
     let rest = history[history.len() - 1].axes();
     Tensor::build(union(rest, &[(axis, seen.len())]), |at| history[seen.start + index(at, axis)].at(at))
 }
+
+/// The operand at each of the last positions, as many as the axis has elements, the oldest first;
+/// zero before the first one.
+pub(crate) fn window(axis: (AxisId, usize), history: &[Tensor]) -> Tensor {
+    let rest = history[history.len() - 1].axes();
+    Tensor::build(union(&[axis], rest), |at| {
+        let then = (history.len() + index(at, axis.0)).checked_sub(axis.1);
+        then.map_or(0.0, |then| history[then].at(at))
+    })
+}
+
+/// At each element of a past the sum of those elements that stand to it as `which` says, in order.
+pub(crate) fn sum_where(axis: AxisId, which: fn(usize, usize) -> bool, x: &Tensor) -> Tensor {
+    Tensor::build(x.axes().to_vec(), |at| {
+        let elements = along(x, &[axis], at).into_iter().enumerate();
+        elements.filter(|(other, _)| which(*other, index(at, axis))).map(|(_, element)| element).sum()
+    })
+}

@@ -121,7 +121,8 @@ fn check_arity(op: &Op, found: usize) -> Result<()> {
         Op::Weight(_) | Op::Constant(_) | Op::Position | Op::Layer | Op::Index(_) | Op::Age(_) => 0,
         Op::Past { .. } | Op::Scan { .. } => 0,
         Op::Reduce { .. } | Op::Softmax { .. } | Op::Regroup { .. } | Op::Slice { .. } | Op::Select { .. } => 1,
-        Op::Broadcast { .. } | Op::Shift { .. } | Op::View(_) => 1,
+        Op::Broadcast { .. } | Op::Shift { .. } | Op::Window { .. } | Op::View(_) => 1,
+        Op::Cumsum(_) | Op::After(_) => 1,
         Op::Contract { .. } | Op::Gather { .. } | Op::CrossEntropy { .. } => 2,
         Op::Concat { parts, .. } => parts.len(),
         Op::Map(_) | Op::Stack { .. } | Op::Call { .. } => return Ok(()),
@@ -159,10 +160,20 @@ fn single(scope: &Scope<'_>, op: &Op, args: &[&Type]) -> Result<Type> {
             Ok(real(args[0].stage, dependent_last(scope, all)))
         }
         Op::Shift { .. } => viewable(scope, args[0]).map(|()| real(Stage::Seq, args[0].axes.clone())),
+        Op::Window { axis, .. } => {
+            viewable(scope, args[0])?;
+            scope.fixed(&[*axis])?;
+            scope.lacks(args[0], &[*axis])?;
+            Ok(real(Stage::Seq, [axis].into_iter().chain(&args[0].axes).copied().collect()))
+        }
         Op::View(axis) => {
             viewable(scope, args[0])?;
             scope.dependent(*axis)?;
             Ok(real(Stage::Seq, args[0].axes.iter().chain([axis]).copied().collect()))
+        }
+        Op::Cumsum(axis) | Op::After(axis) => {
+            scope.dependent(*axis)?;
+            scope.has(args[0], &[*axis]).map(|()| args[0].clone())
         }
         Op::Past { .. } | Op::Scan { .. } | Op::Gather { .. } | Op::CrossEntropy { .. } | Op::Call { .. } => {
             Err("not an operation of one result on real numbers".into())

@@ -284,6 +284,17 @@ pub enum Op {
         /// Where documents start, if a row may hold several.
         reset: Option<ValueId>,
     },
+    /// `x [, reset] -> axis added`: the operand's last values, as many as the static axis has
+    /// elements, the oldest first (in reverse the next ones, the latest first), zero outside the
+    /// document.
+    Window {
+        /// The axis made.
+        axis: AxisId,
+        /// Which way.
+        direction: Direction,
+        /// Where documents start, if a row may hold several.
+        reset: Option<ValueId>,
+    },
     /// `-> results of the body`: everything between views of the past and their reductions.
     Past {
         /// The dependent axis, legal in the body only.
@@ -297,6 +308,12 @@ pub enum Op {
     },
     /// `x -> axis added`: the operand at every position of the past; in its past-region only.
     View(AxisId),
+    /// `x -> same`: at each position `s` of a past the sum over its positions up to `s`. Sums are
+    /// taken in order: never as a difference of other sums, which would cancel.
+    Cumsum(AxisId),
+    /// `x -> same`: at each position `s` of a past the sum over its positions behind `s`; in order,
+    /// as `Cumsum`.
+    After(AxisId),
     /// `-> Seq of each result of the body`: one step after the other.
     Scan {
         /// The states.

@@ -5,7 +5,7 @@ use genesys_scalar::{Function as Scalar, Law};
 
 use crate::MAX_DEPTH;
 use crate::lex::Word;
-use crate::module::{AxisId, Expr, Op, Reduction};
+use crate::module::{AxisId, Direction, Expr, Op, Reduction, ValueId};
 use crate::parse::{Parser, Result};
 use crate::print::reduction_name;
 
@@ -43,7 +43,10 @@ impl Parser {
             "stack" => Op::Stack { axis: self.bracketed()? },
             "broadcast" => Op::Broadcast { axes: self.axis_list()? },
             "shift" => self.shift()?,
+            "window" => self.window()?,
             "view" => Op::View(self.bracketed()?),
+            "cumsum" => Op::Cumsum(self.bracketed()?),
+            "after" => Op::After(self.bracketed()?),
             "gather" => Op::Gather { axis: self.bracketed()? },
             "cross_entropy" => Op::CrossEntropy { axis: self.bracketed()? },
             "call" => self.call()?,
@@ -73,11 +76,23 @@ impl Parser {
     fn shift(&mut self) -> Result<Op> {
         self.word("by")?;
         let by = self.braced_size()?;
+        let (direction, reset) = self.time_of()?;
+        Ok(Op::Shift { by, direction, reset })
+    }
+
+    fn window(&mut self) -> Result<Op> {
+        let axis = self.bracketed()?;
+        let (direction, reset) = self.time_of()?;
+        Ok(Op::Window { axis, direction, reset })
+    }
+
+    /// How time runs, and the word between a reset and the operand.
+    fn time_of(&mut self) -> Result<(Direction, Option<ValueId>)> {
         let (direction, reset) = self.time()?;
         if reset.is_some() {
             self.word("of")?;
         }
-        Ok(Op::Shift { by, direction, reset })
+        Ok((direction, reset))
     }
 
     fn concat(&mut self) -> Result<Op> {

@@ -213,6 +213,12 @@ impl Printer<'_> {
         reset.map_or(Ok(()), |id| write!(self.out, " reset %{}", id.0))
     }
 
+    /// As [`time`](Self::time); a reset ends in a value, and the operand needs a sign of its own.
+    fn time_of(&mut self, direction: Direction, reset: Option<ValueId>) -> fmt::Result {
+        self.time(direction, reset)?;
+        write!(self.out, "{}", if reset.is_some() { " of" } else { "" })
+    }
+
     /// The operation with its attributes, without operands.
     fn op(&mut self, function: &Function, op: &Op) -> fmt::Result {
         match op {
@@ -249,11 +255,15 @@ impl Printer<'_> {
             Op::Broadcast { axes } => self.on("broadcast", axes),
             Op::Shift { by, direction, reset } => {
                 write!(self.out, "shift by {{{by}}}")?;
-                self.time(*direction, *reset)?;
-                // A reset ends in a value; the operand needs a sign of its own.
-                write!(self.out, "{}", if reset.is_some() { " of" } else { "" })
+                self.time_of(*direction, *reset)
+            }
+            Op::Window { axis, direction, reset } => {
+                self.on("window", &[*axis])?;
+                self.time_of(*direction, *reset)
             }
             Op::View(axis) => self.on("view", &[*axis]),
+            Op::Cumsum(axis) => self.on("cumsum", &[*axis]),
+            Op::After(axis) => self.on("after", &[*axis]),
             Op::Gather { axis } => self.on("gather", &[*axis]),
             Op::CrossEntropy { axis } => self.on("cross_entropy", &[*axis]),
             Op::Call { function, layer, path } => {

@@ -112,6 +112,7 @@ impl At {
             Op::Shift { by, .. } => self.size(by, 0, "a shift"),
             Op::Past { body, .. } | Op::Scan { body, .. } => self.region(body),
             Op::Weight(_) | Op::Position | Op::Layer | Op::Index(_) | Op::Age(_) | Op::View(_) => Ok(()),
+            Op::Window { .. } | Op::Cumsum(_) | Op::After(_) => Ok(()),
             Op::Reduce { .. } | Op::Softmax { .. } | Op::Contract { .. } | Op::Regroup { .. } => Ok(()),
             Op::Concat { .. } | Op::Stack { .. } | Op::Broadcast { .. } => Ok(()),
             Op::Gather { .. } | Op::CrossEntropy { .. } | Op::Call { .. } => Ok(()),

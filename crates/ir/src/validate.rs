@@ -4,16 +4,16 @@
 //!
 //! 1. A value is defined once, before its uses, in the region of its use or one around it. What a
 //!    region defines leaves it as a result only.
-//! 2. Other positions are read by `shift`, `view` and `scan` alone, never backwards outside
-//!    functions marked adjoint. `shift` and `view` read values of stage const or seq without
-//!    dependent axes: so no state is seen from outside its step, and the index set of what is
-//!    read does not vary with the position.
+//! 2. Other positions are read by `shift`, `window`, `view` and `scan` alone, never backwards
+//!    outside functions marked adjoint. `shift`, `window` and `view` read values of stage const or
+//!    seq without dependent axes: so no state is seen from outside its step, and the index set of
+//!    what is read does not vary with the position.
 //! 3. A dependent axis exists only inside its past-region, one region at a time along a chain. It
-//!    is reduced, normalized or contracted with a value that has it too; it is never regrouped,
-//!    joined, cut, stacked or held by a weight, and leaves no region, scan or function.
+//!    is reduced, normalized, summed in order, or contracted with a value that has it too; it is
+//!    never regrouped, joined, cut, stacked or held by a weight, and leaves no region, scan or function.
 //! 4. There is no way from seq to const but cross-entropy, which stands in `main` and whose result
 //!    nothing reads.
-//! 5. A state starts from a constant. Its step holds no scan, shift, gather or call: whatever is
+//! 5. A state starts from a constant. Its step holds no scan, shift, window, gather or call: whatever is
 //!    free of the state stands outside, and a state is used at its own position only.
 //! 6. Sizes that are known are at least 1, shifts and skips at least 0, slices within bounds.
 //!
@@ -267,8 +267,8 @@ impl<'a> Checker<'a> {
     fn standing(&mut self, op: &Op, around: &Around) {
         let inside = around.in_scan || !around.open.is_empty();
         match op {
-            Op::Shift { direction, reset, .. } => {
-                self.require(!inside, "a shift stands in a region");
+            Op::Shift { direction, reset, .. } | Op::Window { direction, reset, .. } => {
+                self.require(!inside, "a shift or a window stands in a region");
                 self.time(*direction, *reset);
             }
             Op::Past { direction, reset, .. } => self.time(*direction, *reset),

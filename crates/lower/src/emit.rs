@@ -358,7 +358,12 @@ impl<'a> Emitter<'a> {
             core::Op::Take { axis, index } => Op::Select { axis: self.axis(axis, context), index },
             core::Op::Stack { axis } => Op::Stack { axis: self.axis(axis, context) },
             core::Op::Shift { by } => Op::Shift { by, direction: Direction::Forward, reset: None },
+            core::Op::Window(axis) => {
+                Op::Window { axis: self.axis(axis, context), direction: Direction::Forward, reset: None }
+            }
             core::Op::Past(axis) => Op::View(self.axis(axis, context)),
+            core::Op::Cumsum(axis) => Op::Cumsum(self.axis(axis, context)),
+            core::Op::After(axis) => Op::After(self.axis(axis, context)),
             core::Op::Input | core::Op::State { .. } | core::Op::Scanned(_) => {
                 unreachable!("the input, states and scans are values of their contexts from the start")
             }

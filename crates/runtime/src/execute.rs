@@ -16,7 +16,7 @@ use crate::mask::{Masks, Window};
 use crate::named::{Label, Named, Place, Value, stack, without};
 use crate::origin::{At, Probe};
 use crate::plan::{Item, flatten};
-use crate::{RuntimeError, layout, loss, reduce, scalar};
+use crate::{RuntimeError, layout, loss, ordered, reduce, scalar};
 
 type Result<T> = std::result::Result<T, RuntimeError>;
 
@@ -161,7 +161,10 @@ impl<'m> Executor<'m> {
             Op::Stack { axis } => stack(&self.all(frame, args)?, Label::Axis(*axis))?,
             Op::Broadcast { axes } => layout::broadcast(&x(0)?, &self.sized(axes)?)?,
             Op::Shift { by, .. } => layout::shift(&x(0)?, constant(by)?, self.masks.positions)?,
+            Op::Window { axis, .. } => layout::window(&x(0)?, *axis, self.size(*axis)?, self.masks.positions)?,
             Op::View(axis) => layout::view(&x(0)?, *axis, self.masks.positions)?,
+            Op::Cumsum(axis) => ordered::cumsum(window, *axis, &x(0)?)?,
+            Op::After(axis) => ordered::after(window, *axis, &x(0)?)?,
             Op::Gather { axis } => loss::gather(&x(0)?, &x(1)?, *axis)?,
             Op::CrossEntropy { axis } => loss::cross_entropy(self.place, &x(0)?, &x(1)?, *axis)?,
             Op::Past { .. } | Op::Scan { .. } | Op::Call { .. } => {

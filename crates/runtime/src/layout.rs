@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 use genesys_ir::module::AxisId;
 
 use crate::mask::Window;
-use crate::named::{Label, Named, Place, union, without};
+use crate::named::{Label, Named, Place, stack, union, without};
 
 /// The position, from 0.
 pub(crate) fn position(place: &Place, window: Window<'_>) -> Result<Named> {
@@ -85,4 +85,14 @@ pub(crate) fn shift(x: &Named, by: usize, positions: usize) -> Result<Named> {
         return x.map(|x| x.zeros_like());
     }
     x.map(|x| x.narrow(dim, 0, positions - by)?.pad_with_zeros(dim, by, 0))
+}
+
+/// The operand at each of the last `size` positions, the oldest first, as elements of an axis; zero
+/// before the first position.
+pub(crate) fn window(x: &Named, axis: AxisId, size: usize, positions: usize) -> Result<Named> {
+    let x = timed(x, positions)?;
+    let dim = x.find(Label::Time).expect("time was put there");
+    let padded = x.map(|x| x.pad_with_zeros(dim, size - 1, 0))?;
+    let elements: Vec<Named> = (0..size).map(|i| padded.narrow(Label::Time, i, positions)).collect::<Result<_>>()?;
+    stack(&elements, Label::Axis(axis))
 }

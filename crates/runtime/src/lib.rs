@@ -26,6 +26,7 @@ mod mask;
 mod model;
 mod named;
 mod origin;
+mod ordered;
 mod plan;
 mod program;
 mod reduce;

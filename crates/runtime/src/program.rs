@@ -157,7 +157,7 @@ fn differences(infos: &[ParameterInfo], weights: &BTreeMap<String, Tensor>) -> V
 fn supported(region: &Region) -> Result<(), RuntimeError> {
     for instruction in &region.instructions {
         let (direction, reset, body) = match &instruction.op {
-            Op::Shift { direction, reset, .. } => (direction, reset, None),
+            Op::Shift { direction, reset, .. } | Op::Window { direction, reset, .. } => (direction, reset, None),
             Op::Past { direction, reset, body, .. } | Op::Scan { direction, reset, body, .. } => {
                 (direction, reset, Some(body))
             }

@@ -91,7 +91,7 @@ impl Growing {
         let (a, b) = (self.value(), self.value());
         let axis = self.draws.pick(&AXES);
         let (from, to) = (self.draws.pick(&AXES), self.draws.pick(&STATIC_AXES));
-        match self.draws.below(22) {
+        match self.draws.below(25) {
             0 => ("map", format!("{}({a})", self.draws.pick(&["tanh", "relu", "sigmoid", "-"]))),
             1 | 2 => ("map", format!("{a} {} {b}", self.draws.pick(&["+", "-", "*"]))),
             3 => ("map", format!("max({a}, {b})")),
@@ -111,6 +111,9 @@ impl Growing {
             19 => {
                 ("unit", format!("{}({a})", self.draws.pick(&["RmsNorm[D]", "RmsNorm[E]", "TokenShift", "L2Norm[H]"])))
             }
+            20 => ("window", format!("sum[{to}](outer(index[{to}] - 0.5, window[{to}]({a})))")),
+            21 => ("cumsum", format!("tanh(cumsum[{axis}]({a}))")),
+            22 => ("after", format!("after[{axis}](tanh({a}))")),
             _ => self.scan(&a, &b),
         }
     }
@@ -134,7 +137,10 @@ impl Growing {
             3 => ("nonlinear scan", format!("S <- 0.5 * S + {b} S <- tanh(S - {a}) yield S + 1")),
             4 => (
                 "view scan",
-                format!("S <- 0.5 * S + {b} yield {}", self.draws.pick(&["shift(S, 1)", "sum[Past](past(S))"])),
+                format!(
+                    "S <- 0.5 * S + {b} yield {}",
+                    self.draws.pick(&["shift(S, 1)", "sum[Past](past(S))", "sum[K](window[K](S))"])
+                ),
             ),
             _ => {
                 let read = format!("sum[Past](softmax[Past](dot[D](S, past({a}))) * past({a}))");

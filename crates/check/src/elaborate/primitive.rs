@@ -16,8 +16,10 @@ use crate::error;
 /// The names of all primitives, for suggestions.
 pub(crate) const PRIMITIVES: &[&str] = &[
     "abs",
+    "after",
     "concat",
     "cos",
+    "cumsum",
     "cut",
     "dot",
     "each",
@@ -47,6 +49,7 @@ pub(crate) const PRIMITIVES: &[&str] = &[
     "take",
     "tanh",
     "where",
+    "window",
 ];
 
 impl<'a> Elaborator<'a, '_> {
@@ -68,7 +71,10 @@ impl<'a> Elaborator<'a, '_> {
         match call.head.text.as_str() {
             "linear" => self.linear(call, span),
             "shift" => self.shift(call, span),
+            "window" => self.window(call, span),
             "past" => self.past(call, span),
+            "cumsum" => self.ordered(Op::Cumsum, call, span),
+            "after" => self.ordered(Op::After, call, span),
             "concat" => self.concat(call, span),
             "cut" => self.cut(call, span),
             "take" => self.take(call, span),

@@ -1,5 +1,6 @@
 //! T-view: the only rules that read another position. They read positions `<= t`, of values that
-//! look at no past themselves and depend on no state.
+//! look at no past themselves and depend on no state. And T-ordered, which sums along a past that
+//! a view has made.
 
 use genesys_axis::{Domain, Size};
 use genesys_diag::{Code, Diagnostic};
@@ -23,6 +24,32 @@ impl<'a> Elaborator<'a, '_> {
         self.viewable(x, "shift", span)?;
         let ty = Type { stage: Stage::Seq, ..self.ty(x).clone() };
         self.push(Op::Shift { by: size }, vec![x], ty, span)
+    }
+
+    /// `window[W](x)`: the last values of `x`, as many as `W` has elements, the oldest first, zero
+    /// before the start.
+    pub(crate) fn window(&mut self, call: &'a Call, span: Span) -> Elab<NodeId> {
+        let (axis, value) = match (&call.slot, call.args.as_slice()) {
+            (Some(Slot::Axes(axes)), [Arg::Value(value)]) => match axes.as_slice() {
+                [AxisRef::Named(axis)] => (axis, value),
+                _ => return Err(self.window_form(span)),
+            },
+            _ => return Err(self.window_form(span)),
+        };
+        let x = self.expr(value)?;
+        let id = self.axis(axis)?;
+        if self.is_dependent(id) {
+            return Err(self.needs_static(axis, "a past of the last 64 positions is `past[Near](x, window = 64)`"));
+        }
+        self.viewable(x, "window", span)?;
+        self.lacks_axis(x, id, axis.span)?;
+        let axes = self.ty(x).axes.iter().copied().chain([id]).collect();
+        self.push(Op::Window(id), vec![x], Type { stage: Stage::Seq, axes }, span)
+    }
+
+    fn window_form(&mut self, span: Span) -> super::Reported {
+        let diagnostic = error::arguments(span, "expected one axis and one value: `window[W](x)`");
+        self.fail(diagnostic.help("a window is as long as its axis: `axis W = 4`, then `window[W](x)`"))
     }
 
     /// `past(x)`, `past[Near](x, window = n, skip = k)`: `x` at every `s` with
@@ -85,6 +112,46 @@ impl<'a> Elaborator<'a, '_> {
                 Err(self.fail(error::duplicate("name", &ident(at), &ident(first))))
             }
         }
+    }
+
+    /// T-ordered: `cumsum[Past](e)`, at each position of the past the sum up to it;
+    /// `after[Past](e)`, the sum of what stands behind it.
+    pub(crate) fn ordered(&mut self, op: fn(AxisId) -> Op, call: &'a Call, span: Span) -> Elab<NodeId> {
+        let (x, _) = self.one_value(call, &[], span)?;
+        let axis = self.ordered_axis(call, x, span)?;
+        let ty = self.ty(x).clone();
+        self.push(op(axis), vec![x], ty, span)
+    }
+
+    /// The past that is summed along; it may be left out where the value has just one.
+    fn ordered_axis(&mut self, call: &Call, x: NodeId, span: Span) -> Elab<AxisId> {
+        let head = &call.head.text;
+        let pasts = self.dependent(&self.seen(x));
+        let name = match &call.slot {
+            Some(Slot::Axes(axes)) => match axes.as_slice() {
+                [AxisRef::Named(name)] => Some(name),
+                _ => None,
+            },
+            None if pasts.len() == 1 => return Ok(pasts[0]),
+            Some(Slot::Map { .. }) | None => None,
+        };
+        if pasts.is_empty() {
+            let message = format!("expected a value with a past in `{head}`, found {}", self.show_node(x));
+            let help = format!("positions have an order, axes have none: look back first, `{head}[Past](past(x))`");
+            return Err(self.fail(Diagnostic::error(Code::AXIS_MISSING, span, message).help(help)));
+        }
+        let Some(name) = name else {
+            let message = format!("expected one past, as in `{head}[Past](..)`");
+            return Err(self.fail(error::arguments(call.head.span, message)));
+        };
+        let axis = self.axis(name)?;
+        if !self.is_dependent(axis) {
+            let message = format!("expected a past, found the static axis `{}`", name.text);
+            let help = format!("the value's past is `{}`", self.names(pasts));
+            return Err(self.fail(Diagnostic::error(Code::DEPENDENT_AXIS, name.span, message).help(help)));
+        }
+        self.has_axis(x, axis, name.span)?;
+        Ok(axis)
     }
 
     /// Whether a time view may read a value.

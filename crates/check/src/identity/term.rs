@@ -159,7 +159,10 @@ impl Builder<'_> {
             | Op::Take { .. }
             | Op::Stack { .. }
             | Op::Broadcast { .. }
-            | Op::Past(_) => self.layout(&node.op, args),
+            | Op::Window(_)
+            | Op::Past(_)
+            | Op::Cumsum(_)
+            | Op::After(_) => self.layout(&node.op, args),
         }
     }
 
@@ -262,7 +265,10 @@ impl Builder<'_> {
             Op::Take { axis, index } => (format!("take {index}"), vec![*axis], AxisSet::default()),
             Op::Stack { axis } => ("stack".into(), vec![*axis], AxisSet::default()),
             Op::Broadcast { axes } => ("broadcast".into(), Vec::new(), axes.clone()),
+            Op::Window(axis) => ("window".into(), vec![*axis], AxisSet::default()),
             Op::Past(axis) => ("past".into(), vec![*axis], AxisSet::default()),
+            Op::Cumsum(axis) => ("cumsum".into(), vec![*axis], AxisSet::default()),
+            Op::After(axis) => ("after".into(), vec![*axis], AxisSet::default()),
             _ => unreachable!("only operations on axes come here"),
         };
         let ordered_axes = self.axis_list(&ordered);

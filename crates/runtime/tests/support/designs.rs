@@ -1,7 +1,7 @@
 //! Functions that together use every operation.
 
 use genesys_axis::Size;
-use genesys_ir::module::{AxisId, Module, Op, Reduction, StateClass, ValueId};
+use genesys_ir::module::{AxisId, Direction, Module, Op, Reduction, StateClass, ValueId};
 use genesys_scalar::Function::*;
 
 use super::{D, Sketch};
@@ -17,6 +17,9 @@ pub fn all() -> Vec<(&'static str, Module, bool)> {
         ("reductions of pasts", reductions(), false),
         ("products of pasts", products(), false),
         ("two pasts", two_pasts(), true),
+        ("attention that forgets", attention_that_forgets(Some(6), 1), true),
+        ("sums in order", sums_in_order(), false),
+        ("windows", windows(), true),
         ("linear scan", linear_scan(), false),
         ("nonlinear scan", nonlinear_scan(), false),
         ("scan that attends", scan_that_attends(), false),
@@ -122,6 +125,70 @@ fn products() -> Module {
     s.finish(out)
 }
 
+/// A gate at each position closes a little of what lies before it (Lin et al., 2025).
+fn attention_that_forgets(window: Option<i64>, skip: i64) -> Module {
+    let mut s = Sketch::new(6);
+    let (h, e, p) = (s.axis("H", 2), s.axis("E", 3), s.past_axis("P", window, skip));
+    let x = s.input();
+    let (q, k, v) = (s.linear(x, &[D], &[h, e]), s.linear(x, &[D], &[h, e]), s.linear(x, &[D], &[h, e]));
+    let gate = s.linear(x, &[D], &[h]);
+    let gate = s.map(LogSigmoid, &[gate]);
+    let y = s.past(p, |s| {
+        let (k, v, gate) = (s.view(k, p), s.view(v, p), s.view(gate, p));
+        let score = s.contract(q, k, &[e]);
+        let forgotten = s.op(Op::After(p), &[gate]);
+        let score = s.map(Add, &[score, forgotten]);
+        let weights = s.softmax(score, &[p], None);
+        s.contract(weights, v, &[p])
+    });
+    let y = s.linear(y, &[h, e], &[D]);
+    let out = s.map(Add, &[x, y]);
+    s.finish(out)
+}
+
+/// Both sums along two pasts at once, of elements that vary with the position.
+fn sums_in_order() -> Module {
+    let mut s = Sketch::new(4);
+    let (p, q) = (s.past_axis("P", None, 0), s.past_axis("Q", Some(5), 2));
+    let x = s.input();
+    let out = s.past(p, |s| {
+        let seen = s.view(x, p);
+        let score = s.contract(x, seen, &[D]);
+        let near = s.past(q, |s| {
+            let near = s.view(x, q);
+            let pair = s.contract(seen, near, &[D]);
+            let pair = s.map(Add, &[pair, score]);
+            let sums = s.op(Op::Cumsum(q), &[pair]);
+            let sums = s.op(Op::After(p), &[sums]);
+            let sums = s.map(Tanh, &[sums]);
+            s.contract(sums, near, &[q])
+        });
+        let sums = s.op(Op::Cumsum(p), &[near]);
+        let age = s.op(Op::Age(p), &[]);
+        let age = s.with(Add, age, 1.0);
+        let scaled = s.map(Div, &[sums, age]);
+        s.reduce(Reduction::Mean, scaled, &[p], None)
+    });
+    s.finish(out)
+}
+
+/// The last positions under a kernel; a window that is longer than a row.
+fn windows() -> Module {
+    let mut s = Sketch::new(4);
+    let (w, far, one) = (s.axis("W", 3), s.axis("Far", 70), s.axis("One", 1));
+    let x = s.input();
+    let window = |s: &mut Sketch, axis| s.op(Op::Window { axis, direction: Direction::Forward, reset: None }, &[x]);
+    let (recent, long, last) = (window(&mut s, w), window(&mut s, far), window(&mut s, one));
+    let kernel = s.weight(&[w, D]);
+    let product = s.map(Mul, &[kernel, recent]);
+    let convolved = s.reduce(Reduction::Sum, product, &[w], None);
+    let largest = s.reduce(Reduction::Max, long, &[far], None);
+    let same = s.op(Op::Select { axis: one, index: Size::int(0) }, &[last]);
+    let sum = s.map(Mul, &[convolved, same]);
+    let out = s.map(Add, &[sum, largest]);
+    s.finish(out)
+}
+
 /// A past within a past, and a value found by one past that another looks back on.
 fn two_pasts() -> Module {
     let mut s = Sketch::new(4);
@@ -207,7 +274,9 @@ fn scan_that_attends() -> Module {
                 let doubled = s.with(Mul, key, 2.0);
                 let (seen, age) = (s.view(doubled, p), s.op(Op::Age(p), &[]));
                 let score = s.contract(query, seen, &[e]);
+                let before = s.op(Op::After(p), &[score]);
                 let score = s.map(Sub, &[score, age]);
+                let score = s.map(Sub, &[score, before]);
                 let weights = s.softmax(score, &[p], None);
                 let seen = s.view(key, p);
                 s.contract(weights, seen, &[p])
