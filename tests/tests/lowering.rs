@@ -219,6 +219,9 @@ fn with_stack(run: impl FnOnce() + Send + 'static) {
 fn shipped_designs() {
     with_stack(|| compare(include_str!("../../designs/gpt.gau"), 64));
     with_stack(|| compare(include_str!("../../designs/gla.gau"), 64));
+    with_stack(|| compare(include_str!("../../designs/retnet.gau"), 64));
+    with_stack(|| compare(include_str!("../../designs/mamba2.gau"), 64));
+    with_stack(|| compare(include_str!("../../designs/octave.gau"), 64));
 }
 
 #[test]

@@ -90,6 +90,18 @@ fn views_reject_states_and_pasts() {
     let body = "%5: Seq[H, Past] = contract [E] %2, %4";
     assert!(refused(body, "%5: Seq[H, Past] = view [Past] %4").contains("a value with the dependent axis Past"));
     assert!(refused("shift by {2}", "shift by {-1}").contains("a shift is below 0"));
+    assert!(refused(step, "%14: Seq[F, H, E] = window [F] %13").contains("depends on a scan's state"));
+    assert!(refused(body, "%5: Seq[F, H, E, Past] = window [F] %4").contains("a value with the dependent axis Past"));
+    let shift = "%16: Seq[D] = shift by {2} %15";
+    assert!(refused(shift, "%16: Seq[Past, D] = window [Past] %15").contains("the dependent axis Past is only"));
+    assert!(refused(shift, "%16: Seq[D] = window [D] %15").contains("the axis D is there already"));
+}
+
+#[test]
+fn sums_in_order_run_along_pasts() {
+    let softmax = "softmax [Past] sink -0.25 %7";
+    assert!(refused(softmax, "after [H] %7").contains("H is not a past"));
+    assert!(refused(softmax, "cumsum [Past] %2").contains("an operand lacks the axis Past"));
 }
 
 #[test]
@@ -107,6 +119,8 @@ fn dependent_axes_stay_in_their_region() {
 #[test]
 fn time_never_runs_backwards_outside_adjoints() {
     assert!(refused("shift by {2}", "shift by {2} reverse").contains("time runs in reverse"));
+    let window = "%20: Seq[F, D] = window [F] reverse %15\n  %16: Seq[D] = shift by {2}";
+    assert!(refused("%16: Seq[D] = shift by {2}", window).contains("time runs in reverse"));
     assert!(refused("past [Past] {", "past [Past] reverse {").contains("time runs in reverse"));
     assert!(refused("scan diagonal (", "scan diagonal reverse (").contains("time runs in reverse"));
     let adjoint = with("shift by {2}", "shift by {2} reverse").replace("fn \"", "adjoint fn \"");
@@ -118,6 +132,8 @@ fn states_start_from_constants_and_steps_hold_no_sequences() {
     assert!(refused("= %11 -> %14", "= %3 -> %14").contains("a state starts from a constant"));
     assert!(refused("= %11 -> %14", "= %11 -> %10").contains("its state's axes"));
     let step = "    yield %14";
+    let window = "    %20: Seq[F, H, E] = window [F] %3\n    yield %14";
+    assert!(refused(step, window).contains("a window stands in a region"));
     assert!(
         refused(step, "    %20: Seq[H, E] = shift by {1} %3\n    yield %14").contains("a shift stands in a region")
     );
@@ -219,6 +235,9 @@ fn every_attribute_survives_the_text() {
         "%19: Seq[D] = map",
         "%20: Seq[] = position\n  %21: Seq[D] = shift by {1} reset %20 of %16\n  %22: [] = layer\n  %19: Seq[D] = map",
     );
+    let text = text.replace("%22: [] = layer\n", "%22: [] = layer\n  %25: Seq[F, D] = window [F] reset %20 of %16\n");
+    let sums = "%23: Seq[H, Past] = cumsum [Past] %7\n    %24: Seq[H, Past] = after [Past] %23\n    %8: ";
+    let text = text.replace("%8: ", sums).replace("-0.25 %7", "-0.25 %24");
     let module = parse(&text).unwrap();
     assert_eq!(validate(&module), Ok(()));
     assert_eq!(print(&module), text);

@@ -267,8 +267,12 @@ impl<'a> Checker<'a> {
     fn standing(&mut self, op: &Op, around: &Around) {
         let inside = around.in_scan || !around.open.is_empty();
         match op {
-            Op::Shift { direction, reset, .. } | Op::Window { direction, reset, .. } => {
-                self.require(!inside, "a shift or a window stands in a region");
+            Op::Shift { direction, reset, .. } => {
+                self.require(!inside, "a shift stands in a region");
+                self.time(*direction, *reset);
+            }
+            Op::Window { direction, reset, .. } => {
+                self.require(!inside, "a window stands in a region");
                 self.time(*direction, *reset);
             }
             Op::Past { direction, reset, .. } => self.time(*direction, *reset),

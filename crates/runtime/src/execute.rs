@@ -11,6 +11,7 @@ use genesys_axis::{Constant, Size};
 use genesys_ir::module::{AxisId, Expr, Function, Instruction, Module, Op, Reduction, ValueId};
 use genesys_scalar::Function as Scalar;
 
+use crate::attend::Linear;
 use crate::frame::{Frame, Slot};
 use crate::mask::{Masks, Window};
 use crate::named::{Label, Named, Place, Value, stack, without};
@@ -54,7 +55,7 @@ impl<'m> Executor<'m> {
                     let value = self.get(frame, value)?;
                     frame.set(result, Slot::Ready(value));
                 }
-                Item::Run(instruction) if matches!(instruction.op, Op::Map(_)) => {
+                Item::Run(instruction) if matches!(instruction.op, Op::Map(_)) || Linear::of(instruction).is_some() => {
                     frame.set(instruction.results[0], Slot::Deferred(instruction));
                 }
                 Item::Run(instruction) => {
@@ -70,15 +71,21 @@ impl<'m> Executor<'m> {
         Ok(())
     }
 
-    /// A value, evaluated if it is a map that nobody has read yet.
+    /// A value, evaluated if nobody has read it yet.
     pub(crate) fn get(&self, frame: &mut Frame<'m>, id: ValueId) -> Result<Value> {
         if let Some(value) = frame.ready(id)? {
             return Ok(value);
         }
-        let Slot::Deferred(Instruction { op: Op::Map(expr), args, .. }) = frame.slot(id).clone() else {
-            unreachable!("only maps are deferred")
+        let value = match *frame.slot(id) {
+            Slot::Deferred(Instruction { op: Op::Map(expr), args, .. }) => self.expression(frame, expr, args, id)?,
+            Slot::Deferred(instruction @ Instruction { op: Op::Scan { states, body, .. }, .. }) => {
+                let before = self.probe.map_or(0, Probe::met);
+                let mut values = self.scan(frame, states, body)?;
+                self.note(frame, instruction, &values, before)?;
+                values.remove(0)
+            }
+            _ => unreachable!("only maps and scans of one result are deferred"),
         };
-        let value = self.expression(frame, expr, args, id)?;
         frame.set(id, Slot::Ready(value.clone()));
         Ok(value)
     }
@@ -123,6 +130,11 @@ impl<'m> Executor<'m> {
             let inputs = args.iter().map(|id| self.get(frame, *id)).collect::<Result<_>>()?;
             let path = join(&frame.path, path);
             return self.call(self.module.function(*function), inputs, *layer, path);
+        }
+        if let Op::Contract { axes } = &instruction.op
+            && let Some(read) = self.attend(frame, axes, args)?
+        {
+            return Ok(vec![read.into()]);
         }
         if let Op::Reduce { reduction: Reduction::Sum, axes, otherwise: None } = &instruction.op
             && let Some(sum) = self.sum_of_products(frame, axes, args[0])?
@@ -197,7 +209,7 @@ impl<'m> Executor<'m> {
     }
 
     /// A part of the map that gives the value `id`.
-    fn expression(&self, frame: &mut Frame<'m>, expr: &Expr, args: &[ValueId], id: ValueId) -> Result<Value> {
+    pub(crate) fn expression(&self, frame: &mut Frame<'m>, expr: &Expr, args: &[ValueId], id: ValueId) -> Result<Value> {
         match expr {
             Expr::Arg(i) => self.get(frame, args[*i]),
             Expr::Const(c) => Ok(Value::Number(number(c)?)),
@@ -253,8 +265,11 @@ fn name(op: &Op) -> &'static str {
         Op::Stack { .. } => "stack",
         Op::Broadcast { .. } => "broadcast",
         Op::Shift { .. } => "shift",
+        Op::Window { .. } => "window",
         Op::Past { .. } => "past",
         Op::View(_) => "view",
+        Op::Cumsum(_) => "cumsum",
+        Op::After(_) => "after",
         Op::Scan { .. } => "scan",
         Op::Gather { .. } => "gather",
         Op::CrossEntropy { .. } => "cross_entropy",
@@ -262,7 +277,7 @@ fn name(op: &Op) -> &'static str {
     }
 }
 
-fn labels(axes: &[AxisId]) -> Vec<Label> {
+pub(crate) fn labels(axes: &[AxisId]) -> Vec<Label> {
     axes.iter().map(|axis| Label::Axis(*axis)).collect()
 }
 

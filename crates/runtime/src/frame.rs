@@ -2,7 +2,7 @@
 //!
 //! A scalar map is kept unevaluated until it is read: a sum over its product then becomes a matrix
 //! product, and one that a scan's loop reads is computed a step at a time where it is larger than
-//! its operands.
+//! its operands. So is a linear recurrence, which may be read without its states.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::plan::contracted;
 pub(crate) enum Slot<'m> {
     /// Nothing yet.
     Empty,
-    /// A map that nobody has read.
+    /// A map, or a scan of one result, that nobody has read.
     Deferred(&'m Instruction),
     /// The value.
     Ready(Value),
@@ -68,7 +68,7 @@ impl<'m> Frame<'m> {
         }
     }
 
-    /// The value, where it has been evaluated or is not a map.
+    /// The value, where it has been evaluated.
     pub(crate) fn ready(&self, id: ValueId) -> Result<Option<Value>, RuntimeError> {
         match self.slot(id) {
             Slot::Ready(value) => Ok(Some(value.clone())),

@@ -13,6 +13,7 @@
 //!
 //! Not here: fused kernels, optimizers, reversed time, and rows that hold several documents.
 
+mod attend;
 mod backward;
 mod block;
 mod contract;

@@ -33,6 +33,8 @@ pub(crate) struct Masks<'a> {
     pub(crate) positions: usize,
     /// The pasts of the module.
     pub(crate) pasts: &'a BTreeMap<AxisId, Reach>,
+    /// One of them that is no axis of the module: every position up to the present one.
+    pub(crate) whole: AxisId,
     full: RefCell<BTreeMap<AxisId, Tensor>>,
 }
 
@@ -45,8 +47,13 @@ pub(crate) struct Window<'a> {
 }
 
 impl<'a> Masks<'a> {
-    pub(crate) fn new(place: &'a Place, positions: usize, pasts: &'a BTreeMap<AxisId, Reach>) -> Self {
-        Self { place, positions, pasts, full: RefCell::default() }
+    pub(crate) fn new(place: &'a Place, positions: usize, pasts: &'a BTreeMap<AxisId, Reach>, whole: AxisId) -> Self {
+        Self { place, positions, pasts, whole, full: RefCell::default() }
+    }
+
+    /// The masks as seen by all positions at once.
+    pub(crate) fn everywhere(&self) -> Window<'_> {
+        Window { masks: self, step: None }
     }
 
     /// `[t, s]`: 1 where `t` sees `s`.

@@ -37,6 +37,8 @@ pub(crate) struct Program {
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) place: Place,
     pasts: BTreeMap<AxisId, Reach>,
+    /// The past of every position, which is no axis of the module.
+    whole: AxisId,
 }
 
 impl Program {
@@ -73,7 +75,8 @@ impl Program {
         for function in &module.functions {
             supported(&function.body)?;
         }
-        let mut pasts = BTreeMap::new();
+        let whole = AxisId(module.axes.len() as u32);
+        let mut pasts = BTreeMap::from([(whole, Reach { window: None, skip: 0 })]);
         for (i, axis) in module.axes.iter().enumerate() {
             if let Domain::Past { window, skip } = &axis.domain {
                 let window = window.as_ref().map(constant).transpose()?;
@@ -85,7 +88,7 @@ impl Program {
             let var = Var::from_tensor(&tensor.contiguous()?)?;
             parameters.push(Parameter { name: info.name, shape: info.shape, role: info.role, var });
         }
-        Ok(Self { module, parameters, place, pasts })
+        Ok(Self { module, parameters, place, pasts, whole })
     }
 
     /// A function's results over rows of `positions` positions. Without `tracked`, candle records
@@ -127,7 +130,7 @@ impl Program {
             (p.name.clone(), if tracked { tensor.clone() } else { tensor.detach() })
         };
         let weights = self.parameters.iter().map(weight).collect();
-        let masks = Masks::new(&self.place, positions, &self.pasts);
+        let masks = Masks::new(&self.place, positions, &self.pasts, self.whole);
         let executor = Executor { module: &self.module, weights: &weights, place: &self.place, masks, probe };
         let inputs = inputs.into_iter().map(Value::Tensor).collect();
         let values = executor.call(function, inputs, layer, String::new())?;

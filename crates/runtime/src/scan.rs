@@ -93,7 +93,7 @@ impl<'m> Executor<'m> {
     }
 
     /// Whether a value has more elements at a position than its operands have together.
-    fn expands(&self, frame: &Frame<'m>, id: ValueId, args: &[ValueId]) -> Result<bool> {
+    pub(crate) fn expands(&self, frame: &Frame<'m>, id: ValueId, args: &[ValueId]) -> Result<bool> {
         let elements = |id: &ValueId| -> Result<usize> {
             let axes = &frame.function.ty(*id).axes;
             let mut product = 1;

@@ -16,7 +16,13 @@ use support::{close, noise, numbers};
 const VOCABULARY: u64 = 41;
 
 fn designs() -> Vec<(&'static str, Module)> {
-    let texts = [("gpt", include_str!("../../../designs/gpt.gau")), ("gla", include_str!("../../../designs/gla.gau"))];
+    let texts = [
+        ("gpt", include_str!("../../../designs/gpt.gau")),
+        ("gla", include_str!("../../../designs/gla.gau")),
+        ("retnet", include_str!("../../../designs/retnet.gau")),
+        ("mamba2", include_str!("../../../designs/mamba2.gau")),
+        ("octave", include_str!("../../../designs/octave.gau")),
+    ];
     let scale = Scale::named("nano").unwrap();
     let module = |name: &str, text: &str| {
         let design = genesys_compiler::check_text(name, text).design.unwrap();

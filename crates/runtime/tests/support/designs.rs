@@ -17,7 +17,7 @@ pub fn all() -> Vec<(&'static str, Module, bool)> {
         ("reductions of pasts", reductions(), false),
         ("products of pasts", products(), false),
         ("two pasts", two_pasts(), true),
-        ("attention that forgets", attention_that_forgets(Some(6), 1), true),
+        ("attention that forgets", attention_that_forgets(Some(6), 1), false),
         ("sums in order", sums_in_order(), false),
         ("windows", windows(), true),
         ("linear scan", linear_scan(), false),
