@@ -2,11 +2,15 @@
 //!
 //! Labels fall into four groups: in both operands and kept (batch), of the left or of the right
 //! only, and contracted. Each operand is brought into `[batch, rows, columns]`, as a view where
-//! its memory allows, and multiplied; no product of elements is ever laid out in memory.
+//! its memory allows, and multiplied; no product of elements is ever laid out in memory. A few terms
+//! that batch labels share, as under the kernel of a convolution, are added one after the other.
 
 use candle_core::{Result, Tensor};
 
-use crate::named::{Label, Named, without, zip};
+use crate::named::{Label, Named, unstack, without, zip};
+
+/// The most terms that are added one after the other.
+const FEW: usize = 8;
 
 /// The sum over `over`, which both operands have, of `a * b`.
 pub(crate) fn contract(a: &Named, b: &Named, over: &[Label]) -> Result<Named> {
@@ -19,12 +23,33 @@ pub(crate) fn contract(a: &Named, b: &Named, over: &[Label]) -> Result<Named> {
     if outer || (left.is_empty() && right.is_empty()) {
         return zip(a, b, |a, b| a.mul(b))?.sum(over);
     }
+    if let [label] = over
+        && (left.is_empty() || right.is_empty())
+        && !batch.is_empty()
+        && larger.size(*label).is_some_and(|n| n <= FEW)
+    {
+        return one_by_one(a, b, *label);
+    }
     let over: Vec<Label> = larger.labels().iter().copied().filter(|l| over.contains(l)).collect();
     let tensor = matrix(a, &batch, &left, &over)?.matmul(&matrix(b, &batch, &over, &right)?)?;
     let labels: Vec<Label> = [batch, left, right].concat();
     let dims: Vec<usize> =
         labels.iter().map(|l| a.size(*l).or(b.size(*l)).expect("a label of the result is an operand's")).collect();
     Ok(Named::new(tensor.reshape(dims)?, labels))
+}
+
+/// The sum over a short label: products of vectors with matrices would be mostly overhead.
+fn one_by_one(a: &Named, b: &Named, label: Label) -> Result<Named> {
+    let (a, b) = (unstack(a, label)?, unstack(b, label)?);
+    let mut sum: Option<Named> = None;
+    for (a, b) in a.iter().zip(&b) {
+        let product = zip(a, b, |a, b| a.mul(b))?;
+        sum = Some(match sum {
+            Some(sum) => zip(&sum, &product, |sum, product| sum.add(product))?,
+            None => product,
+        });
+    }
+    Ok(sum.expect("an axis has an element"))
 }
 
 /// The product of two operands, element by element. Where each has labels that the other lacks it

@@ -19,7 +19,7 @@ pub fn all() -> Vec<(&'static str, Module, bool)> {
         ("two pasts", two_pasts(), true),
         ("attention that forgets", attention_that_forgets(Some(6), 1), false),
         ("sums in order", sums_in_order(), false),
-        ("windows", windows(), true),
+        ("windows", windows(), false),
         ("linear scan", linear_scan(), false),
         ("nonlinear scan", nonlinear_scan(), false),
         ("scan that attends", scan_that_attends(), false),
