@@ -27,13 +27,13 @@ fn two_runs_of_one_seed_give_the_same_hashes_and_the_same_bits_per_byte() {
     assert_ne!(first, other);
 
     let rows: Vec<&str> = first.lines().skip(1).take_while(|line| !line.is_empty()).collect();
-    assert_eq!(rows.len(), 4, "two shipped designs and two offspring:\n{first}");
+    assert_eq!(rows.len(), 7, "five shipped designs and two offspring:\n{first}");
     assert!(rows.iter().all(|row| row.contains(" g1-")), "{first}");
     assert!(rows.iter().filter(|row| row.contains(" ±")).count() >= 3, "finalists have a spread:\n{first}");
     assert_eq!(rows.iter().filter(|row| row.contains(" baseline ")).count(), 1, "{first}");
 
     let designs: Vec<_> = fs::read_dir(folder.path().join("a/designs")).unwrap().map(|e| e.unwrap().path()).collect();
-    assert_eq!(designs.len(), 4);
+    assert_eq!(designs.len(), 7);
     let check = ["check", "--scale", "nano"].map(Into::into);
     genesys(check.into_iter().chain(designs.into_iter().map(PathBuf::into_os_string))).ok();
 }

@@ -49,7 +49,7 @@ fn forward_writes_logits_the_loss_they_give_and_every_gradient() {
     let folder = tempfile::tempdir().unwrap();
     let rows = [[1, 2, 3, 4, 5], [250, 0, 256, 9, 9]];
     let tokens = file(folder.path(), "tokens.json", serde_json::to_string(&rows).unwrap());
-    for name in ["gpt", "gla"] {
+    for name in ["gpt", "gla", "retnet", "mamba2", "octave"] {
         let checkpoint = init(folder.path(), name, "1");
         let out = folder.path().join("out.safetensors");
         forward(&checkpoint, &tokens, &out, &["--grads"]).ok();
