@@ -61,7 +61,7 @@ fn a_run_has_one_page_and_one_json_wherever_it_lies() {
     let value: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(value["run"], Reader::open(&first).unwrap().digest().unwrap());
     let designs = value["designs"].as_array().unwrap();
-    assert_eq!((designs.len(), &value["seed"]), (4, &Value::from(0)));
+    assert_eq!((designs.len(), &value["seed"]), (7, &Value::from(0)));
     for design in designs {
         let (name, hash) = (design["name"].as_str().unwrap(), design["design_hash"].as_str().unwrap());
         let file = first.join("designs").join(format!("{name}.gau"));

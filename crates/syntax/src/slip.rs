@@ -211,17 +211,17 @@ fn size_in_slot(stop: &Stop<'_>) -> Option<Slip> {
     }
     let help = "`[..]` holds axes; sizes go into `<..>`, other numbers among the arguments";
     let slot = open.len() - 1;
-    let head = &stop.text[last_word(&open[..slot])];
+    let head = last_word(&open[..slot]);
     let Some(args) = stop.text[stop.range().end..].strip_prefix("](") else { return Slip::help(help) };
     let from = stop.range().end + 2;
     let Some(close) = matching_paren(args) else { return Slip::help(help) };
-    let text = match head {
-        "conv" => format!("({}, width = {})", &args[..close], stop.found),
-        "shift" | "pool" => format!("({}, {})", &args[..close], stop.found),
-        _ if head.starts_with(char::is_uppercase) => format!("<{}>({})", stop.found, &args[..close]),
+    let (start, text) = match &stop.text[head.clone()] {
+        "conv" => (head.start, format!("ShortConv<{}>({})", stop.found, &args[..close])),
+        "shift" | "pool" => (slot, format!("({}, {})", &args[..close], stop.found)),
+        name if name.starts_with(char::is_uppercase) => (slot, format!("<{}>({})", stop.found, &args[..close])),
         _ => return Slip::help(help),
     };
-    Slip::edit(help, slot..from + close + 1, text)
+    Slip::edit(help, start..from + close + 1, text)
 }
 
 /// `Seq<D>`, `Seq(D)`
