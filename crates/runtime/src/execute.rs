@@ -209,7 +209,13 @@ impl<'m> Executor<'m> {
     }
 
     /// A part of the map that gives the value `id`.
-    pub(crate) fn expression(&self, frame: &mut Frame<'m>, expr: &Expr, args: &[ValueId], id: ValueId) -> Result<Value> {
+    pub(crate) fn expression(
+        &self,
+        frame: &mut Frame<'m>,
+        expr: &Expr,
+        args: &[ValueId],
+        id: ValueId,
+    ) -> Result<Value> {
         match expr {
             Expr::Arg(i) => self.get(frame, args[*i]),
             Expr::Const(c) => Ok(Value::Number(number(c)?)),
