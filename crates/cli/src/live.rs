@@ -128,10 +128,11 @@ fn line_of(fact: &Fact, state: &State) -> Option<String> {
 }
 
 fn proposal(proposed: &Proposed, state: &State) -> String {
-    let origin = match (&proposed.operator, proposed.parents.first()) {
-        (Some(operator), Some(parent)) => format!("from {} by {operator}", name(state, parent)),
-        (Some(operator), None) => operator.clone(),
-        (None, _) => "shipped".to_owned(),
+    let parents: Vec<&str> = proposed.parents.iter().map(|hash| name(state, hash)).collect();
+    let origin = match &proposed.operator {
+        Some(operator) if parents.is_empty() => operator.clone(),
+        Some(operator) => format!("from {} by {operator}", parents.join(" and ")),
+        None => "shipped".to_owned(),
     };
     format!("proposed   {:<10} {origin}, {}", proposed.name, proposed.hash)
 }

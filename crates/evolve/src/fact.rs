@@ -99,6 +99,10 @@ pub struct Draw {
     pub parent: f64,
     /// The seed of the operator.
     pub operator: u64,
+    /// The point in `[0, 1)` that chose the second parent; none for a mutation, as in every run before there was
+    /// crossover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mate: Option<f64>,
 }
 
 /// An offspring that takes no part.
@@ -278,5 +282,18 @@ impl Fact {
             Self::Finalists(_) => "finalists-chosen",
             Self::Over(_) => "run-finished",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draws_of_runs_without_crossover_are_read_and_written_as_ever() {
+        let old = r#"{"parent":0.5,"operator":7}"#;
+        let draw: Draw = serde_json::from_str(old).expect("the old form");
+        assert_eq!(draw, Draw { parent: 0.5, operator: 7, mate: None });
+        assert_eq!(serde_json::to_string(&draw).expect("a form"), old);
     }
 }

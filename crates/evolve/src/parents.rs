@@ -14,7 +14,18 @@ use crate::state::{Design, State};
 /// The parent at `point`; none where no design has a score.
 #[must_use]
 pub(crate) fn choose(state: &State, point: f64) -> Option<&Design> {
-    let candidates = candidates(state);
+    draw(&candidates(state), point)
+}
+
+/// A second parent at `point`, other than the first; none where only one design has a score.
+#[must_use]
+pub(crate) fn choose_mate<'s>(state: &'s State, first: &Design, point: f64) -> Option<&'s Design> {
+    let mut candidates = candidates(state);
+    candidates.retain(|(_, design)| design.proposed.hash != first.proposed.hash);
+    draw(&candidates, point)
+}
+
+fn draw<'s>(candidates: &[(f64, &'s Design)], point: f64) -> Option<&'s Design> {
     let scores: Vec<f64> = candidates.iter().map(|(score, _)| *score).collect();
     let children: Vec<u64> = candidates.iter().map(|(_, design)| design.children).collect();
     let weights = weights(&scores, &children);

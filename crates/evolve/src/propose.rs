@@ -6,16 +6,19 @@
 
 use genesys_check::CheckedDesign;
 use genesys_compiler::{check_text, compile, standard_units};
-use genesys_genetic::{Context, Offspring, mutations};
+use genesys_genetic::{Context, Offspring, crossover, mutations};
 use genesys_ir::module::Module;
 use genesys_ir::parameters;
 
 use crate::decode_state::state_bytes;
 use crate::error::EvolveError;
 use crate::fact::{Draw, Fact, Place, Proposed, Rejected, Rejection};
-use crate::parents::choose;
+use crate::parents::{choose, choose_mate};
 use crate::random::{Purpose, bits, unit};
 use crate::state::{Design, State};
+
+/// The share of offspring that are made of two parents, where there are two.
+const CROSSOVER: f64 = 0.15;
 
 /// The shipped design of number `slot`, as a proposal.
 ///
@@ -44,7 +47,7 @@ pub(crate) fn ship(state: &State, slot: usize) -> Result<Fact, EvolveError> {
     }))
 }
 
-/// An attempt to fill `place` with an offspring of a design of a closed generation.
+/// An attempt to fill `place` with an offspring of one design of a closed generation, or of two.
 ///
 /// # Errors
 /// [`EvolveError::NoParents`] where none of them could be trained.
@@ -52,13 +55,17 @@ pub(crate) fn breed(state: &State, place: Place) -> Result<Fact, EvolveError> {
     let seed = state.started.settings.seed;
     let Place { generation, slot, attempt } = place;
     let at = [generation, slot, attempt];
-    let draw = Draw { parent: unit(seed, Purpose::Parent, &at), operator: bits(seed, Purpose::Operator, &at) };
-    let parent = choose(state, draw.parent).ok_or_else(|| no_parents(state))?;
-    let parents = vec![parent.proposed.hash.clone()];
+    let parent_point = unit(seed, Purpose::Parent, &at);
+    let parent = choose(state, parent_point).ok_or_else(|| no_parents(state))?;
+    let mate_point = (unit(seed, Purpose::Crossover, &at) < CROSSOVER).then(|| unit(seed, Purpose::Mate, &at));
+    let mate = mate_point.and_then(|point| choose_mate(state, parent, point));
+    let operator = bits(seed, Purpose::Operator, &at);
+    let draw = Draw { parent: parent_point, operator, mate: mate.and(mate_point) };
+    let parents: Vec<String> = [parent].into_iter().chain(mate).map(|design| design.proposed.hash.clone()).collect();
     let rejected = |operator: Option<String>, hash: Option<String>, reason| {
         Ok(Fact::Rejected(Rejected { place, parents: parents.clone(), operator, draw, hash, reason }))
     };
-    let Some(offspring) = offspring(state, parent, draw.operator) else {
+    let Some(offspring) = offspring(state, parent, mate, draw.operator) else {
         return rejected(None, None, Rejection::NoOffspring);
     };
     let operator = Some(format!("{}: {}", offspring.operator, offspring.detail));
@@ -83,15 +90,19 @@ pub(crate) fn breed(state: &State, place: Place) -> Result<Fact, EvolveError> {
     }
 }
 
-/// The first offspring that `seed` gives; the other designs of closed generations may give units to it.
-fn offspring(state: &State, parent: &Design, seed: u64) -> Option<Offspring> {
+/// The first offspring that `seed` gives: of both parents, or of one, to which the other designs of closed generations
+/// may give units.
+fn offspring(state: &State, parent: &Design, mate: Option<&Design>, seed: u64) -> Option<Offspring> {
     let closed = |design: &&Design| design.proposed.place.generation < state.generation;
     let others = state.designs.iter().filter(closed).filter(|design| design.proposed.hash != parent.proposed.hash);
     let donors: Vec<CheckedDesign> = others.filter_map(|design| checked(&design.proposed.text).ok()).collect();
     let scales = [state.started.settings.scale.clone()];
     let context = Context::new(standard_units(), &donors, &scales);
     let parent = checked(&parent.proposed.text).ok()?;
-    mutations(&parent, &context, seed).next()
+    match mate {
+        Some(mate) => crossover(&parent, &checked(&mate.proposed.text).ok()?, &context, seed).next(),
+        None => mutations(&parent, &context, seed).next(),
+    }
 }
 
 /// The name of the design that the line began with, and the place: `gpt-2.4`.

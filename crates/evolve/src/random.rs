@@ -14,6 +14,10 @@ pub(crate) enum Purpose {
     Parent = 2,
     /// The choices of a genetic operator.
     Operator = 3,
+    /// Whether an offspring has two parents.
+    Crossover = 4,
+    /// The choice of the second one.
+    Mate = 5,
 }
 
 /// 64 bits for `purpose` at `place`.
@@ -35,15 +39,16 @@ mod tests {
 
     #[test]
     fn every_seed_purpose_and_place_draws_its_own() {
+        use Purpose::{Crossover, Mate, Operator, Parent, Training};
         let mut all = BTreeSet::new();
         for seed in 0..8 {
-            for purpose in [Purpose::Training, Purpose::Parent, Purpose::Operator] {
+            for purpose in [Training, Parent, Operator, Crossover, Mate] {
                 for (a, b) in (0..10).flat_map(|a| (0..10).map(move |b| (a, b))) {
                     all.insert(bits(seed, purpose, &[a, b]));
                 }
             }
         }
-        assert_eq!(all.len(), 8 * 3 * 100);
+        assert_eq!(all.len(), 8 * 5 * 100);
     }
 
     #[test]

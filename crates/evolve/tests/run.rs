@@ -90,6 +90,27 @@ fn a_run_ends_with_a_leaderboard_that_its_events_tell() {
 }
 
 #[test]
+fn some_offspring_have_two_parents_and_the_log_says_which() {
+    let root = tempfile::tempdir().unwrap();
+    let data = dataset(root.path(), "house");
+    let crossed = (1..20).find_map(|seed| {
+        let state = run(&root.path().join(seed.to_string()), seed, &data);
+        let of_two = |design: &&genesys_evolve::Design| design.proposed.parents.len() == 2;
+        state.designs.iter().find(of_two).map(|design| (state.clone(), design.proposed.clone()))
+    });
+    let (state, crossed) = crossed.expect("one of seven offspring is a crossing");
+    let parents: Vec<&str> =
+        crossed.parents.iter().map(|hash| state.design(hash).unwrap().proposed.hash.as_str()).collect();
+    assert_ne!(parents[0], parents[1]);
+    assert!(crossed.operator.unwrap().starts_with("cross-") && crossed.draw.unwrap().mate.is_some());
+    let children = |hash: &str| state.design(hash).unwrap().children;
+    assert!(children(parents[0]) >= 1 && children(parents[1]) >= 1, "it counts as a child of both");
+    for design in state.designs.iter().filter(|design| design.proposed.parents.len() == 1) {
+        assert_eq!(design.proposed.draw.unwrap().mate, None);
+    }
+}
+
+#[test]
 fn equal_seeds_give_equal_logs_and_other_seeds_do_not() {
     let root = tempfile::tempdir().unwrap();
     let data = dataset(root.path(), "house");
