@@ -150,6 +150,49 @@ fn a_checkpoint_that_finds_no_room_leaves_the_one_before() {
 }
 
 #[test]
+fn a_file_that_finds_no_room_is_named_and_no_part_of_it_stays() {
+    let world = World::new();
+    let (run, _) = world.whole();
+    let report = fs::read(run.join("report.html")).unwrap();
+    fs::write(run.join("report.html"), "an older one").unwrap();
+    let (gpt, gla) = (design("gpt.gau"), design("gla.gau"));
+    let (gpt, gla) = (gpt.to_str().unwrap(), gla.to_str().unwrap());
+    let out = world.at("offspring");
+    let small = ["--seed", "1", "-n", "2", "--out", out.to_str().unwrap()];
+    let cases = [
+        (vec!["report", run.to_str().unwrap()], "report.html"),
+        ([&["mutate", gpt][..], &small].concat(), "gpt-001.gau"),
+        ([&["crossover", gpt, gla][..], &small].concat(), "gpt-gla-001.gau"),
+    ];
+    for (arguments, name) in cases {
+        let said = stopped_by_the_world(finished(with_limit(&command(&arguments), 1).output().unwrap()));
+        assert!(said.contains(name) && said.contains("too large"), "{arguments:?}: {said}");
+    }
+    assert_eq!(fs::read(run.join("report.html")).unwrap(), b"an older one");
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 0, "nothing is left aside");
+    finished(command(["report", run.to_str().unwrap()]).output().unwrap()).ok();
+    assert_eq!(fs::read(run.join("report.html")).unwrap(), report);
+}
+
+#[test]
+fn a_signal_that_the_starter_ignores_is_ignored() {
+    let world = World::new();
+    let (_, expected) = world.whole();
+    let run = world.at("deaf");
+    let begin = world.discover(&run, "2");
+    // As `nohup` starts a command.
+    let mut deaf = Command::new("sh");
+    deaf.args(["-c", "trap '' HUP && exec \"$0\" \"$@\""]).arg(begin.get_program()).args(begin.get_args());
+    let mut child = world.prepared(deaf).spawn().unwrap();
+    while Reader::open(&run).is_err() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it began");
+        sleep(Duration::from_millis(2));
+    }
+    signal(child.id(), "HUP");
+    assert_eq!(finished(child.wait_with_output().unwrap()).ok(), expected);
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_is_named() {
     let world = World::new();
     // Where not even root can make a folder.

@@ -9,6 +9,7 @@ use crate::tree;
 
 /// Deepest expression of a unit; the text of one admits 64 brackets.
 const DEEPEST: usize = 40;
+const _: () = assert!(DEEPEST < genesys_syntax::MAX_NESTING);
 /// Most expressions of a unit.
 const LARGEST: usize = 2000;
 /// Most units of a design.
@@ -47,6 +48,5 @@ mod tests {
     #[test]
     fn an_expression_is_bounded_well_within_what_a_text_may_nest() {
         assert!(!grown(DEEPEST - 1) && grown(DEEPEST));
-        assert!(DEEPEST < genesys_syntax::MAX_NESTING);
     }
 }

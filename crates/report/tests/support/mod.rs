@@ -49,6 +49,7 @@ impl Made {
     pub fn propose(&mut self, name: &str, generation: u64, parents: &[usize], text: &str) {
         let number = self.state.designs.len() as u64;
         let parents: Vec<String> = parents.iter().map(|at| self.state.designs[*at].proposed.hash.clone()).collect();
+        let mate = (parents.len() == 2).then_some(0.25);
         let operator = (!parents.is_empty()).then(|| format!("swap-activation: unit {number}, silu to relu"));
         let proposed = Proposed {
             place: Place { generation, slot: number, attempt: 0 },
@@ -58,7 +59,7 @@ impl Made {
             baseline: number == 0,
             parents,
             operator,
-            draw: (number > 0).then_some(Draw { parent: 0.5, operator: 1 }),
+            draw: (number > 0).then_some(Draw { parent: 0.5, operator: 1, mate }),
             parameters: 200_000 + number,
             state_bytes: 16_384,
         };
@@ -94,7 +95,7 @@ impl Made {
     /// Rejects a proposal.
     pub fn reject(&mut self) {
         let place = Place { generation: 1, slot: 99, attempt: 0 };
-        let (parents, draw) = (Vec::new(), Draw { parent: 0.1, operator: 2 });
+        let (parents, draw) = (Vec::new(), Draw { parent: 0.1, operator: 2, mate: None });
         let reason = Rejection::Known;
         self.tell(&Fact::Rejected(Rejected { place, parents, operator: None, draw, hash: None, reason }));
     }
