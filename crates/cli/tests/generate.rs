@@ -6,9 +6,9 @@ mod common;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use common::{Run, command, corpus, design, finished, genesys};
+use common::{Run, command, corpus, design, finished, genesys, signal};
 
 /// A model of a shipped design, trained for a few steps.
 fn trained(folder: &Path) -> PathBuf {
@@ -101,7 +101,8 @@ fn text_comes_as_it_is_made_and_an_interrupt_leaves_what_came() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoint = trained(folder.path());
     let (mut child, first) = started(&checkpoint);
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    // Not INT, which whoever starts the tests in the background makes all of them ignore.
+    signal(child.id(), "TERM");
     let mut rest = Vec::new();
     child.stdout.take().unwrap().read_to_end(&mut rest).unwrap();
     assert!(!child.wait().unwrap().success());
