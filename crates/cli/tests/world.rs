@@ -375,8 +375,8 @@ fn a_text_that_is_gone_changed_or_no_text_is_told_with_a_way_out() {
         assert!(child.try_wait().unwrap().is_none(), "it does not need its text");
         sleep(Duration::from_millis(10));
     }
-    signal(child.id(), "INT");
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    signal(child.id(), "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(143));
 
     let clear = || fs::remove_dir_all(world.at("cache")).unwrap();
     clear();

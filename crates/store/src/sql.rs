@@ -132,11 +132,12 @@ fn big_endian(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-/// Whether SQLite could not make a file. A log that is merely busy must not be read as if nobody wrote to it.
+/// Whether SQLite could not make or write a file. A log that is merely busy must not be read as if nobody wrote to it.
 fn may_not_write(error: &StoreError) -> bool {
     let StoreError::World { source, .. } = error else { return false };
     let code = source.downcast_ref().and_then(rusqlite::Error::sqlite_error_code);
-    matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+    // On a full disk the file of its own is there, and cannot grow.
+    matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure))
 }
 
 /// Whether SQLite's error means bad content, rather than a disk or a lock that stands in the way.
