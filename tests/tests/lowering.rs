@@ -81,7 +81,7 @@ impl Core<'_> {
         let node = graph.node(id);
         let args = &node.args;
         match &node.op {
-            Op::Input => self.input[t][at[&WIDTH]],
+            Op::Input(_) => self.input[t][at[&WIDTH]],
             Op::Weight(leaf) => (self.weight)(&graph.leaf(*leaf).path, self.flat(&graph.leaf(*leaf).axes, &at)),
             Op::Constant(constant) => constant.eval(&|_| Some(self.width)).unwrap(),
             Op::Position => t as f64,
@@ -202,7 +202,7 @@ fn compare(text: &str, width: u64) {
         for t in 0..POSITIONS {
             let found = interpreter.step_vectors(&input[t..=t]).unwrap().remove(0);
             for (i, found) in found.iter().enumerate() {
-                let expected = core.value(graph.output.unwrap(), t, &At::from([(WIDTH, i)]));
+                let expected = core.value(graph.output().unwrap(), t, &At::from([(WIDTH, i)]));
                 let close = (found - expected).abs() <= 1e-9 * expected.abs().max(1.0);
                 assert!(close, "{} at {t}, {i}: {found} is not {expected}", function.name);
             }

@@ -136,8 +136,8 @@ pub enum Reduction {
 /// The operations of the formal core. `A(i)` are the axes of operand `i`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
-    /// The graph's input: `Seq[D]`.
-    Input,
+    /// The value of a parameter of the unit, by number; of a unit of the stack, 0 is `Seq[D]`.
+    Input(u32),
     /// A weight: `[leaf.axes]`.
     Weight(LeafId),
     /// A number: `[]`.
@@ -252,11 +252,28 @@ pub struct Graph {
     pub leaves: Vec<Leaf>,
     /// All scans; an inner scan, which cannot read the outer one's states, is a scan beside it.
     pub scans: Vec<Scan>,
-    /// The node whose value the unit gives: `Seq[D]`.
-    pub output: Option<NodeId>,
+    /// What the unit gives: first its value (of a unit of the stack `Seq[D]`), then what it gives
+    /// beside it.
+    pub outputs: Vec<Output>,
+}
+
+/// A result of a graph.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// The name of a result behind the first, by which later units receive it.
+    pub name: Option<String>,
+    /// The stage it is declared with: a constant may be given where a sequence is promised.
+    pub stage: Stage,
+    /// The node that has its value.
+    pub node: NodeId,
 }
 
 impl Graph {
+    /// The node of the unit's main value; `None` before the unit is complete.
+    pub fn output(&self) -> Option<NodeId> {
+        self.outputs.first().map(|output| output.node)
+    }
+
     /// A node.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.0 as usize]

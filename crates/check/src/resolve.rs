@@ -176,7 +176,10 @@ fn callees(entry: &Entry<'_>, units: &Units<'_>) -> Vec<usize> {
 fn heads_of_block<'a>(block: &'a ast::Block, heads: &mut Vec<&'a str>) {
     for stmt in &block.stmts {
         match &stmt.kind {
-            StmtKind::Let { value, .. } | StmtKind::Update { value, .. } | StmtKind::Yield(value) => {
+            StmtKind::Let { value, .. }
+            | StmtKind::LetTuple { value, .. }
+            | StmtKind::Update { value, .. }
+            | StmtKind::Yield(value) => {
                 heads_of(value, heads);
             }
             StmtKind::Param { .. } | StmtKind::Axis { .. } | StmtKind::Require { .. } => {}
@@ -204,6 +207,7 @@ fn heads_of<'a>(expr: &'a Expr, heads: &mut Vec<&'a str>) {
                 }
             }
         }
+        ExprKind::Tuple(values) => values.iter().for_each(|value| heads_of(value, heads)),
         ExprKind::Scan(scan) => {
             scan.states.iter().for_each(|state| heads_of(&state.init, heads));
             heads_of_block(&scan.body, heads);

@@ -272,7 +272,8 @@ fn stackable(unit: &ast::Unit, at: &ast::Ident) -> Result<(), Box<Diagnostic>> {
         });
         ty.seq && only_width && named <= 1 && named + rows >= 1
     };
-    if unit.params.len() == 1 && takes_width(&unit.params[0].ty) && takes_width(&unit.result) {
+    if unit.params.len() == 1 && unit.further.is_empty() && takes_width(&unit.params[0].ty) && takes_width(&unit.result)
+    {
         return Ok(());
     }
     let message = format!("expected a unit from Seq[D] to Seq[D] in the stack, found `{}`", unit.name.text);

@@ -61,6 +61,8 @@ codes! {
     RECURSIVE_UNIT = "recursive-unit";
     /// A call has too many, too few or unknown arguments.
     ARGUMENTS = "arguments";
+    /// A tuple stands where one value is asked for, or has not as many values as names.
+    TUPLE = "tuple";
     /// The axes found are not those expected.
     AXIS_MISMATCH = "axis-mismatch";
     /// Operands share no side that holds all axes: an outer product must be asked for.

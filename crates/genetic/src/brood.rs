@@ -179,7 +179,7 @@ fn looks_back(design: &CheckedDesign) -> bool {
 fn is_view(op: &Op) -> bool {
     match op {
         Op::Shift { .. } | Op::Window(_) | Op::Past(_) | Op::State { .. } | Op::Scanned(_) => true,
-        Op::Input
+        Op::Input(_)
         | Op::Weight(_)
         | Op::Constant(_)
         | Op::Position

@@ -54,7 +54,7 @@ impl Chain {
     pub(crate) fn of(unit: &Unit) -> Option<Chain> {
         let [param] = unit.params.as_slice() else { return None };
         let is_width = |axes: &[AxisRef]| matches!(axes, [AxisRef::Named(name)] if name.text == "D");
-        if !(param.ty.seq && is_width(&param.ty.axes) && is_width(&unit.result.axes)) {
+        if !unit.further.is_empty() || !(param.ty.seq && is_width(&param.ty.axes) && is_width(&unit.result.axes)) {
             return None;
         }
         let mut reader = Reader { last: param.name.text.clone(), pending: BTreeMap::new(), sublayers: Vec::new() };
@@ -95,7 +95,7 @@ impl Chain {
 }
 
 fn bound(stmts: &[genesys_syntax::ast::Stmt], name: &str) -> bool {
-    stmts.iter().any(|stmt| matches!(&stmt.kind, StmtKind::Let { name: n, .. } if n.text == name))
+    stmts.iter().any(|stmt| tree::binds(stmt, name))
 }
 
 /// `base`, or `base2`, `base3`, .. where that is taken.

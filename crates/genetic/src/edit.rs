@@ -30,7 +30,8 @@ pub(crate) fn fresh_name(unit: &Unit, base: &str) -> String {
 
 fn bound_names(stmts: &[Stmt], names: &mut BTreeSet<String>) {
     for stmt in stmts {
-        if let StmtKind::Let { name, .. } | StmtKind::Param { name, .. } | StmtKind::Axis { name, .. } = &stmt.kind {
+        names.extend(tree::bound_values(stmt).iter().map(|name| name.text.clone()));
+        if let StmtKind::Param { name, .. } | StmtKind::Axis { name, .. } = &stmt.kind {
             names.insert(name.text.clone());
         }
     }
@@ -50,13 +51,10 @@ fn holds(expr: &Expr, id: ExprId) -> bool {
 /// What a name is bound to, where a single `let` of the body binds it.
 pub(crate) fn resolve<'a>(unit: &'a Unit, expr: &'a Expr) -> &'a Expr {
     let ExprKind::Name(name) = &expr.kind else { return expr };
-    let mut values = unit.body.stmts.iter().filter_map(|stmt| match &stmt.kind {
-        StmtKind::Let { name: bound, value, .. } if bound.text == name.text => Some(value),
-        _ => None,
-    });
-    match (values.next(), values.next()) {
-        (Some(value), None) => value,
-        (Some(_), Some(_)) | (None, _) => expr,
+    let mut binding = unit.body.stmts.iter().filter(|stmt| tree::binds(stmt, &name.text));
+    match (binding.next().map(|stmt| &stmt.kind), binding.next()) {
+        (Some(StmtKind::Let { value, .. }), None) => value,
+        _ => expr,
     }
 }
 
@@ -65,8 +63,7 @@ pub(crate) fn input(unit: &Unit) -> Option<&str> {
     let [param] = unit.params.as_slice() else { return None };
     let name = param.name.text.as_str();
     let is_input = param.ty.seq && matches!(param.ty.axes.as_slice(), [AxisRef::Named(axis)] if axis.text == "D");
-    let hides = |kind: &StmtKind| matches!(kind, StmtKind::Let { name: bound, .. } if bound.text == name);
-    (is_input && !unit.body.stmts.iter().any(|stmt| hides(&stmt.kind))).then_some(name)
+    (is_input && !unit.body.stmts.iter().any(|stmt| tree::binds(stmt, name))).then_some(name)
 }
 
 /// A number, which must not be negative.
@@ -140,11 +137,7 @@ pub(crate) fn product(expr: &Expr) -> Option<(&Expr, &Expr)> {
 /// them is bound twice.
 pub(crate) fn is_stable(unit: &Unit, expr: &Expr) -> bool {
     tree::reads(expr).iter().all(|name| {
-        let lets = unit
-            .body
-            .stmts
-            .iter()
-            .filter(|stmt| matches!(&stmt.kind, StmtKind::Let { name: bound, .. } if bound.text == *name));
+        let lets = unit.body.stmts.iter().filter(|stmt| tree::binds(stmt, name));
         lets.count() + usize::from(unit.params.iter().any(|param| param.name.text == *name)) <= 1
     })
 }

@@ -30,7 +30,12 @@ impl Interface {
         let mut numbers = BTreeMap::new();
         let generics: BTreeSet<&str> = unit.generics.iter().map(|generic| generic.name.text.as_str()).collect();
         let params: Vec<String> = unit.params.iter().map(|param| show(&param.ty, &generics, &mut numbers)).collect();
-        Interface(format!("{} -> {}", params.join(" "), show(&unit.result, &generics, &mut numbers)))
+        let mut results = show(&unit.result, &generics, &mut numbers);
+        for result in &unit.further {
+            let name = result.name.as_ref().map_or("", |name| &name.text);
+            results.push_str(&format!(", {name}: {}", show(&result.ty, &generics, &mut numbers)));
+        }
+        Interface(format!("{} -> {results}", params.join(" ")))
     }
 
     /// Whether it is `Seq[D] -> Seq[D]`.

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use genesys_syntax::ast::{Arg, Block, Expr, ExprId, ExprKind, Stmt, StmtKind, Unit};
+use genesys_syntax::ast::{Arg, Block, Expr, ExprId, ExprKind, Ident, Stmt, StmtKind, Unit};
 
 use crate::chain::fresh;
 use crate::gene::{Gene, number};
@@ -61,7 +61,8 @@ fn bound(unit: &Unit) -> BTreeSet<String> {
 
 fn collect_bound(block: &Block, names: &mut BTreeSet<String>) {
     for stmt in &block.stmts {
-        if let StmtKind::Let { name, .. } | StmtKind::Param { name, .. } = &stmt.kind {
+        names.extend(tree::bound_values(stmt).iter().map(|name| name.text.clone()));
+        if let StmtKind::Param { name, .. } = &stmt.kind {
             names.insert(name.text.clone());
         }
     }
@@ -215,8 +216,23 @@ impl Sites<'_> {
     fn statement(&mut self, stmt: &Stmt) {
         match &stmt.kind {
             StmtKind::Let { name, value, .. } => self.value(value, Some(&name.text)),
+            StmtKind::LetTuple { names, value } => self.tuple(names, value),
             StmtKind::Update { value, .. } | StmtKind::Yield(value) => self.value(value, None),
             StmtKind::Param { .. } | StmtKind::Axis { .. } | StmtKind::Require { .. } => {}
+        }
+    }
+
+    /// Each value of a tuple written out has a name of its own; another's calls take the first.
+    fn tuple(&mut self, names: &[Ident], value: &Expr) {
+        let wanted = |name: &&Ident| name.text != "_";
+        match &value.kind {
+            ExprKind::Tuple(parts) if parts.len() == names.len() => {
+                let each = names.iter().zip(parts);
+                each.for_each(|(name, part)| {
+                    self.value(part, Some(name).filter(wanted).map(|name| name.text.as_str()))
+                });
+            }
+            _ => self.value(value, names.iter().find(wanted).map(|name| name.text.as_str())),
         }
     }
 

@@ -78,6 +78,13 @@ fn sweep_stmt(stmt: &mut Stmt, named: &BTreeSet<String>, changed: &mut bool, liv
             }
             read
         }
+        StmtKind::LetTuple { names, value } => {
+            let read = names.iter().fold(false, |read, name| live.remove(&name.text) | read);
+            if read {
+                sweep_expr(value, named, changed, live);
+            }
+            read
+        }
         StmtKind::Param { name, .. } => live.remove(&name.text),
         StmtKind::Axis { name, .. } => named.contains(&name.text),
         StmtKind::Require { .. } => true,
@@ -122,9 +129,13 @@ fn static_names(unit: &Unit) -> BTreeSet<String> {
         }
     }
     unit.params.iter().for_each(|param| type_names(&param.ty, &mut names));
-    type_names(&unit.result, &mut names);
+    results(unit).for_each(|ty| type_names(ty, &mut names));
     block_names(&unit.body, &mut names);
     names
+}
+
+fn results(unit: &Unit) -> impl Iterator<Item = &Type> {
+    [&unit.result].into_iter().chain(unit.further.iter().map(|result| &result.ty))
 }
 
 fn type_names(ty: &Type, names: &mut BTreeSet<String>) {
@@ -139,7 +150,7 @@ pub(crate) fn block_names(block: &Block, names: &mut BTreeSet<String>) {
             StmtKind::Param { axes, .. } => tree::axis_names(axes, names),
             StmtKind::Axis { size, .. } => tree::size_names(size, names),
             StmtKind::Require { left, right, .. } => [left, right].into_iter().for_each(|s| tree::size_names(s, names)),
-            StmtKind::Update { .. } | StmtKind::Yield(_) => {}
+            StmtKind::LetTuple { .. } | StmtKind::Update { .. } | StmtKind::Yield(_) => {}
         }
     }
     tree::block_exprs(block).for_each(|e| expr_names(e, names));
@@ -171,6 +182,7 @@ pub(crate) fn expr_names(expr: &Expr, names: &mut BTreeSet<String>) {
         | ExprKind::Neg(_)
         | ExprKind::Binary(..)
         | ExprKind::Compare(..)
+        | ExprKind::Tuple(_)
         | ExprKind::Labeled { .. } => {}
     }
     tree::children(expr).into_iter().for_each(|e| expr_names(e, names));
@@ -212,7 +224,7 @@ fn binds(unit: &Unit, param: &Param, named: &BTreeSet<String>) -> bool {
     let mut others = BTreeSet::new();
     unit.params.iter().filter(|other| other.name != param.name).for_each(|other| type_names(&other.ty, &mut others));
     let mut elsewhere = BTreeSet::new();
-    type_names(&unit.result, &mut elsewhere);
+    results(unit).for_each(|ty| type_names(ty, &mut elsewhere));
     block_names(&unit.body, &mut elsewhere);
     let is_generic = |name: &String| unit.generics.iter().any(|generic| generic.name.text == *name);
     own.iter()

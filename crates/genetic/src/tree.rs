@@ -37,10 +37,31 @@ pub(crate) fn let_stmt(name: &str, value: Expr) -> Stmt {
     Stmt { kind, comments: Default::default(), span: Span::default() }
 }
 
+/// The names of values that a `let` binds.
+pub(crate) fn bound_values(stmt: &Stmt) -> &[Ident] {
+    match &stmt.kind {
+        StmtKind::Let { name, .. } => std::slice::from_ref(name),
+        StmtKind::LetTuple { names, .. } => names,
+        StmtKind::Param { .. }
+        | StmtKind::Axis { .. }
+        | StmtKind::Require { .. }
+        | StmtKind::Update { .. }
+        | StmtKind::Yield(_) => &[],
+    }
+}
+
+/// Whether a `let` binds that name.
+pub(crate) fn binds(stmt: &Stmt, name: &str) -> bool {
+    bound_values(stmt).iter().any(|bound| bound.text == name)
+}
+
 /// The expression a statement holds.
 pub(crate) fn stmt_expr(stmt: &Stmt) -> Option<&Expr> {
     match &stmt.kind {
-        StmtKind::Let { value, .. } | StmtKind::Update { value, .. } | StmtKind::Yield(value) => Some(value),
+        StmtKind::Let { value, .. }
+        | StmtKind::LetTuple { value, .. }
+        | StmtKind::Update { value, .. }
+        | StmtKind::Yield(value) => Some(value),
         StmtKind::Param { init, .. } => Some(init),
         StmtKind::Axis { .. } | StmtKind::Require { .. } => None,
     }
@@ -49,7 +70,10 @@ pub(crate) fn stmt_expr(stmt: &Stmt) -> Option<&Expr> {
 /// The expression a statement holds, to be changed.
 pub(crate) fn stmt_expr_mut(stmt: &mut Stmt) -> Option<&mut Expr> {
     match &mut stmt.kind {
-        StmtKind::Let { value, .. } | StmtKind::Update { value, .. } | StmtKind::Yield(value) => Some(value),
+        StmtKind::Let { value, .. }
+        | StmtKind::LetTuple { value, .. }
+        | StmtKind::Update { value, .. }
+        | StmtKind::Yield(value) => Some(value),
         StmtKind::Param { init, .. } => Some(init),
         StmtKind::Axis { .. } | StmtKind::Require { .. } => None,
     }
@@ -68,6 +92,7 @@ pub(crate) fn children(expr: &Expr) -> Vec<&Expr> {
         ExprKind::Each { call: e, .. } | ExprKind::Labeled { call: e, .. } => vec![e],
         ExprKind::Binary(_, a, b) | ExprKind::Compare(_, a, b) => vec![a, b],
         ExprKind::Call(call) => call.args.iter().map(arg_expr).collect(),
+        ExprKind::Tuple(values) => values.iter().collect(),
         ExprKind::Scan(scan) => scan.states.iter().map(|s| &s.init).chain(block_exprs(&scan.body)).collect(),
     }
 }
@@ -80,6 +105,7 @@ pub(crate) fn children_mut(expr: &mut Expr) -> Vec<&mut Expr> {
         ExprKind::Each { call: e, .. } | ExprKind::Labeled { call: e, .. } => vec![e],
         ExprKind::Binary(_, a, b) | ExprKind::Compare(_, a, b) => vec![a, b],
         ExprKind::Call(call) => call.args.iter_mut().map(arg_expr_mut).collect(),
+        ExprKind::Tuple(values) => values.iter_mut().collect(),
         ExprKind::Scan(scan) => {
             let inits = scan.states.iter_mut().map(|state| &mut state.init);
             let body = scan.body.stmts.iter_mut().filter_map(stmt_expr_mut).chain(&mut scan.body.result);

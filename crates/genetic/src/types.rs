@@ -121,6 +121,10 @@ impl<'a> Reader<'a> {
                     let ty = self.expr(value);
                     self.names.insert(&name.text, ty);
                 }
+                StmtKind::LetTuple { names, value } => {
+                    let types = self.tuple(value, names.len());
+                    self.names.extend(names.iter().map(|name| name.text.as_str()).zip(types));
+                }
                 StmtKind::Param { name, axes, .. } => {
                     self.names.insert(&name.text, Some(constant(axis_set(axes))));
                 }
@@ -178,7 +182,22 @@ impl<'a> Reader<'a> {
                 ty.map(|ty| swapped(ty, [from.text.clone()], [to.text.clone()]))
             }
             ExprKind::Call(call) => self.call(call),
+            ExprKind::Tuple(values) => {
+                values.iter().for_each(|value| _ = self.expr(value));
+                None
+            }
             ExprKind::Scan(scan) => self.scan(scan),
+        }
+    }
+
+    /// The types of a tuple's values, where it is written out.
+    fn tuple(&mut self, value: &'a Expr, count: usize) -> Vec<Option<Type>> {
+        match &value.kind {
+            ExprKind::Tuple(parts) if parts.len() == count => parts.iter().map(|part| self.expr(part)).collect(),
+            _ => {
+                self.expr(value);
+                vec![None; count]
+            }
         }
     }
 
@@ -248,6 +267,9 @@ impl<'a> Reader<'a> {
 
     /// What a call of a unit gives: the axes that its signature binds.
     fn unit_call(&self, unit: &'a Unit, call: &'a Call, values: &[Option<Type>]) -> Option<Type> {
+        if !unit.further.is_empty() {
+            return None;
+        }
         let mut bound: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         for (position, arg) in call.statics.iter().enumerate() {
             let name = arg.name.as_ref().or_else(|| unit.generics.get(position).map(|generic| &generic.name))?;

@@ -55,12 +55,15 @@ enum Task {
 /// Emits the function of a planned graph.
 pub(crate) fn function(name: String, plan: &Plan, axes: &mut Axes) -> Function {
     let mut emitter = Emitter::new(plan, axes);
-    let output = plan.resolve(plan.graph.output.expect("a checked graph has an output"));
-    emitter.run(Task::Want(output, TOP));
-    let result = emitter.output(output);
+    let mut results = Vec::new();
+    for output in &plan.graph.outputs {
+        let node = plan.resolve(output.node);
+        emitter.run(Task::Want(node, TOP));
+        results.push(emitter.output(node, output.stage));
+    }
     let Emitter { builder, mut contexts, .. } = emitter;
     let mut body = std::mem::take(&mut contexts[TOP].region);
-    body.results.push(result);
+    body.results = results;
     merge::region(&mut body);
     let mut function = builder.finish(name, body);
     genesys_ir::renumber(&mut function);
@@ -85,7 +88,7 @@ impl<'a> Emitter<'a> {
         let input = emitter.builder.input(Type { stage: Stage::Seq, dtype: Dtype::Real, axes: vec![width] });
         emitter.add_weights();
         for (i, node) in plan.graph.nodes.iter().enumerate() {
-            if node.op == core::Op::Input {
+            if node.op == core::Op::Input(0) {
                 emitter.contexts[TOP].values.insert(NodeId(i as u32), input);
             }
         }
@@ -316,10 +319,11 @@ impl<'a> Emitter<'a> {
         if defined { value } else { self.push_values(step, Op::Map(Expr::Arg(0)), vec![value])[0] }
     }
 
-    /// The function's result: a sequence over the width, also where it is the same everywhere.
-    fn output(&mut self, output: NodeId) -> ValueId {
+    /// A result of the function: a sequence where one is promised, also where it is the same
+    /// everywhere.
+    fn output(&mut self, output: NodeId, promised: core::Stage) -> ValueId {
         let value = self.expect(output, TOP);
-        if self.builder.ty(value).stage == Stage::Seq {
+        if promised == core::Stage::Const || self.builder.ty(value).stage == Stage::Seq {
             return value;
         }
         let position = self.push_values(TOP, Op::Position, vec![])[0];
@@ -364,7 +368,7 @@ impl<'a> Emitter<'a> {
             core::Op::Past(axis) => Op::View(self.axis(axis, context)),
             core::Op::Cumsum(axis) => Op::Cumsum(self.axis(axis, context)),
             core::Op::After(axis) => Op::After(self.axis(axis, context)),
-            core::Op::Input | core::Op::State { .. } | core::Op::Scanned(_) => {
+            core::Op::Input(_) | core::Op::State { .. } | core::Op::Scanned(_) => {
                 unreachable!("the input, states and scans are values of their contexts from the start")
             }
         };

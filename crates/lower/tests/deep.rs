@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use genesys_axis::{Domain, Size};
-use genesys_check::core::{Axis, Graph, Node, NodeId, Op, Scan, ScanId, Stage, State, Type, WIDTH};
+use genesys_check::core::{Axis, Graph, Node, NodeId, Op, Output, Scan, ScanId, Stage, State, Type, WIDTH};
 use genesys_lower::{Stack, lower_stack};
 use genesys_scalar::Function;
 use genesys_span::{FileId, Span};
@@ -26,7 +26,7 @@ fn check(graph: &Graph) {
 fn graph() -> (Graph, NodeId) {
     let width = Axis { name: "D".into(), domain: Domain::Static(Size::symbol("D")) };
     let mut graph = Graph { axes: vec![width], ..Graph::default() };
-    let input = push(&mut graph, Op::Input, Stage::Seq, &[]);
+    let input = push(&mut graph, Op::Input(0), Stage::Seq, &[]);
     (graph, input)
 }
 
@@ -37,7 +37,7 @@ fn a_long_chain_of_maps_and_shifts() {
         let op = if i % 100 == 0 { Op::Shift { by: Size::int(1) } } else { Op::Map(Function::Tanh) };
         x = push(&mut graph, op, Stage::Seq, &[x]);
     }
-    graph.output = Some(x);
+    graph.outputs = vec![Output { name: None, stage: Stage::Seq, node: x }];
     check(&graph);
 }
 
@@ -54,6 +54,6 @@ fn a_long_row_of_scans() {
         graph.scans.push(Scan { states, result: next, span });
         x = push(&mut graph, Op::Scanned(scan), Stage::Seq, &[]);
     }
-    graph.output = Some(x);
+    graph.outputs = vec![Output { name: None, stage: Stage::Seq, node: x }];
     check(&graph);
 }

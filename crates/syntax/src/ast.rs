@@ -154,8 +154,10 @@ pub struct Unit {
     pub generics: Vec<Generic>,
     /// The value parameters.
     pub params: Vec<Param>,
-    /// The result type.
+    /// The result type; of several results the first, which is the main one.
     pub result: Type,
+    /// The results behind the first: `v1: Seq[H, E]` in `-> (Seq[D], v1: Seq[H, E])`.
+    pub further: Vec<FurtherResult>,
     /// The body.
     pub body: Block,
 }
@@ -180,6 +182,15 @@ pub enum GenericKind {
     Size(Option<Size>),
     /// `A..`: a row of static axes.
     Row,
+}
+
+/// A result of a unit behind its first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FurtherResult {
+    /// Its name, by which a later unit of the stack receives it.
+    pub name: Option<Ident>,
+    /// Its type.
+    pub ty: Type,
 }
 
 /// A value parameter.
@@ -299,6 +310,13 @@ pub enum StmtKind {
         /// The value.
         value: Expr,
     },
+    /// `let (q, k) = e`: the values of a tuple, each by a name.
+    LetTuple {
+        /// A name for each value; `_` where it is not wanted.
+        names: Vec<Ident>,
+        /// The tuple.
+        value: Expr,
+    },
     /// `param gain: [A..] = 1 @gain`
     Param {
         /// The weight's name.
@@ -413,6 +431,8 @@ pub enum ExprKind {
         /// The call.
         call: Box<Expr>,
     },
+    /// `(a, b)`: at least two values, which a body gives or a `let` binds; no operand.
+    Tuple(Vec<Expr>),
     /// `scan S: [H, K, V] = 0 { .. }`
     Scan(Box<Scan>),
 }

@@ -90,7 +90,10 @@ fn hang_block(block: &mut Block, stream: &mut Stream) {
     for (stmt, next) in block.stmts.iter_mut().zip(ends) {
         take_before(stream, stmt.span.start, &mut stmt.comments.above);
         match &mut stmt.kind {
-            StmtKind::Let { value, .. } | StmtKind::Update { value, .. } | StmtKind::Yield(value) => {
+            StmtKind::Let { value, .. }
+            | StmtKind::LetTuple { value, .. }
+            | StmtKind::Update { value, .. }
+            | StmtKind::Yield(value) => {
                 hang_expr(value, stream, &mut stmt.comments);
             }
             StmtKind::Param { init, .. } => hang_expr(init, stream, &mut stmt.comments),
@@ -129,6 +132,7 @@ fn hang_expr(expr: &mut Expr, stream: &mut Stream, comments: &mut Comments) {
                 hang_expr(value, stream, comments);
             }
         }
+        ExprKind::Tuple(values) => values.iter_mut().for_each(|value| hang_expr(value, stream, comments)),
         ExprKind::Scan(scan) => {
             for state in &mut scan.states {
                 hang_expr(&mut state.init, stream, comments);

@@ -18,15 +18,16 @@
 //! file    = item*
 //! item    = "use" path "::" ( Name | "{" Name,* "}" )
 //!         | "design" Name "{" ( name "=" ( bool | stack | Unit ) )* "}"
-//!         | "unit" Name "<" generic,* ">" "(" ( name ":" type ),* ")" "->" type block
+//!         | "unit" Name "<" generic,* ">" "(" ( name ":" type ),* ")" "->" ( type | results ) block
+//! results = "(" ( ( name ":" )? type ),* ")"
 //! generic = Axis ( "=" size )?  |  Name ":" "size" ( "=" size )?  |  Row ".."
 //! stack   = "[" ( ( Unit | stack ) ( "*" int? )? ),* "]"
 //! type    = "Seq"? "[" ( Axis | Row ".." | ".." ),* "]"
 //! block   = "{" statement* value? "}"
-//! statement = "let" name ( ":" type )? "=" value  |  "param" name ":" axes "=" value ( "@" role )?
+//! statement = "let" ( name ( ":" type )? | "(" name,* ")" ) "=" value  |  "param" name ":" axes "=" value ( "@" role )?
 //!         | "axis" Axis "=" size  |  "require" size compare size
 //!         | state "<-" value  |  "yield" value
-//! value   = number | name | name "[" Axis "]" | "(" value ")" | "-" value | value op value
+//! value   = number | name | name "[" Axis "]" | "(" value,* ")" | "-" value | value op value
 //!         | name "<" static,* ">" "[" slot "]" "(" argument,* ")"  |  "each" axes call
 //!         | "[" axes "->" axes "]" "(" value ")"  |  value "as" "[" Axis "->" Axis "]"
 //!         | "scan" ( state ":" axes "=" value ),* ( ":" class )? block

@@ -147,7 +147,7 @@ fn word(rule: Rule) -> &'static str {
         Rule::k_seq => "`Seq`",
         Rule::k_size => "`size`",
         Rule::k_per | Rule::per => "`; per`",
-        Rule::name | Rule::arg_name | Rule::path_part => "a name",
+        Rule::name | Rule::names | Rule::arg_name | Rule::path_part => "a name",
         Rule::upper | Rule::unit_ref => "a name with a capital",
         Rule::bool => "`true`, `false`",
         Rule::int => "a whole number",
@@ -177,7 +177,7 @@ fn word(rule: Rule) -> &'static str {
         Rule::use_names => "names in `{..}`",
         Rule::generic => "a static parameter",
         Rule::param => "a parameter",
-        Rule::ty => "a type",
+        Rule::ty | Rule::results | Rule::result => "a type",
         Rule::axis_list | Rule::axis_ref => "an axis",
         Rule::size | Rule::size_atom | Rule::size_call | Rule::size_fn => "a size",
         Rule::stmt

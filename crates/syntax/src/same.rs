@@ -108,6 +108,10 @@ fn erase_unit(unit: &mut Unit) {
         ty(&mut param.ty);
     }
     ty(&mut unit.result);
+    for result in &mut unit.further {
+        result.name.iter_mut().for_each(ident);
+        ty(&mut result.ty);
+    }
     block(&mut unit.body);
 }
 
@@ -133,6 +137,10 @@ fn block(body: &mut Block) {
             StmtKind::Let { name, ty: stated, value } => {
                 ident(name);
                 stated.iter_mut().for_each(ty);
+                expr(value);
+            }
+            StmtKind::LetTuple { names, value } => {
+                idents(names);
                 expr(value);
             }
             StmtKind::Param { name, axes: list, init, role } => {
@@ -193,6 +201,7 @@ fn expr(value: &mut Expr) {
             ident(label);
             expr(call);
         }
+        ExprKind::Tuple(values) => values.iter_mut().for_each(expr),
         ExprKind::Scan(value) => scan(value),
     }
 }

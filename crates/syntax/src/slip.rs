@@ -101,8 +101,8 @@ fn later_version(stop: &Stop<'_>) -> Option<Slip> {
         ";" if stop.wants(Rule::l_brace) || stop.wants(Rule::block) => {
             Slip::help("units without a body are not part of this version: write the body")
         }
-        "(" if before.ends_with("->") || (before.ends_with(':') && stop.wants(Rule::ty)) => {
-            Slip::help("tuples and side values are not part of this version: a unit gives one `Seq[..]`")
+        "(" if before.ends_with(':') && stop.wants(Rule::ty) => {
+            Slip::help("a parameter is one value: give each value of a tuple a parameter of its own")
         }
         "unit" if stop.wants(Rule::k_size) => {
             Slip::help("units as parameters are not part of this version: call the unit by its name")

@@ -19,7 +19,10 @@ pub fn walk_exprs(file: &File, visit: &mut dyn FnMut(&Expr)) {
 pub fn walk_block(block: &Block, visit: &mut dyn FnMut(&Expr)) {
     for stmt in &block.stmts {
         match &stmt.kind {
-            StmtKind::Let { value, .. } | StmtKind::Update { value, .. } | StmtKind::Yield(value) => {
+            StmtKind::Let { value, .. }
+            | StmtKind::LetTuple { value, .. }
+            | StmtKind::Update { value, .. }
+            | StmtKind::Yield(value) => {
                 walk_expr(value, visit);
             }
             StmtKind::Param { init, .. } => walk_expr(init, visit),
@@ -50,6 +53,7 @@ pub fn walk_expr(expr: &Expr, visit: &mut dyn FnMut(&Expr)) {
                 walk_expr(value, visit);
             }
         }
+        ExprKind::Tuple(values) => values.iter().for_each(|value| walk_expr(value, visit)),
         ExprKind::Scan(scan) => {
             for state in &scan.states {
                 walk_expr(&state.init, visit);
@@ -73,7 +77,10 @@ pub fn walk_exprs_mut(file: &mut File, visit: &mut dyn FnMut(&mut Expr)) {
 fn walk_block_mut(block: &mut Block, visit: &mut dyn FnMut(&mut Expr)) {
     for stmt in &mut block.stmts {
         match &mut stmt.kind {
-            StmtKind::Let { value, .. } | StmtKind::Update { value, .. } | StmtKind::Yield(value) => {
+            StmtKind::Let { value, .. }
+            | StmtKind::LetTuple { value, .. }
+            | StmtKind::Update { value, .. }
+            | StmtKind::Yield(value) => {
                 walk_expr_mut(value, visit);
             }
             StmtKind::Param { init, .. } => walk_expr_mut(init, visit),
@@ -103,6 +110,7 @@ fn walk_expr_mut(expr: &mut Expr, visit: &mut dyn FnMut(&mut Expr)) {
                 walk_expr_mut(value, visit);
             }
         }
+        ExprKind::Tuple(values) => values.iter_mut().for_each(|value| walk_expr_mut(value, visit)),
         ExprKind::Scan(scan) => {
             for state in &mut scan.states {
                 walk_expr_mut(&mut state.init, visit);

@@ -65,8 +65,10 @@ impl Growing {
         let (what, value) = self.candidate();
         let stmt = match value.strip_prefix("param ") {
             Some(rest) => format!("param {name}{rest}"),
+            None if what == "tuple" => format!("let {} = {value}", self.draws.pick(&["(NAME, _)", "(_, NAME)"])),
             None => format!("let {name} = {value}"),
         };
+        let stmt = stmt.replace("NAME", &name);
         self.stmts.push(stmt);
         match refusal(&self.text("x")) {
             None => {
@@ -91,7 +93,7 @@ impl Growing {
         let (a, b) = (self.value(), self.value());
         let axis = self.draws.pick(&AXES);
         let (from, to) = (self.draws.pick(&AXES), self.draws.pick(&STATIC_AXES));
-        match self.draws.below(25) {
+        match self.draws.below(26) {
             0 => ("map", format!("{}({a})", self.draws.pick(&["tanh", "relu", "sigmoid", "-"]))),
             1 | 2 => ("map", format!("{a} {} {b}", self.draws.pick(&["+", "-", "*"]))),
             3 => ("map", format!("max({a}, {b})")),
@@ -114,6 +116,7 @@ impl Growing {
             20 => ("window", format!("sum[{to}](outer(index[{to}] - 0.5, window[{to}]({a})))")),
             21 => ("cumsum", format!("tanh(cumsum[{axis}]({a}))")),
             22 => ("after", format!("after[{axis}](tanh({a}))")),
+            23 => ("tuple", self.draws.pick(&["Two(A)", "(A, B)", "Two(tanh(A))"]).replace('A', &a).replace('B', &b)),
             _ => self.scan(&a, &b),
         }
     }
@@ -176,6 +179,7 @@ impl Growing {
         format!(
             "use std::{{RmsNorm, TokenShift, L2Norm}}\n\
              design Random {{ stack = [Block*] }}\n\
+             unit Two<A.., ..>(x: Seq[A.., ..]) -> (Seq[A.., ..], tanh: Seq[A.., ..]) {{ (shift(x, 1), tanh(x)) }}\n\
              unit Block<E = 2, H = 2, K = 3, G = D / 2>(x: Seq[D]) -> Seq[D] {{\n    {}\n    {result}\n}}\n",
             self.stmts.join("\n    ")
         )

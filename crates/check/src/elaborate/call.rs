@@ -11,15 +11,15 @@ use genesys_diag::{Code, Diagnostic};
 use genesys_span::Span;
 use genesys_syntax::ast::{self, Arg, AxisRef, Call, GenericKind, Ident, SizeKind, Slot, Unit};
 
-use super::unit::Statics;
-use super::{Binding, Elab, Elaborator, Reported};
+use super::unit::{Statics, results_of};
+use super::{Binding, Elab, Elaborator, Given, Reported};
 use crate::AxisSet;
 use crate::core::{AxisId, NodeId, Op, Stage, Type, WIDTH};
 use crate::error;
 
 impl<'a> Elaborator<'a, '_> {
     /// A call of a unit: arguments first, then the callee's body with its axes bound.
-    pub(crate) fn unit_call(&mut self, index: usize, call: &'a Call, span: Span) -> Elab<NodeId> {
+    pub(crate) fn unit_call(&mut self, index: usize, call: &'a Call, span: Span) -> Elab<Given> {
         let label = self.frame().label.take();
         let entry = self.units.all[index];
         let args = self.arguments(entry.unit, call, span)?;
@@ -32,9 +32,9 @@ impl<'a> Elaborator<'a, '_> {
             return self.opaque(entry.unit, &statics, &args, span);
         }
         let first = self.graph.leaves.len();
-        let value = self.nested(span, |this| this.instantiate(index, statics, args, Some(span)))?;
+        let values = self.nested(span, |this| this.instantiate(index, statics, args, Some(span)))?;
         self.close_site(label, &entry.unit.name.text, first, span);
-        Ok(value)
+        Ok(Given::of(values))
     }
 
     fn arguments(&mut self, unit: &'a Unit, call: &'a Call, span: Span) -> Elab<Vec<NodeId>> {
@@ -309,11 +309,23 @@ impl<'a> Elaborator<'a, '_> {
         self.fail(diagnostic)
     }
 
-    /// A value of a broken unit's result type, so that its callers are still looked at.
-    fn opaque(&mut self, unit: &Unit, statics: &Statics<'a>, args: &[NodeId], span: Span) -> Elab<NodeId> {
+    /// Values of a broken unit's result types, so that its callers are still looked at.
+    fn opaque(&mut self, unit: &Unit, statics: &Statics<'a>, args: &[NodeId], span: Span) -> Elab<Given> {
+        let values = results_of(unit).map(|ty| self.opaque_value(unit, ty, statics, args, span));
+        values.collect::<Elab<_>>().map(Given::of)
+    }
+
+    fn opaque_value(
+        &mut self,
+        unit: &Unit,
+        ty: &ast::Type,
+        statics: &Statics<'a>,
+        args: &[NodeId],
+        span: Span,
+    ) -> Elab<NodeId> {
         let mut axes = AxisSet::default();
         let stage = args.iter().map(|&arg| self.ty(arg).stage).max().unwrap_or(Stage::Const).max(Stage::Seq);
-        for axis in &unit.result.axes {
+        for axis in &ty.axes {
             match axis {
                 AxisRef::Named(name) => match self.signature_axes(unit, statics, name)? {
                     Some(bound) => axes.extend(bound),

@@ -6,18 +6,25 @@ use genesys_scalar::Function;
 use genesys_span::Span;
 use genesys_syntax::ast::{BinaryOp, Block, CompareOp, Expr, ExprKind, Ident, Stmt, StmtKind, Type as TypeExpr};
 
-use super::{Binding, Elab, Elaborator, Reported};
+use super::{Binding, Elab, Elaborator, Given, Reported};
 use crate::AxisSet;
 use crate::core::{NodeId, Op, Stage, Type};
 use crate::error;
 
 impl<'a> Elaborator<'a, '_> {
-    /// The value of an expression.
-    pub(crate) fn expr(&mut self, expr: &'a Expr) -> Elab<NodeId> {
-        self.nested(expr.span, |this| this.expr_inner(expr))
+    /// What an expression gives: one value, or a tuple.
+    pub(crate) fn given(&mut self, expr: &'a Expr) -> Elab<Given> {
+        self.nested(expr.span, |this| match &expr.kind {
+            ExprKind::Tuple(values) => this.tuple(values),
+            ExprKind::Call(call) => this.call(call, expr.span),
+            ExprKind::Labeled { label, call } => this.labeled(label, call, expr.span),
+            ExprKind::Each { axes, call } => this.each(axes, call, expr.span),
+            _ => this.value(expr).map(Given::One),
+        })
     }
 
-    fn expr_inner(&mut self, expr: &'a Expr) -> Elab<NodeId> {
+    /// The forms that give one value.
+    fn value(&mut self, expr: &'a Expr) -> Elab<NodeId> {
         let span = expr.span;
         match &expr.kind {
             ExprKind::Number { value, .. } => self.constant(Constant::Real(*value), span),
@@ -36,22 +43,24 @@ impl<'a> Elaborator<'a, '_> {
                 let (a, b) = both(self.expr(a), self.expr(b))?;
                 self.compare(*op, a, b, span)
             }
-            ExprKind::Call(call) => self.call(call, span),
-            ExprKind::Labeled { label, call } => {
-                if !matches!(call.kind, ExprKind::Call(_) | ExprKind::Each { .. }) {
-                    let message = format!("expected a call behind the label `{}`, which names its weights", label.text);
-                    return Err(self.fail(error::arguments(span, message)));
-                }
-                self.frame().label = Some(label);
-                self.expr(call)
-            }
-            ExprKind::Each { axes, call } => self.each(axes, call, span),
             ExprKind::Regroup { from, to, value } => self.regroup(from, to, value, span),
             ExprKind::Rename { value, from, to } => {
                 self.regroup(std::slice::from_ref(from), std::slice::from_ref(to), value, span)
             }
             ExprKind::Scan(scan) => self.scan(scan, span),
+            ExprKind::Tuple(_) | ExprKind::Call(_) | ExprKind::Labeled { .. } | ExprKind::Each { .. } => {
+                unreachable!("what may give a tuple is not asked for here")
+            }
         }
+    }
+
+    fn labeled(&mut self, label: &'a Ident, call: &'a Expr, span: Span) -> Elab<Given> {
+        if !matches!(call.kind, ExprKind::Call(_) | ExprKind::Each { .. }) {
+            let message = format!("expected a call behind the label `{}`, which names its weights", label.text);
+            return Err(self.fail(error::arguments(span, message)));
+        }
+        self.frame().label = Some(label);
+        self.given(call)
     }
 
     /// Runs down the left side of a chain of operators in a loop: a long sum is not a deep one.
@@ -148,8 +157,8 @@ impl<'a> Elaborator<'a, '_> {
         self.push(op, Vec::new(), Type { stage, axes: [id].into() }, span)
     }
 
-    /// A unit's body: its statements, then its value.
-    pub(crate) fn body(&mut self, block: &'a Block) -> Elab<NodeId> {
+    /// A unit's body: its statements, then its values.
+    pub(crate) fn body(&mut self, block: &'a Block) -> Elab<Given> {
         for stmt in &block.stmts {
             self.stmt(stmt);
         }
@@ -158,15 +167,16 @@ impl<'a> Elaborator<'a, '_> {
             return Err(self.fail(Diagnostic::error(Code::SYNTAX, block.span, message)));
         };
         let outer = self.begin_statement();
-        let value = self.expr(result);
+        let given = self.given(result);
         self.end_statement(outer, None);
-        value
+        given
     }
 
     fn stmt(&mut self, stmt: &'a Stmt) {
         // An error was reported where it was found; the next statement is looked at all the same.
         let _: Elab<()> = match &stmt.kind {
             StmtKind::Let { name, ty, value } => self.let_stmt(name, ty.as_ref(), value),
+            StmtKind::LetTuple { names, value } => self.let_tuple(names, value),
             StmtKind::Param { name, axes, init, role } => self.param_stmt(name, axes, init, role.as_ref(), stmt.span),
             StmtKind::Axis { name, size } => self.axis_stmt(name, size),
             StmtKind::Require { left, compare, right } => self.require_stmt(left, *compare, right, stmt.span),
@@ -182,19 +192,13 @@ impl<'a> Elaborator<'a, '_> {
         let outer = self.begin_statement();
         let node = self.expr(value);
         self.end_statement(outer, Some(name));
-        if !matches!(self.lookup(&name.text), None | Some(Binding::Value(_) | Binding::Poisoned)) {
-            let first = self.frame().names[name.text.as_str()].1;
-            let first = Ident { text: name.text.clone(), span: first };
-            return Err(self.fail(error::duplicate("name", name, &first)));
-        }
         let checked = node.and_then(|node| {
             if let Some(ty) = ty {
                 self.ascribed(node, ty)?;
             }
             Ok(node)
         });
-        self.bind(name, checked.map_or(Binding::Poisoned, Binding::Value));
-        checked.map(|_| ())
+        self.bind_value(name, checked.map_or(Binding::Poisoned, Binding::Value))
     }
 
     fn ascribed(&mut self, node: NodeId, ty: &TypeExpr) -> Elab<()> {

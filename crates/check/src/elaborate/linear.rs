@@ -6,7 +6,7 @@ use genesys_scalar::{Function, Law, Role};
 use genesys_span::Span;
 use genesys_syntax::ast::{Call, Expr, ExprKind, Ident, Slot};
 
-use super::{Elab, Elaborator};
+use super::{Elab, Elaborator, Given};
 use crate::AxisSet;
 use crate::core::{AxisId, NodeId, Op};
 use crate::error;
@@ -113,7 +113,7 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// `each[A] F(x)`: within the call, `A` is out of sight and every weight gets it.
-    pub(crate) fn each(&mut self, names: &[Ident], call: &'a Expr, span: Span) -> Elab<NodeId> {
+    pub(crate) fn each(&mut self, names: &[Ident], call: &'a Expr, span: Span) -> Elab<Given> {
         let axes = self.static_axis_list(names)?;
         if let Some(i) = axes.iter().position(|axis| self.lifted.contains(axis)) {
             let message = format!("`{}` is the axis of an enclosing `each` already", names[i].text);
@@ -121,9 +121,10 @@ impl<'a> Elaborator<'a, '_> {
         }
         let outer = self.lifted.len();
         self.lifted.extend(&axes);
-        let value = self.expr(call);
+        let given = self.given(call);
         self.lifted.truncate(outer);
-        self.broadcast_to(value?, &axes, span)
+        let values = given?.values().into_iter().map(|value| self.broadcast_to(value, &axes, span));
+        values.collect::<Elab<_>>().map(Given::of)
     }
 
     /// The value with those axes too, repeated where nothing in it varies along one.

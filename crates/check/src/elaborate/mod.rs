@@ -2,7 +2,7 @@
 //! the way.
 //!
 //! The [`Elaborator`] holds one graph and a stack of [`Frame`]s, one for each unit being
-//! expanded. An expression gives a node or [`Reported`], the proof that a diagnostic was pushed,
+//! expanded. An expression gives a node, or a tuple of nodes, or [`Reported`], the proof that a diagnostic was pushed,
 //! so that one mistake gives one message and the rest of the text is still looked at.
 
 mod call;
@@ -15,6 +15,7 @@ mod reshape;
 mod rule;
 mod scan;
 mod size;
+mod tuple;
 mod unit;
 mod view;
 
@@ -25,6 +26,7 @@ use genesys_span::Span;
 pub use self::frame::weight_name;
 pub(crate) use self::frame::{Binding, Frame};
 pub(crate) use self::primitive::PRIMITIVES;
+pub(crate) use self::tuple::Given;
 pub(crate) use self::unit::{Elaborated, UnitChecks, check_units, instantiate_root};
 use crate::AxisSet;
 use crate::core::{Axis, AxisId, Graph, Node, NodeId, Op, Stage, Type};

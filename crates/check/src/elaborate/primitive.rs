@@ -8,7 +8,7 @@ use genesys_scalar::Function;
 use genesys_span::Span;
 use genesys_syntax::ast::{Arg, Call, Expr, ExprKind, Slot};
 
-use super::{Elab, Elaborator};
+use super::{Elab, Elaborator, Given};
 use crate::AxisSet;
 use crate::core::{AxisId, NodeId, Op, Reduction, Stage};
 use crate::error;
@@ -53,8 +53,8 @@ pub(crate) const PRIMITIVES: &[&str] = &[
 ];
 
 impl<'a> Elaborator<'a, '_> {
-    /// A call of a unit or a primitive.
-    pub(crate) fn call(&mut self, call: &'a Call, span: Span) -> Elab<NodeId> {
+    /// A call of a unit or a primitive. A primitive that gives a tuple stands beside the units here.
+    pub(crate) fn call(&mut self, call: &'a Call, span: Span) -> Elab<Given> {
         let is_std = self.frame().is_std;
         if let Some(unit) = self.units.find(&call.head.text, is_std) {
             return self.unit_call(unit, call, span);
@@ -68,6 +68,11 @@ impl<'a> Elaborator<'a, '_> {
                 self.unknown_head(call)
             });
         }
+        self.primitive(call, span).map(Given::One)
+    }
+
+    /// A call of a primitive that gives one value.
+    fn primitive(&mut self, call: &'a Call, span: Span) -> Elab<NodeId> {
         match call.head.text.as_str() {
             "linear" => self.linear(call, span),
             "shift" => self.shift(call, span),

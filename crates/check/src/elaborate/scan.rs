@@ -89,6 +89,9 @@ impl<'a> Elaborator<'a, '_> {
                     // Reported where it was found.
                     let _: Elab<()> = self.let_stmt(name, ty.as_ref(), value);
                 }
+                StmtKind::LetTuple { names, value } => {
+                    let _: Elab<()> = self.let_tuple(names, value);
+                }
                 StmtKind::Update { state, value } => {
                     let _: Elab<()> = self.update(state, value);
                 }

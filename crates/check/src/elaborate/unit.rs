@@ -10,7 +10,7 @@ use genesys_syntax::ast::{self, AxisRef, Generic, GenericKind, Unit};
 
 use super::{Binding, Elab, Elaborator, Frame, Reported};
 use crate::AxisSet;
-use crate::core::{AxisId, Graph, NodeId, Op, Stage, Type, WIDTH};
+use crate::core::{AxisId, Graph, NodeId, Op, Output, Stage, Type, WIDTH};
 use crate::design::Required;
 use crate::resolve::Units;
 use crate::{error, live};
@@ -51,8 +51,13 @@ pub(crate) fn check_units(units: &Units<'_>, diagnostics: &mut Vec<Diagnostic>) 
     checks
 }
 
+/// The types of a unit's results, the main one first.
+pub(crate) fn results_of(unit: &Unit) -> impl Iterator<Item = &ast::Type> {
+    [&unit.result].into_iter().chain(unit.further.iter().map(|result| &result.ty))
+}
+
 fn is_generic(unit: &Unit) -> bool {
-    let types = unit.params.iter().map(|param| &param.ty).chain([&unit.result]);
+    let types = unit.params.iter().map(|param| &param.ty).chain(results_of(unit));
     !unit.generics.is_empty() || types.flat_map(|ty| &ty.axes).any(|axis| matches!(axis, AxisRef::Rest(_)))
 }
 
@@ -66,7 +71,7 @@ fn check_unit(units: &Units<'_>, broken: &[bool], index: usize) -> (Elaborated, 
     elaborator.frames.pop();
     if let Ok(args) = args {
         // What went wrong was reported.
-        let _: Elab<NodeId> = elaborator.instantiate(index, statics, args, None);
+        let _: Elab<Vec<NodeId>> = elaborator.instantiate(index, statics, args, None);
     }
     if !elaborator.diagnostics.iter().any(Diagnostic::is_error) {
         elaborator.diagnostics.extend(unused_parameters(&elaborator, entry.unit));
@@ -90,27 +95,29 @@ pub(crate) fn instantiate_root<'a>(
     elaborator.bind_width(entry.unit);
     let statics = elaborator.statics(entry.unit, args);
     elaborator.frames.pop();
-    let output = statics.and_then(|mut statics| {
+    let outputs = statics.and_then(|mut statics| {
         elaborator.bind_stack_rows(entry.unit, &mut statics);
         let ty = Type { stage: Stage::Seq, axes: [WIDTH].into() };
-        let input = elaborator.push(Op::Input, Vec::new(), ty, entry.unit.name.span)?;
+        let input = elaborator.push(Op::Input(0), Vec::new(), ty, entry.unit.name.span)?;
         elaborator.instantiate(index, statics, vec![input], None)
     });
     // Warnings of a unit were given when it was checked on its own.
     diagnostics.extend(elaborator.diagnostics.into_iter().filter(Diagnostic::is_error));
-    elaborator.graph.output = Some(output.ok()?);
+    outputs.ok()?;
     Some(Elaborated { graph: elaborator.graph, requirements: elaborator.requirements })
 }
 
 fn unused_parameters(elaborator: &Elaborator<'_, '_>, unit: &Unit) -> Vec<Diagnostic> {
     let used: BTreeSet<NodeId> = elaborator.graph.nodes.iter().flat_map(|node| node.args.iter().copied()).collect();
-    let inputs = elaborator.graph.nodes.iter().enumerate().filter(|(_, node)| node.op == Op::Input);
+    let given: BTreeSet<NodeId> = elaborator.graph.outputs.iter().map(|output| output.node).collect();
+    let inputs = elaborator.graph.nodes.iter().zip((0..).map(NodeId));
     inputs
-        .zip(&unit.params)
-        .filter(|((id, _), _)| {
-            !used.contains(&NodeId(*id as u32)) && elaborator.graph.output != Some(NodeId(*id as u32))
+        .filter_map(|(node, id)| match node.op {
+            Op::Input(parameter) if !used.contains(&id) && !given.contains(&id) => Some(parameter as usize),
+            _ => None,
         })
-        .map(|(_, param)| {
+        .map(|parameter| {
+            let param = &unit.params[parameter];
             let message = format!("the parameter `{}` of `{}` is never read", param.name.text, unit.name.text);
             Diagnostic::warning(Code::DEAD_CODE, param.name.span, message)
         })
@@ -118,14 +125,14 @@ fn unused_parameters(elaborator: &Elaborator<'_, '_>, unit: &Unit) -> Vec<Diagno
 }
 
 impl<'a> Elaborator<'a, '_> {
-    /// Expands a unit with its static parameters bound, and gives its value.
+    /// Expands a unit with its static parameters bound, and gives its values.
     pub(crate) fn instantiate(
         &mut self,
         index: usize,
         statics: Statics<'a>,
         args: Vec<NodeId>,
         call: Option<Span>,
-    ) -> Elab<NodeId> {
+    ) -> Elab<Vec<NodeId>> {
         let entry = self.units.all[index];
         let outside = self.graph.axes.len();
         let mut frame = Frame::new(entry.is_std, call);
@@ -133,20 +140,57 @@ impl<'a> Elaborator<'a, '_> {
         frame.names.insert("D", (Binding::Axis(WIDTH), at));
         frame.names.extend(statics.into_map().into_iter().map(|(name, binding)| (name, (binding, at))));
         self.frames.push(frame);
-        let value = self.expand(entry.unit, args, outside);
+        let values = self.expand(entry.unit, args, outside);
         self.frames.pop();
-        value
+        values
     }
 
-    fn expand(&mut self, unit: &'a Unit, args: Vec<NodeId>, outside: usize) -> Elab<NodeId> {
+    fn expand(&mut self, unit: &'a Unit, args: Vec<NodeId>, outside: usize) -> Elab<Vec<NodeId>> {
         self.bind_defaults(unit)?;
         for (param, arg) in unit.params.iter().zip(args) {
             self.declare(&param.name, Binding::Value(arg))?;
         }
-        let value = self.body(&unit.body)?;
-        self.check_result(unit, value, outside)?;
-        self.graph.output = Some(value);
-        Ok(value)
+        let values = self.body(&unit.body)?.values();
+        self.check_count(unit, values.len())?;
+        let declared = results_of(unit).zip(self.result_spans(unit));
+        let checked: Vec<Elab<()>> = declared
+            .zip(&values)
+            .map(|((ty, span), &value)| self.check_result(unit, ty, value, span, outside))
+            .collect();
+        checked.into_iter().collect::<Elab<()>>()?;
+        let names = [None].into_iter().chain(unit.further.iter().map(|result| result.name.as_ref()));
+        self.graph.outputs = names
+            .zip(results_of(unit))
+            .zip(&values)
+            .map(|((name, ty), &node)| {
+                let stage = if ty.seq { Stage::Seq } else { Stage::Const };
+                Output { name: name.map(|name| name.text.clone()), stage, node }
+            })
+            .collect();
+        Ok(values)
+    }
+
+    fn check_count(&mut self, unit: &Unit, found: usize) -> Elab<()> {
+        let expected = 1 + unit.further.len();
+        if expected == found {
+            return Ok(());
+        }
+        let count = |n: usize| if n == 1 { "one value".to_owned() } else { format!("a tuple of {n}") };
+        let name = &unit.name.text;
+        let message = format!("expected {} as the value of `{name}`, found {}", count(expected), count(found));
+        let span = unit.body.result.as_ref().map_or(unit.body.span, |e| e.span);
+        let diagnostic = Diagnostic::error(Code::TUPLE, span, message).label(unit.result.span, "declared here");
+        Err(self
+            .fail(diagnostic.help("a body ends with a value for each result: `(y, v)` for `-> (Seq[D], v: Seq[E])`")))
+    }
+
+    /// Where the body states each of its values.
+    fn result_spans(&self, unit: &Unit) -> Vec<Span> {
+        let whole = unit.body.result.as_ref().map_or(unit.body.span, |e| e.span);
+        match unit.body.result.as_ref().map(|e| &e.kind) {
+            Some(ast::ExprKind::Tuple(parts)) => parts.iter().map(|part| part.span).collect(),
+            _ => vec![whole; 1 + unit.further.len()],
+        }
     }
 
     /// Static parameters that no call bound take their defaults, in order.
@@ -179,13 +223,19 @@ impl<'a> Elaborator<'a, '_> {
         self.fail(error::arguments(generic.span, message).help(format!("state it: `{}<{name} = ..>`", unit.name.text)))
     }
 
-    fn check_result(&mut self, unit: &'a Unit, value: NodeId, outside: usize) -> Elab<()> {
-        let expected: AxisSet = self.axes(&unit.result.axes)?.into_iter().collect();
+    fn check_result(
+        &mut self,
+        unit: &'a Unit,
+        declared: &'a ast::Type,
+        value: NodeId,
+        span: Span,
+        outside: usize,
+    ) -> Elab<()> {
+        let expected: AxisSet = self.axes(&declared.axes)?.into_iter().collect();
         let found = self.seen(value);
         let ty = self.ty(value).clone();
-        let span = unit.body.result.as_ref().map_or(unit.body.span, |e| e.span);
-        if found != expected || (!unit.result.seq && ty.stage != Stage::Const) {
-            let stage = if unit.result.seq { Stage::Seq } else { Stage::Const };
+        if found != expected || (!declared.seq && ty.stage != Stage::Const) {
+            let stage = if declared.seq { Stage::Seq } else { Stage::Const };
             let message = format!(
                 "expected {} as the value of `{}`, found {}",
                 self.show(stage, &expected),
@@ -193,7 +243,7 @@ impl<'a> Elaborator<'a, '_> {
                 self.show_node(value)
             );
             let mut diagnostic =
-                Diagnostic::error(Code::AXIS_MISMATCH, span, message).label(unit.result.span, "declared here");
+                Diagnostic::error(Code::AXIS_MISMATCH, span, message).label(declared.span, "declared here");
             if found != expected {
                 diagnostic = diagnostic.at(self.difference(&expected, &found));
             }
@@ -254,10 +304,10 @@ impl<'a> Elaborator<'a, '_> {
 
     fn rigid_arguments(&mut self, unit: &'a Unit) -> Elab<Vec<NodeId>> {
         let mut args = Vec::new();
-        for param in &unit.params {
+        for (number, param) in (0..).zip(&unit.params) {
             let axes: AxisSet = self.axes(&param.ty.axes)?.into_iter().collect();
             let stage = if param.ty.seq { Stage::Seq } else { Stage::Const };
-            args.push(self.push(Op::Input, Vec::new(), Type { stage, axes }, param.name.span)?);
+            args.push(self.push(Op::Input(number), Vec::new(), Type { stage, axes }, param.name.span)?);
         }
         Ok(args)
     }

@@ -65,7 +65,12 @@ pub(super) fn terms(graph: &Graph) -> Terms {
     for id in live::live_nodes(graph) {
         builder.nodes[id.0 as usize] = Some(builder.node(graph.node(id)));
     }
-    let root = graph.output.and_then(|id| builder.nodes[id.0 as usize]).unwrap_or_default();
+    let outputs: Children = graph.outputs.iter().filter_map(|output| builder.nodes[output.node.0 as usize]).collect();
+    let root = match outputs.as_slice() {
+        [] => 0,
+        &[only] => only,
+        _ => builder.add("outputs", outputs, smallvec![]),
+    };
     Terms { all: builder.all.into_iter().collect(), root }
 }
 
@@ -120,7 +125,8 @@ impl Builder<'_> {
     fn node(&mut self, node: &Node) -> TermId {
         let args: Children = node.args.iter().map(|&arg| self.known(arg)).collect();
         match &node.op {
-            Op::Input => self.add("input", args, smallvec![]),
+            Op::Input(0) => self.add("input", args, smallvec![]),
+            Op::Input(number) => self.add(format!("input {number}"), args, smallvec![]),
             Op::Weight(leaf) => self.weight(*leaf),
             Op::Constant(Constant::Real(value)) => self.real(*value),
             Op::Constant(Constant::Size(size)) => match size.as_int() {

@@ -129,8 +129,8 @@ fn scope(unit: &Unit, types: &Types, at: usize) -> Vec<(String, BTreeSet<String>
         ));
     }
     for stmt in &unit.body.stmts[..at] {
+        all.retain(|(known, _)| !tree::binds(stmt, known));
         if let StmtKind::Let { name, value, .. } = &stmt.kind {
-            all.retain(|(known, _)| *known != name.text);
             all.push((name.text.clone(), value_axes(types, value)));
         }
     }

@@ -114,6 +114,8 @@ fn cut(unit: &Unit, types: &Types, expr: &Expr, at: usize, handed: &BTreeSet<Str
                     return None;
                 }
             }
+            // A tuple is no value that could be handed over, and is not taken apart here.
+            StmtKind::LetTuple { names, .. } if names.iter().any(|name| open.contains(&name.text)) => return None,
             StmtKind::Param { name, .. } if open.remove(&name.text) => cut.stmts.push(bare(stmt)),
             _ => {}
         }
@@ -158,6 +160,7 @@ fn close(unit: &Unit, genome: &Genome, place: &Place<'_>, at: usize, cut: Cut, a
         generics: unit.generics.iter().cloned().chain(declared).collect(),
         params: params.collect(),
         result: ty(&axes),
+        further: Vec::new(),
         body,
     };
     let rigid = rigid(&unit, genome);

@@ -76,7 +76,7 @@ fn unwrap_lets(unit: &mut Unit) {
     for (alias, old) in aliases {
         let binds = |name: &str| {
             let lets = unit.body.stmts.iter();
-            lets.filter(|stmt| matches!(&stmt.kind, StmtKind::Let { name: n, .. } if n.text == name)).count()
+            lets.filter(|stmt| tree::binds(stmt, name)).count()
         };
         let rebound = binds(&old) > usize::from(!unit.params.iter().any(|param| param.name.text == old));
         if binds(&alias) == 1 && !rebound {

@@ -124,10 +124,8 @@ fn delta_axis(recurrence: &Recurrence<'_>, key: &Expr, value: &Expr, types: &Typ
     let whole: BTreeSet<String> = keys.union(&values).cloned().collect();
     let state: BTreeSet<String> = recurrence.axes.iter().cloned().collect();
     let mut inner: BTreeSet<&str> = recurrence.scan.states.iter().map(|state| state.name.text.as_str()).collect();
-    inner.extend(recurrence.scan.body.stmts.iter().filter_map(|stmt| match &stmt.kind {
-        genesys_syntax::ast::StmtKind::Let { name, .. } => Some(name.text.as_str()),
-        _ => None,
-    }));
+    let bound = recurrence.scan.body.stmts.iter().flat_map(tree::bound_values);
+    inner.extend(bound.map(|name| name.text.as_str()));
     let free = tree::reads(key).iter().all(|name| !inner.contains(name.as_str()));
     let fits = keys.contains(&axis) && !values.contains(&axis) && rest.is_subset(&values) && whole == state;
     (fits && free).then_some(axis)

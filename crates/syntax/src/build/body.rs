@@ -81,17 +81,34 @@ impl Builder<'_> {
     }
 
     fn let_stmt(&self, pair: Pair<'_, Rule>, deepest: &mut usize) -> Built<StmtKind> {
-        let (mut name, mut ty, mut value) = (None, None, None);
+        let (mut name, mut names, mut ty, mut value) = (None, None, None, None);
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::name => name = Some(self.ident(&part)),
+                Rule::names => names = Some(self.names(part)?),
                 Rule::ty => ty = Some(self.ty(part)),
                 Rule::expr => value = Some(self.value(part, deepest)?),
                 _ => {}
             }
         }
-        let (name, value) = name.zip(value).expect("a let has a name and a value");
-        Ok(StmtKind::Let { name, ty, value })
+        let value = value.expect("a let has a value");
+        Ok(match names {
+            Some(names) => StmtKind::LetTuple { names, value },
+            None => StmtKind::Let { name: name.expect("a let has a name or several"), ty, value },
+        })
+    }
+
+    /// `(a, b)` behind `let`: at least two.
+    fn names(&self, pair: Pair<'_, Rule>) -> Built<Vec<Ident>> {
+        let span = self.span(&pair);
+        let names: Vec<Ident> =
+            pair.into_inner().filter(|p| p.as_rule() == Rule::name).map(|p| self.ident(&p)).collect();
+        if let [only] = names.as_slice() {
+            let message = format!("expected several names in parentheses, found `{}` alone", only.text);
+            let error = Diagnostic::error(Code::SYNTAX, span, message).help("one value is bound without parentheses");
+            return Err(Box::new(error.edit(span, only.text.clone())));
+        }
+        Ok(names)
     }
 
     fn param_stmt(&self, pair: Pair<'_, Rule>, deepest: &mut usize) -> Built<StmtKind> {

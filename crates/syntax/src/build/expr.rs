@@ -135,12 +135,18 @@ impl Builder<'_> {
     fn group(&self, pair: Pair<'_, Rule>) -> Built<Value> {
         let outer = self.span(&pair);
         let mut values = pair.into_inner().filter(|p| p.as_rule() == Rule::expr);
-        let value = self.expr(values.next().expect("parentheses hold a value"))?;
-        if values.next().is_some() {
-            let help = "give each value a unit of its own, or join them with an operation";
-            return self.error(outer, "expected one value in parentheses, found a tuple: this version has none", help);
+        let first = self.expr(values.next().expect("parentheses hold a value"))?;
+        let (mut depth, mut parts) = (first.depth, Vec::new());
+        for value in values {
+            let value = self.expr(value)?;
+            depth = depth.max(value.depth);
+            parts.push(value.expr);
         }
-        Ok(Value { outer, ..value })
+        if parts.is_empty() {
+            return Ok(Value { outer, ..first });
+        }
+        parts.insert(0, first.expr);
+        self.node(ExprKind::Tuple(parts), outer, depth + 1)
     }
 
     fn rename(&self, value: Value, pair: Pair<'_, Rule>) -> Built<Value> {

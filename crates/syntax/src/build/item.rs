@@ -4,8 +4,8 @@ use pest::iterators::Pair;
 
 use super::{Builder, Built};
 use crate::ast::{
-    Comments, Design, Field, FieldValue, Generic, GenericKind, Item, ItemKind, Param, Repeat, StackItem, StackKind,
-    Unit, UnitRef, Use,
+    Comments, Design, Field, FieldValue, FurtherResult, Generic, GenericKind, Item, ItemKind, Param, Repeat, StackItem,
+    StackKind, Unit, UnitRef, Use,
 };
 use crate::grammar::Rule;
 
@@ -90,20 +90,43 @@ impl Builder<'_> {
 
     fn unit_item(&self, pair: Pair<'_, Rule>) -> Built<Unit> {
         let (mut name, mut generics, mut params) = (None, Vec::new(), Vec::new());
-        let (mut result, mut body) = (None, None);
+        let (mut results, mut body) = (Vec::new(), None);
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::upper => name = Some(self.ident(&part)),
                 Rule::generics => generics = self.generics(part)?,
                 Rule::param => params.push(self.param(part)),
-                Rule::ty => result = Some(self.ty(part)),
+                Rule::ty => results.push(FurtherResult { name: None, ty: self.ty(part) }),
+                Rule::results => results = self.results(part)?,
                 Rule::block => body = Some(self.unit_body(part)?),
                 _ => {}
             }
         }
         let name = name.expect("a unit has a name");
-        let result = result.expect("a unit has a result type");
-        Ok(Unit { name, generics, params, result, body: body.expect("a unit has a body") })
+        let result = results.remove(0).ty;
+        let body = body.expect("a unit has a body");
+        Ok(Unit { name, generics, params, result, further: results, body })
+    }
+
+    /// `(Seq[D], v1: Seq[H, E])`: the first is the main one, and has no name.
+    fn results(&self, pair: Pair<'_, Rule>) -> Built<Vec<FurtherResult>> {
+        let mut results = Vec::new();
+        for part in pair.into_inner().filter(|p| p.as_rule() == Rule::result) {
+            let (mut name, mut ty) = (None, None);
+            for inner in part.into_inner() {
+                match inner.as_rule() {
+                    Rule::name => name = Some(self.ident(&inner)),
+                    Rule::ty => ty = Some(self.ty(inner)),
+                    _ => {}
+                }
+            }
+            results.push(FurtherResult { name, ty: ty.expect("a result has a type") });
+        }
+        if let Some(FurtherResult { name: Some(name), .. }) = results.first() {
+            let message = format!("expected the main result, which has no name, found `{}:`", name.text);
+            return self.error(name.span, message, "write `-> (Seq[D], name: Seq[E])`: the names begin at the second");
+        }
+        Ok(results)
     }
 
     fn generics(&self, pair: Pair<'_, Rule>) -> Built<Vec<Generic>> {

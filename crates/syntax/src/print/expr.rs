@@ -70,6 +70,7 @@ fn strength(value: &Expr) -> u8 {
         | ExprKind::Each { .. }
         | ExprKind::Regroup { .. }
         | ExprKind::Labeled { .. }
+        | ExprKind::Tuple(_)
         | ExprKind::Scan(_) => POSTFIX + 1,
     }
 }
@@ -104,6 +105,9 @@ fn form(value: &Expr, place: Place) -> Doc {
         }
         ExprKind::Labeled { label, call } => {
             Doc::Concat(vec![Doc::text(format!("{}: ", label.text)), part(call, 0, Place::default())])
+        }
+        ExprKind::Tuple(values) => {
+            Doc::list("(", values.iter().map(|value| part(value, 0, Place::default())).collect(), ")")
         }
         ExprKind::Scan(value) => scan(value),
     }

@@ -10,7 +10,7 @@ mod doc;
 mod expr;
 
 use doc::{Doc, set};
-use expr::{Place, axes, compare, size, statics, ty};
+use expr::{Place, axes, compare, names, size, statics, ty};
 
 use crate::ast::{
     Block, Comments, Design, Expr, Field, FieldValue, File, Generic, GenericKind, Item, ItemKind, Repeat, Size,
@@ -174,9 +174,24 @@ fn unit_doc(unit: &Unit) -> Doc {
     Doc::Concat(vec![
         Doc::text(format!("unit {}{generics}", unit.name.text)),
         Doc::list("(", params.collect(), ")"),
-        Doc::text(format!(" -> {} ", ty(&unit.result))),
+        Doc::text(" -> "),
+        results(unit),
+        Doc::text(" "),
         block(&unit.body),
     ])
+}
+
+/// `Seq[D]`, or `(Seq[D], v1: Seq[H, E])`
+fn results(unit: &Unit) -> Doc {
+    let main = Doc::text(ty(&unit.result));
+    if unit.further.is_empty() {
+        return main;
+    }
+    let further = unit.further.iter().map(|result| {
+        let name = result.name.as_ref().map_or_else(String::new, |name| format!("{}: ", name.text));
+        Doc::text(format!("{name}{}", ty(&result.ty)))
+    });
+    Doc::list("(", [main].into_iter().chain(further).collect(), ")")
 }
 
 fn generic(generic: &Generic) -> String {
@@ -209,6 +224,7 @@ fn stmt_doc(stmt: &Stmt) -> Doc {
     Doc::Concat(match &stmt.kind {
         StmtKind::Let { name, ty: None, value: e } => value(format!("let {} = ", name.text), e),
         StmtKind::Let { name, ty: Some(stated), value: e } => value(format!("let {}: {} = ", name.text, ty(stated)), e),
+        StmtKind::LetTuple { names: list, value: e } => value(format!("let ({}) = ", names(list)), e),
         StmtKind::Param { name, axes: list, init, role } => {
             let mut parts = value(format!("param {}: [{}] = ", name.text, axes(list)), init);
             parts.extend(role.iter().map(|role| Doc::text(format!(" @{}", role.text))));

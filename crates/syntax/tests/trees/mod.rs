@@ -134,8 +134,11 @@ fn unit() -> impl Strategy<Value = Unit> {
     ];
     let generic = (upper(), kind).prop_map(|(name, kind)| Generic { name, kind, span: span() });
     let param = (name(), ty()).prop_map(|(name, ty)| Param { name, ty });
-    (upper(), vec(generic, 0..4), vec(param, 0..4), ty(), body(expr()))
-        .prop_map(|(name, generics, params, result, body)| Unit { name, generics, params, result, body })
+    let further = (option::of(name()), ty()).prop_map(|(name, ty)| FurtherResult { name, ty });
+    let further = prop_oneof![3 => Just(Vec::new()), 1 => vec(further, 1..3)];
+    (upper(), vec(generic, 0..4), vec(param, 0..4), (ty(), further), body(expr())).prop_map(
+        |(name, generics, params, (result, further), body)| Unit { name, generics, params, result, further, body },
+    )
 }
 
 fn ty() -> impl Strategy<Value = Type> {
@@ -164,6 +167,7 @@ fn stmt(value: BoxedStrategy<Expr>) -> impl Strategy<Value = Stmt> {
     let compare = select(COMPARES.to_vec());
     let kind = prop_oneof![
         3 => (name(), option::of(ty()), value.clone()).prop_map(|(name, ty, value)| StmtKind::Let { name, ty, value }),
+        1 => (vec(name(), 2..4), value.clone()).prop_map(|(names, value)| StmtKind::LetTuple { names, value }),
         1 => (name(), axes(0), value.clone(), option::of(name()))
             .prop_map(|(name, axes, init, role)| StmtKind::Param { name, axes, init, role }),
         1 => (upper(), size()).prop_map(|(name, size)| StmtKind::Axis { name, size }),
@@ -207,6 +211,7 @@ fn expr() -> BoxedStrategy<Expr> {
                 .prop_map(|(from, to, value)| ExprKind::Regroup { from, to, value: Box::new(value) }),
             1 => (inner.clone(), upper(), upper())
                 .prop_map(|(value, from, to)| ExprKind::Rename { value: Box::new(value), from, to }),
+            1 => vec(inner.clone(), 2..4).prop_map(ExprKind::Tuple),
             1 => scan(inner),
         ]
         .prop_map(make)
