@@ -179,7 +179,7 @@ impl Growing {
         format!(
             "use std::{{RmsNorm, TokenShift, L2Norm}}\n\
              design Random {{ stack = [Block*] }}\n\
-             unit Two<A.., ..>(x: Seq[A.., ..]) -> (Seq[A.., ..], tanh: Seq[A.., ..]) {{ (shift(x, 1), tanh(x)) }}\n\
+             unit Two(x: Seq[..]) -> (Seq[..], tanh: Seq[..]) {{ (shift(x, 1), tanh(x)) }}\n\
              unit Block<E = 2, H = 2, K = 3, G = D / 2>(x: Seq[D]) -> Seq[D] {{\n    {}\n    {result}\n}}\n",
             self.stmts.join("\n    ")
         )
