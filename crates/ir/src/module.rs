@@ -188,6 +188,8 @@ pub enum Expr {
 /// A state of a scan-region.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
+    /// Its name in the design, for people and for tests: no meaning depends on it.
+    pub name: String,
     /// Its value before the first position: of stage const; the axes are a subset of the state's.
     pub init: ValueId,
     /// Defined by the region: its value when the step begins.

@@ -291,11 +291,12 @@ impl Parser {
         let (direction, reset) = self.time()?;
         self.mark('(')?;
         let states = self.list(')', |parser| {
+            let name = parser.name("the name of a state")?;
             let current = parser.definition()?;
             parser.mark('=')?;
             let init = parser.value()?;
             parser.arrow()?;
-            Ok(State { init, current, next: parser.value()? })
+            Ok(State { name, init, current, next: parser.value()? })
         })?;
         Ok(Op::Scan { states, class, direction, reset, body: self.body(depth)? })
     }

@@ -198,7 +198,7 @@ impl Printer<'_> {
     fn states(&mut self, function: &Function, states: &[State]) -> fmt::Result {
         write!(self.out, " (")?;
         for (i, state) in states.iter().enumerate() {
-            write!(self.out, "{}", if i == 0 { "" } else { ", " })?;
+            write!(self.out, "{}{} ", if i == 0 { "" } else { ", " }, Name(&state.name))?;
             self.definition(function, state.current)?;
             write!(self.out, " = %{} -> %{}", state.init.0, state.next.0)?;
         }

@@ -34,7 +34,7 @@ fn "Block<H = 4>" {
   }
   %10: [H] = weight decay
   %11: [] = constant 0.1
-  %12: Seq[H, E] = scan diagonal (%13: Step[H, E] = %11 -> %14) {
+  %12: Seq[H, E] = scan diagonal (S %13: Step[H, E] = %11 -> %14) {
     %14: Step[H, E] = map add(mul($1, $0), $2) %13, %10, %3
     yield %14
   }

@@ -285,8 +285,8 @@ impl<'a> Emitter<'a> {
             if self.plan.depends_on(next, component) {
                 self.contexts[step].values.entry(next).or_insert(end);
             }
-            let init = self.expect(self.plan.graph.scan(*scan).states[*state as usize].init, TOP);
-            ends.push(State { init, current, next: end });
+            let core::State { name, init, .. } = &self.plan.graph.scan(*scan).states[*state as usize];
+            ends.push(State { name: name.clone(), init: self.expect(*init, TOP), current, next: end });
         }
         let mut body = std::mem::take(&mut self.contexts[step].region);
         body.results = exports.iter().map(|id| self.expect(*id, step)).collect();

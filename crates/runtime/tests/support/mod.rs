@@ -143,7 +143,8 @@ impl Sketch {
         let states = states
             .iter()
             .zip(current.iter().zip(next))
-            .map(|((_, init), (current, next))| State { init: *init, current: *current, next })
+            .enumerate()
+            .map(|(i, ((_, init), (current, next)))| State { name: format!("S{i}"), init: *init, current: *current, next })
             .collect();
         self.op(Op::Scan { states, class, direction: Direction::Forward, reset: None, body: region }, &[])
     }
