@@ -15,6 +15,7 @@ use genesys_scalar::Function as Scalar;
 use crate::contract::product;
 use crate::execute::{Executor, labels};
 use crate::frame::{Frame, Slot};
+use crate::memory::Seen;
 use crate::named::{Label, Named, without, zip};
 use crate::{RuntimeError, layout, ordered};
 
@@ -132,7 +133,9 @@ impl<'m> Executor<'m> {
 
     fn attended(&self, read: &Read, over: &[Label]) -> CandleResult<Named> {
         let (past, window) = (self.masks.whole, self.masks.everywhere());
-        let seen = |x: &Named| layout::view(x, past, self.masks.positions);
+        let seen = |x: &Named| {
+            layout::view(&Seen { values: x.clone(), before: 0 }, past, self.masks.positions, self.masks.positions)
+        };
         let fading = read.decay.as_ref().map_or(&[][..], Named::labels);
         let score = window.contract(&read.query, &seen(&read.key)?, &without(over, fading))?;
         let score = match &read.decay {

@@ -4,8 +4,10 @@ use candle_core::{DType, Device, Tensor};
 use genesys_ir::module::{Axis, Function, FunctionId, Instruction, Module, Op, Region, Type, ValueId};
 
 use crate::error::into_candle;
+use crate::memory::Graph;
 use crate::named::{Label, Named};
 use crate::program::{Parameter, Program};
+use crate::state::State;
 use crate::{RuntimeError, execute::constant};
 
 /// A function from one sequence to another, with its own weights: `[b, t, axes]` to
@@ -13,8 +15,6 @@ use crate::{RuntimeError, execute::constant};
 #[derive(Clone, Debug)]
 pub struct Block {
     program: Program,
-    function: FunctionId,
-    layer: u32,
 }
 
 impl Block {
@@ -36,7 +36,7 @@ impl Block {
             return Err(RuntimeError::Unsupported("a block of other than one sequence in and one out"));
         }
         let program = Program::init(alone(module, function, layer), seed, dtype, device)?;
-        Ok(Self { program, function, layer })
+        Ok(Self { program })
     }
 
     /// All weights, in the order of the function.
@@ -49,20 +49,57 @@ impl Block {
     /// # Errors
     /// The input does not have the shape `[b, t, axes]`; candle fails.
     pub fn run(&self, x: &Tensor) -> Result<Tensor, RuntimeError> {
-        let function = self.program.module.function(self.function);
-        let axes = self.sizes(function, function.inputs[0])?;
+        let input = self.input(x)?;
+        let results = self.program.run(vec![input], x.dims()[1], Graph::Kept)?;
+        self.output(&results[0], x)
+    }
+
+    /// The state of `batch` rows of which nothing was read.
+    pub fn start(&self, batch: usize) -> State {
+        self.program.start(batch)
+    }
+
+    /// The function's result at the next positions, `[b, n, axes]`, and the state behind them. Gradients flow, also through
+    /// the state; what goes in stays valid.
+    ///
+    /// # Errors
+    /// The state is another block's, or of other than `b` rows; the shape is not `[b, n, axes]`; candle fails.
+    pub fn extend(&self, state: &State, x: &Tensor) -> Result<(Tensor, State), RuntimeError> {
+        self.go_on(state, x, Graph::Kept)
+    }
+
+    /// As [`extend`](Self::extend), without a graph: caches grow in place, and no gradient flows.
+    ///
+    /// # Errors
+    /// As [`extend`](Self::extend).
+    pub fn read(&self, state: &State, x: &Tensor) -> Result<(Tensor, State), RuntimeError> {
+        self.go_on(state, x, Graph::None)
+    }
+
+    fn go_on(&self, state: &State, x: &Tensor, graph: Graph) -> Result<(Tensor, State), RuntimeError> {
+        let input = self.input(x)?;
+        let (results, state) = self.program.extend(state, vec![input], (x.dims()[0], x.dims()[1]), graph)?;
+        Ok((self.output(&results[0], x)?, state))
+    }
+
+    fn input(&self, x: &Tensor) -> Result<Named, RuntimeError> {
+        let main = self.program.module.main();
+        let axes = self.sizes(main, main.inputs[0])?;
         let expected: Vec<usize> = axes.iter().map(|(_, n)| *n).collect();
         if x.rank() != axes.len() + 2 || x.dims()[2..] != expected || x.elem_count() == 0 {
             let expected = format!("[b, t] and {expected:?}");
             return Err(RuntimeError::Shape { expected, found: x.dims().to_vec() });
         }
         let labels = [Label::Batch, Label::Time].into_iter().chain(axes.iter().map(|(l, _)| *l)).collect();
-        let (batch, positions) = (x.dims()[0], x.dims()[1]);
-        let input = Named::new(x.clone(), labels);
-        let results = self.program.run(function, self.layer, vec![input], positions, true)?;
-        let mut order = vec![(Label::Batch, batch), (Label::Time, positions)];
-        order.extend(self.sizes(function, function.body.results[0])?);
-        Ok(results[0].expand(&order)?.contiguous()?)
+        Ok(Named::new(x.clone(), labels))
+    }
+
+    /// The result in the function's order of axes, for an input `x`.
+    fn output(&self, result: &Named, x: &Tensor) -> Result<Tensor, RuntimeError> {
+        let main = self.program.module.main();
+        let mut order = vec![(Label::Batch, x.dims()[0]), (Label::Time, x.dims()[1])];
+        order.extend(self.sizes(main, main.body.results[0])?);
+        Ok(result.expand(&order)?.contiguous()?)
     }
 
     fn sizes(&self, function: &Function, id: ValueId) -> Result<Vec<(Label, usize)>, RuntimeError> {

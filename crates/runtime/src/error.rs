@@ -27,6 +27,8 @@ pub enum RuntimeError {
         /// What was given.
         found: Vec<usize>,
     },
+    /// A state does not belong to what goes on from it; the text says how.
+    State(String),
     /// The module uses what this back end does not have.
     Unsupported(&'static str),
     /// Candle failed: out of memory, a device error.
@@ -47,6 +49,7 @@ impl fmt::Display for RuntimeError {
                 write!(f, "token {found} is outside the vocabulary, which ends at {}", vocabulary.saturating_sub(1))
             }
             RuntimeError::Shape { expected, found } => write!(f, "expected {expected}, found the shape {found:?}"),
+            RuntimeError::State(how) => write!(f, "expected a state of this model and of these rows, found one {how}"),
             RuntimeError::Unsupported(what) => write!(f, "the composed back end does not have {what}"),
             RuntimeError::Candle(error) => write!(f, "candle: {error}"),
             RuntimeError::Thread(error) => write!(f, "no thread for the backward pass: {error}"),
@@ -65,6 +68,7 @@ impl std::error::Error for RuntimeError {
             | RuntimeError::Weights(_)
             | RuntimeError::Token { .. }
             | RuntimeError::Shape { .. }
+            | RuntimeError::State(_)
             | RuntimeError::Unsupported(_)
             | RuntimeError::Backward(_) => None,
         }

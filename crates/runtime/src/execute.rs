@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 
 use candle_core::Tensor;
 use genesys_axis::{Constant, Size};
-use genesys_ir::module::{AxisId, Expr, Function, Instruction, Module, Op, Reduction, ValueId};
+use genesys_decode::CallId;
+use genesys_ir::module::{AxisId, Expr, Function, Instruction, Module, Op, Reduction, Stage, ValueId};
 use genesys_scalar::Function as Scalar;
 
 use crate::attend::Linear;
 use crate::frame::{Frame, Slot};
 use crate::mask::{Masks, Window};
+use crate::memory::{Memory, Seen};
 use crate::named::{Label, Named, Place, Value, stack, without};
 use crate::origin::{At, Probe};
 use crate::plan::{Item, flatten};
@@ -27,6 +29,8 @@ pub(crate) struct Executor<'m> {
     pub(crate) weights: &'m BTreeMap<String, Tensor>,
     pub(crate) place: &'m Place,
     pub(crate) masks: Masks<'m>,
+    /// What is remembered of earlier positions, in the step form.
+    pub(crate) memory: Option<&'m Memory<'m>>,
     /// Looks for numbers that are not finite, where somebody asks.
     pub(crate) probe: Option<&'m Probe>,
 }
@@ -39,8 +43,9 @@ impl<'m> Executor<'m> {
         inputs: Vec<Value>,
         layer: u32,
         path: String,
+        call: CallId,
     ) -> Result<Vec<Value>> {
-        let mut frame = Frame::new(function, layer, path);
+        let mut frame = Frame::new(function, layer, path, call);
         for (id, input) in function.inputs.iter().zip(inputs) {
             frame.set(*id, Slot::Ready(input));
         }
@@ -55,7 +60,7 @@ impl<'m> Executor<'m> {
                     let value = self.get(frame, value)?;
                     frame.set(result, Slot::Ready(value));
                 }
-                Item::Run(instruction) if matches!(instruction.op, Op::Map(_)) || Linear::of(instruction).is_some() => {
+                Item::Run(instruction) if self.defers(instruction) => {
                     frame.set(instruction.results[0], Slot::Deferred(instruction));
                 }
                 Item::Run(instruction) => {
@@ -69,6 +74,12 @@ impl<'m> Executor<'m> {
             }
         }
         Ok(())
+    }
+
+    /// Whether an instruction waits for who reads it. A recurrence is not read without its states where they are asked
+    /// for again by the next run.
+    fn defers(&self, instruction: &Instruction) -> bool {
+        matches!(instruction.op, Op::Map(_)) || (self.memory.is_none() && Linear::of(instruction).is_some())
     }
 
     /// A value, evaluated if nobody has read it yet.
@@ -129,7 +140,8 @@ impl<'m> Executor<'m> {
         if let Op::Call { function, layer, path } = &instruction.op {
             let inputs = args.iter().map(|id| self.get(frame, *id)).collect::<Result<_>>()?;
             let path = join(&frame.path, path);
-            return self.call(self.module.function(*function), inputs, *layer, path);
+            let call = self.memory.map_or(frame.call, |memory| memory.callee(frame.call, instruction.results[0]));
+            return self.call(self.module.function(*function), inputs, *layer, path, call);
         }
         if let Op::Contract { axes } = &instruction.op
             && let Some(read) = self.attend(frame, axes, args)?
@@ -172,9 +184,13 @@ impl<'m> Executor<'m> {
             Op::Select { axis, index } => x(0)?.select(Label::Axis(*axis), constant(index)?)?,
             Op::Stack { axis } => stack(&self.all(frame, args)?, Label::Axis(*axis))?,
             Op::Broadcast { axes } => layout::broadcast(&x(0)?, &self.sized(axes)?)?,
-            Op::Shift { by, .. } => layout::shift(&x(0)?, constant(by)?, self.masks.positions)?,
-            Op::Window { axis, .. } => layout::window(&x(0)?, *axis, self.size(*axis)?, self.masks.positions)?,
-            Op::View(axis) => layout::view(&x(0)?, *axis, self.masks.positions)?,
+            Op::Shift { by, .. } => layout::shift(&self.seen(frame, args[0])?, constant(by)?, self.masks.positions)?,
+            Op::Window { axis, .. } => {
+                layout::window(&self.seen(frame, args[0])?, *axis, self.size(*axis)?, self.masks.positions)?
+            }
+            Op::View(axis) => {
+                layout::view(&self.seen(frame, args[0])?, *axis, self.masks.extent(*axis), self.masks.positions)?
+            }
             Op::Cumsum(axis) => ordered::cumsum(window, *axis, &x(0)?)?,
             Op::After(axis) => ordered::after(window, *axis, &x(0)?)?,
             Op::Gather { axis } => loss::gather(&x(0)?, &x(1)?, *axis)?,
@@ -183,6 +199,17 @@ impl<'m> Executor<'m> {
                 unreachable!("operations with regions run elsewhere")
             }
         }))
+    }
+
+    /// A value at the positions of the run, behind what is remembered of it.
+    fn seen(&self, frame: &mut Frame<'m>, id: ValueId) -> Result<Seen> {
+        let values = self.named(frame, id)?;
+        let constant = frame.function.ty(id).stage == Stage::Const;
+        let Some(memory) = self.memory else { return Ok(Seen { values, before: 0 }) };
+        match memory.join(frame.call, id, &values, self.masks.positions)? {
+            Some(seen) => Ok(seen),
+            None => Ok(Seen { values, before: if constant { memory.start() } else { 0 } }),
+        }
     }
 
     fn all(&self, frame: &mut Frame<'m>, ids: &[ValueId]) -> Result<Vec<Named>> {

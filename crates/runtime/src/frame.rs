@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use genesys_decode::CallId;
 use genesys_ir::module::{Function, Instruction, ValueId};
 
 use crate::RuntimeError;
@@ -28,7 +29,9 @@ pub(crate) struct Frame<'m> {
     pub(crate) function: &'m Function,
     pub(crate) layer: u32,
     pub(crate) path: String,
-    /// The position of the step, in a scan's loop.
+    /// The number of the call.
+    pub(crate) call: CallId,
+    /// The position of the step within the run, in a scan's loop.
     pub(crate) step: Option<usize>,
     /// Values that are operands of contractions only.
     pub(crate) contracted: BTreeSet<ValueId>,
@@ -37,10 +40,10 @@ pub(crate) struct Frame<'m> {
 }
 
 impl<'m> Frame<'m> {
-    pub(crate) fn new(function: &'m Function, layer: u32, path: String) -> Self {
+    pub(crate) fn new(function: &'m Function, layer: u32, path: String, call: CallId) -> Self {
         let sequence = vec![Slot::Empty; function.values.len()];
         let contracted = contracted(&function.body);
-        Self { function, layer, path, step: None, contracted, sequence, moment: Vec::new() }
+        Self { function, layer, path, call, step: None, contracted, sequence, moment: Vec::new() }
     }
 
     /// Begins a step with nothing known but what holds for all positions.

@@ -4,23 +4,24 @@ use candle_core::{Result, Tensor};
 use genesys_ir::module::AxisId;
 
 use crate::mask::Window;
+use crate::memory::Seen;
 use crate::named::{Label, Named, Place, stack, union, without};
 
 /// The position, from 0.
 pub(crate) fn position(place: &Place, window: Window<'_>) -> Result<Named> {
     match window.step {
-        Some(t) => Ok(Named::new(place.number(t as f64)?, Vec::new())),
-        None => Ok(Named::new(count(place, window.masks.positions)?, vec![Label::Time])),
+        Some(t) => Ok(Named::new(place.number((window.masks.start + t) as f64)?, Vec::new())),
+        None => Ok(Named::new(count(place, window.masks.start, window.masks.positions)?, vec![Label::Time])),
     }
 }
 
 /// 0, 1, .. along an axis.
 pub(crate) fn index(place: &Place, axis: AxisId, size: usize) -> Result<Named> {
-    Ok(Named::new(count(place, size)?, vec![Label::Axis(axis)]))
+    Ok(Named::new(count(place, 0, size)?, vec![Label::Axis(axis)]))
 }
 
-fn count(place: &Place, n: usize) -> Result<Tensor> {
-    let numbers: Vec<f64> = (0..n).map(|i| i as f64).collect();
+fn count(place: &Place, first: usize, n: usize) -> Result<Tensor> {
+    let numbers: Vec<f64> = (first..first + n).map(|i| i as f64).collect();
     Tensor::from_vec(numbers, n, &place.device)?.to_dtype(place.dtype)
 }
 
@@ -64,35 +65,43 @@ pub(crate) fn broadcast(x: &Named, axes: &[(Label, usize)]) -> Result<Named> {
     x.expanded(&[x.sized().as_slice(), axes].concat())
 }
 
-/// The operand at every position, as elements of a past's axis.
-pub(crate) fn view(x: &Named, axis: AxisId, positions: usize) -> Result<Named> {
-    Ok(timed(x, positions)?.relabel(Label::Time, Label::Axis(axis)))
+/// The operand at the last `extent` positions, as elements of a past's axis.
+pub(crate) fn view(seen: &Seen, axis: AxisId, extent: usize, positions: usize) -> Result<Named> {
+    let x = timed(seen, positions)?;
+    let x = x.narrow(Label::Time, seen.before + positions - extent, extent)?;
+    Ok(x.relabel(Label::Time, Label::Axis(axis)))
 }
 
 /// The operand with a dimension for time.
-fn timed(x: &Named, positions: usize) -> Result<Named> {
-    match x.find(Label::Time) {
-        Some(_) => Ok(x.clone()),
-        None => x.expanded(&[&[(Label::Time, positions)], x.sized().as_slice()].concat()),
+pub(crate) fn timed(Seen { values, before }: &Seen, positions: usize) -> Result<Named> {
+    match values.find(Label::Time) {
+        Some(_) => Ok(values.clone()),
+        None => values.expanded(&[&[(Label::Time, before + positions)], values.sized().as_slice()].concat()),
     }
 }
 
 /// The operand `by` positions ago, zero before the first.
-pub(crate) fn shift(x: &Named, by: usize, positions: usize) -> Result<Named> {
-    let x = timed(x, positions)?;
+pub(crate) fn shift(seen: &Seen, by: usize, positions: usize) -> Result<Named> {
+    let x = timed(seen, positions)?;
     let dim = x.find(Label::Time).expect("time was put there");
-    if by >= positions {
-        return x.map(|x| x.zeros_like());
+    if let Some(from) = seen.before.checked_sub(by) {
+        return x.narrow(Label::Time, from, positions);
     }
-    x.map(|x| x.narrow(dim, 0, positions - by)?.pad_with_zeros(dim, by, 0))
+    let missing = (by - seen.before).min(positions);
+    if missing == positions {
+        return x.narrow(Label::Time, 0, positions)?.map(|x| x.zeros_like());
+    }
+    x.map(|x| x.narrow(dim, 0, positions - missing)?.pad_with_zeros(dim, missing, 0))
 }
 
 /// The operand at each of the last `size` positions, the oldest first, as elements of an axis; zero
 /// before the first position.
-pub(crate) fn window(x: &Named, axis: AxisId, size: usize, positions: usize) -> Result<Named> {
-    let x = timed(x, positions)?;
+pub(crate) fn window(seen: &Seen, axis: AxisId, size: usize, positions: usize) -> Result<Named> {
+    let x = timed(seen, positions)?;
     let dim = x.find(Label::Time).expect("time was put there");
-    let padded = x.map(|x| x.pad_with_zeros(dim, size - 1, 0))?;
+    let known = seen.before.min(size - 1);
+    let x = x.narrow(Label::Time, seen.before - known, known + positions)?;
+    let padded = x.map(|x| x.pad_with_zeros(dim, size - 1 - known, 0))?;
     let elements: Vec<Named> = (0..size).map(|i| padded.narrow(Label::Time, i, positions)).collect::<Result<_>>()?;
     stack(&elements, Label::Axis(axis))
 }

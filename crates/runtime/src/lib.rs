@@ -2,6 +2,7 @@
 //!
 //! - [`Model`]: a language model as a `candle_nn::Module`; [`Parameter`]: one of its weights.
 //! - [`Block`]: one function of a module as a `candle_nn::Module`.
+//! - [`State`]: what either remembers of rows that were read in part: the step form takes one and gives another.
 //! - [`gradients`]: the gradient of a loss for each parameter.
 //! - [`Origin`]: the operation whose result is the first that is not finite.
 //! - [`RuntimeError`]: what can go wrong.
@@ -16,6 +17,7 @@
 mod attend;
 mod backward;
 mod block;
+mod cache;
 mod contract;
 mod error;
 mod execute;
@@ -24,6 +26,7 @@ mod init;
 mod layout;
 mod loss;
 mod mask;
+mod memory;
 mod model;
 mod named;
 mod ordered;
@@ -33,6 +36,7 @@ mod program;
 mod reduce;
 mod scalar;
 mod scan;
+mod state;
 
 pub use backward::{gradients, on_large_stack};
 pub use block::Block;
@@ -41,3 +45,4 @@ pub use error::RuntimeError;
 pub use model::{Evaluated, Model};
 pub use origin::Origin;
 pub use program::Parameter;
+pub use state::State;

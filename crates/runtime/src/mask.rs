@@ -22,33 +22,53 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
+    /// How many positions before `start` those from there on may still see.
+    fn before(self, start: usize) -> usize {
+        self.window.map_or(start, |window| start.min(window + self.skip - 1))
+    }
+
     fn sees(self, t: usize, s: usize) -> bool {
         s + self.skip <= t && self.window.is_none_or(|window| t < s + self.skip + window)
     }
 }
 
-/// The masks of one run over `positions` positions.
+/// The masks of one run over the positions `start .. start + positions`.
 pub(crate) struct Masks<'a> {
     pub(crate) place: &'a Place,
+    pub(crate) start: usize,
     pub(crate) positions: usize,
     /// The pasts of the module.
     pub(crate) pasts: &'a BTreeMap<AxisId, Reach>,
     /// One of them that is no axis of the module: every position up to the present one.
     pub(crate) whole: AxisId,
-    full: RefCell<BTreeMap<AxisId, Tensor>>,
+    full: RefCell<BTreeMap<AxisId, Full>>,
+}
+
+/// A mask for all positions of a run.
+#[derive(Clone)]
+struct Full {
+    /// `[t, s]`: 1 where `t` sees `s`.
+    mask: Tensor,
+    /// Whether every position sees all there is: nothing is to be selected.
+    open: bool,
 }
 
 /// The masks as seen by all positions at once, or by one of them.
 #[derive(Clone, Copy)]
 pub(crate) struct Window<'a> {
     pub(crate) masks: &'a Masks<'a>,
-    /// The position of a scan's step.
+    /// The position of a scan's step within the run.
     pub(crate) step: Option<usize>,
 }
 
 impl<'a> Masks<'a> {
-    pub(crate) fn new(place: &'a Place, positions: usize, pasts: &'a BTreeMap<AxisId, Reach>, whole: AxisId) -> Self {
-        Self { place, positions, pasts, whole, full: RefCell::default() }
+    pub(crate) fn new(
+        place: &'a Place,
+        (start, positions): (usize, usize),
+        pasts: &'a BTreeMap<AxisId, Reach>,
+        whole: AxisId,
+    ) -> Self {
+        Self { place, start, positions, pasts, whole, full: RefCell::default() }
     }
 
     /// The masks as seen by all positions at once.
@@ -56,16 +76,23 @@ impl<'a> Masks<'a> {
         Window { masks: self, step: None }
     }
 
-    /// `[t, s]`: 1 where `t` sees `s`.
-    fn full(&self, axis: AxisId) -> Result<Tensor> {
-        if let Some(mask) = self.full.borrow().get(&axis) {
-            return Ok(mask.clone());
+    /// How many positions a past spans: those of the run, and those before it that they may see.
+    pub(crate) fn extent(&self, axis: AxisId) -> usize {
+        self.pasts[&axis].before(self.start) + self.positions
+    }
+
+    fn full(&self, axis: AxisId) -> Result<Full> {
+        if let Some(full) = self.full.borrow().get(&axis) {
+            return Ok(full.clone());
         }
-        let (n, reach) = (self.positions, self.pasts[&axis]);
-        let mask: Vec<u8> = (0..n * n).map(|i| u8::from(reach.sees(i / n, i % n))).collect();
-        let mask = Tensor::from_vec(mask, (n, n), &self.place.device)?;
-        self.full.borrow_mut().insert(axis, mask.clone());
-        Ok(mask)
+        let (n, reach) = (self.extent(axis), self.pasts[&axis]);
+        let first = self.start + self.positions - n;
+        let sees = |i: usize| u8::from(reach.sees(self.start + i / n, first + i % n));
+        let mask: Vec<u8> = (0..self.positions * n).map(sees).collect();
+        let open = mask.iter().all(|seen| *seen == 1);
+        let full = Full { mask: Tensor::from_vec(mask, (self.positions, n), &self.place.device)?, open };
+        self.full.borrow_mut().insert(axis, full.clone());
+        Ok(full)
     }
 }
 
@@ -81,11 +108,16 @@ impl Window<'_> {
 
     /// 1 where the past holds the position.
     pub(crate) fn mask(&self, axis: AxisId) -> Result<Named> {
-        let full = self.masks.full(axis)?;
+        let full = self.masks.full(axis)?.mask;
         match self.step {
             Some(t) => Ok(Named::new(full.narrow(0, t, 1)?.squeeze(0)?, vec![Label::Axis(axis)])),
             None => Ok(Named::new(full, vec![Label::Time, Label::Axis(axis)])),
         }
+    }
+
+    /// Whether every position sees all that the pasts span, so that nothing is to be selected.
+    pub(crate) fn open(&self, axes: &[AxisId]) -> Result<bool> {
+        axes.iter().try_fold(true, |open, axis| Ok(open && self.masks.full(*axis)?.open))
     }
 
     /// How many positions the past holds.
@@ -95,9 +127,11 @@ impl Window<'_> {
 
     /// `t - s`
     pub(crate) fn age(&self, axis: AxisId) -> Result<Named> {
-        let n = self.masks.positions;
-        let rows = self.step.map_or(0..n, |t| t..t + 1);
-        let ages: Vec<f64> = rows.clone().flat_map(|t| (0..n).map(move |s| t as f64 - s as f64)).collect();
+        let (n, now) = (self.masks.extent(axis), self.masks.positions);
+        let rows = self.step.map_or(0..now, |t| t..t + 1);
+        // The last of the `n` positions is the last of the run.
+        let age = |t: usize, s: usize| (t + n) as f64 - (s + now) as f64;
+        let ages: Vec<f64> = rows.clone().flat_map(|t| (0..n).map(move |s| age(t, s))).collect();
         let (labels, shape) = match self.step {
             Some(_) => (vec![Label::Axis(axis)], vec![n]),
             None => (vec![Label::Time, Label::Axis(axis)], vec![rows.len(), n]),
@@ -108,6 +142,9 @@ impl Window<'_> {
 
     /// The operand with `fill` in place of elements that the pasts of `axes` do not hold.
     pub(crate) fn keep(&self, x: &Named, axes: &[AxisId], fill: f64) -> Result<Named> {
+        if self.open(axes)? {
+            return Ok(x.clone());
+        }
         let fill = Named::new(self.masks.place.number(fill)?, Vec::new());
         axes.iter().try_fold(x.clone(), |x, axis| select(&self.mask(*axis)?, &x, &fill))
     }
@@ -120,7 +157,7 @@ impl Window<'_> {
 
     /// The sum over `over` of `a * b`, elements outside of a past left out.
     pub(crate) fn contract(&self, a: &Named, b: &Named, over: &[Label]) -> Result<Named> {
-        if self.dependent(a.labels()).is_empty() && self.dependent(b.labels()).is_empty() {
+        if self.open(&self.dependent(&[a.labels(), b.labels()].concat()))? {
             return contract(a, b, over);
         }
         let summed = self.dependent(over);

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{D, DType, Device, Tensor};
 use genesys_ir::module::{AxisId, IGNORE, Module};
 
 use crate::backward::{gradients, on_large_stack};
 use crate::error::into_candle;
+use crate::memory::Graph;
 use crate::named::{Label, Named};
 use crate::origin::Origin;
 use crate::program::{Parameter, Program};
+use crate::state::State;
 use crate::{RuntimeError, execute::constant};
 
 /// A language model with weights, one variable a parameter.
@@ -75,7 +77,7 @@ impl Model {
     /// The shape is not `[b, t]`, or a token is outside the vocabulary; candle fails.
     pub fn logits(&self, tokens: &Tensor) -> Result<Tensor, RuntimeError> {
         let targets = Tensor::full(IGNORE, tokens.shape(), tokens.device())?;
-        Ok(self.run(tokens, &targets, true)?.0)
+        Ok(self.run(tokens, &targets, Graph::Kept)?.0)
     }
 
     /// The mean in nats over the targets `[b, t]` (u32) that are not
@@ -84,7 +86,7 @@ impl Model {
     /// # Errors
     /// As [`logits`](Self::logits).
     pub fn loss(&self, tokens: &Tensor, targets: &Tensor) -> Result<Tensor, RuntimeError> {
-        Ok(self.run(tokens, targets, true)?.1)
+        Ok(self.run(tokens, targets, Graph::Kept)?.1)
     }
 
     /// Logits, then loss.
@@ -92,7 +94,7 @@ impl Model {
     /// # Errors
     /// As [`logits`](Self::logits).
     pub fn forward_loss(&self, tokens: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor), RuntimeError> {
-        self.run(tokens, targets, true)
+        self.run(tokens, targets, Graph::Kept)
     }
 
     /// Logits, then loss, without a graph: less memory, and no gradient.
@@ -100,7 +102,7 @@ impl Model {
     /// # Errors
     /// As [`logits`](Self::logits).
     pub fn evaluate(&self, tokens: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor), RuntimeError> {
-        self.run(tokens, targets, false)
+        self.run(tokens, targets, Graph::None)
     }
 
     /// Logits, loss and all gradients; the graph lives and dies on a thread with a large stack.
@@ -109,23 +111,51 @@ impl Model {
     /// As [`logits`](Self::logits), or no thread can be started.
     pub fn forward_backward(&self, tokens: &Tensor, targets: &Tensor) -> Result<Evaluated, RuntimeError> {
         on_large_stack(|| {
-            let (logits, loss) = self.run(tokens, targets, true)?;
+            let (logits, loss) = self.run(tokens, targets, Graph::Kept)?;
             let gradients = gradients(&loss, self)?;
             Ok(Evaluated { logits: logits.detach(), loss: loss.detach(), gradients })
         })
     }
 
-    /// The scores `[v]`, in f32, of the token behind `tokens`, of which there is at least one. Nothing is remembered:
-    /// the whole row is run each time.
+    /// The state of `batch` rows of which nothing was read.
+    pub fn start(&self, batch: usize) -> State {
+        self.program.start(batch)
+    }
+
+    /// Scores `[b, v]` behind the next tokens `[b]` (u32), and the state behind them. Gradients flow, also through the
+    /// state; what goes in stays valid.
     ///
     /// # Errors
-    /// There are no tokens, or one is outside the vocabulary; candle fails.
-    pub fn next_logits(&self, tokens: &[u32]) -> Result<Vec<f32>, RuntimeError> {
-        let row = Tensor::from_slice(tokens, (1, tokens.len()), self.device())?;
-        let targets = Tensor::full(IGNORE, row.shape(), row.device())?;
-        let (logits, _) = self.run(&row, &targets, false)?;
-        let last = logits.narrow(1, tokens.len() - 1, 1)?.flatten_all()?;
-        Ok(last.to_dtype(DType::F32)?.to_vec1()?)
+    /// As [`extend`](Self::extend).
+    pub fn step(&self, state: &State, tokens: &Tensor) -> Result<(Tensor, State), RuntimeError> {
+        let (logits, state) = self.extend(state, &tokens.unsqueeze(D::Minus1)?)?;
+        Ok((logits.squeeze(1)?, state))
+    }
+
+    /// Scores `[b, n, v]` behind each of the next tokens `[b, n]` (u32), and the state behind the last: the whole-sequence
+    /// form, which begins where the state ends. Gradients flow, also through the state; what goes in stays valid.
+    ///
+    /// # Errors
+    /// The state is another model's, or of other than `b` rows; the shape is not `[b, n]`, or a token is outside the
+    /// vocabulary; candle fails.
+    pub fn extend(&self, state: &State, tokens: &Tensor) -> Result<(Tensor, State), RuntimeError> {
+        self.go_on(state, tokens, Graph::Kept)
+    }
+
+    /// As [`extend`](Self::extend), without a graph: caches grow in place, and no gradient flows.
+    ///
+    /// # Errors
+    /// As [`extend`](Self::extend).
+    pub fn read(&self, state: &State, tokens: &Tensor) -> Result<(Tensor, State), RuntimeError> {
+        self.go_on(state, tokens, Graph::None)
+    }
+
+    fn go_on(&self, state: &State, tokens: &Tensor, graph: Graph) -> Result<(Tensor, State), RuntimeError> {
+        let targets = Tensor::full(IGNORE, tokens.shape(), tokens.device())?;
+        let size = self.check(tokens, &targets)?;
+        let inputs = vec![in_time(tokens), in_time(&targets)];
+        let (results, state) = self.program.extend(state, inputs, size, graph)?;
+        Ok((self.scores(&results[0], size)?, state))
     }
 
     /// Where the loss stops being finite, for the operation that is to blame; `None` where it is finite.
@@ -134,18 +164,20 @@ impl Model {
     /// As [`logits`](Self::logits).
     pub fn origin(&self, tokens: &Tensor, targets: &Tensor) -> Result<Option<Origin>, RuntimeError> {
         let (_, positions) = self.check(tokens, targets)?;
-        let named = |x: &Tensor| Named::new(x.clone(), vec![Label::Batch, Label::Time]);
-        self.program.origin(self.program.module.main(), vec![named(tokens), named(targets)], positions)
+        self.program.origin(vec![in_time(tokens), in_time(targets)], positions)
     }
 
-    fn run(&self, tokens: &Tensor, targets: &Tensor, tracked: bool) -> Result<(Tensor, Tensor), RuntimeError> {
-        let (batch, positions) = self.check(tokens, targets)?;
-        let main = self.program.module.main();
-        let named = |x: &Tensor| Named::new(x.clone(), vec![Label::Batch, Label::Time]);
-        let results = self.program.run(main, 0, vec![named(tokens), named(targets)], positions, tracked)?;
+    fn run(&self, tokens: &Tensor, targets: &Tensor, graph: Graph) -> Result<(Tensor, Tensor), RuntimeError> {
+        let size = self.check(tokens, targets)?;
+        let results = self.program.run(vec![in_time(tokens), in_time(targets)], size.1, graph)?;
+        Ok((self.scores(&results[0], size)?, results[1].tensor().clone()))
+    }
+
+    /// `[b, t, v]`
+    fn scores(&self, logits: &Named, (batch, positions): (usize, usize)) -> Result<Tensor, RuntimeError> {
         let vocabulary = (Label::Axis(self.vocabulary()?), self.vocabulary_size()?);
-        let logits = results[0].expand(&[(Label::Batch, batch), (Label::Time, positions), vocabulary])?;
-        Ok((logits.contiguous()?, results[1].tensor().clone()))
+        let logits = logits.expand(&[(Label::Batch, batch), (Label::Time, positions), vocabulary])?;
+        Ok(logits.contiguous()?)
     }
 
     fn check(&self, tokens: &Tensor, targets: &Tensor) -> Result<(usize, usize), RuntimeError> {
@@ -177,6 +209,10 @@ impl Model {
         let domain = &self.program.module.axis(self.vocabulary()?).domain;
         constant(domain.size().ok_or_else(|| RuntimeError::Module("a vocabulary that varies".into()))?)
     }
+}
+
+fn in_time(x: &Tensor) -> Named {
+    Named::new(x.clone(), vec![Label::Batch, Label::Time])
 }
 
 fn validated(module: &Module) -> Result<(), RuntimeError> {

@@ -1,17 +1,21 @@
 //! A module together with its weights: what models and blocks share.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor, Var};
 use genesys_axis::Domain;
-use genesys_ir::module::{AxisId, Direction, Function, Module, Op, Region};
+use genesys_decode::{CallId, Layout, layout};
+use genesys_ir::module::{AxisId, Direction, Module, Op, Region};
 use genesys_ir::{ParameterInfo, parameters};
 use genesys_scalar::Role;
 
 use crate::execute::{Executor, constant};
 use crate::mask::{Masks, Reach};
+use crate::memory::{Graph, Memory};
 use crate::named::{Named, Place, Value};
 use crate::origin::{Origin, Probe};
+use crate::state::{Held, State};
 use crate::{RuntimeError, init};
 
 /// Differences between given weights and the module's that an error names.
@@ -33,7 +37,8 @@ pub struct Parameter {
 /// A module that can run.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
-    pub(crate) module: Module,
+    pub(crate) module: Arc<Module>,
+    layout: Arc<Layout>,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) place: Place,
     pasts: BTreeMap<AxisId, Reach>,
@@ -88,54 +93,75 @@ impl Program {
             let var = Var::from_tensor(&tensor.contiguous()?)?;
             parameters.push(Parameter { name: info.name, shape: info.shape, role: info.role, var });
         }
-        Ok(Self { module, parameters, place, pasts, whole })
+        let layout = Arc::new(layout(&module)?);
+        Ok(Self { module: Arc::new(module), layout, parameters, place, pasts, whole })
     }
 
-    /// A function's results over rows of `positions` positions. Without `tracked`, candle records
-    /// nothing.
-    pub(crate) fn run(
-        &self,
-        function: &Function,
-        layer: u32,
-        inputs: Vec<Named>,
-        positions: usize,
-        tracked: bool,
-    ) -> Result<Vec<Named>, RuntimeError> {
-        self.run_with(function, layer, inputs, positions, tracked, None)
+    /// The main function's results over rows of `positions` positions.
+    pub(crate) fn run(&self, inputs: Vec<Named>, positions: usize, graph: Graph) -> Result<Vec<Named>, RuntimeError> {
+        self.run_with(inputs, positions, graph, Watch::default())
     }
 
     /// The origin of the last result, where it is not finite.
-    pub(crate) fn origin(
-        &self,
-        function: &Function,
-        inputs: Vec<Named>,
-        positions: usize,
-    ) -> Result<Option<Origin>, RuntimeError> {
+    pub(crate) fn origin(&self, inputs: Vec<Named>, positions: usize) -> Result<Option<Origin>, RuntimeError> {
         let probe = Probe::default();
-        let results = self.run_with(function, 0, inputs, positions, false, Some(&probe))?;
+        let watch = Watch { probe: Some(&probe), memory: None };
+        let results = self.run_with(inputs, positions, Graph::None, watch)?;
         Ok(results.last().and_then(|result| probe.origin(result)))
+    }
+
+    /// The state of `batch` rows before their first position.
+    pub(crate) fn start(&self, batch: usize) -> State {
+        let held = vec![Held::Nothing; self.layout.slots().len()];
+        State { module: self.module.clone(), layout: self.layout.clone(), batch, positions: 0, held }
+    }
+
+    /// The main function's results over the next `positions` positions of rows, and the state behind them.
+    pub(crate) fn extend(
+        &self,
+        state: &State,
+        inputs: Vec<Named>,
+        (batch, positions): (usize, usize),
+        graph: Graph,
+    ) -> Result<(Vec<Named>, State), RuntimeError> {
+        if !Arc::ptr_eq(&state.module, &self.module) && state.module != self.module {
+            return Err(RuntimeError::State(format!("of `{}`, another module", state.module.name)));
+        }
+        if state.batch != batch {
+            return Err(RuntimeError::State(format!("of {} rows, and {batch} go on", state.batch)));
+        }
+        let memory = Memory::new(state, graph);
+        let watch = Watch { probe: None, memory: Some(&memory) };
+        let results = self.run_with(inputs, positions, graph, watch)?;
+        Ok((results, memory.finish(positions)))
     }
 
     fn run_with(
         &self,
-        function: &Function,
-        layer: u32,
         inputs: Vec<Named>,
         positions: usize,
-        tracked: bool,
-        probe: Option<&Probe>,
+        graph: Graph,
+        Watch { probe, memory }: Watch<'_>,
     ) -> Result<Vec<Named>, RuntimeError> {
         let weight = |p: &Parameter| {
             let tensor = p.var.as_tensor();
-            (p.name.clone(), if tracked { tensor.clone() } else { tensor.detach() })
+            (p.name.clone(), if graph == Graph::Kept { tensor.clone() } else { tensor.detach() })
         };
         let weights = self.parameters.iter().map(weight).collect();
-        let masks = Masks::new(&self.place, positions, &self.pasts, self.whole);
-        let executor = Executor { module: &self.module, weights: &weights, place: &self.place, masks, probe };
+        let start = memory.map_or(0, Memory::start);
+        let masks = Masks::new(&self.place, (start, positions), &self.pasts, self.whole);
+        let executor = Executor { module: &self.module, weights: &weights, place: &self.place, masks, memory, probe };
         let inputs = inputs.into_iter().map(Value::Tensor).collect();
-        let values = executor.call(function, inputs, layer, String::new())?;
+        let values = executor.call(self.module.main(), inputs, 0, String::new(), CallId::MAIN)?;
         values.iter().map(|value| Ok(value.named(&self.place)?)).collect()
     }
+}
+
+/// What accompanies a run.
+#[derive(Clone, Copy, Default)]
+struct Watch<'a> {
+    probe: Option<&'a Probe>,
+    memory: Option<&'a Memory<'a>>,
 }
 
 /// The first differences between what a module asks for and what is given.

@@ -67,7 +67,7 @@ pub(crate) fn softmax(
 /// An operand and what to add to it so that it is negative infinity outside of the pasts. Numbers
 /// that are not finite are replaced first, for no sum hides them.
 fn barred(window: Window<'_>, pasts: &[AxisId], x: &Named) -> Result<(Named, Named)> {
-    let x = if pasts.is_empty() || finite(x)? { x.clone() } else { window.keep(x, pasts, 0.0)? };
+    let x = if window.open(pasts)? || finite(x)? { x.clone() } else { window.keep(x, pasts, 0.0)? };
     Ok((x, window.barrier(pasts)?))
 }
 
@@ -77,6 +77,9 @@ fn labels(axes: &[AxisId]) -> Vec<Label> {
 
 /// The result with `value` where one of the pasts is empty.
 fn over_nothing(window: Window<'_>, x: &Named, pasts: &[AxisId], value: f64) -> Result<Named> {
+    if window.open(pasts)? {
+        return Ok(x.clone());
+    }
     let value = Named::new(window.masks.place.number(value)?, Vec::new());
     pasts.iter().try_fold(x.clone(), |x, axis| {
         let some = window.count(*axis)?.map(|n| n.gt(0.0))?;

@@ -41,6 +41,9 @@ impl<'m> Executor<'m> {
             }
         }
         frame.leave();
+        if let Some(memory) = self.memory {
+            states.iter().zip(&held).try_for_each(|(state, value)| memory.keep(frame.call, state.current, value))?;
+        }
         for (id, values) in &collected {
             let whole = stack(values, Label::Time)?;
             self.note_parts(frame, *id, values, &whole)?;
@@ -50,10 +53,14 @@ impl<'m> Executor<'m> {
         body.results.iter().map(|id| self.get(frame, *id)).collect()
     }
 
-    /// The states before the first position, with all of their axes.
+    /// The states before the first position of the run, with all of their axes.
     fn initial(&self, frame: &mut Frame<'m>, states: &[State]) -> Result<Vec<Named>> {
         let mut held = Vec::new();
         for state in states {
+            if let Some(value) = self.memory.and_then(|memory| memory.state(frame.call, state.current)) {
+                held.push(value);
+                continue;
+            }
             let axes = self.sized(&frame.function.ty(state.current).axes)?;
             held.push(self.named(frame, state.init)?.expanded(&axes)?);
         }

@@ -15,7 +15,7 @@ use genesys_ir::module::{
     Axis, AxisId, Direction, Dtype, Expr, FunctionId, Module, Op, Reduction, Region, Stage, State, StateClass, Type,
     ValueId, Weight,
 };
-use genesys_runtime::Block;
+use genesys_runtime::{Block, State as Reading};
 use genesys_runtime::candle_core::{DType, Device, Tensor};
 use genesys_scalar::{Function, Law, Role};
 
@@ -201,7 +201,28 @@ pub fn witness(module: &Module, block: &Block, rows: &[f64]) -> Vec<f64> {
     rows.chunks(width(module)).flat_map(|row| interpreter.step_vectors(&[row.to_vec()]).unwrap().remove(0)).collect()
 }
 
-/// Values agree with the step evaluator at each of the lengths.
+/// What the step form gives for rows `[b, t, d]` that are read in pieces of those lengths, with or without a graph.
+pub fn in_pieces(block: &Block, x: &Tensor, pieces: &[usize], graph: bool) -> (Tensor, Reading) {
+    let mut state = block.start(x.dims()[0]);
+    let (mut outputs, mut at) = (vec![], 0);
+    for n in pieces {
+        let piece = x.narrow(1, at, *n).unwrap();
+        let (output, next) = if graph { block.extend(&state, &piece) } else { block.read(&state, &piece) }.unwrap();
+        outputs.push(output);
+        (state, at) = (next, at + n);
+    }
+    (Tensor::cat(&outputs, 1).unwrap(), state)
+}
+
+/// Ways to read `t` positions: one by one, a prompt and then one by one, two halves.
+pub fn splits(t: usize) -> Vec<Vec<usize>> {
+    let prompt = t.div_ceil(3);
+    let mut splits = vec![vec![1; t], [vec![prompt], vec![1; t - prompt]].concat(), vec![t / 2, t - t / 2]];
+    splits.iter_mut().for_each(|pieces| pieces.retain(|n| *n > 0));
+    splits
+}
+
+/// Values of both forms agree with the step evaluator at each of the lengths.
 pub fn agrees(name: &str, module: &Module, lengths: &[usize]) {
     let (block, d, b) = (block(module, DType::F64), width(module), 2);
     for &t in lengths {
@@ -209,7 +230,19 @@ pub fn agrees(name: &str, module: &Module, lengths: &[usize]) {
         let got = numbers(&block.run(&tensor(&x, (b, t, d), DType::F64)).unwrap());
         let expected: Vec<f64> = x.chunks(t * d).flat_map(|rows| witness(module, &block, rows)).collect();
         close(&format!("{name} at length {t}"), &got, &expected, 1e-9);
+        let x = tensor(&x, (b, t, d), DType::F64);
+        for (pieces, graph) in splits(t).into_iter().zip([false, true, true]) {
+            let (got, state) = in_pieces(&block, &x, &pieces, graph);
+            close(&format!("{name} in pieces {pieces:?}"), &numbers(&got), &expected, 1e-9);
+            assert_eq!(state.bytes().unwrap(), declared(&state), "{name} in pieces {pieces:?}");
+        }
     }
+}
+
+/// The bytes that a state is declared to hold.
+pub fn declared(state: &Reading) -> usize {
+    let bytes = state.layout().bytes(&Size::int(state.positions() as i64), 8).unwrap();
+    state.batch() * usize::try_from(bytes.as_int().unwrap()).unwrap()
 }
 
 pub fn close(name: &str, got: &[f64], expected: &[f64], tolerance: f64) {
