@@ -1,13 +1,15 @@
 //! `genesys generate`: a text that a model goes on with.
 //!
 //! In: a checkpoint, a prompt, how to sample. Out: the continuation on standard output, as it comes, and a line break at
-//! its end. The model is run over the whole text for each token.
+//! its end. The model reads each token once, and keeps what its design declares that later ones need.
 
 use std::io::{self, Read};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use genesys_runtime::Model;
+use genesys_axis::Size;
+use genesys_report::number::bytes;
+use genesys_runtime::{Model, RuntimeError, State};
 use genesys_sample::{Sampling, draw, filter};
 use genesys_tokenize::TextStream;
 use genesys_train::{Checkpoint, model};
@@ -19,9 +21,9 @@ use crate::output;
 /// A prompt from standard input is at most this long.
 const PROMPT_BYTES: usize = 1 << 20;
 
-/// Prompt and continuation together. Memory grows with the square of the length: GPT at `nano` was seen to take 10.9 GB at
-/// 8,100 tokens.
-const MOST_TOKENS: u64 = 4096;
+/// What a model may keep of prompt and continuation together. Buffers have room for twice as much, and one of them is
+/// copied at a time.
+const MOST_BYTES: i64 = 1 << 30;
 
 /// Let a model go on with a text.
 #[derive(Debug, clap::Args)]
@@ -41,7 +43,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     prompt: String,
     /// How many tokens at most.
-    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u64).range(1..=MOST_TOKENS))]
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u64).range(1..))]
     tokens: u64,
     /// Above 1 evens out the probabilities, below 1 sharpens them, 0 takes the most probable token.
     #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = temperature, allow_negative_numbers = true)]
@@ -85,15 +87,18 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         // What stands before a text: the end of the one before.
         tokens.push(tokenizer.eos());
     }
-    args.check_length(tokens.len() as u64, checkpoint.config.job.scale.context)?;
+    let mut state = model.start(1);
+    args.check_length(tokens.len() as u64, &model, &state)?;
+    args.note_length(tokens.len() as u64, checkpoint.config.job.scale.context);
     let mut text = TextStream::new(tokenizer);
     for step in 0..args.tokens {
-        let token = next(&model, &tokens, &sampling, args.seed, step)?;
+        let (scores, behind) = model.next_logits(&state, &tokens).map_err(cannot_run)?;
+        let token = choose(&scores, &sampling, args.seed, step)?;
         if token == tokenizer.eos() {
             break;
         }
         output::now(&text.push(token))?;
-        tokens.push(token);
+        (state, tokens) = (behind, vec![token]);
     }
     output::now(&(text.finish() + "\n"))
 }
@@ -112,30 +117,42 @@ impl Args {
         String::from_utf8(bytes).map_err(|error| Failure::Input(format!("expected a prompt in UTF-8: {error}")))
     }
 
-    /// Refuses a text that is too long to run, and says where the model reaches beyond what it has learned.
-    fn check_length(&self, prompt: u64, context: u64) -> Result<(), Failure> {
-        if prompt + self.tokens > MOST_TOKENS {
-            return Err(Failure::Input(format!(
-                "expected at most {MOST_TOKENS} tokens with the prompt, found {prompt} in the prompt and {} to come: \
-                 shorten the prompt, or ask for fewer with --tokens",
+    /// Refuses a text of which more would have to be kept than there may be.
+    fn check_length(&self, prompt: u64, model: &Model, state: &State) -> Result<(), Failure> {
+        let total = prompt.saturating_add(self.tokens);
+        let tokens = Size::int(i64::try_from(total).unwrap_or(i64::MAX));
+        let number = i64::try_from(model.dtype().size_in_bytes()).expect("a number is a few bytes");
+        let kept = state.layout().bytes(&tokens, number).map(|bytes| bytes.as_int().unwrap_or(i64::MAX));
+        match kept {
+            Ok(kept) if kept <= MOST_BYTES => Ok(()),
+            kept => Err(Failure::Input(format!(
+                "expected at most {} to keep of prompt and continuation, found {} after the prompt's {prompt} tokens and {} \
+                 to come: shorten the prompt, or ask for fewer with --tokens",
+                bytes(MOST_BYTES.unsigned_abs()),
+                kept.map_or_else(|_| "more than can be counted".to_owned(), |kept| bytes(kept.unsigned_abs())),
                 self.tokens
-            )));
+            ))),
         }
+    }
+
+    /// Says where the model reaches beyond what it has learned.
+    fn note_length(&self, prompt: u64, context: u64) {
         // The last token is not read any more.
-        if prompt + self.tokens - 1 > context {
+        if prompt.saturating_add(self.tokens) - 1 > context {
             output::say(format_args!(
                 "note: the model was trained on rows of {context} tokens; what it writes behind them is a guess"
             ));
         }
-        Ok(())
     }
 }
 
-/// The token behind `tokens`.
-fn next(model: &Model, tokens: &[u32], sampling: &Sampling, seed: u64, step: u64) -> Result<u32, Failure> {
-    let scores = model.next_logits(tokens);
-    let scores = scores.map_err(|error| Failure::World(format!("cannot run the model: {error}")))?;
-    let token = draw(&scores, sampling, seed, step).map_err(|error| {
+fn cannot_run(error: RuntimeError) -> Failure {
+    Failure::World(format!("cannot run the model: {error}"))
+}
+
+/// The token at `step`, drawn from its scores.
+fn choose(scores: &[f32], sampling: &Sampling, seed: u64, step: u64) -> Result<u32, Failure> {
+    let token = draw(scores, sampling, seed, step).map_err(|error| {
         Failure::Input(format!(
             "the model gives no text at step {step}: {error}; its weights or its training are broken"
         ))

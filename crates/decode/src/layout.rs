@@ -213,9 +213,7 @@ impl<'m> Walk<'m> {
     /// What a view along a past asks to be kept behind a step.
     fn reach(&self, axis: AxisId) -> Result<Kind, SizeError> {
         match &self.module.axis(axis).domain {
-            Domain::Past { window: Some(window), skip } => {
-                Ok(Kind::Bounded(window.add(skip)?.sub(&Size::int(1))?))
-            }
+            Domain::Past { window: Some(window), skip } => Ok(Kind::Bounded(window.add(skip)?.sub(&Size::int(1))?)),
             Domain::Past { window: None, .. } | Domain::Static(_) => Ok(Kind::Growing),
         }
     }

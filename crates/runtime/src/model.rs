@@ -14,6 +14,11 @@ use crate::program::{Parameter, Program};
 use crate::state::State;
 use crate::{RuntimeError, execute::constant};
 
+/// A text is read in pieces of at most so many tokens,
+const PIECE: usize = 256;
+/// of which each one looks at all before it: so many pairs at most, but for a single token.
+const SCORES: usize = 1 << 20;
+
 /// A language model with weights, one variable a parameter.
 #[derive(Clone, Debug)]
 pub struct Model {
@@ -148,6 +153,26 @@ impl Model {
     /// As [`extend`](Self::extend).
     pub fn read(&self, state: &State, tokens: &Tensor) -> Result<(Tensor, State), RuntimeError> {
         self.go_on(state, tokens, Graph::None)
+    }
+
+    /// The scores `[v]`, in f32, behind the last of the next tokens of one row, of which there is at least one, and the
+    /// state behind them. A long text is read in pieces, so that memory grows with its length, not with the square of it.
+    ///
+    /// # Errors
+    /// As [`extend`](Self::extend), or there are no tokens.
+    pub fn next_logits(&self, state: &State, tokens: &[u32]) -> Result<(Vec<f32>, State), RuntimeError> {
+        let (mut state, mut rest) = (state.clone(), tokens);
+        loop {
+            let most = (SCORES / (state.positions + 1)).clamp(1, PIECE);
+            let (piece, behind) = rest.split_at(rest.len().min(most));
+            let piece = Tensor::from_slice(piece, (1, piece.len()), self.device())?;
+            let (logits, next) = self.read(&state, &piece)?;
+            if behind.is_empty() {
+                let last = logits.narrow(1, logits.dim(1)? - 1, 1)?.flatten_all()?;
+                return Ok((last.to_dtype(DType::F32)?.to_vec1()?, next));
+            }
+            (state, rest) = (next, behind);
+        }
     }
 
     fn go_on(&self, state: &State, tokens: &Tensor, graph: Graph) -> Result<(Tensor, State), RuntimeError> {

@@ -20,7 +20,9 @@ fn designs() -> Vec<(String, Module)> {
     let mut found = Vec::new();
     for folder in [root.to_string(), format!("{root}/mechanisms")] {
         let Ok(entries) = std::fs::read_dir(folder) else { continue };
-        found.extend(entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "gau")));
+        found.extend(
+            entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "gau")),
+        );
     }
     found.sort();
     let scale = Scale::named("nano").unwrap();
@@ -39,8 +41,7 @@ fn model(module: Module, dtype: DType) -> Model {
 }
 
 fn rows(t: usize, seed: u64) -> Tensor {
-    let data: Vec<u32> =
-        noise(ROWS * t, seed).iter().map(|x| (x.abs() * 1e6) as u32 % VOCABULARY as u32).collect();
+    let data: Vec<u32> = noise(ROWS * t, seed).iter().map(|x| (x.abs() * 1e6) as u32 % VOCABULARY as u32).collect();
     Tensor::from_vec(data, (ROWS, t), &Device::Cpu).unwrap()
 }
 
@@ -81,7 +82,10 @@ fn the_state_is_as_large_as_declared_at_every_length() {
         for t in 0..70 {
             state = model.read(&state, &tokens.narrow(1, t, 1).unwrap()).unwrap().1;
             assert_eq!(state.bytes().unwrap(), declared(&state), "{name} after {} tokens", t + 1);
-            assert!(state.allocated() >= state.bytes().unwrap() && state.allocated() <= 64 * declared(&state), "{name}");
+            assert!(
+                state.allocated() >= state.bytes().unwrap() && state.allocated() <= 64 * declared(&state),
+                "{name}"
+            );
         }
     }
 }
@@ -91,7 +95,8 @@ fn gradients_flow_through_the_step_form() {
     for (name, module) in designs() {
         let model = model(module, DType::F64);
         let tokens = rows(9, 5);
-        let seen = Tensor::from_vec(noise(ROWS * 9 * VOCABULARY as usize, 8), (ROWS, 9, VOCABULARY as usize), &Device::Cpu);
+        let seen =
+            Tensor::from_vec(noise(ROWS * 9 * VOCABULARY as usize, 8), (ROWS, 9, VOCABULARY as usize), &Device::Cpu);
         let seen = seen.unwrap();
         let of = |logits: &Tensor| gradients(&(logits * &seen).unwrap().sum_all().unwrap(), &model).unwrap();
         let whole = of(&model.logits(&tokens).unwrap());

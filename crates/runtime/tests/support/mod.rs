@@ -15,8 +15,8 @@ use genesys_ir::module::{
     Axis, AxisId, Direction, Dtype, Expr, FunctionId, Module, Op, Reduction, Region, Stage, State, StateClass, Type,
     ValueId, Weight,
 };
-use genesys_runtime::{Block, State as Reading};
 use genesys_runtime::candle_core::{DType, Device, Tensor};
+use genesys_runtime::{Block, State as Reading};
 use genesys_scalar::{Function, Law, Role};
 
 /// A function under construction, its innermost region last.
@@ -144,7 +144,12 @@ impl Sketch {
             .iter()
             .zip(current.iter().zip(next))
             .enumerate()
-            .map(|(i, ((_, init), (current, next)))| State { name: format!("S{i}"), init: *init, current: *current, next })
+            .map(|(i, ((_, init), (current, next)))| State {
+                name: format!("S{i}"),
+                init: *init,
+                current: *current,
+                next,
+            })
             .collect();
         self.op(Op::Scan { states, class, direction: Direction::Forward, reset: None, body: region }, &[])
     }
