@@ -1,3 +1,4 @@
+//! One block with everything that is kept, called twice: names, formulas, numbers.
 #![allow(clippy::unwrap_used)]
 
 use genesys_axis::Size;
