@@ -212,6 +212,10 @@ fn heads_of<'a>(expr: &'a Expr, heads: &mut Vec<&'a str>) {
             scan.states.iter().for_each(|state| heads_of(&state.init, heads));
             heads_of_block(&scan.body, heads);
         }
+        ExprKind::Repeat(repeat) => {
+            repeat.states.iter().for_each(|state| heads_of(&state.init, heads));
+            heads_of_block(&repeat.body, heads);
+        }
     }
 }
 

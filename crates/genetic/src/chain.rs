@@ -138,10 +138,10 @@ impl Reader {
     }
 
     /// The expression with pending values written out and the stream's name replaced by the hole;
-    /// nothing where it reads anything else, or holds a scan, whose names have a scope of their own.
+    /// nothing where it reads anything else, or holds a scan or a loop, whose names have a scope of their own.
     fn inlined(&mut self, value: &Expr) -> Option<Expr> {
         let mut scans = false;
-        tree::visit_expr(value, &mut |e| scans |= matches!(e.kind, ExprKind::Scan(_)));
+        tree::visit_expr(value, &mut |e| scans |= matches!(e.kind, ExprKind::Scan(_) | ExprKind::Repeat(_)));
         if scans || tree::reads(value).iter().any(|name| *name != self.last && !self.pending.contains_key(name)) {
             return None;
         }

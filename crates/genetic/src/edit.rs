@@ -22,6 +22,10 @@ pub(crate) fn fresh_name(unit: &Unit, base: &str) -> String {
             names.extend(scan.states.iter().map(|state| state.name.text.clone()));
             bound_names(&scan.body.stmts, &mut names);
         }
+        ExprKind::Repeat(repeat) => {
+            names.extend(repeat.counter.iter().chain(repeat.states.iter().map(|s| &s.name)).map(|n| n.text.clone()));
+            bound_names(&repeat.body.stmts, &mut names);
+        }
         ExprKind::Call(call) if call.head.text == "past" && call.slot.is_none() => _ = names.insert("Past".into()),
         _ => {}
     });

@@ -51,10 +51,10 @@ fn label_unit(unit: &mut Unit, facts: &BTreeMap<String, Facts>) {
 fn bound(unit: &Unit) -> BTreeSet<String> {
     let mut names: BTreeSet<String> = unit.params.iter().map(|param| param.name.text.clone()).collect();
     collect_bound(&unit.body, &mut names);
-    tree::visit(&unit.body, &mut |e| {
-        if let ExprKind::Scan(scan) = &e.kind {
-            collect_bound(&scan.body, &mut names);
-        }
+    tree::visit(&unit.body, &mut |e| match &e.kind {
+        ExprKind::Scan(scan) => collect_bound(&scan.body, &mut names),
+        ExprKind::Repeat(repeat) => collect_bound(&repeat.body, &mut names),
+        _ => {}
     });
     names
 }
@@ -97,6 +97,10 @@ fn strip(expr: &mut Expr, is_argument: bool, facts: &BTreeMap<String, Facts>) {
         ExprKind::Scan(scan) => {
             scan.states.iter_mut().for_each(|state| strip(&mut state.init, false, facts));
             strip_block(&mut scan.body, facts);
+        }
+        ExprKind::Repeat(repeat) => {
+            repeat.states.iter_mut().for_each(|state| strip(&mut state.init, false, facts));
+            strip_block(&mut repeat.body, facts);
         }
         _ => tree::children_mut(expr).into_iter().for_each(|e| strip(e, false, facts)),
     }
@@ -142,18 +146,19 @@ fn hoist(block: &mut Block, id: ExprId, name: &str) -> bool {
     }
 }
 
-/// Takes the expression of that number out, outside the bodies of scans.
+/// Takes the expression of that number out, outside the bodies of scans and loops.
 fn take(expr: &mut Expr, id: ExprId, name: &str) -> Option<Expr> {
     if expr.id == id {
         return Some(std::mem::replace(expr, tree::name(name)));
     }
     match &mut expr.kind {
         ExprKind::Scan(scan) => scan.states.iter_mut().find_map(|state| take(&mut state.init, id, name)),
+        ExprKind::Repeat(repeat) => repeat.states.iter_mut().find_map(|state| take(&mut state.init, id, name)),
         _ => tree::children_mut(expr).into_iter().find_map(|e| take(e, id, name)),
     }
 }
 
-/// The bodies of the scans in a block.
+/// The bodies of the scans and loops in a block.
 fn bodies_mut(block: &mut Block) -> Vec<&mut Block> {
     let mut bodies = Vec::new();
     block.stmts.iter_mut().filter_map(tree::stmt_expr_mut).for_each(|e| bodies_of(e, &mut bodies));
@@ -162,12 +167,13 @@ fn bodies_mut(block: &mut Block) -> Vec<&mut Block> {
 }
 
 fn bodies_of<'a>(expr: &'a mut Expr, bodies: &mut Vec<&'a mut Block>) {
-    if matches!(expr.kind, ExprKind::Scan(_)) {
-        if let ExprKind::Scan(scan) = &mut expr.kind {
-            bodies.push(&mut scan.body);
-        }
-    } else {
-        tree::children_mut(expr).into_iter().for_each(|e| bodies_of(e, bodies));
+    match &expr.kind {
+        ExprKind::Scan(_) | ExprKind::Repeat(_) => match &mut expr.kind {
+            ExprKind::Scan(scan) => bodies.push(&mut scan.body),
+            ExprKind::Repeat(repeat) => bodies.push(&mut repeat.body),
+            _ => {}
+        },
+        _ => tree::children_mut(expr).into_iter().for_each(|e| bodies_of(e, bodies)),
     }
 }
 
@@ -293,6 +299,10 @@ impl Sites<'_> {
             ExprKind::Scan(scan) => {
                 scan.states.iter().for_each(|state| self.collect(&state.init, None, None, sites));
                 self.block(&scan.body);
+            }
+            ExprKind::Repeat(repeat) => {
+                repeat.states.iter().for_each(|state| self.collect(&state.init, None, None, sites));
+                self.block(&repeat.body);
             }
             _ => tree::children(expr).into_iter().for_each(|e| self.collect(e, None, None, sites)),
         }

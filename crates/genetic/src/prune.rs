@@ -113,6 +113,14 @@ fn sweep_expr(expr: &mut Expr, named: &BTreeSet<String>, changed: &mut bool, liv
             }
             live.append(&mut inner);
         }
+        ExprKind::Repeat(repeat) => {
+            let mut inner = sweep(&mut repeat.body, named, changed);
+            for state in &mut repeat.states {
+                inner.remove(&state.name.text);
+                sweep_expr(&mut state.init, named, changed, live);
+            }
+            live.append(&mut inner);
+        }
         _ => tree::children_mut(expr).into_iter().for_each(|e| sweep_expr(e, named, changed, live)),
     }
 }
@@ -175,7 +183,14 @@ pub(crate) fn expr_names(expr: &Expr, names: &mut BTreeSet<String>) {
         ExprKind::Scan(scan) => {
             scan.states.iter().for_each(|state| tree::axis_names(&state.axes, names));
             scan.states.iter().for_each(|state| expr_names(&state.init, names));
+            scan.every.iter().for_each(|size| tree::size_names(size, names));
             return block_names(&scan.body, names);
+        }
+        ExprKind::Repeat(repeat) => {
+            repeat.states.iter().for_each(|state| tree::axis_names(&state.axes, names));
+            repeat.states.iter().for_each(|state| expr_names(&state.init, names));
+            tree::size_names(&repeat.count, names);
+            return block_names(&repeat.body, names);
         }
         ExprKind::Number { .. }
         | ExprKind::Bool(_)

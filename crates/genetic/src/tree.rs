@@ -84,7 +84,7 @@ pub(crate) fn block_exprs(block: &Block) -> impl Iterator<Item = &Expr> {
     block.stmts.iter().filter_map(stmt_expr).chain(&block.result)
 }
 
-/// The parts of an expression, left to right; a scan's are its initial values, then its body's.
+/// The parts of an expression, left to right; a scan's or a loop's are its initial values, then its body's.
 pub(crate) fn children(expr: &Expr) -> Vec<&Expr> {
     match &expr.kind {
         ExprKind::Number { .. } | ExprKind::Bool(_) | ExprKind::Name(_) | ExprKind::Indexed { .. } => Vec::new(),
@@ -94,6 +94,7 @@ pub(crate) fn children(expr: &Expr) -> Vec<&Expr> {
         ExprKind::Call(call) => call.args.iter().map(arg_expr).collect(),
         ExprKind::Tuple(values) => values.iter().collect(),
         ExprKind::Scan(scan) => scan.states.iter().map(|s| &s.init).chain(block_exprs(&scan.body)).collect(),
+        ExprKind::Repeat(repeat) => repeat.states.iter().map(|s| &s.init).chain(block_exprs(&repeat.body)).collect(),
     }
 }
 
@@ -109,6 +110,11 @@ pub(crate) fn children_mut(expr: &mut Expr) -> Vec<&mut Expr> {
         ExprKind::Scan(scan) => {
             let inits = scan.states.iter_mut().map(|state| &mut state.init);
             let body = scan.body.stmts.iter_mut().filter_map(stmt_expr_mut).chain(&mut scan.body.result);
+            inits.chain(body).collect()
+        }
+        ExprKind::Repeat(repeat) => {
+            let inits = repeat.states.iter_mut().map(|state| &mut state.init);
+            let body = repeat.body.stmts.iter_mut().filter_map(stmt_expr_mut).chain(&mut repeat.body.result);
             inits.chain(body).collect()
         }
     }

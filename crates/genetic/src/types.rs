@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use genesys_scalar::Function;
 use genesys_syntax::ast::{
-    Arg, AxisRef, Block, Call, Expr, ExprId, ExprKind, GenericKind, Ident, Scan, SizeKind, Slot, StmtKind, Unit,
+    Arg, AxisRef, Block, Call, Expr, ExprId, ExprKind, GenericKind, Ident, Loop, Scan, SizeKind, Slot, StmtKind, Unit,
 };
 
 use crate::genome::Genome;
@@ -187,6 +187,7 @@ impl<'a> Reader<'a> {
                 None
             }
             ExprKind::Scan(scan) => self.scan(scan),
+            ExprKind::Repeat(repeat) => self.repeat(repeat),
         }
     }
 
@@ -211,6 +212,17 @@ impl<'a> Reader<'a> {
         let ty = self.block(&scan.body);
         self.names = outer;
         ty.map(|ty| Type { stage: Stage::Seq, ..ty })
+    }
+
+    fn repeat(&mut self, repeat: &'a Loop) -> Option<Type> {
+        let outer = self.names.clone();
+        repeat.states.iter().for_each(|state| _ = self.expr(&state.init));
+        // The stage of a state may rise from round to round: its type is not certain.
+        let bound = repeat.counter.iter().chain(repeat.states.iter().map(|state| &state.name));
+        bound.for_each(|name| _ = self.names.insert(&name.text, None));
+        let ty = self.block(&repeat.body);
+        self.names = outer;
+        ty
     }
 
     fn call(&mut self, call: &'a Call) -> Option<Type> {

@@ -344,14 +344,14 @@ pub enum StmtKind {
         /// Right side.
         right: Size,
     },
-    /// `S <- e`, in a scan
+    /// `S <- e`, in a scan or a loop
     Update {
         /// The state.
         state: Ident,
         /// Its new value.
         value: Expr,
     },
-    /// `yield e`, in a scan
+    /// `yield e`, in a scan or a loop
     Yield(Expr),
 }
 
@@ -435,6 +435,8 @@ pub enum ExprKind {
     Tuple(Vec<Expr>),
     /// `scan S: [H, K, V] = 0 { .. }`
     Scan(Box<Scan>),
+    /// `repeat 3 R: [K] = x { .. }`
+    Repeat(Box<Loop>),
 }
 
 /// A call of a unit or a primitive.
@@ -521,19 +523,36 @@ pub enum CompareOp {
 pub struct Scan {
     /// The states.
     pub states: Vec<State>,
+    /// The length of a chunk, behind `every`.
+    pub every: Option<Size>,
     /// The class stated behind `:`.
     pub class: Option<Ident>,
     /// Updates and yields, in order.
     pub body: Block,
 }
 
-/// A state of a scan.
+/// A loop of fixed count within a position.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loop {
+    /// The size that counts the rounds from 0: `I` in `repeat I < 3`.
+    pub counter: Option<Ident>,
+    /// How many rounds.
+    pub count: Size,
+    /// The states.
+    pub states: Vec<State>,
+    /// Updates and yields, in order.
+    pub body: Block,
+}
+
+/// A state of a scan or of a loop.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
     /// Its name.
     pub name: Ident,
     /// Its axes.
     pub axes: Vec<AxisRef>,
-    /// Its initial value: a constant.
+    /// Its initial value: a constant in a scan.
     pub init: Expr,
+    /// Whether it begins each chunk of its scan at the initial value.
+    pub reset: bool,
 }

@@ -110,7 +110,7 @@ fn hang_block(block: &mut Block, stream: &mut Stream) {
     take_before(stream, close, &mut block.trailing);
 }
 
-/// Finds the scans in a value, whose bodies have better places than above the statement.
+/// Finds the scans and loops in a value, whose bodies have better places than above the statement.
 fn hang_expr(expr: &mut Expr, stream: &mut Stream, comments: &mut Comments) {
     if stream.peek().is_none_or(|comment| comment.start >= expr.span.end as usize) {
         return;
@@ -139,6 +139,13 @@ fn hang_expr(expr: &mut Expr, stream: &mut Stream, comments: &mut Comments) {
             }
             take_before(stream, scan.body.span.start, &mut comments.above);
             hang_block(&mut scan.body, stream);
+        }
+        ExprKind::Repeat(repeat) => {
+            for state in &mut repeat.states {
+                hang_expr(&mut state.init, stream, comments);
+            }
+            take_before(stream, repeat.body.span.start, &mut comments.above);
+            hang_block(&mut repeat.body, stream);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::grammar::Rule;
 use crate::slip::{Slip, slip};
 
 /// The words kept for later versions of the language.
-const RESERVED: &[&str] = &["every", "loss", "repeat", "share"];
+const RESERVED: &[&str] = &["loss", "share"];
 
 /// Where reading stopped.
 pub(crate) struct Stop<'t> {
@@ -143,6 +143,9 @@ fn word(rule: Rule) -> &'static str {
         Rule::k_yield => "`yield`",
         Rule::k_scan => "`scan`",
         Rule::k_each => "`each`",
+        Rule::k_every | Rule::every => "`every`",
+        Rule::k_repeat => "`repeat`",
+        Rule::k_reset => "`reset`",
         Rule::k_as | Rule::rename => "`as`",
         Rule::k_seq => "`Seq`",
         Rule::k_size => "`size`",
@@ -196,6 +199,8 @@ fn word(rule: Rule) -> &'static str {
         | Rule::regroup
         | Rule::group => "a value",
         Rule::scan => "a scan",
+        Rule::repeat => "a loop",
+        Rule::counter => "a counter",
         Rule::state => "a state",
         Rule::static_arg => "a size",
         Rule::arg => "an argument",

@@ -6,7 +6,7 @@ use genesys_span::Span;
 
 use crate::ast::{
     Arg, AxisRef, Block, Call, Design, Expr, ExprId, ExprKind, FieldValue, File, GenericKind, Ident, ItemKind, Scan,
-    Size, SizeKind, Slot, StackItem, StackKind, StaticArg, StmtKind, Type, Unit, UnitRef,
+    Size, SizeKind, Slot, StackItem, StackKind, State, StaticArg, StmtKind, Type, Unit, UnitRef,
 };
 use crate::walk::walk_exprs_mut;
 
@@ -203,6 +203,12 @@ fn expr(value: &mut Expr) {
         }
         ExprKind::Tuple(values) => values.iter_mut().for_each(expr),
         ExprKind::Scan(value) => scan(value),
+        ExprKind::Repeat(value) => {
+            value.counter.iter_mut().for_each(ident);
+            size(&mut value.count);
+            states(&mut value.states);
+            block(&mut value.body);
+        }
     }
 }
 
@@ -230,11 +236,16 @@ fn call(value: &mut Call) {
 }
 
 fn scan(value: &mut Scan) {
+    value.every.iter_mut().for_each(size);
     value.class.iter_mut().for_each(ident);
-    for state in &mut value.states {
+    states(&mut value.states);
+    block(&mut value.body);
+}
+
+fn states(list: &mut [State]) {
+    for state in list {
         ident(&mut state.name);
         axes(&mut state.axes);
         expr(&mut state.init);
     }
-    block(&mut value.body);
 }

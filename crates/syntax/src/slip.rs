@@ -245,9 +245,10 @@ fn leading_word(stop: &Stop<'_>) -> Option<Slip> {
     let word = stop.last_word();
     match &stop.text[word.clone()] {
         "return" => Slip::edit("the last line of a body is its value", word.start..stop.at, ""),
-        "if" | "while" | "for" | "loop" | "match" => {
-            Slip::help("there is no control flow: use `scan` over time, and arithmetic for a choice")
+        "while" | "for" | "loop" => {
+            Slip::help("a loop of fixed count is `repeat 3 R: [D] = x { R <- ..  yield R }`, one over time a `scan`")
         }
+        "if" | "match" => Slip::help("there is no control flow: `where(c, a, b)` selects"),
         "var" | "const" | "val" | "auto" => Slip::edit("a value is bound with `let`", word, "let"),
         _ => None,
     }

@@ -60,6 +60,12 @@ pub fn walk_expr(expr: &Expr, visit: &mut dyn FnMut(&Expr)) {
             }
             walk_block(&scan.body, visit);
         }
+        ExprKind::Repeat(repeat) => {
+            for state in &repeat.states {
+                walk_expr(&state.init, visit);
+            }
+            walk_block(&repeat.body, visit);
+        }
     }
 }
 
@@ -116,6 +122,12 @@ fn walk_expr_mut(expr: &mut Expr, visit: &mut dyn FnMut(&mut Expr)) {
                 walk_expr_mut(&mut state.init, visit);
             }
             walk_block_mut(&mut scan.body, visit);
+        }
+        ExprKind::Repeat(repeat) => {
+            for state in &mut repeat.states {
+                walk_expr_mut(&mut state.init, visit);
+            }
+            walk_block_mut(&mut repeat.body, visit);
         }
     }
 }

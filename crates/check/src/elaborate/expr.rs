@@ -48,6 +48,7 @@ impl<'a> Elaborator<'a, '_> {
                 self.regroup(std::slice::from_ref(from), std::slice::from_ref(to), value, span)
             }
             ExprKind::Scan(scan) => self.scan(scan, span),
+            ExprKind::Repeat(repeat) => self.repeat(repeat, span),
             ExprKind::Tuple(_) | ExprKind::Call(_) | ExprKind::Labeled { .. } | ExprKind::Each { .. } => {
                 unreachable!("what may give a tuple is not asked for here")
             }
@@ -181,7 +182,7 @@ impl<'a> Elaborator<'a, '_> {
             StmtKind::Axis { name, size } => self.axis_stmt(name, size),
             StmtKind::Require { left, compare, right } => self.require_stmt(left, *compare, right, stmt.span),
             StmtKind::Update { .. } | StmtKind::Yield(_) => {
-                let message = "expected a statement of a unit, found one that only a `scan` may hold";
+                let message = "expected a statement of a unit, found one that only a `scan` or a `repeat` may hold";
                 Err(self.fail(Diagnostic::error(Code::MISPLACED, stmt.span, message)))
             }
         };

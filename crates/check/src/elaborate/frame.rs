@@ -27,13 +27,22 @@ pub(crate) enum Binding {
     Row(Vec<AxisId>),
     /// A number.
     Size(Arc<Size>),
-    /// A state of an enclosing scan, and what it holds at this point of the step.
+    /// A state of an enclosing scan or loop, and what it holds at this point of the step.
     State {
-        /// The scan.
-        scan: ScanId,
+        /// Whose it is.
+        owner: Owner,
         /// The latest value.
         value: NodeId,
     },
+}
+
+/// What has states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A scan.
+    Scan(ScanId),
+    /// A loop, by a number of its own.
+    Loop(u32),
 }
 
 /// One unit being expanded.
@@ -43,6 +52,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) call: Option<Span>,
     /// What each name stands for, and where it was declared.
     pub(crate) names: BTreeMap<&'a str, (Binding, Span)>,
+    /// The innermost scan or loop, whose states may be updated.
+    pub(crate) owner: Option<Owner>,
     /// Calls of the current statement that own weights.
     pub(crate) sites: Vec<Site<'a>>,
     /// The label that the next call takes.
@@ -63,7 +74,8 @@ pub(crate) struct Site<'a> {
 
 impl Frame<'_> {
     pub(crate) fn new(is_std: bool, call: Option<Span>) -> Self {
-        Self { is_std, call, names: BTreeMap::new(), sites: Vec::new(), label: None, taken: BTreeMap::new() }
+        let (names, taken) = (BTreeMap::new(), BTreeMap::new());
+        Self { is_std, call, names, owner: None, sites: Vec::new(), label: None, taken }
     }
 }
 

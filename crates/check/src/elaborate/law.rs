@@ -67,9 +67,13 @@ impl<'a> Elaborator<'a, '_> {
         let lifted: Vec<AxisId> = self.lifted.iter().copied().filter(|axis| !axes.contains(axis)).collect();
         let law = if lifted.is_empty() { law } else { shift_indices(law, lifted.len()) };
         axes.splice(0..0, lifted);
+        if let Some(known) = self.known_leaf(&axes, &law, span) {
+            return known;
+        }
         let id = LeafId(self.graph.leaves.len() as u32);
         let ty = Type { stage: Stage::Const, axes: axes.iter().copied().collect() };
         self.graph.leaves.push(Leaf { path: path.into(), axes, law, role, canonical: id.0, span });
+        self.note_leaf(id);
         self.push(Op::Weight(id), Vec::new(), ty, span)
     }
 

@@ -8,9 +8,11 @@
 mod call;
 mod expr;
 mod frame;
+mod instance;
 mod law;
 mod linear;
 mod primitive;
+mod repeat;
 mod reshape;
 mod rule;
 mod scan;
@@ -25,6 +27,7 @@ use genesys_span::Span;
 
 pub use self::frame::weight_name;
 pub(crate) use self::frame::{Binding, Frame};
+use self::instance::Instance;
 pub(crate) use self::primitive::PRIMITIVES;
 pub(crate) use self::tuple::Given;
 pub(crate) use self::unit::{Elaborated, UnitChecks, check_units, instantiate_root};
@@ -57,6 +60,10 @@ pub(crate) struct Elaborator<'a, 'u> {
     pub(crate) frames: Vec<Frame<'a>>,
     /// Axes of the enclosing `each`: every weight gets them, no rule of matching sees them.
     pub(crate) lifted: Vec<AxisId>,
+    /// The loops being expanded, outermost first.
+    instances: Vec<Instance>,
+    /// The rounds of loops so far.
+    rounds: u32,
     depth: usize,
 }
 
@@ -71,6 +78,8 @@ impl<'a, 'u> Elaborator<'a, 'u> {
             requirements: Vec::new(),
             frames: Vec::new(),
             lifted: Vec::new(),
+            instances: Vec::new(),
+            rounds: 0,
             depth: 0,
         }
     }
@@ -128,13 +137,6 @@ impl<'a, 'u> Elaborator<'a, 'u> {
     /// The axes of a node that rules of matching see: all but those of an enclosing `each`.
     pub(crate) fn seen(&self, id: NodeId) -> AxisSet {
         self.ty(id).axes.iter().copied().filter(|axis| !self.lifted.contains(axis)).collect()
-    }
-
-    /// Declares an axis.
-    pub(crate) fn declare_axis(&mut self, name: &str, domain: Domain) -> AxisId {
-        let id = AxisId(self.graph.axes.len() as u32);
-        self.graph.axes.push(Axis { name: name.into(), domain });
-        id
     }
 
     /// Whether the index set of an axis varies with the position.

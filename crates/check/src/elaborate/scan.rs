@@ -1,4 +1,4 @@
-//! T-scan: a recurrence over time, a fold with explicit states.
+//! T-scan: a recurrence over time, a fold with explicit states; and the steps of scans and loops.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +6,7 @@ use genesys_diag::{Code, Diagnostic};
 use genesys_span::Span;
 use genesys_syntax::ast::{Block, Expr, Ident, Scan, State as StateExpr, Stmt, StmtKind};
 
+use super::frame::Owner;
 use super::primitive::leave;
 use super::{Binding, Elab, Elaborator, Reported};
 use crate::AxisSet;
@@ -22,12 +23,14 @@ impl<'a> Elaborator<'a, '_> {
         let id = ScanId(self.graph.scans.len() as u32);
         self.graph.scans.push(core::Scan { states: Vec::new(), result: NodeId(0), span });
         let outer = self.frame().names.clone();
+        let around = self.frame().owner.replace(Owner::Scan(id));
         let states = self.states(id, &scan.states);
         let result = match states {
-            Ok(()) => self.scan_body(&scan.body, span),
+            Ok(()) => self.step(&scan.body, "scan", span),
             Err(reported) => Err(reported),
         };
         let finished = self.finish_scan(id, &scan.states);
+        self.frame().owner = around;
         self.frame().names = outer;
         let result = result?;
         finished?;
@@ -37,6 +40,9 @@ impl<'a> Elaborator<'a, '_> {
 
     fn states(&mut self, scan: ScanId, states: &'a [StateExpr]) -> Elab<()> {
         for (index, state) in states.iter().enumerate() {
+            if state.reset {
+                return Err(self.reset_without_chunk(state));
+            }
             let init = self.expr(&state.init)?;
             let axes = self.state_axes(&state.name, &state.axes)?;
             self.check_init(init, &axes, state)?;
@@ -44,12 +50,18 @@ impl<'a> Elaborator<'a, '_> {
             let current = self.push(Op::State { scan, index: index as u32 }, Vec::new(), ty, state.name.span)?;
             let declared = core::State { name: state.name.text.clone(), axes, init, next: current };
             self.graph.scans[scan.0 as usize].states.push(declared);
-            self.declare(&state.name, Binding::State { scan, value: current })?;
+            self.declare(&state.name, Binding::State { owner: Owner::Scan(scan), value: current })?;
         }
         Ok(())
     }
 
-    fn state_axes(&mut self, name: &Ident, axes: &'a [genesys_syntax::ast::AxisRef]) -> Elab<Vec<AxisId>> {
+    pub(super) fn reset_without_chunk(&mut self, state: &StateExpr) -> Reported {
+        let message = format!("expected a scan in chunks around the `reset` of `{}`, found none", state.name.text);
+        let help = "a state is reset where a chunk begins: write `every C` behind the states of a scan";
+        self.fail(Diagnostic::error(Code::MISPLACED, state.name.span, message).help(help))
+    }
+
+    pub(super) fn state_axes(&mut self, name: &Ident, axes: &'a [genesys_syntax::ast::AxisRef]) -> Elab<Vec<AxisId>> {
         let mut ids = self.axes(axes)?;
         if let Some(&past) = ids.iter().find(|&&axis| self.is_dependent(axis)) {
             let axis = Ident { text: self.graph.axis(past).name.clone(), span: name.span };
@@ -71,9 +83,14 @@ impl<'a> Elaborator<'a, '_> {
             let help = "a state starts the same in every document: a number, or weights";
             return Err(self.fail(Diagnostic::error(Code::NOT_CONSTANT, state.init.span, message).help(help)));
         }
-        let allowed: AxisSet = axes.iter().copied().collect();
-        if !ty.axes.is_subset(&allowed) {
-            let extra = self.names(ty.axes.difference(&allowed).copied());
+        self.within_axes(init, &axes.iter().copied().collect(), state)
+    }
+
+    /// Checks that an initial value has no axis but its state's.
+    pub(super) fn within_axes(&mut self, init: NodeId, allowed: &AxisSet, state: &StateExpr) -> Elab<()> {
+        let found = self.ty(init).axes.clone();
+        if !found.is_subset(allowed) {
+            let extra = self.names(found.difference(allowed).copied());
             let message =
                 format!("expected an initial value within the axes of `{}`, found extra {extra}", state.name.text);
             return Err(self.fail(Diagnostic::error(Code::AXIS_MISMATCH, state.init.span, message)));
@@ -81,7 +98,8 @@ impl<'a> Elaborator<'a, '_> {
         Ok(())
     }
 
-    fn scan_body(&mut self, body: &'a Block, span: Span) -> Elab<NodeId> {
+    /// The statements of one step of a scan, or of one round of a loop, and what it yields.
+    pub(super) fn step(&mut self, body: &'a Block, what: &str, span: Span) -> Elab<NodeId> {
         let mut result = None;
         for stmt in &body.stmts {
             match &stmt.kind {
@@ -95,32 +113,37 @@ impl<'a> Elaborator<'a, '_> {
                 StmtKind::Update { state, value } => {
                     let _: Elab<()> = self.update(state, value);
                 }
-                StmtKind::Yield(value) => result = self.yielded(result, value, stmt),
+                StmtKind::Yield(value) => result = self.yielded(result, value, stmt, what),
                 StmtKind::Param { .. } | StmtKind::Axis { .. } | StmtKind::Require { .. } => {
-                    let message = "expected `let`, `<-` or `yield` in a scan, found a declaration";
-                    self.fail(
-                        Diagnostic::error(Code::MISPLACED, stmt.span, message).help("declare it before the scan"),
-                    );
+                    let message = format!("expected `let`, `<-` or `yield` in a {what}, found a declaration");
+                    let help = format!("declare it before the {what}");
+                    self.fail(Diagnostic::error(Code::MISPLACED, stmt.span, message).help(help));
                 }
             }
         }
         if let Some(value) = &body.result {
-            let message = "expected `yield` before the value of a scan, found an expression";
+            let message = format!("expected `yield` before the value of a {what}, found an expression");
             let at = Span { end: value.span.start, ..value.span };
             return Err(self.fail(Diagnostic::error(Code::SCAN_INCOMPLETE, value.span, message).edit(at, "yield ")));
         }
         match result {
             Some(result) => result,
             None => {
-                let message = "expected `yield ..` in the scan, found none: it would give nothing";
+                let message = format!("expected `yield ..` in the {what}, found none: it would give nothing");
                 Err(self.fail(Diagnostic::error(Code::SCAN_INCOMPLETE, span, message)))
             }
         }
     }
 
-    fn yielded(&mut self, before: Option<Elab<NodeId>>, value: &'a Expr, stmt: &'a Stmt) -> Option<Elab<NodeId>> {
+    fn yielded(
+        &mut self,
+        before: Option<Elab<NodeId>>,
+        value: &'a Expr,
+        stmt: &'a Stmt,
+        what: &str,
+    ) -> Option<Elab<NodeId>> {
         if before.is_some() {
-            let message = "expected one `yield` in a scan, found another";
+            let message = format!("expected one `yield` in a {what}, found another");
             self.fail(Diagnostic::error(Code::SCAN_INCOMPLETE, stmt.span, message));
             return before;
         }
@@ -138,10 +161,16 @@ impl<'a> Elaborator<'a, '_> {
         let outer = self.begin_statement();
         let node = self.expr(value);
         self.end_statement(outer, Some(name));
-        let Some(Binding::State { scan, value: current }) = self.lookup(&name.text) else {
+        let Some(Binding::State { owner, value: current }) = self.lookup(&name.text) else {
             let known = self.state_names().into_iter();
             return Err(self.fail(error::unknown("state of this scan", name, known)));
         };
+        if self.frame().owner != Some(owner) {
+            let message =
+                format!("expected a state of the innermost scan or loop, found `{}` of one around it", name.text);
+            let help = "yield the value, and update the state with it outside";
+            return Err(self.fail(Diagnostic::error(Code::MISPLACED, name.span, message).help(help)));
+        }
         let node = node?;
         let (expected, found) = (self.seen(current), self.seen(node));
         if expected != found {
@@ -156,7 +185,7 @@ impl<'a> Elaborator<'a, '_> {
         }
         let all: Vec<AxisId> = self.ty(current).axes.iter().copied().collect();
         let node = self.broadcast_to(node, &all, value.span)?;
-        self.bind(name, Binding::State { scan, value: node });
+        self.bind(name, Binding::State { owner, value: node });
         Ok(())
     }
 
@@ -168,19 +197,22 @@ impl<'a> Elaborator<'a, '_> {
     /// Takes the last value of each state as its next one.
     fn finish_scan(&mut self, scan: ScanId, states: &'a [StateExpr]) -> Elab<()> {
         for (index, state) in states.iter().enumerate() {
-            let Some(Binding::State { scan: of, value }) = self.lookup(&state.name.text) else { return Err(Reported) };
-            if of != scan {
+            let Some(Binding::State { owner, value }) = self.lookup(&state.name.text) else { return Err(Reported) };
+            if owner != Owner::Scan(scan) {
                 return Err(Reported);
             }
             let declared = &mut self.graph.scans[scan.0 as usize].states[index];
             if declared.next == value {
-                let message =
-                    format!("expected an update of the state `{0}`, as in `{0} <- ..`, found none", state.name.text);
-                return Err(self.fail(Diagnostic::error(Code::SCAN_INCOMPLETE, state.name.span, message)));
+                return Err(self.never_updated(&state.name));
             }
             declared.next = value;
         }
         Ok(())
+    }
+
+    pub(super) fn never_updated(&mut self, name: &Ident) -> Reported {
+        let message = format!("expected an update of the state `{0}`, as in `{0} <- ..`, found none", name.text);
+        self.fail(Diagnostic::error(Code::SCAN_INCOMPLETE, name.span, message))
     }
 
     /// The scan's value, once no part of it depends on a state of an enclosing scan.

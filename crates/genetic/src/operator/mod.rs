@@ -118,6 +118,11 @@ fn places_of<'a>(expr: &'a Expr, parent: Option<&'a Expr>, in_scan: bool, all: &
     all.push(Place { expr, parent, in_scan });
     match &expr.kind {
         ExprKind::Scan(scan) => places_of_block(&scan.body, true, all),
+        // The body stands for all rounds: what is put into it must do in each, as in a step.
+        ExprKind::Repeat(repeat) => {
+            repeat.states.iter().for_each(|state| places_of(&state.init, Some(expr), in_scan, all));
+            places_of_block(&repeat.body, true, all);
+        }
         _ => tree::children(expr).into_iter().for_each(|e| places_of(e, Some(expr), in_scan, all)),
     }
 }

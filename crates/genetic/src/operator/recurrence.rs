@@ -122,7 +122,7 @@ fn is_weightless(expr: &Expr) -> bool {
     let mut weightless = true;
     tree::visit_expr(expr, &mut |e| match &e.kind {
         ExprKind::Call(call) => weightless &= Function::from_name(&call.head.text).is_some_and(Function::is_call),
-        ExprKind::Scan(_) | ExprKind::Each { .. } => weightless = false,
+        ExprKind::Scan(_) | ExprKind::Repeat(_) | ExprKind::Each { .. } => weightless = false,
         _ => {}
     });
     weightless

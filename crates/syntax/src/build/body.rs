@@ -20,13 +20,12 @@ impl Builder<'_> {
         Ok(block)
     }
 
-    /// A scan's body: it must not end in a bare value. Gives its depth with it.
+    /// The body of a scan or a loop: it must not end in a bare value. Gives its depth with it.
     pub(super) fn scan_body(&self, pair: Pair<'_, Rule>) -> Built<(Block, usize)> {
         let (block, depth) = self.block(pair)?;
         if let Some(result) = &block.result {
-            let message = "expected a statement in the body of a scan, found a bare value";
-            let error =
-                Diagnostic::error(Code::SYNTAX, result.span, message).help("a scan gives its value with `yield`");
+            let message = "expected a statement in the body of a scan or a loop, found a bare value";
+            let error = Diagnostic::error(Code::SYNTAX, result.span, message).help("it gives its value with `yield`");
             let start = genesys_span::Span { end: result.span.start, ..result.span };
             return Err(Box::new(error.edit(start, "yield ")));
         }

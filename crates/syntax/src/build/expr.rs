@@ -9,7 +9,7 @@ use super::operators::{Fold, Infix};
 use super::size::shorten;
 use super::{Builder, Built};
 use crate::ast::{
-    Arg, AxisRef, BinaryOp, Call, CompareOp, Expr, ExprId, ExprKind, Ident, Scan, Slot, State, StaticArg,
+    Arg, AxisRef, BinaryOp, Call, CompareOp, Expr, ExprId, ExprKind, Ident, Loop, Scan, Slot, State, StaticArg,
 };
 use crate::grammar::Rule;
 use crate::limits::MAX_EXPR_DEPTH;
@@ -114,6 +114,7 @@ impl Builder<'_> {
             Rule::number => self.number(&part),
             Rule::bool => self.node(ExprKind::Bool(part.as_str() == "true"), span, 1),
             Rule::scan => self.scan(part),
+            Rule::repeat => self.repeat(part),
             Rule::each => self.each(part),
             Rule::apply => self.apply(part),
             Rule::regroup => self.regroup(part),
@@ -322,7 +323,7 @@ impl Builder<'_> {
 
     fn scan(&self, pair: Pair<'_, Rule>) -> Built<Value> {
         let span = self.span(&pair);
-        let (mut states, mut class, mut body, mut deepest) = (Vec::new(), None, None, 0);
+        let (mut states, mut every, mut class, mut body, mut deepest) = (Vec::new(), None, None, None, 0);
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::state => {
@@ -330,6 +331,7 @@ impl Builder<'_> {
                     deepest = depth.max(deepest);
                     states.push(state);
                 }
+                Rule::every => every = Some(self.size(part.into_inner().last().expect("`every` has a size"))?),
                 Rule::name => class = Some(self.ident(&part)),
                 Rule::block => {
                     let (block, depth) = self.scan_body(part)?;
@@ -340,21 +342,46 @@ impl Builder<'_> {
             }
         }
         let body = body.expect("a scan has a body");
-        self.node(ExprKind::Scan(Box::new(Scan { states, class, body })), span, deepest + 1)
+        self.node(ExprKind::Scan(Box::new(Scan { states, every, class, body })), span, deepest + 1)
+    }
+
+    fn repeat(&self, pair: Pair<'_, Rule>) -> Built<Value> {
+        let span = self.span(&pair);
+        let (mut counter, mut count, mut states, mut body, mut deepest) = (None, None, Vec::new(), None, 0);
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::counter => counter = part.into_inner().next().map(|name| self.ident(&name)),
+                Rule::size => count = Some(self.size(part)?),
+                Rule::state => {
+                    let (state, depth) = self.state(part)?;
+                    deepest = depth.max(deepest);
+                    states.push(state);
+                }
+                Rule::block => {
+                    let (block, depth) = self.scan_body(part)?;
+                    deepest = depth.max(deepest);
+                    body = Some(block);
+                }
+                _ => {}
+            }
+        }
+        let (count, body) = count.zip(body).expect("a loop has a count and a body");
+        self.node(ExprKind::Repeat(Box::new(Loop { counter, count, states, body })), span, deepest + 1)
     }
 
     fn state(&self, pair: Pair<'_, Rule>) -> Built<(State, usize)> {
-        let (mut name, mut axes, mut init): (_, Vec<AxisRef>, _) = (None, Vec::new(), None);
+        let (mut name, mut axes, mut init, mut reset): (_, Vec<AxisRef>, _, _) = (None, Vec::new(), None, false);
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::name => name = Some(self.ident(&part)),
                 Rule::axes => axes = self.axes(part),
                 Rule::init => init = Some(self.expr(part)?),
+                Rule::k_reset => reset = true,
                 _ => {}
             }
         }
         let (name, init) = name.zip(init).expect("a state has a name and an initial value");
-        Ok((State { name, axes, init: init.expr }, init.depth))
+        Ok((State { name, axes, init: init.expr, reset }, init.depth))
     }
 }
 

@@ -3,8 +3,8 @@
 use super::block;
 use super::doc::Doc;
 use crate::ast::{
-    Arg, AxisRef, BinaryOp, Call, CompareOp, Expr, ExprKind, Ident, Scan, Size, SizeFn, SizeKind, SizeOp, Slot,
-    StaticArg, Type,
+    Arg, AxisRef, BinaryOp, Call, CompareOp, Expr, ExprKind, Ident, Loop, Scan, Size, SizeFn, SizeKind, SizeOp, Slot,
+    State, StaticArg, Type,
 };
 
 /// How tightly the forms bind; a part that binds less than its place asks for gets parentheses.
@@ -20,7 +20,7 @@ const POSTFIX: u8 = 6;
 pub(super) struct Place {
     /// The first character may not be a minus: the value begins a line after a statement.
     pub(super) no_minus: bool,
-    /// A scan needs parentheses: the place is an initial value.
+    /// A scan or a loop needs parentheses: the place is an initial value.
     pub(super) no_scan: bool,
 }
 
@@ -39,7 +39,7 @@ pub(super) fn expr(value: &Expr, place: Place) -> Doc {
 fn part(value: &Expr, least: u8, place: Place) -> Doc {
     let bare = match &value.kind {
         ExprKind::Neg(_) => !place.no_minus && strength(value) >= least,
-        ExprKind::Scan(_) => !place.no_scan,
+        ExprKind::Scan(_) | ExprKind::Repeat(_) => !place.no_scan,
         _ => strength(value) >= least,
     };
     let inner = form(value, if bare { place } else { Place::default() });
@@ -71,7 +71,8 @@ fn strength(value: &Expr) -> u8 {
         | ExprKind::Regroup { .. }
         | ExprKind::Labeled { .. }
         | ExprKind::Tuple(_)
-        | ExprKind::Scan(_) => POSTFIX + 1,
+        | ExprKind::Scan(_)
+        | ExprKind::Repeat(_) => POSTFIX + 1,
     }
 }
 
@@ -110,6 +111,7 @@ fn form(value: &Expr, place: Place) -> Doc {
             Doc::list("(", values.iter().map(|value| part(value, 0, Place::default())).collect(), ")")
         }
         ExprKind::Scan(value) => scan(value),
+        ExprKind::Repeat(value) => repeat(value),
     }
 }
 
@@ -155,10 +157,9 @@ fn call(value: &Call) -> Doc {
 
 fn scan(value: &Scan) -> Doc {
     let mut parts = vec![Doc::text("scan ")];
-    for (i, state) in value.states.iter().enumerate() {
-        let comma = if i > 0 { ", " } else { "" };
-        parts.push(Doc::text(format!("{comma}{}: [{}] = ", state.name.text, axes(&state.axes))));
-        parts.push(expr(&state.init, Place { no_minus: false, no_scan: true }));
+    states(&value.states, &mut parts);
+    if let Some(every) = &value.every {
+        parts.push(Doc::text(format!(" every {}", size(every))));
     }
     if let Some(class) = &value.class {
         parts.push(Doc::text(format!(" : {}", class.text)));
@@ -166,6 +167,24 @@ fn scan(value: &Scan) -> Doc {
     parts.push(Doc::text(" "));
     parts.push(block(&value.body));
     Doc::Concat(parts)
+}
+
+fn repeat(value: &Loop) -> Doc {
+    let counter = value.counter.as_ref().map_or_else(String::new, |name| format!("{} < ", name.text));
+    let mut parts = vec![Doc::text(format!("repeat {counter}{} ", size(&value.count)))];
+    states(&value.states, &mut parts);
+    parts.push(Doc::text(" "));
+    parts.push(block(&value.body));
+    Doc::Concat(parts)
+}
+
+fn states(list: &[State], parts: &mut Vec<Doc>) {
+    for (i, state) in list.iter().enumerate() {
+        let comma = if i > 0 { ", " } else { "" };
+        parts.push(Doc::text(format!("{comma}{}: [{}] = ", state.name.text, axes(&state.axes))));
+        parts.push(expr(&state.init, Place { no_minus: false, no_scan: true }));
+        parts.extend(state.reset.then(|| Doc::text(" reset")));
+    }
 }
 
 fn slot(value: &Slot) -> String {

@@ -212,7 +212,8 @@ fn expr() -> BoxedStrategy<Expr> {
             1 => (inner.clone(), upper(), upper())
                 .prop_map(|(value, from, to)| ExprKind::Rename { value: Box::new(value), from, to }),
             1 => vec(inner.clone(), 2..4).prop_map(ExprKind::Tuple),
-            1 => scan(inner),
+            1 => scan(inner.clone()),
+            1 => rounds(inner),
         ]
         .prop_map(make)
     })
@@ -252,9 +253,21 @@ fn each(inner: BoxedStrategy<Expr>) -> impl Strategy<Value = Expr> {
 }
 
 fn scan(inner: BoxedStrategy<Expr>) -> impl Strategy<Value = ExprKind> {
-    let state = (name(), axes(0), inner.clone()).prop_map(|(name, axes, init)| State { name, axes, init });
-    let body = (vec(stmt(inner), 0..3), vec(comment(), 0..2))
-        .prop_map(|(stmts, trailing)| block(stmts, None, Comments::default(), trailing));
-    (vec(state, 1..3), option::of(name()), body)
-        .prop_map(|(states, class, body)| ExprKind::Scan(Box::new(Scan { states, class, body })))
+    (states(inner.clone()), option::of(size()), option::of(name()), steps(inner))
+        .prop_map(|(states, every, class, body)| ExprKind::Scan(Box::new(Scan { states, every, class, body })))
+}
+
+fn rounds(inner: BoxedStrategy<Expr>) -> impl Strategy<Value = ExprKind> {
+    (option::of(upper()), size(), states(inner.clone()), steps(inner))
+        .prop_map(|(counter, count, states, body)| ExprKind::Repeat(Box::new(Loop { counter, count, states, body })))
+}
+
+fn states(inner: BoxedStrategy<Expr>) -> impl Strategy<Value = Vec<State>> {
+    let state = (name(), axes(0), inner, any::<bool>());
+    vec(state.prop_map(|(name, axes, init, reset)| State { name, axes, init, reset }), 1..3)
+}
+
+fn steps(inner: BoxedStrategy<Expr>) -> impl Strategy<Value = Block> {
+    (vec(stmt(inner), 0..3), vec(comment(), 0..2))
+        .prop_map(|(stmts, trailing)| block(stmts, None, Comments::default(), trailing))
 }
