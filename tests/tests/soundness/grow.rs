@@ -93,7 +93,7 @@ impl Growing {
         let (a, b) = (self.value(), self.value());
         let axis = self.draws.pick(&AXES);
         let (from, to) = (self.draws.pick(&AXES), self.draws.pick(&STATIC_AXES));
-        match self.draws.below(26) {
+        match self.draws.below(28) {
             0 => ("map", format!("{}({a})", self.draws.pick(&["tanh", "relu", "sigmoid", "-"]))),
             1 | 2 => ("map", format!("{a} {} {b}", self.draws.pick(&["+", "-", "*"]))),
             3 => ("map", format!("max({a}, {b})")),
@@ -117,6 +117,7 @@ impl Growing {
             21 => ("cumsum", format!("tanh(cumsum[{axis}]({a}))")),
             22 => ("after", format!("after[{axis}](tanh({a}))")),
             23 => ("tuple", self.draws.pick(&["Two(A)", "(A, B)", "Two(tanh(A))"]).replace('A', &a).replace('B', &b)),
+            24 => ("repeat", self.repeat(&a, &b)),
             _ => self.scan(&a, &b),
         }
     }
@@ -130,15 +131,27 @@ impl Growing {
         }
     }
 
+    fn repeat(&mut self, a: &str, b: &str) -> String {
+        let axes = self.draws.pick(&["D", "E", "H", "H, E", ""]);
+        let init = if self.draws.below(2) == 0 { a } else { "0.5" };
+        let round = self.draws.pick(&["tanh(R + B)", "R * tanh(B) + I", "linear[D -> D](R) + B", "shift(R, 1) + B"]);
+        let round = round.replace('B', b);
+        format!("repeat I < {} R: [{axes}] = {init} {{ R <- {round} yield R }}", self.draws.pick(&["1", "2", "K"]))
+    }
+
     fn scan(&mut self, a: &str, b: &str) -> (&'static str, String) {
         let axes = self.draws.pick(&["D", "E", "H", "H, E", "", "K"]);
         let init = if self.draws.below(8) == 0 { a } else { "0.5" };
-        let (what, body) = match self.draws.below(6) {
+        let (what, body) = match self.draws.below(7) {
             0 => ("scan", format!("S <- tanh({a}) * S + {b} yield S")),
             1 => ("scan", format!("S <- sigmoid({a}) * S + {b} yield {a} * S")),
             2 => ("nonlinear scan", format!("yield S S <- tanh(S * {a} + {b})")),
             3 => ("nonlinear scan", format!("S <- 0.5 * S + {b} S <- tanh(S - {a}) yield S + 1")),
             4 => (
+                "scan with a loop",
+                format!("S <- repeat 2 R: [{axes}] = S {{ R <- tanh(R + {a}) yield 0.5 * R }} yield S * {b}"),
+            ),
+            5 => (
                 "view scan",
                 format!(
                     "S <- 0.5 * S + {b} yield {}",

@@ -56,6 +56,8 @@ fn must_have_met(tally: &BTreeMap<String, usize>, cases: u32) {
         "past",
         "past window",
         "past skip",
+        "repeat",
+        "scan with a loop",
         "shift",
         "window",
         "cumsum",

@@ -78,7 +78,7 @@ impl Normalizer {
 
     fn write(&self, scan: &mut Scan, name: &str) {
         let axes = self.axes.iter().map(|axis| AxisRef::Named(tree::ident(axis))).collect();
-        scan.states.push(State { name: tree::ident(name), axes, init: number(0.0) });
+        scan.states.push(State { name: tree::ident(name), axes, init: number(0.0), reset: false });
         let kept = match &self.decay {
             Some(decay) => binary(BinaryOp::Mul, decay.clone(), tree::name(name)),
             None => tree::name(name),

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "shared by several test programs")]
 
 pub mod designs;
+pub mod formula;
 
 use std::collections::BTreeMap;
 
