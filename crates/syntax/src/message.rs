@@ -136,28 +136,25 @@ fn word(rule: Rule) -> &'static str {
     match rule {
         Rule::EOI => "the end of the item",
         Rule::item | Rule::use_item | Rule::design_item | Rule::unit_item => "`unit`, `design` or `use`",
-        Rule::k_use
-        | Rule::k_design
-        | Rule::k_unit
-        | Rule::k_let
-        | Rule::k_param
-        | Rule::k_axis
-        | Rule::k_require
-        | Rule::k_yield
-        | Rule::k_scan
-        | Rule::k_each
-        | Rule::k_every
-        | Rule::every
-        | Rule::k_repeat
-        | Rule::k_reset
-        | Rule::k_as
-        | Rule::rename
-        | Rule::k_seq
-        | Rule::k_size
-        | Rule::k_per
-        | Rule::per => keyword(rule),
+        Rule::k_use => "`use`",
+        Rule::k_design => "`design`",
+        Rule::k_unit => "`unit`",
+        Rule::k_let => "`let`",
+        Rule::k_param => "`param`",
+        Rule::k_axis => "`axis`",
+        Rule::k_require => "`require`",
+        Rule::k_yield => "`yield`",
+        Rule::k_scan => "`scan`",
+        Rule::k_each => "`each`",
+        Rule::k_every | Rule::every => "`every`",
+        Rule::k_repeat => "`repeat`",
+        Rule::k_reset => "`reset`",
+        Rule::k_as | Rule::rename => "`as`",
+        Rule::k_seq => "`Seq`",
+        Rule::k_size => "`size`",
+        Rule::k_per | Rule::per => "`; per`",
         Rule::name | Rule::names | Rule::arg_name | Rule::path_part => "a name",
-        Rule::upper | Rule::unit_ref => "a name with a capital",
+        Rule::upper | Rule::unit_ref | Rule::counter => "a name with a capital",
         Rule::bool => "`true`, `false`",
         Rule::int => "a whole number",
         Rule::number => "a number",
@@ -204,9 +201,7 @@ fn word(rule: Rule) -> &'static str {
         | Rule::each
         | Rule::regroup
         | Rule::group => "a value",
-        Rule::scan => "a scan",
-        Rule::repeat => "a loop",
-        Rule::counter => "a counter",
+        Rule::scan | Rule::repeat => "a scan or a loop",
         Rule::state => "a state",
         Rule::static_arg => "a size",
         Rule::arg => "an argument",
@@ -214,29 +209,5 @@ fn word(rule: Rule) -> &'static str {
         Rule::blank | Rule::gap | Rule::comment | Rule::ws | Rule::idc | Rule::keyword | Rule::semi | Rule::atom => {
             "something else"
         }
-    }
-}
-
-/// A rule that is a word of the language, or begins with one that tells it.
-fn keyword(rule: Rule) -> &'static str {
-    match rule {
-        Rule::k_use => "`use`",
-        Rule::k_design => "`design`",
-        Rule::k_unit => "`unit`",
-        Rule::k_let => "`let`",
-        Rule::k_param => "`param`",
-        Rule::k_axis => "`axis`",
-        Rule::k_require => "`require`",
-        Rule::k_yield => "`yield`",
-        Rule::k_scan => "`scan`",
-        Rule::k_each => "`each`",
-        Rule::k_every | Rule::every => "`every`",
-        Rule::k_repeat => "`repeat`",
-        Rule::k_reset => "`reset`",
-        Rule::k_as | Rule::rename => "`as`",
-        Rule::k_seq => "`Seq`",
-        Rule::k_size => "`size`",
-        Rule::k_per | Rule::per => "`; per`",
-        _ => "a word",
     }
 }
