@@ -174,6 +174,16 @@ impl Size {
         Ok(out)
     }
 
+    /// How many terms are summed; 0 has none.
+    pub fn terms(&self) -> usize {
+        self.terms.len()
+    }
+
+    /// The size as people write formulas: `8 D^2/3 + 1`. The form that is read back is [`fmt::Display`].
+    pub fn formula(&self) -> impl fmt::Display + '_ {
+        Formula(self)
+    }
+
     fn constant(value: Rational) -> Self {
         let terms = if value.is_zero() { SmallVec::new() } else { smallvec![(Monomial::new(), value)] };
         Self { terms }
@@ -311,22 +321,55 @@ fn ceil_to(value: Rational, step: Rational) -> Result<Rational> {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.terms.is_empty() {
-            return write!(f, "0");
-        }
-        // Highest monomials first reads as people write it: `2*D + 1`.
-        for (i, (monomial, value)) in self.terms.iter().rev().enumerate() {
-            let negative = *value < Rational::zero();
-            match (i, negative) {
-                (0, false) => {}
-                (0, true) => write!(f, "-")?,
-                (_, false) => write!(f, " + ")?,
-                (_, true) => write!(f, " - ")?,
-            }
-            write_term(f, monomial, if negative { -value } else { *value })?;
-        }
-        Ok(())
+        write_terms(self, f, write_term)
     }
+}
+
+/// A size with powers and without signs of multiplication.
+struct Formula<'a>(&'a Size);
+
+impl fmt::Display for Formula<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_terms(self.0, f, write_powers)
+    }
+}
+
+/// A sum, highest monomials first, which reads as people write it: `2*D + 1`.
+fn write_terms(
+    size: &Size,
+    f: &mut fmt::Formatter<'_>,
+    write: fn(&mut fmt::Formatter<'_>, &Monomial, Rational) -> fmt::Result,
+) -> fmt::Result {
+    if size.terms.is_empty() {
+        return write!(f, "0");
+    }
+    for (i, (monomial, value)) in size.terms.iter().rev().enumerate() {
+        let negative = *value < Rational::zero();
+        match (i, negative) {
+            (0, false) => {}
+            (0, true) => write!(f, "-")?,
+            (_, false) => write!(f, " + ")?,
+            (_, true) => write!(f, " - ")?,
+        }
+        write(f, monomial, if negative { -value } else { *value })?;
+    }
+    Ok(())
+}
+
+fn write_powers(f: &mut fmt::Formatter<'_>, monomial: &Monomial, value: Rational) -> fmt::Result {
+    let mut gap = "";
+    if monomial.is_empty() || !value.numer().is_one() {
+        write!(f, "{}", value.numer())?;
+        gap = " ";
+    }
+    for (atom, power) in monomial {
+        match power {
+            1 => write!(f, "{gap}{atom}")?,
+            _ => write!(f, "{gap}{atom}^{power}")?,
+        }
+        gap = " ";
+    }
+    if value.denom().is_one() { Ok(()) } else { write!(f, "/{}", value.denom()) }
 }
 
 fn write_term(f: &mut fmt::Formatter<'_>, monomial: &Monomial, value: Rational) -> fmt::Result {
@@ -385,6 +428,14 @@ mod tests {
         assert_eq!(hidden.eval(&|_| Some(96)), Ok(256));
         assert_eq!(hidden.eval(&|_| Some(64)), Ok(256), "8 * 64 / 3 is not whole, its multiple of 128 is");
         assert_eq!(Size::int(5).smaller(&Size::int(3)).unwrap(), Size::int(3));
+    }
+
+    #[test]
+    fn formulas_have_powers() {
+        let square = d().mul(&d()).unwrap();
+        let size = square.mul(&Size::int(8)).unwrap().div(&Size::int(3)).unwrap().sub(&d()).unwrap();
+        assert_eq!(size.formula().to_string(), "8 D^2/3 - D");
+        assert_eq!((size.terms(), Size::int(0).formula().to_string()), (2, "0".into()));
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub(crate) struct Machine<'m> {
     pub(crate) weights: &'m dyn Fn(&str) -> Option<Vec<f64>>,
     pub(crate) loaded: BTreeMap<String, Tensor>,
     pub(crate) position: usize,
+    /// Products summed by contractions so far.
+    pub(crate) multiplications: u64,
 }
 
 /// A call under evaluation.
@@ -92,7 +94,12 @@ impl Machine<'_> {
             Op::Map(expr) => one(ops::map(expr, &args)),
             Op::Reduce { reduction, axes, otherwise } => Ok(vec![ops::reduce(*reduction, axes, *otherwise, x()?)]),
             Op::Softmax { axes, sink } => Ok(vec![ops::softmax(axes, *sink, x()?)]),
-            Op::Contract { axes } => Ok(vec![ops::contract(axes, &args[0], &args[1])]),
+            Op::Contract { axes } => {
+                let result = ops::contract(axes, &args[0], &args[1]);
+                let summed: usize = axes.iter().filter_map(|axis| args[0].size(*axis)).product();
+                self.multiplications += (result.data().len() * summed) as u64;
+                Ok(vec![result])
+            }
             Op::Regroup { from, to } => Ok(vec![ops::regroup(from, &self.sized(to)?, x()?)]),
             Op::Concat { parts, whole } => Ok(vec![ops::concat(parts, *whole, &args)]),
             Op::Slice { whole, part, offset } => {

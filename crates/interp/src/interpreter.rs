@@ -41,8 +41,13 @@ impl<'m> Interpreter<'m> {
         layer: u32,
         weights: &'m dyn Fn(&str) -> Option<Vec<f64>>,
     ) -> Self {
-        let machine = Machine { module, weights, loaded: BTreeMap::new(), position: 0 };
+        let machine = Machine { module, weights, loaded: BTreeMap::new(), position: 0, multiplications: 0 };
         Self { function: module.function(function), layer, machine, memory: Memory::default() }
+    }
+
+    /// How many products contractions have summed so far.
+    pub fn multiplications(&self) -> u64 {
+        self.machine.multiplications
     }
 
     /// Feeds the main function the next token and its target.

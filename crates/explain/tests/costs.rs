@@ -1,0 +1,182 @@
+//! Costs, held to what the lowered program does: instruction by instruction, position by position.
+//!
+//! The counter here knows nothing of formulas: it walks the module of a design at a scale, and for each position
+//! multiplies out the elements that a contraction or a step of a scan has there. The interpreter, which does one
+//! multiplication after the other, is asked too.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::fs;
+use std::path::Path;
+
+use genesys_axis::Domain;
+use genesys_check::CheckedDesign;
+use genesys_compiler::{check_text, compile};
+use genesys_cost::{ModelCost, PartCost, UnitCost, unit_cost};
+use genesys_interp::Interpreter;
+use genesys_ir::module::{AxisId, Expr, Function, IGNORE, Instruction, Module, Op, Region, Stage, StateClass, ValueId};
+use genesys_ladder::Scale;
+
+/// The designs of the repository.
+fn shipped() -> Vec<(String, CheckedDesign)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../designs");
+    let mut found = Vec::new();
+    for folder in [folder.clone(), folder.join("mechanisms")] {
+        let Ok(entries) = fs::read_dir(folder) else { continue };
+        let paths = entries.map(|entry| entry.unwrap().path());
+        for path in paths.filter(|path| path.extension().is_some_and(|ext| ext == "gau")) {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            let design = check_text(&name, &fs::read_to_string(&path).unwrap()).design.unwrap();
+            found.push((name, design));
+        }
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    assert!(found.len() >= 5);
+    found
+}
+
+/// Operations of one kind that a module does on one row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Done {
+    contracted: i128,
+    scanned: i128,
+}
+
+struct Tape<'m> {
+    module: &'m Module,
+    function: &'m Function,
+    length: u64,
+}
+
+impl Tape<'_> {
+    /// Elements of an axis at position `t`.
+    fn extent(&self, axis: AxisId, t: u64) -> i128 {
+        let number = |size: &genesys_axis::Size| size.as_int().unwrap();
+        match &self.module.axis(axis).domain {
+            Domain::Static(size) => i128::from(number(size)),
+            Domain::Past { window, skip } => {
+                let end = t as i64 - number(skip);
+                let start = window.as_ref().map_or(0, |window| (end - number(window) + 1).max(0));
+                (start..=end).count() as i128
+            }
+        }
+    }
+
+    /// Elements of some values together over the row.
+    fn elements(&self, values: &[ValueId]) -> i128 {
+        let types: Vec<_> = values.iter().map(|id| self.function.ty(*id)).collect();
+        let mut axes: Vec<AxisId> = types.iter().flat_map(|ty| ty.axes.iter().copied()).collect();
+        axes.sort();
+        axes.dedup();
+        let at = |t: u64| axes.iter().map(|axis| self.extent(*axis, t)).product::<i128>();
+        match types.iter().all(|ty| ty.stage == Stage::Const) {
+            true => at(0),
+            false => (0..self.length).map(at).sum(),
+        }
+    }
+
+    fn region(&self, region: &Region, in_scan: bool, done: &mut Done) {
+        for instruction in &region.instructions {
+            self.instruction(instruction, in_scan, done);
+        }
+    }
+
+    fn instruction(&self, instruction: &Instruction, in_scan: bool, done: &mut Done) {
+        let results = || self.elements(&instruction.results);
+        match &instruction.op {
+            Op::Contract { .. } => done.contracted += 2 * self.elements(&instruction.args),
+            Op::Past { body, .. } => self.region(body, in_scan, done),
+            Op::Scan { body, class: StateClass::Diagonal | StateClass::General, .. } => self.region(body, true, done),
+            Op::Map(expr) if in_scan => done.scanned += functions(expr) * results(),
+            Op::Reduce { .. } if in_scan => done.scanned += self.elements(&instruction.args),
+            Op::Softmax { .. } if in_scan => done.scanned += 4 * self.elements(&instruction.args),
+            Op::Call { function, .. } => {
+                let function = self.module.function(*function);
+                Tape { function, ..*self }.region(&function.body, false, done);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// How many functions an expression applies.
+fn functions(expr: &Expr) -> i128 {
+    match expr {
+        Expr::Arg(_) | Expr::Const(_) => 0,
+        Expr::Apply(_, args) => 1 + args.iter().map(functions).sum::<i128>(),
+    }
+}
+
+fn done(module: &Module, length: u64) -> Done {
+    let mut done = Done::default();
+    let main = module.main();
+    Tape { module, function: main, length }.region(&main.body, false, &mut done);
+    done
+}
+
+fn units(design: &CheckedDesign) -> Vec<UnitCost> {
+    design.functions().iter().map(|function| unit_cost(&function.graph).unwrap()).collect()
+}
+
+fn model(design: &CheckedDesign, scale: &Scale) -> Option<ModelCost> {
+    let layers = design.at_scale(scale).ok()?;
+    Some(ModelCost::new(design, &layers, &units(design), scale).unwrap())
+}
+
+#[test]
+fn operations_are_those_of_the_lowered_program_to_the_digit() {
+    let mut compared = 0;
+    for (name, design) in shipped() {
+        for mut scale in Scale::all() {
+            for length in [1, 7, 64, 600] {
+                scale.context = length;
+                let Some(cost) = model(&design, &scale) else { continue };
+                let module = compile(&design, &scale, scale.vocabulary).unwrap();
+                let Done { contracted, scanned } = done(&module, length);
+                let counted = cost.total(|part| part.forward);
+                assert_eq!(counted, contracted + scanned, "{name} at {}, {length} positions", scale.name);
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared >= 5 * 8 * 4, "{compared} comparisons");
+}
+
+#[test]
+fn parameters_are_those_of_the_built_model() {
+    for (name, design) in shipped() {
+        for scale in Scale::all() {
+            let Some(cost) = model(&design, &scale) else { continue };
+            let module = compile(&design, &scale, scale.vocabulary).unwrap();
+            let table = genesys_ir::parameters(&module).unwrap();
+            let built: usize = table.iter().map(|row| row.shape.iter().product::<usize>()).sum();
+            let counted = cost.total(|part: &PartCost| part.parameters);
+            assert_eq!(counted, built as i128, "{name} at {}", scale.name);
+        }
+    }
+}
+
+#[test]
+fn the_interpreter_multiplies_as_often_as_is_counted() {
+    for (name, design) in shipped() {
+        let mut scale = Scale::named("nano").unwrap();
+        (scale.blocks, scale.vocabulary) = (1, 11);
+        for length in [1, 5] {
+            scale.context = length;
+            let Some(cost) = model(&design, &scale) else { continue };
+            let module = compile(&design, &scale, scale.vocabulary).unwrap();
+            let table = genesys_ir::parameters(&module).unwrap();
+            let weights = |name: &str| {
+                let row = table.iter().find(|row| row.name == name)?;
+                Some(vec![0.01; row.shape.iter().product()])
+            };
+            let mut interpreter = Interpreter::new(&module, &weights);
+            for token in 0..length {
+                interpreter.step(token as u32, IGNORE).unwrap();
+            }
+            let Done { scanned, .. } = done(&module, length);
+            let contracted = cost.total(|part| part.forward) - scanned;
+            assert_eq!(2 * interpreter.multiplications() as i128, contracted, "{name}, {length} positions");
+        }
+    }
+}
