@@ -255,6 +255,17 @@ pub struct Graph {
     /// What the unit gives: first its value (of a unit of the stack `Seq[D]`), then what it gives
     /// beside it.
     pub outputs: Vec<Output>,
+    /// The values that the text names by `let`, each time it is expanded; what they are called means nothing.
+    pub named: Vec<Named>,
+}
+
+/// A value and the name that the text gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Where the name stands.
+    pub span: Span,
+    /// The value.
+    pub value: NodeId,
 }
 
 /// A result of a graph.

@@ -15,6 +15,7 @@
 pub mod axis_set;
 pub mod core;
 pub mod design;
+mod effect;
 mod elaborate;
 mod error;
 pub mod identity;
@@ -23,6 +24,7 @@ mod live;
 mod resolve;
 mod scale;
 mod stack;
+mod stuck;
 
 use std::sync::Arc;
 

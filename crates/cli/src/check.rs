@@ -19,6 +19,7 @@ use crate::scale;
   genesys check designs/gpt.gau                      errors with the place in the text and a way out
   genesys check designs/gpt.gau --scale 125M         also: do all sizes divide at that scale?
   genesys check --format short designs/*.gau         one line an error
+  genesys check --types my.gau                       the text back, with types, reach and costs as comments
   genesys check --format json my.gau                 one JSON object a line: code, severity, message, file, span
                                                      (bytes), line, column, help, edit
 
@@ -33,10 +34,16 @@ pub(crate) struct Args {
     /// A rung of the ladder that the designs must run at.
     #[arg(long, value_name = "SCALE", value_parser = scale::parse)]
     scale: Option<Scale>,
+    /// Print the text back with the types, reach and costs that were inferred, as comments.
+    #[arg(long)]
+    types: bool,
 }
 
 /// Checks the files, all of them even if one fails.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    if args.types {
+        return args.files.iter().try_for_each(|path| types(path));
+    }
     let color = args.format == Format::Text && output::shows_color();
     let mut result = Ok(());
     for path in &args.files {
@@ -57,6 +64,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         }
     }
     result
+}
+
+/// The text of a design that checks, with what was inferred.
+fn types(path: &Path) -> Result<(), Failure> {
+    let (text, design) = design_file::look(path).or_say()?;
+    let annotated = genesys_explain::annotated(&text, &design).map_err(|error| Failure::Input(error.to_string()))?;
+    output::now(&annotated)
 }
 
 fn verdict(path: &Path, design: &CheckedDesign, scale: Option<&Scale>) -> String {

@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use genesys_check::CheckedDesign;
+use genesys_compiler::CheckedText;
 use genesys_diag::{Code, Diagnostic, render_json, render_short, render_text};
 use genesys_ladder::Scale;
 use genesys_span::{Sources, Span};
@@ -96,11 +97,19 @@ pub(crate) fn read(path: &Path) -> Looked<String> {
 
 /// Reads and checks a design file; the text comes with the design.
 pub(crate) fn check(path: &Path) -> Looked<(String, CheckedDesign)> {
+    let Looked { sources, value, diagnostics } = look(path);
+    let value = value.map(|(checked, design)| (sources.get(checked.file).text.clone(), design));
+    Looked { sources, value, diagnostics }
+}
+
+/// As [`check`], with all that checking the text gave.
+pub(crate) fn look(path: &Path) -> Looked<(CheckedText, CheckedDesign)> {
     let Looked { sources, value, diagnostics } = read(path);
     let Some(text) = value else { return Looked { sources, value: None, diagnostics } };
     let checked = genesys_compiler::check_text(&path.display().to_string(), &text);
-    let value = checked.design.map(|design| (text, design));
-    Looked { sources: checked.sources, value, diagnostics: checked.diagnostics }
+    let (sources, diagnostics) = (checked.sources.clone(), checked.diagnostics.clone());
+    let value = checked.design.clone().map(|design| (checked, design));
+    Looked { sources, value, diagnostics }
 }
 
 /// As [`check`]; what keeps the design from running at `scale` is added to the diagnostics.

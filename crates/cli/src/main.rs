@@ -11,6 +11,7 @@ mod corpus;
 mod crossover;
 mod design_file;
 mod discover;
+mod explain;
 mod failure;
 mod fmt;
 mod forward;
@@ -57,6 +58,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
   genesys report runs/001                   a run as a page, to read in a browser
   genesys resume runs/001                   go on with a run that was stopped
   genesys check designs/gpt.gau             is this a design?
+  genesys explain designs/gpt.gau           what it costs, how far it looks, what it may do
   genesys help train                        how to train one
 
 Exit status: 0 fine, 1 the input or the usage is at fault, 2 the world is, 128 + n \
@@ -73,6 +75,7 @@ enum Command {
     Report(report::Args),
     Resume(resume::Args),
     Check(check::Args),
+    Explain(explain::Args),
     Fmt(fmt::Args),
     Hash(hash::Args),
     Mutate(mutate::Args),
@@ -112,6 +115,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Report(args) => report::run(args),
         Command::Resume(args) => resume::run(args),
         Command::Check(args) => check::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Fmt(args) => fmt::run(args),
         Command::Hash(args) => hash::run(args),
         Command::Mutate(args) => mutate::run(args),

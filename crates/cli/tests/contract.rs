@@ -7,11 +7,12 @@ use std::process::Stdio;
 
 use common::{command, design, finished, genesys};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "discover",
     "resume",
     "report",
     "check",
+    "explain",
     "fmt",
     "hash",
     "mutate",

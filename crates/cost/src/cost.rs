@@ -125,13 +125,9 @@ mod tests {
     fn cost() -> impl Strategy<Value = Cost> {
         let past = prop_oneof![Just(None), (1i64..5).prop_map(Some)]
             .prop_map(|window| Domain::Past { window: window.map(Size::int), skip: Size::int(0) });
-        let extent = prop_oneof![
-            Just(Extent::Once),
-            prop::collection::vec(past, 0..3).prop_map(Extent::Each)
-        ];
-        let size = (-3i64..4, 0u32..3).prop_map(|(n, power)| {
-            (0..power).try_fold(Size::int(n), |size, _| size.mul(&Size::symbol("D"))).unwrap()
-        });
+        let extent = prop_oneof![Just(Extent::Once), prop::collection::vec(past, 0..3).prop_map(Extent::Each)];
+        let size = (-3i64..4, 0u32..3)
+            .prop_map(|(n, power)| (0..power).try_fold(Size::int(n), |size, _| size.mul(&Size::symbol("D"))).unwrap());
         prop::collection::vec((extent, size), 0..5).prop_map(|terms| {
             terms.into_iter().fold(Cost::default(), |sum, (extent, size)| sum.plus(&Cost::of(extent, size)).unwrap())
         })

@@ -158,7 +158,8 @@ mod tests {
                 s <= end && window.as_ref().is_none_or(|w| s > end - w.as_int().unwrap())
             }
         };
-        let at = |t: i64| domains.iter().map(|d| (0..=t).filter(|&s| inside(d, t, s)).count() as i128).product::<i128>();
+        let at =
+            |t: i64| domains.iter().map(|d| (0..=t).filter(|&s| inside(d, t, s)).count() as i128).product::<i128>();
         (0..length as i64).map(at).sum()
     }
 

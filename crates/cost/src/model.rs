@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use genesys_axis::{Size, SizeError};
 use genesys_check::CheckedDesign;
+use genesys_check::core::NodeId;
 use genesys_check::design::FunctionId;
 use genesys_ladder::Scale;
+use genesys_span::Span;
 
 use crate::{Cost, Extent, UnitCost};
 
@@ -154,8 +156,13 @@ fn head(scale: &Scale, tied: bool) -> Result<UnitCost, SizeError> {
     let table = vocabulary(scale).mul(&Size::symbol("D"))?;
     let forward = Cost::of(Extent::positions(), table.mul(&Size::int(2))?);
     let scores = Cost::of(Extent::positions(), vocabulary(scale));
-    let contraction =
-        crate::Contraction { span: Default::default(), weight: None, backward: forward.times(2)?, forward };
+    let contraction = crate::Contraction {
+        node: NodeId(0),
+        span: Span::default(),
+        weight: None,
+        backward: forward.times(2)?,
+        forward,
+    };
     Ok(UnitCost {
         parameters: if tied { Size::default() } else { table },
         contractions: vec![contraction],

@@ -86,7 +86,9 @@ impl Program {
 
     /// The number of elements along the static axes of a set.
     pub fn elements<'a>(&self, axes: impl IntoIterator<Item = &'a AxisId>) -> Result<Size, SizeError> {
-        axes.into_iter().filter_map(|axis| self.graph.axis(*axis).domain.size()).try_fold(Size::int(1), |n, size| n.mul(size))
+        axes.into_iter()
+            .filter_map(|axis| self.graph.axis(*axis).domain.size())
+            .try_fold(Size::int(1), |n, size| n.mul(size))
     }
 
     /// The live nodes that a weight or the input reaches through derivatives that are not zero everywhere.
@@ -116,6 +118,22 @@ impl Program {
             }
             _ => args.any(|arg| needs.contains(&arg)),
         }
+    }
+
+    /// The nodes that a value depends on, itself included.
+    pub fn behind(&self, from: NodeId) -> BTreeSet<NodeId> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![self.resolve(from)];
+        while let Some(id) = open.pop() {
+            if found.insert(id) {
+                open.extend(self.args(id));
+                if let Op::State { scan, index } = self.graph.node(id).op {
+                    let (init, next) = self.state(scan, index);
+                    open.extend([init, next]);
+                }
+            }
+        }
+        found
     }
 
     fn contract(&mut self) {
@@ -152,18 +170,6 @@ impl Program {
     }
 
     fn find_live(&mut self) {
-        let mut live = vec![false; self.graph.nodes.len()];
-        let mut open: Vec<NodeId> = self.graph.output.into_iter().map(|id| self.resolve(id)).collect();
-        while let Some(id) = open.pop() {
-            if std::mem::replace(&mut live[id.0 as usize], true) {
-                continue;
-            }
-            open.extend(self.args(id));
-            if let Op::State { scan, index } = self.graph.node(id).op {
-                let (init, next) = self.state(scan, index);
-                open.extend([init, next]);
-            }
-        }
-        self.live = (0..).map(NodeId).zip(live).filter_map(|(id, live)| live.then_some(id)).collect();
+        self.live = self.graph.output.map(|output| self.behind(output).into_iter().collect()).unwrap_or_default();
     }
 }

@@ -12,6 +12,8 @@ use crate::{Cost, Extent, scan};
 /// A sum of products, and what it costs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contraction {
+    /// Which node of the graph.
+    pub node: NodeId,
     /// Where it was written.
     pub span: Span,
     /// The weight that it contracts with, where it does.
@@ -140,7 +142,7 @@ impl Counter<'_> {
         let forward = self.joined(&args)?.times(2)?;
         let gradients = args.iter().filter(|arg| self.needs.contains(arg)).count();
         let backward = forward.times(gradients as i64)?;
-        Ok(Contraction { span: node.span, weight, forward, backward })
+        Ok(Contraction { node: id, span: node.span, weight, forward, backward })
     }
 
     /// Elements of all axes of the operands together.

@@ -105,6 +105,8 @@ codes! {
     CLASS_MISMATCH = "class-mismatch";
     /// A weight, value or input has no effect on the result.
     DEAD_CODE = "dead-code";
+    /// A weight that no derivative reaches, or that stays at its first value.
+    UNTRAINABLE = "untrainable";
     /// Weights would share one name; they are numbered.
     UNLABELED_WEIGHTS = "unlabeled-weights";
     /// The design is larger than the limits.

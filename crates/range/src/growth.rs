@@ -77,7 +77,9 @@ fn verdict(ranges: &Ranges<'_>, reader: NodeId, scan: ScanId, index: u32) -> Ver
     }
     let own = dependents(ranges, reader);
     if let Some(other) = ranges.program.states().find(|(id, of, _)| {
-        *of == scan && *id != reader && own.contains(&ranges.program.state(*of, state_index(ranges, *id)).1)
+        *of == scan
+            && *id != reader
+            && own.contains(&ranges.program.state(*of, state_index(ranges, *id)).1)
             && dependents(ranges, *id).contains(&next)
     }) {
         let span = ranges.program.graph.node(other.0).span;
@@ -125,7 +127,7 @@ struct Bound {
 type Proven = Result<Bound, (NodeId, String)>;
 
 /// A part of a sum that depends on the state: factors that do not, and what does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Term {
     positive: bool,
     factors: Vec<NodeId>,
@@ -219,11 +221,10 @@ impl Proof<'_, '_> {
                 let total = all.iter().map(|term| self.coefficient(term)).reduce(Interval::plus);
                 self.scaled(id, total.unwrap_or(Interval::point(1.0)), self.of(all[0].core)?)?
             }
-            [a, b] => match self.reflected(a, b).or_else(|| self.reflected(b, a)) {
+            all => match (0..all.len()).find_map(|place| self.reflected(all, place)) {
                 Some(result) => result?,
                 None => return Err((id, "a sum of parts of the state that no rule covers".into())),
             },
-            _ => return Err((id, "a sum of parts of the state that no rule covers".into())),
         };
         let factor = shared.iter().map(|id| self.ranges.of(*id)).fold(Interval::point(1.0), Interval::times);
         self.scaled(id, factor, rest)
@@ -247,25 +248,32 @@ impl Proof<'_, '_> {
         shared
     }
 
-    /// `e - b k (k' e)` with `b` in `[0, 2]` and `k` of length at most 1.
-    fn reflected(&self, kept: &Term, taken: &Term) -> Option<Proven> {
-        if !kept.factors.is_empty() || !kept.divisors.is_empty() || !kept.positive {
-            return None;
-        }
+    /// `e - b k (k' e)` with `b` in `[0, 2]` and `k` of length at most 1, where the term at `place` is the one that
+    /// is taken away and the others are `e`; `None` where they are something else.
+    fn reflected(&self, terms: &[Term], place: usize) -> Option<Proven> {
+        let taken = &terms[place];
         let Op::Dot { axes } = &self.ranges.program.graph.node(taken.core).op else { return None };
         let args: Vec<NodeId> = self.ranges.program.args(taken.core).collect();
-        let key = match args.as_slice() {
-            [k, e] if *e == kept.core => *k,
-            [e, k] if *e == kept.core => *k,
+        let (key, e) = match args.as_slice() {
+            [k, e] if self.own.contains(e) => (*k, *e),
+            [e, k] => (*k, *e),
             _ => return None,
         };
+        let mut whole = Vec::new();
+        self.expand(e, Term { positive: true, factors: vec![], divisors: vec![], core: e }, &mut whole);
+        let kept: Vec<Term> =
+            terms.iter().enumerate().filter(|(i, _)| *i != place).map(|(_, term)| term.clone()).collect();
+        if sorted(kept) != sorted(whole) {
+            return None;
+        }
         // The contraction may be with `b k`, the lift with `k`, or the other way round.
         let mut contracted = Vec::new();
         self.factors(key, &mut contracted);
-        let vector = contracted.iter().copied().find(|id| axes.is_subset(&self.ranges.program.graph.node(*id).ty.axes))?;
+        let vector =
+            contracted.iter().copied().find(|id| axes.is_subset(&self.ranges.program.graph.node(*id).ty.axes))?;
         let mut rest = taken.clone();
-        let place = rest.factors.iter().position(|id| *id == vector)?;
-        rest.factors.remove(place);
+        let lift = rest.factors.iter().position(|id| *id == vector)?;
+        rest.factors.remove(lift);
         rest.factors.extend(contracted.iter().copied().filter(|id| *id != vector));
         if !self.ranges.is_short(vector, axes) {
             return Some(Err((taken.core, "the key is not of length at most 1: `L2Norm` makes it so".into())));
@@ -275,7 +283,7 @@ impl Proof<'_, '_> {
             return Some(Err((taken.core, format!("the rate of the update is in {rate}, not in [0, 2]"))));
         }
         let two = BTreeSet::from([Norm::Two]);
-        Some(self.of(kept.core).map(|bound| met(bound, Bound { factor: 1.0, norms: two })))
+        Some(self.of(e).map(|bound| met(bound, Bound { factor: 1.0, norms: two })))
     }
 
     fn scaled(&self, id: NodeId, coefficient: Interval, bound: Bound) -> Proven {
@@ -325,6 +333,16 @@ impl Proof<'_, '_> {
             _ => false,
         }
     }
+}
+
+/// Terms and their factors in one order.
+fn sorted(mut terms: Vec<Term>) -> Vec<Term> {
+    for term in &mut terms {
+        term.factors.sort();
+        term.divisors.sort();
+    }
+    terms.sort();
+    terms
 }
 
 fn met(a: Bound, b: Bound) -> Bound {

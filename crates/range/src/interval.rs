@@ -76,7 +76,10 @@ impl Interval {
             product(self.high, other.low),
             product(self.high, other.high),
         ];
-        Interval::new(corners.into_iter().fold(f64::INFINITY, f64::min), corners.into_iter().fold(f64::NEG_INFINITY, f64::max))
+        Interval::new(
+            corners.into_iter().fold(f64::INFINITY, f64::min),
+            corners.into_iter().fold(f64::NEG_INFINITY, f64::max),
+        )
     }
 
     /// `x * x`
@@ -188,10 +191,8 @@ impl fmt::Display for Interval {
     /// `[0, 1]`; what has no bound is open: `[0, inf)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bound = |value: f64| if value.is_infinite() { format!("{value}") } else { format!("{}", Short(value)) };
-        let (open, close) = (
-            if self.low.is_infinite() { '(' } else { '[' },
-            if self.high.is_infinite() { ')' } else { ']' },
-        );
+        let (open, close) =
+            (if self.low.is_infinite() { '(' } else { '[' }, if self.high.is_infinite() { ')' } else { ']' });
         write!(f, "{open}{}, {}{close}", bound(self.low), bound(self.high))
     }
 }

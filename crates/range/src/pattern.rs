@@ -128,7 +128,9 @@ fn sum_of_squares(ranges: &Ranges<'_>, a: NodeId, id: NodeId) -> Option<AxisSet>
     match (&ranges.program.graph.node(id).op, args.as_slice()) {
         (Op::Reduce { reduction: Reduction::Sum, axes, .. }, [x]) => {
             let squared = ranges.map(*x, Function::Mul) == Some([a, a])
-                || ranges.map(*x, Function::Pow).is_some_and(|[b, two]| b == a && ranges.of(two) == Interval::point(2.0));
+                || ranges
+                    .map(*x, Function::Pow)
+                    .is_some_and(|[b, two]| b == a && ranges.of(two) == Interval::point(2.0));
             squared.then(|| axes.clone())
         }
         (Op::Dot { axes }, [x, y]) => (*x == a && *y == a).then(|| axes.clone()),

@@ -126,9 +126,11 @@ impl<'p> Ranges<'p> {
             | Op::Take { .. }
             | Op::Stack { .. }
             | Op::Broadcast { .. } => joined(),
-            Op::State { scan, index } => {
-                self.states.get(&(*scan, *index)).copied().unwrap_or_else(|| self.of(self.program.state(*scan, *index).0))
-            }
+            Op::State { scan, index } => self
+                .states
+                .get(&(*scan, *index))
+                .copied()
+                .unwrap_or_else(|| self.of(self.program.state(*scan, *index).0)),
             Op::Scanned(scan) => self.of(self.program.graph.scan(*scan).result),
         }
     }

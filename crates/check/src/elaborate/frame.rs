@@ -11,7 +11,7 @@ use genesys_span::Span;
 use genesys_syntax::ast::Ident;
 
 use super::{Elab, Elaborator};
-use crate::core::{AxisId, NodeId, ScanId};
+use crate::core::{AxisId, Named, NodeId, ScanId};
 use crate::error;
 
 /// What a name stands for.
@@ -92,6 +92,9 @@ impl<'a> Elaborator<'a, '_> {
 
     /// Gives a name a meaning, hiding an earlier one.
     pub(crate) fn bind(&mut self, name: &'a Ident, binding: Binding) {
+        if let Binding::Value(value) = binding {
+            self.graph.named.push(Named { span: name.span, value });
+        }
         self.frame().names.insert(&name.text, (binding, name.span));
     }
 

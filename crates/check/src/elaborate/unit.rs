@@ -13,7 +13,7 @@ use crate::AxisSet;
 use crate::core::{AxisId, Graph, NodeId, Op, Output, Stage, Type, WIDTH};
 use crate::design::Required;
 use crate::resolve::Units;
-use crate::{error, live};
+use crate::{effect, error, live, stuck};
 
 /// What the static parameters of a call are bound to; `..` is the row of the same sign.
 #[derive(Clone, Debug, Default)]
@@ -76,6 +76,8 @@ fn check_unit(units: &Units<'_>, broken: &[bool], index: usize) -> (Elaborated, 
     if !elaborator.diagnostics.iter().any(Diagnostic::is_error) {
         elaborator.diagnostics.extend(unused_parameters(&elaborator, entry.unit));
         elaborator.diagnostics.extend(live::dead_weights(&elaborator.graph));
+        elaborator.diagnostics.extend(effect::without_effect(&elaborator.graph));
+        elaborator.diagnostics.extend(stuck::stuck_weights(&elaborator.graph));
     }
     let Elaborator { graph, requirements, diagnostics, .. } = elaborator;
     (Elaborated { graph, requirements }, diagnostics)

@@ -1,0 +1,159 @@
+//! Weights that training cannot move from their first value, because another one is 0 and stays 0.
+//!
+//! A product of two weights that both start at 0 has no derivative for either, and neither ever starts to move.
+//! In goes a unit's graph; out comes an error for each weight that is 0 at first and whose derivative stays 0,
+//! as weights that do move are let go, one after the other. Claimed is 0 only where it is certain for all inputs.
+
+use std::collections::BTreeSet;
+
+use genesys_axis::Constant;
+use genesys_diag::{Code, Diagnostic};
+use genesys_scalar::{Function, Law};
+
+use crate::core::{Graph, LeafId, NodeId, Op, Reduction};
+use crate::live;
+
+/// One error for each weight that is stuck at 0.
+pub(crate) fn stuck_weights(graph: &Graph) -> Vec<Diagnostic> {
+    let starts_at_zero = |law: &Law<Constant>| *law == Law::Const(Constant::Real(0.0));
+    let leaves = (0..).map(LeafId).zip(&graph.leaves);
+    let mut still: BTreeSet<LeafId> = leaves.filter(|(_, leaf)| starts_at_zero(&leaf.law)).map(|(id, _)| id).collect();
+    let live = live::live_nodes(graph);
+    // A weight that moves is 0 no longer, which may let others move.
+    while !still.is_empty() {
+        let moved = moved(graph, &live, &still);
+        if moved.is_empty() {
+            break;
+        }
+        still.retain(|leaf| !moved.contains(leaf));
+    }
+    still.iter().map(|id| stuck(graph, *id)).collect()
+}
+
+fn stuck(graph: &Graph, id: LeafId) -> Diagnostic {
+    let leaf = graph.leaf(id);
+    let message = format!("the weight `{}` is stuck at 0: what it is multiplied with stays 0 as well", leaf.path);
+    Diagnostic::error(Code::UNTRAINABLE, leaf.span, message)
+        .help("of the factors of a product, at most one may start at 0: draw one of them, as in `normal(0.02)`")
+}
+
+/// The weights at 0 that have a derivative while those of `still` are 0.
+fn moved(graph: &Graph, live: &[NodeId], still: &BTreeSet<LeafId>) -> BTreeSet<LeafId> {
+    let zero = zeros(graph, live, still);
+    let mut felt = vec![false; graph.nodes.len()];
+    // Around a recurrence once more than there are states.
+    for _ in 0..=graph.scans.iter().map(|scan| scan.states.len()).sum::<usize>() {
+        for output in &graph.outputs {
+            felt[output.node.0 as usize] = true;
+        }
+        for &id in live.iter().rev().filter(|id| !matches!(graph.node(**id).op, Op::Input(_))) {
+            if felt[id.0 as usize] {
+                felt_by(graph, id, &zero, &mut felt);
+            }
+        }
+    }
+    let weights = live.iter().filter_map(|id| match graph.node(*id).op {
+        Op::Weight(leaf) if felt[id.0 as usize] && still.contains(&leaf) => Some(leaf),
+        _ => None,
+    });
+    weights.collect()
+}
+
+/// Marks what a node's derivative reaches in one step.
+fn felt_by(graph: &Graph, id: NodeId, zero: &[bool], felt: &mut [bool]) {
+    let node = graph.node(id);
+    let is_zero = |id: NodeId| zero[id.0 as usize];
+    let mut mark = |id: NodeId| felt[id.0 as usize] = true;
+    match (&node.op, node.args.as_slice()) {
+        (Op::Map(Function::Mul) | Op::Dot { .. }, [a, b]) => {
+            if !is_zero(*b) {
+                mark(*a);
+            }
+            if !is_zero(*a) {
+                mark(*b);
+            }
+        }
+        (Op::Map(Function::Div), [a, b]) => {
+            mark(*a);
+            if !is_zero(*a) {
+                mark(*b);
+            }
+        }
+        (Op::Map(Function::Relu | Function::Abs), [x]) if is_zero(*x) => {}
+        (Op::Map(Function::Less | Function::AtMost | Function::Equal), _) => {}
+        (Op::Map(Function::Where), [_, a, b]) => [*a, *b].into_iter().for_each(mark),
+        (Op::Scanned(scan), _) => mark(graph.scan(*scan).result),
+        (Op::State { scan, index }, _) => {
+            let state = &graph.scan(*scan).states[*index as usize];
+            [state.init, state.next].into_iter().for_each(mark);
+        }
+        (_, args) => args.iter().copied().for_each(mark),
+    }
+}
+
+/// Which nodes are 0 for every input while those weights are: all are taken to be 0 until they are not.
+fn zeros(graph: &Graph, live: &[NodeId], still: &BTreeSet<LeafId>) -> Vec<bool> {
+    let mut zero = vec![true; graph.nodes.len()];
+    loop {
+        let mut changed = false;
+        for &id in live {
+            let now = is_zero(graph, id, &zero, still);
+            changed |= zero[id.0 as usize] != now;
+            zero[id.0 as usize] = now;
+        }
+        if !changed {
+            return zero;
+        }
+    }
+}
+
+fn is_zero(graph: &Graph, id: NodeId, zero: &[bool], still: &BTreeSet<LeafId>) -> bool {
+    let node = graph.node(id);
+    let of = |id: &NodeId| zero[id.0 as usize];
+    let all = || !node.args.is_empty() && node.args.iter().all(of);
+    match &node.op {
+        Op::Weight(leaf) => still.contains(leaf),
+        Op::Constant(constant) => *constant == Constant::Real(0.0),
+        Op::Map(function) => match function {
+            Function::Mul => node.args.iter().any(of),
+            Function::Div => of(&node.args[0]),
+            Function::Where => node.args[1..].iter().all(of),
+            Function::Neg
+            | Function::Abs
+            | Function::Sqrt
+            | Function::Sin
+            | Function::Tanh
+            | Function::Silu
+            | Function::Gelu
+            | Function::Relu
+            | Function::Add
+            | Function::Sub
+            | Function::Min
+            | Function::Max => all(),
+            _ => false,
+        },
+        Op::Dot { .. } => node.args.iter().any(of),
+        Op::Reduce { reduction, otherwise, .. } => match reduction {
+            Reduction::Sum | Reduction::Mean => all(),
+            Reduction::Max | Reduction::Min => all() && otherwise.is_none_or(|value| value == 0.0),
+            Reduction::LogSumExp => false,
+        },
+        Op::State { scan, index } => {
+            let state = &graph.scan(*scan).states[*index as usize];
+            of(&state.init) && of(&state.next)
+        }
+        Op::Scanned(scan) => of(&graph.scan(*scan).result),
+        Op::Regroup { .. }
+        | Op::Concat { .. }
+        | Op::Cut { .. }
+        | Op::Take { .. }
+        | Op::Stack { .. }
+        | Op::Broadcast { .. }
+        | Op::Shift { .. }
+        | Op::Window(_)
+        | Op::Past(_)
+        | Op::Cumsum(_)
+        | Op::After(_) => all(),
+        Op::Input(_) | Op::Position | Op::Layer | Op::Index(_) | Op::Age(_) | Op::Softmax { .. } => false,
+    }
+}

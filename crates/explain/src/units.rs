@@ -1,0 +1,165 @@
+//! What is to be said of each unit.
+
+use std::collections::BTreeSet;
+
+use genesys_axis::{Size, SizeError};
+use genesys_check::CheckedDesign;
+use genesys_check::core::Graph;
+use genesys_check::design::Function;
+use genesys_compiler::CheckedText;
+use genesys_cost::{Cost, Program, UnitCost, reach, unit_cost};
+use genesys_ladder::Scale;
+use genesys_range::{Doubt, Fails, Growth, Norm, Ranges, Verdict, doubts, growth};
+
+use crate::figures::{Context, axes};
+use crate::{Doubtful, Explanation, FORMAT, StateOf, Unit, UnitWeight, Work, model, probe, unreached};
+
+/// Explains a design that was checked from `text`, at a scale if one is given, at which it must run.
+///
+/// # Errors
+/// A figure does not fit in 128 bits.
+pub fn explain(text: &CheckedText, design: &CheckedDesign, scale: Option<&Scale>) -> Result<Explanation, SizeError> {
+    let context = Context { sources: &text.sources, file: text.file, scale };
+    let costs: Vec<UnitCost> =
+        design.functions().iter().map(|function| unit_cost(&function.graph)).collect::<Result<_, _>>()?;
+    let units = design.functions().iter().zip(&costs);
+    Ok(Explanation {
+        format: FORMAT,
+        name: design.name().to_owned(),
+        hash: design.hash().to_string(),
+        requirements: requirements(design),
+        units: units.map(|(function, cost)| unit(&context, function, cost)).collect::<Result<_, _>>()?,
+        unreached: unreached::unreached(&text.sources, &text.syntax),
+        probe: probe::probe(design),
+        model: scale.map(|scale| model::model(design, &costs, scale)).transpose()?.flatten(),
+    })
+}
+
+fn requirements(design: &CheckedDesign) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let shown = design.requirements().iter().map(|required| match required.reason.as_str() {
+        "" => required.requirement.to_string(),
+        reason => format!("{} ({reason})", required.requirement),
+    });
+    shown.filter(|line| seen.insert(line.clone())).collect()
+}
+
+fn unit(context: &Context<'_>, function: &Function, cost: &UnitCost) -> Result<Unit, SizeError> {
+    let graph = &function.graph;
+    let program = Program::new(graph);
+    let ranges = Ranges::new(&program);
+    let reach = reach(graph);
+    let mut told = doubts(&ranges);
+    told.dedup_by(|a, b| a.span == b.span && a.function == b.function && a.operand == b.operand);
+    let forward = cost.forward()?;
+    Ok(Unit {
+        name: function.name.clone(),
+        label: reach.label.name(),
+        reach: reach.horizon.to_string(),
+        weights: weights(context, graph)?,
+        parameters: context.size(&cost.parameters)?,
+        contractions: works(context, graph, cost)?,
+        scans: context.cost(&cost.scans)?,
+        class: forward.plus(&cost.elementwise)?.class(),
+        forward: context.cost(&forward)?,
+        backward: context.cost(&cost.backward()?)?,
+        elementwise: context.cost(&cost.elementwise)?,
+        values: context.cost(&cost.values)?,
+        states: growth(&ranges).iter().map(|state| state_of(context, graph, state)).collect::<Result<_, _>>()?,
+        finite: told.is_empty(),
+        doubts: told.iter().map(|doubt| doubtful(context, doubt)).collect(),
+    })
+}
+
+fn weights(context: &Context<'_>, graph: &Graph) -> Result<Vec<UnitWeight>, SizeError> {
+    let weight = |leaf: &genesys_check::core::Leaf| {
+        Ok(UnitWeight {
+            path: leaf.path.clone(),
+            axes: axes(graph, &leaf.axes),
+            role: leaf.role.name(),
+            parameters: context.size(&elements(graph, &leaf.axes)?)?,
+        })
+    };
+    graph.leaves.iter().map(weight).collect()
+}
+
+fn elements(graph: &Graph, axes: &[genesys_check::core::AxisId]) -> Result<Size, SizeError> {
+    axes.iter().filter_map(|axis| graph.axis(*axis).domain.size()).try_fold(Size::int(1), |n, size| n.mul(size))
+}
+
+/// Contractions, those of one text and weight together.
+fn works(context: &Context<'_>, graph: &Graph, cost: &UnitCost) -> Result<Vec<Work>, SizeError> {
+    let mut joined: Vec<(String, Option<usize>, Cost, Cost)> = Vec::new();
+    for one in &cost.contractions {
+        let what = match one.weight {
+            Some(leaf) => graph.leaf(leaf).path.trim_end_matches(".weight").to_owned(),
+            None => context.words(one.span),
+        };
+        let line = context.line(one.span);
+        match joined.iter_mut().find(|known| known.0 == what && known.1 == line) {
+            Some(known) => {
+                known.2 = known.2.plus(&one.forward)?;
+                known.3 = known.3.plus(&one.backward)?;
+            }
+            None => joined.push((what, line, one.forward.clone(), one.backward.clone())),
+        }
+    }
+    let work = |(what, line, forward, backward)| {
+        Ok(Work { what, line, forward: context.cost(&forward)?, backward: context.cost(&backward)? })
+    };
+    joined.into_iter().map(work).collect()
+}
+
+fn state_of(context: &Context<'_>, graph: &Graph, growth: &Growth) -> Result<StateOf, SizeError> {
+    let state = &graph.scan(growth.scan).states[growth.index as usize];
+    Ok(StateOf {
+        name: growth.name.clone(),
+        axes: axes(graph, &state.axes),
+        numbers: context.size(&elements(graph, &state.axes)?)?,
+        growth: verdict(context, &growth.verdict),
+        interval: growth.interval.to_string(),
+    })
+}
+
+fn verdict(context: &Context<'_>, verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::NonExpansive(norms) => {
+            let norms: Vec<&str> = norms.iter().copied().map(norm).collect();
+            format!("non-expansive in the norms {}", norms.join(", "))
+        }
+        // Rounded up: the bound holds.
+        Verdict::Contractive(factor) => format!("contractive by {}", (factor * 1e4).ceil() / 1e4),
+        Verdict::Neutral => "neutral: grows like T".into(),
+        Verdict::Held => "held for one step".into(),
+        Verdict::Unknown { span, reason } => match context.line(*span) {
+            Some(line) => format!("unknown: {reason} (line {line})"),
+            None => format!("unknown: {reason}"),
+        },
+    }
+}
+
+fn norm(norm: Norm) -> &'static str {
+    match norm {
+        Norm::One => "1",
+        Norm::Two => "2",
+        Norm::Infinity => "inf",
+    }
+}
+
+fn doubtful(context: &Context<'_>, doubt: &Doubt) -> Doubtful {
+    Doubtful {
+        what: context.words(doubt.span),
+        line: context.line(doubt.span),
+        function: match doubt.function.name() {
+            "div" => "/",
+            "pow" => "^",
+            name => name,
+        },
+        fails: match doubt.fails {
+            Fails::Value => "value",
+            Fails::Derivative => "derivative",
+        },
+        operand: doubt.operand.to_string(),
+        needs: doubt.needs,
+    }
+}

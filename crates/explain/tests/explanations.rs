@@ -1,0 +1,130 @@
+//! Explanations of the shipped designs, held to golden texts, and of known defects, each of which must be told.
+//!
+//! `UPDATE_GOLDENS=1 cargo test -p genesys-explain` writes the golden texts.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use genesys_compiler::{CheckedText, check_text};
+use genesys_explain::{Explanation, annotated, explain, to_text};
+use genesys_ladder::Scale;
+
+const DESIGNS: [&str; 5] = ["gla", "gpt", "mamba2", "octave", "retnet"];
+
+fn here(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn checked(name: &str) -> CheckedText {
+    check_text(name, &fs::read_to_string(here(&format!("../../designs/{name}.gau"))).unwrap())
+}
+
+fn explained(text: &CheckedText, scale: Option<&Scale>) -> Explanation {
+    let design = text.design.as_ref().unwrap_or_else(|| panic!("{:#?}", text.diagnostics));
+    explain(text, design, scale).unwrap()
+}
+
+/// Compares a text with the golden one of that name, or writes it.
+fn golden(name: &str, found: &str) {
+    let path = here("tests/golden").join(name);
+    if std::env::var_os("UPDATE_GOLDENS").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, found).unwrap();
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == expected, "{} differs: UPDATE_GOLDENS=1 writes it\n{found}", path.display());
+}
+
+#[test]
+fn shipped_designs_are_explained_as_before() {
+    for name in DESIGNS {
+        let text = checked(name);
+        golden(&format!("{name}.txt"), &to_text(&explained(&text, None)));
+    }
+    golden("gla-nano.txt", &to_text(&explained(&checked("gla"), Scale::named("nano").as_ref())));
+}
+
+#[test]
+fn shipped_designs_are_finite_and_alive() {
+    for name in DESIGNS {
+        let found = explained(&checked(name), None);
+        for unit in &found.units {
+            // Mamba-2 exponentiates a weight, which no text bounds.
+            let doubts: Vec<&str> = unit.doubts.iter().map(|doubt| doubt.what.as_str()).collect();
+            let expected: &[&str] = if name == "mamba2" && unit.name == "Block" { &["exp(a)"] } else { &[] };
+            assert_eq!(doubts, expected, "{name}");
+            assert_eq!(unit.finite, doubts.is_empty());
+            assert!(unit.states.iter().all(|state| !state.growth.contains("unknown")), "{name}: {:?}", unit.states);
+        }
+        assert_eq!(found.probe.suspects, [], "{name}");
+        assert_eq!(found.probe.skipped, [], "{name}");
+        assert!(found.unreached.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn the_annotated_text_is_the_same_design() {
+    for name in DESIGNS {
+        let text = checked(name);
+        let design = text.design.as_ref().unwrap();
+        let found = annotated(&text, design).unwrap();
+        let again = check_text(name, &found).design.unwrap();
+        assert_eq!(again.hash(), design.hash(), "{name}");
+        let lets = |text: &str| text.matches("    let ").count();
+        assert!(found.matches("  // ").count() >= lets(&found), "{name}: every value has its comment\n{found}");
+    }
+    let text = checked("gpt");
+    golden("gpt-types.gau", &annotated(&text, text.design.as_ref().unwrap()).unwrap());
+}
+
+/// The suspects of a unit: `weight q.weight`.
+fn suspects(body: &str) -> Vec<String> {
+    let text = format!(
+        "use std::{{RmsNorm}}\ndesign T {{ stack = [B*] }}\nunit B<H = 4, E = D / 4, N = 1>(x: Seq[D]) -> Seq[D] {{\n{body}\n}}\n"
+    );
+    let found = explained(&check_text("t", &text), None);
+    found.probe.suspects.iter().map(|suspect| format!("{} {}", suspect.kind, suspect.at.name)).collect()
+}
+
+#[test]
+fn a_query_that_cancels_is_suspected() {
+    // A linear attention of one feature: the query stands in numerator and normalizer alike.
+    let body = "let q = softplus(linear[D -> N](x))\nlet k = softplus(linear[D -> N](x))\nlet v = linear[D -> D](x)\n\
+                let y = scan S: [N, D] = 0, Z: [N] = 0 {\nS <- S + outer(k, v)\nZ <- Z + k\n\
+                yield dot[N](q, S) / (dot[N](q, Z) + 0)\n}\nx + y";
+    assert_eq!(suspects(body), ["weight q.weight"]);
+}
+
+#[test]
+fn what_moves_the_output_is_not_suspected() {
+    for body in [
+        "x + linear[D -> D](relu(linear[D -> D](x)))",
+        "let q = linear[D -> H, E](x)\nlet k = linear[D -> H, E](x)\n\
+         x + [H, E -> D](sum[Past](softmax[Past](dot[E](q, past(k))) * past(k)))",
+        "x + RmsNorm(shift(x, 1))",
+    ] {
+        assert!(suspects(body).is_empty(), "{body}");
+    }
+}
+
+#[test]
+fn an_input_that_is_not_used_is_suspected() {
+    assert_eq!(suspects("param p: [D] = normal(1)\np + 0 * pos + (x - x)"), ["input 0"]);
+}
+
+#[test]
+fn units_that_nothing_reaches_are_told() {
+    let text = "design T { stack = [A] }\nunit A(x: Seq[D]) -> Seq[D] {\n    B(x) // as C\n}\n\
+                unit B(x: Seq[D]) -> Seq[D] {\n    x * 2\n}\nunit C(x: Seq[D]) -> Seq[D] {\n    B(x)\n}\n";
+    assert_eq!(explained(&check_text("t", text), None).unreached, ["C"]);
+}
+
+#[test]
+fn doubts_are_told_with_their_place() {
+    let text = "design T { stack = [A] }\nunit A(x: Seq[D]) -> Seq[D] {\n    x * log(sigmoid(x))\n}\n";
+    let shown = to_text(&explained(&check_text("t", text), None));
+    let line = "the value of `log` needs its operand above 0, found [0, 1], in `log(sigmoid(x))`, line 3";
+    assert!(shown.contains(line), "{shown}");
+}
