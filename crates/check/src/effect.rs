@@ -38,7 +38,7 @@ pub(crate) fn without_effect(graph: &Graph) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (id, leaf) in (0..).map(LeafId).zip(&graph.leaves) {
         if read.contains(&id) && !felt.contains(&id) {
-            found.push(cancelled(leaf, cuts.iter().find(|cut| walk.reads(cut.operand, id))));
+            found.push(inert(leaf, cuts.iter().find(|cut| walk.reads(cut.operand, id))));
         } else if felt.contains(&id) && !trained.contains(&id) {
             found.push(untrainable(leaf));
         }
@@ -46,10 +46,10 @@ pub(crate) fn without_effect(graph: &Graph) -> Vec<Diagnostic> {
     found
 }
 
-fn cancelled(leaf: &Leaf, cut: Option<&Cut>) -> Diagnostic {
+fn inert(leaf: &Leaf, cut: Option<&Cut>) -> Diagnostic {
     let why = cut.map_or("every path from it cancels out", |cut| cut.why);
     let message = format!("the weight `{}` has no effect: {why}", leaf.path);
-    let diagnostic = Diagnostic::error(Code::DEAD_CODE, leaf.span, message);
+    let diagnostic = Diagnostic::error(Code::INERT_WEIGHT, leaf.span, message);
     let diagnostic = match cut {
         Some(cut) => diagnostic.label(cut.span, "here"),
         None => diagnostic,

@@ -52,6 +52,11 @@ impl Program {
         }
     }
 
+    /// What the unit gives.
+    pub fn results(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.graph.outputs.iter().map(|output| self.resolve(output.node))
+    }
+
     /// The operands of a node.
     pub fn args(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
         self.graph.node(id).args.iter().map(|arg| self.resolve(*arg))
@@ -109,7 +114,7 @@ impl Program {
     fn gets_gradient(&self, id: NodeId, needs: &BTreeSet<NodeId>) -> bool {
         let mut args = self.args(id);
         match self.graph.node(id).op {
-            Op::Weight(_) | Op::Input => true,
+            Op::Weight(_) | Op::Input(_) => true,
             Op::Map(Function::Less | Function::AtMost | Function::Equal) => false,
             Op::Map(Function::Where) => args.skip(1).any(|arg| needs.contains(&arg)),
             Op::State { scan, index } => {
@@ -170,6 +175,7 @@ impl Program {
     }
 
     fn find_live(&mut self) {
-        self.live = self.graph.output.map(|output| self.behind(output).into_iter().collect()).unwrap_or_default();
+        let live: BTreeSet<NodeId> = self.results().flat_map(|id| self.behind(id)).collect();
+        self.live = live.into_iter().collect();
     }
 }

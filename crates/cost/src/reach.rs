@@ -50,7 +50,7 @@ pub struct Reach {
     pub label: Label,
 }
 
-/// The reach of a unit's output.
+/// The reach of what a unit gives.
 pub fn reach(graph: &Graph) -> Reach {
     let program = Program::new(graph);
     let mut horizons: BTreeMap<NodeId, Horizon> = BTreeMap::new();
@@ -71,8 +71,9 @@ pub fn reach(graph: &Graph) -> Reach {
         });
         horizons.insert(id, own);
     }
-    let output = graph.output.and_then(|id| horizons.remove(&program.resolve(id)));
-    Reach { horizon: output.unwrap_or(Horizon::Within(Size::default())), label }
+    let results = program.results().filter_map(|id| horizons.get(&id));
+    let horizon = results.fold(Horizon::Within(Size::default()), |far, near| far.max(near));
+    Reach { horizon, label }
 }
 
 /// How far an operation looks.
@@ -100,7 +101,7 @@ fn step(program: &Program, id: NodeId) -> Step {
             let (_, next) = program.state(*scan, *index);
             if program.graph.node(next).ty.stage == Stage::Moment { Step::Recurrent } else { Step::Back(Size::int(1)) }
         }
-        Op::Input
+        Op::Input(_)
         | Op::Weight(_)
         | Op::Constant(_)
         | Op::Position

@@ -127,7 +127,7 @@ impl Counter<'_> {
             _ => {}
         }
         match node.op {
-            Op::Weight(_) | Op::Constant(_) | Op::Input => {}
+            Op::Weight(_) | Op::Constant(_) | Op::Input(_) => {}
             _ => cost.values = cost.values.plus(&self.elements_at(id)?)?,
         }
         Ok(())
@@ -167,7 +167,7 @@ impl Counter<'_> {
                 Reduction::LogSumExp => operand()?.times(3),
             },
             Op::Softmax { .. } => operand()?.times(4),
-            Op::Input
+            Op::Input(_)
             | Op::Weight(_)
             | Op::Constant(_)
             | Op::Position

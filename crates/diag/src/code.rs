@@ -105,6 +105,8 @@ codes! {
     CLASS_MISMATCH = "class-mismatch";
     /// A weight, value or input has no effect on the result.
     DEAD_CODE = "dead-code";
+    /// A weight that is read, and whose every path to the result cancels out.
+    INERT_WEIGHT = "inert-weight";
     /// A weight that no derivative reaches, or that stays at its first value.
     UNTRAINABLE = "untrainable";
     /// Weights would share one name; they are numbered.

@@ -128,3 +128,33 @@ fn doubts_are_told_with_their_place() {
     let line = "the value of `log` needs its operand above 0, found [0, 1], in `log(sigmoid(x))`, line 3";
     assert!(shown.contains(line), "{shown}");
 }
+
+/// All names of fields in a value.
+fn fields(value: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(object) => object.iter().for_each(|(name, value)| {
+            found.insert(name.clone());
+            fields(value, found);
+        }),
+        serde_json::Value::Array(all) => all.iter().for_each(|value| fields(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_of_the_json_is_documented() {
+    let page = fs::read_to_string(here("../../docs/explain.md")).unwrap();
+    let mut names = std::collections::BTreeSet::new();
+    let text = "design T { stack = [A] }\nunit A(x: Seq[D]) -> Seq[D] {\n    param p: [D] = 1\n    x * log(x) + (p - p * 1)\n}\n";
+    for text in [checked("gla"), check_text("t", text)] {
+        let found = explained(&text, Scale::named("nano").as_ref());
+        fields(&serde_json::to_value(&found).unwrap(), &mut names);
+    }
+    assert!(names.contains("doubts") && names.contains("growth") && names.contains("activation_bytes"));
+    for name in names {
+        assert!(
+            page.contains(&format!("`{name}`")) || page.contains(&format!("\"{name}\"")),
+            "`{name}` is not in docs/explain.md"
+        );
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use genesys_check::core::Op;
 use genesys_check::{CheckedDesign, DesignHash, Library, check};
-use genesys_diag::Diagnostic;
+use genesys_diag::{Code, Diagnostic};
 use genesys_ladder::Scale;
 use genesys_span::Sources;
 use genesys_syntax::{parse, print};
@@ -127,7 +127,13 @@ impl Brood {
     fn judge(&mut self, genome: Genome, operator: &'static str, detail: &str) -> Result<CheckedDesign, Tally> {
         let none = Tally::default();
         let file = Arc::new(genome.collapse());
-        let Some(design) = check(&file, &self.library).design else {
+        let checked = check(&file, &self.library);
+        let Some(design) = checked.design else {
+            // No operator promises that what it joins does not cancel: `f x + (1 - f) x` is well typed.
+            let mut errors = checked.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
+            if errors.all(|error| [Code::INERT_WEIGHT, Code::UNTRAINABLE].contains(&error.code)) {
+                return Err(Tally { idle: 1, ..none });
+            }
             let text = print(&file);
             let diagnostics = complaints(&text, &self.library);
             self.refused.push(Refusal { operator, detail: detail.into(), text, diagnostics });

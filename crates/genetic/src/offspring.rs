@@ -38,6 +38,8 @@ pub struct Tally {
     pub off_scale: usize,
     /// Those that look at no other position, and so cannot model a language.
     pub blind: usize,
+    /// Those with a weight that cancels out or that training cannot move.
+    pub idle: usize,
     /// Those that grew beyond what a text may hold.
     pub outgrown: usize,
 }
@@ -57,6 +59,7 @@ impl Tally {
             unchecked: self.unchecked + other.unchecked,
             off_scale: self.off_scale + other.off_scale,
             blind: self.blind + other.blind,
+            idle: self.idle + other.idle,
             outgrown: self.outgrown + other.outgrown,
         }
     }

@@ -27,7 +27,13 @@ fn every_change_gives_a_sound_offspring() {
         assert!(refused.is_empty(), "{name}: {refused:#?}");
         assert!(tally.offspring >= 50, "{name}: {tally:?}");
         assert!(tally.valid_share() >= 0.9, "{name}: {tally:?}");
-        let sum = tally.offspring + tally.equal + tally.unchecked + tally.off_scale + tally.blind + tally.outgrown;
+        let sum = tally.offspring
+            + tally.equal
+            + tally.unchecked
+            + tally.off_scale
+            + tally.blind
+            + tally.idle
+            + tally.outgrown;
         assert_eq!((tally.tried, all.next().is_none()), (sum, true), "{name}: {tally:?}");
     }
 }

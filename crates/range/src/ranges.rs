@@ -101,7 +101,7 @@ impl<'p> Ranges<'p> {
         let zero = Interval::point(0.0);
         match &node.op {
             // A weight is drawn from a law, and then goes where training takes it.
-            Op::Input | Op::Weight(_) => Interval::ALL,
+            Op::Input(_) | Op::Weight(_) => Interval::ALL,
             Op::Constant(constant) => self.constant(constant),
             Op::Position | Op::Layer => Interval::NOT_NEGATIVE,
             Op::Index(axis) => match self.size(*axis).and_then(Size::as_int) {

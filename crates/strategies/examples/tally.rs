@@ -37,14 +37,14 @@ fn main() {
         count(mutations(first, &context, 0));
         designs.iter().for_each(|second| count(crossover(first, second, &context, 0)));
     }
-    println!("| operator | tried | offspring | equal | off scale | blind | unchecked | valid |");
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!("| operator | tried | offspring | equal | off scale | blind | idle | unchecked | valid |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     let sum = all.values().fold(Tally::default(), |sum, tally| sum.plus(*tally));
     for (operator, tally) in all.iter().chain([(&"all", &sum)]) {
-        let Tally { tried, offspring, equal, off_scale, blind, unchecked, .. } = tally;
+        let Tally { tried, offspring, equal, off_scale, blind, idle, unchecked, .. } = tally;
         let share = 100.0 * tally.valid_share();
         println!(
-            "| {operator} | {tried} | {offspring} | {equal} | {off_scale} | {blind} | {unchecked} | {share:.1} % |"
+            "| {operator} | {tried} | {offspring} | {equal} | {off_scale} | {blind} | {idle} | {unchecked} | {share:.1} % |"
         );
     }
 }
