@@ -203,7 +203,7 @@ impl Proof<'_, '_> {
         let factors = term.factors.iter().map(|id| self.ranges.of(*id));
         let divisors = term.divisors.iter().map(|id| self.ranges.of(*id).inverse());
         let product = factors.chain(divisors).fold(Interval::point(1.0), Interval::times);
-        if term.positive { product } else { product.neg() }
+        if term.positive { product } else { product.negated() }
     }
 
     fn sum(&self, id: NodeId, mut terms: Vec<Term>) -> Proven {
@@ -278,7 +278,7 @@ impl Proof<'_, '_> {
         if !self.ranges.is_short(vector, axes) {
             return Some(Err((taken.core, "the key is not of length at most 1: `L2Norm` makes it so".into())));
         }
-        let rate = self.coefficient(&rest).neg();
+        let rate = self.coefficient(&rest).negated();
         if !rate.within(Interval::new(0.0, 2.0)) {
             return Some(Err((taken.core, format!("the rate of the update is in {rate}, not in [0, 2]"))));
         }
@@ -306,7 +306,7 @@ impl Proof<'_, '_> {
                 let met = bounds.into_iter().reduce(met).expect("a node of its own has an operand of its own");
                 Ok(infinity(Bound { factor: 1.0, ..met }))
             }
-            (Op::Map(Function::Where), [own @ ..]) if !self.own.contains(&args[0]) => {
+            (Op::Map(Function::Where), own) if !self.own.contains(&args[0]) => {
                 let bounds = own.iter().map(|arg| self.of(*arg)).collect::<Result<Vec<_>, _>>()?;
                 Ok(bounds.into_iter().reduce(met).expect("a node of its own has an operand of its own"))
             }

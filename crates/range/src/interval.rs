@@ -57,7 +57,7 @@ impl Interval {
     }
 
     /// `-x`
-    pub fn neg(self) -> Interval {
+    pub fn negated(self) -> Interval {
         Interval::new(-self.high, -self.low)
     }
 
@@ -119,9 +119,9 @@ impl Interval {
     /// value: [`doubts`](crate::doubts) are.
     pub fn image(f: Function, args: &[Interval]) -> Interval {
         match (f, args) {
-            (Function::Neg, [x]) => x.neg(),
+            (Function::Neg, [x]) => x.negated(),
             (Function::Add, [a, b]) => a.plus(*b),
-            (Function::Sub, [a, b]) => a.plus(b.neg()),
+            (Function::Sub, [a, b]) => a.plus(b.negated()),
             (Function::Mul, [a, b]) => a.times(*b),
             (Function::Div, [a, b]) => a.times(b.inverse()),
             (Function::Pow, [a, b]) => power(*a, *b),
