@@ -1,0 +1,7 @@
+//! The references: each mechanism as its paper has it, in plain loops over one item.
+
+pub(crate) mod delta;
+pub(crate) mod linear;
+pub(crate) mod recurrent;
+pub(crate) mod shell;
+pub(crate) mod softmax;
