@@ -33,6 +33,8 @@ pub(crate) struct Row {
     pub(crate) design: &'static str,
     /// The unit of the design, with static arguments where small sizes need them.
     pub(crate) unit: &'static str,
+    /// A unit around it, called `Held`, where it is not itself one of one sequence in and one out.
+    pub(crate) around: Option<&'static str>,
     /// The width it is held at.
     pub(crate) width: u64,
     /// The formula, by name and over both scalars.
@@ -72,7 +74,8 @@ impl Row {
         let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let start = text.find("stack = [").expect("a design has a stack");
         let end = start + text[start..].find('\n').expect("a stack ends its line");
-        let text = format!("{}stack = [{}]{}", &text[..start], self.unit, &text[end..]);
+        let (unit, around) = self.around.map_or((self.unit, ""), |around| ("Held", around));
+        let text = format!("{}stack = [{unit}]{}\n{around}", &text[..start], &text[end..]);
         let checked = genesys_compiler::check_text(self.design, &text);
         let design = checked.design.unwrap_or_else(|| panic!("{}: {:#?}", self.design, checked.diagnostics));
         let scale = Scale { width: self.width, ..Scale::named("nano").expect("the smallest scale") };
@@ -184,7 +187,8 @@ fn items<R: Real>(x: &[R], width: usize, f: impl Fn(&[Vec<R>]) -> Rows<R>) -> Ve
 
 fn worst(found: &Evaluated, expected: &Evaluated) -> (f64, String) {
     let outputs = (ratio(&found.outputs, &expected.outputs), "the outputs".to_string());
-    let gradient = |(name, g): (&String, &Vec<f64>)| (ratio(&found.gradients[name], g), format!("the gradient of `{name}`"));
+    let gradient =
+        |(name, g): (&String, &Vec<f64>)| (ratio(&found.gradients[name], g), format!("the gradient of `{name}`"));
     let all = expected.gradients.iter().map(gradient).chain([outputs]);
     all.max_by(|a, b| a.0.total_cmp(&b.0)).expect("there are outputs")
 }

@@ -36,6 +36,16 @@ impl<R: Real> Weights<R> {
         self.weight(name).shape[axis]
     }
 
+    /// Element `index` of the weights `path.`, whose first axis has `count`.
+    pub(crate) fn part(&self, path: &str, index: usize, count: usize) -> Weights<R> {
+        let own = |weight: &Weight<R>| {
+            let size = weight.data.len() / count;
+            let data = weight.data[index * size..(index + 1) * size].to_vec();
+            Weight { shape: weight.shape[1..].to_vec(), data }
+        };
+        Weights(self.under(path).0.iter().map(|(name, weight)| (format!("{path}.{name}"), own(weight))).collect())
+    }
+
     /// The weights whose names begin with `path.`, by the rest of their names.
     pub(crate) fn under(&self, path: &str) -> Weights<R> {
         let prefix = format!("{path}.");
@@ -83,7 +93,8 @@ impl<R: Real> Weights<R> {
         let (width, features) = (kernel.shape[0], x[0].len());
         let at = |t: usize, i: usize| {
             let first = bias.map_or(R::of(0.0), |bias| bias.data[i]);
-            let taps = (0..width.min(t + 1)).map(|back| kernel.data[(width - 1 - back) * features + i] * x[t - back][i]);
+            let taps =
+                (0..width.min(t + 1)).map(|back| kernel.data[(width - 1 - back) * features + i] * x[t - back][i]);
             taps.fold(first, |sum, tap| sum + tap)
         };
         (0..x.len()).map(|t| (0..features).map(|i| at(t, i)).collect()).collect()
@@ -91,11 +102,15 @@ impl<R: Real> Weights<R> {
 
     /// Token shift by `path.mix`: `x + (before - x) * mix`.
     pub(crate) fn token_shift(&self, path: &str, x: &[Vec<R>]) -> Rows<R> {
-        let mix = self.get(&format!("{path}.mix"));
-        let before = |t: usize, i: usize| if t == 0 { R::of(0.0) } else { x[t - 1][i] };
-        let at = |t: usize, i: usize| x[t][i] + (before(t, i) - x[t][i]) * mix[i];
-        (0..x.len()).map(|t| (0..mix.len()).map(|i| at(t, i)).collect()).collect()
+        shifted(x, self.get(&format!("{path}.mix")))
     }
+}
+
+/// Each feature moved a part of the way to its value at the position before, 0 before the start.
+pub(crate) fn shifted<R: Real>(x: &[Vec<R>], by: &[R]) -> Rows<R> {
+    let before = |t: usize, i: usize| if t == 0 { R::of(0.0) } else { x[t - 1][i] };
+    let at = |t: usize, i: usize| x[t][i] + (before(t, i) - x[t][i]) * by[i];
+    (0..x.len()).map(|t| (0..by.len()).map(|i| at(t, i)).collect()).collect()
 }
 
 /// A function of each position.
@@ -199,8 +214,7 @@ pub(crate) fn weighed<'a, R: Real + 'a>(weights: &[R], values: impl IntoIterator
 /// Causal attention of one head: the softmax, over the `s` that have a score, of `score(t, s)`, times `v`.
 pub(crate) fn attend<R: Real>(v: &[Vec<R>], score: impl Fn(usize, usize) -> Option<R>) -> Rows<R> {
     let at = |t: usize| {
-        let (scores, values): (Vec<R>, Vec<&Vec<R>>) =
-            (0..=t).filter_map(|s| Some((score(t, s)?, &v[s]))).unzip();
+        let (scores, values): (Vec<R>, Vec<&Vec<R>>) = (0..=t).filter_map(|s| Some((score(t, s)?, &v[s]))).unzip();
         weighed(&softmax(&scores), values)
     };
     (0..v.len()).map(at).collect()

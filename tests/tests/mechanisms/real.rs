@@ -7,13 +7,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// A real number that may be differentiated through.
 pub(crate) trait Real:
-    Copy
-    + Debug
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + Div<Output = Self>
-    + Neg<Output = Self>
+    Copy + Debug + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
 {
     /// A constant.
     fn of(value: f64) -> Self;

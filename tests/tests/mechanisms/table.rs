@@ -6,7 +6,8 @@ use crate::tape::Var;
 
 /// `test: "mechanism", "design", "unit", width, module::formula;`
 macro_rules! table {
-    ($($test:ident: $mechanism:literal, $design:literal, $unit:literal, $width:literal, $module:ident::$formula:ident;)+) => {
+    ($($test:ident: $mechanism:literal, $design:literal, $unit:literal $(in $around:literal)?, $width:literal,
+        $module:ident::$formula:ident;)+) => {
         /// Every mechanism that is held to a formula.
         pub(crate) const ROWS: &[Row] = &[$({
             fn taped<'t>(w: &Weights<Var<'t>>, x: &[Vec<Var<'t>>]) -> Rows<Var<'t>> {
@@ -17,6 +18,7 @@ macro_rules! table {
                 mechanism: $mechanism,
                 design: $design,
                 unit: $unit,
+                around: [$($around,)?].first().copied(),
                 width: $width,
                 formula: concat!(stringify!($module), "::", stringify!($formula)),
                 plain: crate::reference::$module::$formula::<f64>,
@@ -71,6 +73,7 @@ table! {
     mamba: "Mamba", "mechanisms/mamba", "SelectiveState<N = 4>", 16, recurrent::mamba;
     mamba2: "Mamba-2, the seed", "mamba2", "Block", 64, recurrent::mamba2;
     rwkv4: "RWKV-4", "mechanisms/rwkv4", "TimeMix", 16, recurrent::rwkv4;
+    rwkv6: "RWKV-6, the seed", "rwkv6", "Block", 32, recurrent::rwkv6;
     griffin: "Griffin's RG-LRU", "mechanisms/griffin", "RecurrentBlock", 16, recurrent::griffin;
     s4d: "S4D", "mechanisms/s4d", "DiagonalStateSpace<N = 4>", 16, recurrent::s4d;
     hyena: "long convolution (Hyena)", "mechanisms/hyena", "HyenaOperator", 16, recurrent::hyena;
@@ -91,5 +94,13 @@ table! {
     soft_moe: "soft mixture of experts", "mechanisms/soft_moe", "SoftExperts", 16, shell::soft_experts;
     film: "FiLM", "mechanisms/film", "ModulatedMlp", 16, shell::film;
     scalar_mix: "learned scalar mixture", "mechanisms/scalar_mix", "Group", 16, shell::scalar_mix;
-    hyper_connections: "hyper-connections", "mechanisms/hyper_connections", "Group", 16, shell::hyper_connections;
+    hyper_connections: "hyper-connections", "mechanisms/hyper_connections", "Read, Write" in "
+        unit Held(x: Seq[D]) -> Seq[D] {
+            axis N = 2
+            let h = stack[N](x, shift(x, 1))
+            let first = Read(h)
+            let mixed = Write(h, tanh(first))
+            let last = Read(mixed)
+            last
+        }", 16, shell::hyper_connections;
 }

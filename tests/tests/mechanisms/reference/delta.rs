@@ -1,7 +1,7 @@
 //! States that correct what they hold: the delta rule and its relatives.
 
 use crate::math::{
-    Rows, Weights, add, add_rows, centered, delta, dot, each, fade, fade_all, map, merge, mul, recur, scale, split,
+    Rows, Weights, add, add_rows, delta, dot, each, fade, fade_all, map, merge, mul, recur, scale, split,
     unit_length, zeros, zip,
 };
 use crate::real::Real;
@@ -127,11 +127,7 @@ pub(crate) fn rwkv7<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
             (y, scale(&v[h][t], again))
         };
         let (y, again): (Rows<R>, Rows<R>) = (0..x.len()).map(at).unzip();
-        let size = y[0].len();
-        let (gain, bias) = (w.get("normed.gain"), w.get("normed.bias"));
-        let span = h * size..(h + 1) * size;
-        let normed = each(&y, |y| add(&mul(&centered(y), &gain[span.clone()]), &bias[span.clone()]));
-        add_rows(&normed, &again)
+        add_rows(&w.part("normed", h, heads).layer_norm("normed", &y), &again)
     };
     let y = merge(&(0..heads).map(head).collect::<Vec<_>>());
     w.project("linear", &zip(&y, &gate, |y, g| y * g))

@@ -1,8 +1,8 @@
 //! Linear attention and its feature maps, and states that fade by a number or a diagonal.
 
 use crate::math::{
-    Rows, Weights, add_rows, apply, attend, dot, each, fade, map, merge, recur, rope, scale, scaled_dot, softmax, split,
-    sum, weighed, write, zeros, zip,
+    Rows, Weights, add_rows, apply, attend, dot, each, fade, map, merge, recur, rope, scale, scaled_dot, softmax,
+    split, sum, weighed, write, zeros, zip,
 };
 use crate::real::Real;
 
@@ -169,7 +169,7 @@ pub(crate) fn gated_norm<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
     let head = |h: usize| recur_after(&q[h], &k[h], &v[h], |_| vec![R::of(0.9); k[h][0].len()]);
     let y = merge(&(0..q.len()).map(head).collect::<Vec<_>>());
     let gated = zip(&y, &w.project("z", x), |y, z| y * z.silu());
-    w.project("linear", &w.rms("rms_norm", &gated))
+    w.project("linear", &w.rms("gated_rms_norm.rms_norm", &gated))
 }
 
 /// Slots as softmax averages over the past, taken as such.

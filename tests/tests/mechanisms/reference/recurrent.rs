@@ -1,8 +1,8 @@
 //! State spaces, long convolutions and recurrent networks.
 
 use crate::math::{
-    Rows, Weights, add, add_rows, apply, dot, each, fade_all, map, merge, mul, mul_rows, read, scale, split, sum, write,
-    zeros, zip,
+    Rows, Weights, add, add_rows, apply, dot, each, fade, fade_all, map, merge, mul, mul_rows, read, scale, shifted,
+    split, sum, write, zeros, zip,
 };
 use crate::real::Real;
 
@@ -112,9 +112,8 @@ pub(crate) fn s4d<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
         total
     };
     let kernels: Vec<Vec<R>> = (0..features).map(kernel).collect();
-    let at = |t: usize, i: usize| {
-        (sum((0..=t).map(|s| kernels[i][t - s] * x[s][i])) + w.get("skip")[i] * x[t][i]).gelu()
-    };
+    let at =
+        |t: usize, i: usize| (sum((0..=t).map(|s| kernels[i][t - s] * x[s][i])) + w.get("skip")[i] * x[t][i]).gelu();
     let y: Rows<R> = (0..x.len()).map(|t| (0..features).map(|i| at(t, i)).collect()).collect();
     w.project("linear", &y)
 }
@@ -175,7 +174,7 @@ pub(crate) fn slstm<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
         let (mut c, mut n, mut out) = (zero.clone(), zero.clone(), zero);
         let at = |t: usize| {
             let gate = |j: usize, name: &str| {
-                let square = &w.get(&format!("h.{name}.weight"))[h * size * size..(h + 1) * size * size];
+                let square = &w.get(&format!("{name}.weight"))[h * size * size..(h + 1) * size * size];
                 add(&inputs[j][h][t], &apply(square, &out))
             };
             let (z, i, f, o) = (gate(0, "z"), gate(1, "i"), gate(2, "log_f"), gate(3, "o"));
@@ -189,4 +188,50 @@ pub(crate) fn slstm<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
         w.rms("rms_norm", &(0..x.len()).map(at).collect::<Rows<R>>())
     };
     w.project("linear", &merge(&(0..heads).map(head).collect::<Vec<_>>()))
+}
+
+/// The present with its bonus first, then the state moves on.
+fn rwkv6_time<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
+    let delta = zip(&shifted(x, &vec![R::of(1.0); x[0].len()]), x, |before, x| before - x);
+    let first = shifted(x, w.get("mu"));
+    let low = split(&map(&w.project("low", &first), R::tanh), 5);
+    let mixed = |p: usize| {
+        let mix = w.part("mix", p, 5).project("mix", &low[p]);
+        add_rows(x, &mul_rows(&delta, &mix))
+    };
+    let low_rank = |name: &str, p: usize| {
+        let own = w.under(name);
+        own.project("linear", &map(&own.project("low", &mixed(p)), R::tanh))
+    };
+    let (r, k, v) = (w.heads("r", &mixed(0)), w.heads("k", &mixed(2)), w.heads("v", &mixed(3)));
+    let (rate, g) = (split(&low_rank("w", 1), r.len()), low_rank("g", 4));
+    let head = |h: usize| {
+        let size = k[h][0].len();
+        let bonus = &w.get("u")[h * size..(h + 1) * size];
+        let mut s = zeros(size, v[h][0].len());
+        let at = |t: usize| {
+            let mut now = s.clone();
+            write(&mut now, &mul(bonus, &k[h][t]), &v[h][t]);
+            let decay: Vec<R> = rate[h][t].iter().map(|w| (-w.exp()).exp()).collect();
+            fade(&mut s, &decay);
+            write(&mut s, &k[h][t], &v[h][t]);
+            read(&now, &r[h][t])
+        };
+        let y: Rows<R> = (0..x.len()).map(at).collect();
+        w.part("normed", h, r.len()).layer_norm("normed", &y)
+    };
+    let y = merge(&(0..r.len()).map(head).collect::<Vec<_>>());
+    w.project("linear", &zip(&y, &g, |y, g| y * g.silu()))
+}
+
+fn rwkv6_channels<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
+    let k = w.project("k", &shifted(x, w.get("mu_k")));
+    let r = w.project("r", &shifted(x, w.get("mu_r")));
+    zip(&r, &w.project("linear", &map(&k, |k| k.relu() * k.relu())), |r, v| r.sigmoid() * v)
+}
+
+/// The seed: time, then channels.
+pub(crate) fn rwkv6<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
+    let h = add_rows(x, &rwkv6_time(&w.under("h"), &w.layer_norm("time_norm", x)));
+    add_rows(&h, &rwkv6_channels(&w.under("channel_mix"), &w.layer_norm("channel_norm", &h)))
 }

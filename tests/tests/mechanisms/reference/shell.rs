@@ -2,7 +2,7 @@
 
 use super::softmax::standard;
 use crate::math::{
-    Rows, Weight, Weights, add, add_rows, dot, each, map, mul, mul_rows, rms, scale, softmax, sum, weighed, zip,
+    Rows, Weights, add, add_rows, dot, each, map, mul, mul_rows, rms, scale, shifted, softmax, weighed, zip,
 };
 use crate::real::Real;
 
@@ -38,19 +38,9 @@ pub(crate) fn gated_short_conv<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R>
 pub(crate) fn soft_experts<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
     let p = each(&w.project("p", x), softmax);
     let experts = w.size("p.weight", 0);
-    let expert = |e: usize| swiglu(&part(&w.under("y"), e, experts), x);
+    let expert = |e: usize| swiglu(&w.part("y", e, experts).under("y"), x);
     let outputs: Vec<Rows<R>> = (0..experts).map(expert).collect();
     p.iter().enumerate().map(|(t, p)| weighed(p, outputs.iter().map(|y| &y[t]))).collect()
-}
-
-/// Element `index` of weights whose first axis has `count`.
-pub(crate) fn part<R: Real>(w: &Weights<R>, index: usize, count: usize) -> Weights<R> {
-    let own = |weight: &Weight<R>| {
-        let size = weight.data.len() / count;
-        let data = weight.data[index * size..(index + 1) * size].to_vec();
-        Weight { shape: weight.shape[1..].to_vec(), data }
-    };
-    Weights(w.0.iter().map(|(name, weight)| (name.clone(), own(weight))).collect())
 }
 
 pub(crate) fn film<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
@@ -106,13 +96,9 @@ fn hyper_write<R: Real>(w: &Weights<R>, h: &Streams<R>, y: &[Vec<R>]) -> Streams
     (0..streams).map(stream).collect()
 }
 
+/// Two streams that differ; what is read, bent, is what the layer between gave.
 pub(crate) fn hyper_connections<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
-    let h = vec![x.to_vec(), x.to_vec()];
-    let a = standard(w, "a", &w.rms("attention_norm", &hyper_read(&w.under("attention_in"), &h)));
-    let h = hyper_write(&w.under("mixed"), &h, &a);
-    let m = swiglu(&w.under("m"), &w.rms("mlp_norm", &hyper_read(&w.under("mlp_in"), &h)));
-    let h = hyper_write(&w.under("out"), &h, &m);
-    let half = R::of(1.0 / h.len() as f64);
-    let at = |t: usize| (0..x[t].len()).map(|i| sum(h.iter().map(|h| h[t][i])) * half).collect();
-    (0..x.len()).map(at).collect()
+    let h = vec![x.to_vec(), shifted(x, &vec![R::of(1.0); x[0].len()])];
+    let y = map(&hyper_read(&w.under("first"), &h), R::tanh);
+    hyper_read(&w.under("last"), &hyper_write(&w.under("mixed"), &h, &y))
 }

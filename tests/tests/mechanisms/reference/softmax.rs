@@ -1,8 +1,8 @@
 //! Attention: scores, what they are softmaxed over, and what is weighed by them.
 
 use crate::math::{
-    Rows, Weights, add, add_rows, attend, dot, each, merge, rms, rope, rope_half, scale, scaled_dot, softmax, split, sum,
-    unit_length, weighed, zip,
+    Rows, Weights, add, add_rows, attend, dot, each, merge, rms, rope, rope_half, scale, scaled_dot, softmax, split,
+    sum, unit_length, weighed, zip,
 };
 use crate::real::Real;
 
