@@ -1,8 +1,8 @@
 //! States that correct what they hold: the delta rule and its relatives.
 
 use crate::math::{
-    Rows, Weights, add, add_rows, delta, dot, each, fade, fade_all, map, merge, mul, recur, scale, split,
-    unit_length, zeros, zip,
+    Rows, Weights, add, add_rows, delta, dot, each, fade, fade_all, map, merge, mul, recur, scale, split, unit_length,
+    zeros, zip,
 };
 use crate::real::Real;
 
