@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use genesys_decode::Kind;
 use genesys_ir::module::{FunctionId, Module};
 use genesys_ladder::Scale;
 use genesys_runtime::Block;
@@ -43,10 +44,12 @@ pub(crate) struct Row {
     pub(crate) taped: for<'t> fn(&Weights<Var<'t>>, &[Vec<Var<'t>>]) -> Rows<Var<'t>>,
 }
 
-/// Outputs, and the gradients of the score by name; the input's is called `x`.
+/// Outputs, the gradients of the score by name (the input's is called `x`), and what the states of
+/// scans hold at the end, of all items.
 struct Evaluated {
     outputs: Vec<f64>,
     gradients: BTreeMap<String, Vec<f64>>,
+    states: BTreeMap<String, Vec<f64>>,
 }
 
 /// What both sides are given.
@@ -108,7 +111,7 @@ impl Row {
         }
         let shape = [ITEMS, POSITIONS, self.width as usize];
         let x = Tracked::from_tensor(&tensor(&sample.x, &shape, dtype)).expect("a variable");
-        let y = block.run(&x).expect("the unit runs");
+        let (y, state) = block.extend(&block.start(ITEMS), &x).expect("the unit runs");
         let score = (&y * tensor(&sample.score, &shape, dtype)).and_then(|y| y.sum_all()).expect("a score");
         let store = score.backward().expect("derivatives");
         let gradient = |name: &str, var: &Tracked| {
@@ -117,22 +120,33 @@ impl Row {
         };
         let mut gradients: BTreeMap<_, _> = block.parameters().iter().map(|p| gradient(&p.name, &p.var)).collect();
         gradients.extend([gradient("x", &x)]);
-        Evaluated { outputs: numbers(&y), gradients }
+        let slots = state.layout().slots().iter().filter(|slot| slot.kind == Kind::State);
+        let held = |name: &str| state.get(name).expect("a slot").expect("a value of what was read");
+        let states = slots.map(|slot| (slot.name.clone(), numbers(&held(&slot.name)))).collect();
+        Evaluated { outputs: numbers(&y), gradients, states }
     }
 
     fn on_tape(&self, sample: &Sample) -> Evaluated {
         let tape = Tape::default();
         let variables = |data: &[f64]| data.iter().map(|v| tape.variable(*v)).collect::<Vec<_>>();
         let weight = |(shape, data): &(Vec<usize>, Vec<f64>)| Weight { shape: shape.clone(), data: variables(data) };
-        let weights = Weights(sample.weights.iter().map(|(name, w)| (name.clone(), weight(w))).collect());
+        let vars: BTreeMap<_, _> = sample.weights.iter().map(|(name, w)| (name.clone(), weight(w))).collect();
+        let weights = Weights::new(vars.clone());
+        let mut states: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         let x = variables(&sample.x);
-        let y = items(&x, self.width as usize, |item| (self.taped)(&weights, item));
+        let y = items(&x, self.width as usize, |item| {
+            let y = (self.taped)(&weights, item);
+            for (name, values) in weights.take_kept() {
+                states.entry(name).or_default().extend(values.iter().map(|value| value.value()));
+            }
+            y
+        });
         let score = y.iter().zip(&sample.score).fold(Var::of(0.0), |sum, (y, c)| sum + *y * Var::of(*c));
         let derivatives = tape.derivatives(score);
         let all = |vars: &[Var<'_>]| vars.iter().map(|var| derivatives.to(*var)).collect::<Vec<f64>>();
-        let mut gradients: BTreeMap<_, _> = weights.0.iter().map(|(name, w)| (name.clone(), all(&w.data))).collect();
+        let mut gradients: BTreeMap<_, _> = vars.iter().map(|(name, w)| (name.clone(), all(&w.data))).collect();
         gradients.insert("x".to_string(), all(&x));
-        Evaluated { outputs: y.iter().map(|y| y.value()).collect(), gradients }
+        Evaluated { outputs: y.iter().map(|y| y.value()).collect(), gradients, states }
     }
 
     /// The derivative of the score along a random direction of all weights and the input, from the
@@ -148,7 +162,7 @@ impl Row {
             let weight = |(name, (shape, data)): (&String, &(Vec<usize>, Vec<f64>))| {
                 (name.clone(), Weight { shape: shape.clone(), data: moved(name, data) })
             };
-            let weights = Weights(sample.weights.iter().map(weight).collect());
+            let weights = Weights::new(sample.weights.iter().map(weight).collect());
             let y = items(&moved("x", &sample.x), self.width as usize, |item| (self.plain)(&weights, item));
             product(&y, &sample.score)
         };
@@ -180,17 +194,30 @@ impl Row {
 }
 
 /// A function of each item's rows, the results joined.
-fn items<R: Real>(x: &[R], width: usize, f: impl Fn(&[Vec<R>]) -> Rows<R>) -> Vec<R> {
+fn items<R: Real>(x: &[R], width: usize, mut f: impl FnMut(&[Vec<R>]) -> Rows<R>) -> Vec<R> {
     let item = |x: &[R]| f(&x.chunks(width).map(<[R]>::to_vec).collect::<Vec<_>>()).concat();
     x.chunks(POSITIONS * width).flat_map(item).collect()
 }
 
 fn worst(found: &Evaluated, expected: &Evaluated) -> (f64, String) {
+    let (kept, states) = (by_state(&found.states), by_state(&expected.states));
+    let names = |states: &[(&str, &Vec<f64>)]| states.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>();
+    assert_eq!(names(&kept), names(&states), "the states");
+    let states = kept.iter().zip(&states).map(|((name, a), (_, b))| (ratio(a, b), format!("the state `{name}`")));
     let outputs = (ratio(&found.outputs, &expected.outputs), "the outputs".to_string());
     let gradient =
         |(name, g): (&String, &Vec<f64>)| (ratio(&found.gradients[name], g), format!("the gradient of `{name}`"));
-    let all = expected.gradients.iter().map(gradient).chain([outputs]);
+    let all = expected.gradients.iter().map(gradient).chain(states).chain([outputs]);
     all.max_by(|a, b| a.0.total_cmp(&b.0)).expect("there are outputs")
+}
+
+/// States by their own names, in the order of their paths: which weight stands nearest to a state, and so names the path,
+/// is not the formula's to say.
+fn by_state(states: &BTreeMap<String, Vec<f64>>) -> Vec<(&str, &Vec<f64>)> {
+    let own = |path: &str| path.rfind('.').map_or(0, |dot| dot + 1);
+    let mut named: Vec<_> = states.iter().map(|(path, values)| (&path[own(path)..], values)).collect();
+    named.sort_by_key(|(name, _)| *name);
+    named
 }
 
 /// RMS of the difference by RMS of what is expected. What is expected to be zero tests nothing.

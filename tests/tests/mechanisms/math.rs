@@ -1,7 +1,9 @@
 //! What references are written with: vectors at positions, weights by name, sums of products. Plain
 //! loops over one item; nothing is batched, fused or reordered.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::real::Real;
 
@@ -17,13 +19,37 @@ pub(crate) struct Weight<R> {
     pub(crate) data: Vec<R>,
 }
 
-/// The weights of a unit by their names.
+/// The weights of a unit by their names, and what its states hold at the end.
 #[derive(Clone, Debug)]
-pub(crate) struct Weights<R>(pub(crate) BTreeMap<String, Weight<R>>);
+pub(crate) struct Weights<R> {
+    all: Rc<BTreeMap<String, Weight<R>>>,
+    kept: Rc<RefCell<BTreeMap<String, Vec<R>>>>,
+    /// What all names begin with.
+    path: String,
+}
 
 impl<R: Real> Weights<R> {
+    pub(crate) fn new(all: BTreeMap<String, Weight<R>>) -> Self {
+        Self { all: Rc::new(all), kept: Rc::default(), path: String::new() }
+    }
+
+    fn find(&self, name: &str) -> Option<&Weight<R>> {
+        self.all.get(&format!("{}{name}", self.path))
+    }
+
     fn weight(&self, name: &str) -> &Weight<R> {
-        self.0.get(name).unwrap_or_else(|| panic!("no weight `{name}` among {:?}", self.0.keys().collect::<Vec<_>>()))
+        let names = || self.all.keys().collect::<Vec<_>>();
+        self.find(name).unwrap_or_else(|| panic!("no weight `{}{name}` among {:?}", self.path, names()))
+    }
+
+    /// Notes what a state holds behind the last position; of several heads one after the other.
+    pub(crate) fn keep(&self, name: &str, values: impl IntoIterator<Item = R>) {
+        self.kept.borrow_mut().entry(format!("{}{name}", self.path)).or_default().extend(values);
+    }
+
+    /// What was noted since it was last asked for.
+    pub(crate) fn take_kept(&self) -> BTreeMap<String, Vec<R>> {
+        self.kept.take()
     }
 
     /// The elements of a weight.
@@ -38,25 +64,26 @@ impl<R: Real> Weights<R> {
 
     /// Element `index` of the weights `path.`, whose first axis has `count`.
     pub(crate) fn part(&self, path: &str, index: usize, count: usize) -> Weights<R> {
+        let prefix = format!("{}{path}.", self.path);
         let own = |weight: &Weight<R>| {
             let size = weight.data.len() / count;
             let data = weight.data[index * size..(index + 1) * size].to_vec();
             Weight { shape: weight.shape[1..].to_vec(), data }
         };
-        Weights(self.under(path).0.iter().map(|(name, weight)| (format!("{path}.{name}"), own(weight))).collect())
+        let inside = self.all.iter().filter(|(name, _)| name.starts_with(&prefix));
+        let all = inside.map(|(name, weight)| (name.clone(), own(weight))).collect();
+        Weights { all: Rc::new(all), ..self.clone() }
     }
 
     /// The weights whose names begin with `path.`, by the rest of their names.
     pub(crate) fn under(&self, path: &str) -> Weights<R> {
-        let prefix = format!("{path}.");
-        let own = self.0.iter().filter_map(|(name, w)| Some((name.strip_prefix(&prefix)?.to_string(), w.clone())));
-        Weights(own.collect())
+        Weights { path: format!("{}{path}.", self.path), ..self.clone() }
     }
 
     /// `W x + b` by the weights `path.weight` and, where there is one, `path.bias`.
     pub(crate) fn linear(&self, path: &str, x: &[R]) -> Vec<R> {
         let y = apply(self.get(&format!("{path}.weight")), x);
-        match self.0.get(&format!("{path}.bias")) {
+        match self.find(&format!("{path}.bias")) {
             Some(bias) => add(&y, &bias.data),
             None => y,
         }
@@ -87,9 +114,9 @@ impl<R: Real> Weights<R> {
     /// Causal depthwise convolution by `path.kernel` of `[W, features]`, the oldest first, and, where
     /// there is one, `path.bias`.
     pub(crate) fn conv(&self, path: &str, x: &[Vec<R>]) -> Rows<R> {
-        let kernel = ["kernel", "short_conv.kernel"].map(|name| self.0.get(&format!("{path}.{name}")));
+        let kernel = ["kernel", "short_conv.kernel"].map(|name| self.find(&format!("{path}.{name}")));
         let kernel = kernel.into_iter().flatten().next().expect("a kernel");
-        let bias = self.0.get(&format!("{path}.bias"));
+        let bias = self.find(&format!("{path}.bias"));
         let (width, features) = (kernel.shape[0], x[0].len());
         let at = |t: usize, i: usize| {
             let first = bias.map_or(R::of(0.0), |bias| bias.data[i]);
@@ -286,8 +313,9 @@ pub(crate) fn delta<R: Real>(s: &mut Matrix<R>, k: &[R], v: &[R], b: R) {
     write(s, k, &scale(v, b));
 }
 
-/// A matrix state of one head from 0: at each position `step`, then `S' q`.
+/// A matrix state `S` of one head from 0: at each position `step`, then `S' q`.
 pub(crate) fn recur<R: Real>(
+    w: &Weights<R>,
     q: &[Vec<R>],
     k: &[Vec<R>],
     v: &[Vec<R>],
@@ -298,5 +326,16 @@ pub(crate) fn recur<R: Real>(
         step(t, &mut s);
         read(&s, &q[t])
     };
-    (0..q.len()).map(at).collect()
+    let y = (0..q.len()).map(at).collect();
+    w.keep("S", s.concat());
+    y
+}
+
+/// `sum over s of a_s k_s v_s'`
+pub(crate) fn sum_of_outers<R: Real>(a: &[R], k: &[Vec<R>], v: &[Vec<R>]) -> Matrix<R> {
+    let mut total = zeros(k[0].len(), v[0].len());
+    for (a, (k, v)) in a.iter().zip(k.iter().zip(v)) {
+        write(&mut total, &scale(k, *a), v);
+    }
+    total
 }

@@ -1,8 +1,8 @@
 //! States that correct what they hold: the delta rule and its relatives.
 
 use crate::math::{
-    Rows, Weights, add, add_rows, delta, dot, each, fade, fade_all, map, merge, mul, recur, scale, split, unit_length,
-    zeros, zip,
+    Rows, Weights, add, add_rows, delta, dot, each, fade, fade_all, map, merge, mul, read, recur, scale, split,
+    unit_length, write, zeros, zip,
 };
 use crate::real::Real;
 
@@ -21,7 +21,7 @@ fn plain<R: Real>(w: &Weights<R>, x: &[Vec<R>], most: f64) -> Rows<R> {
     let b = w.project("b", x);
     let head = |h: usize| {
         let (q, k) = (normed(&q[h]), normed(&k[h]));
-        let y = recur(&q, &k, &v[h], |t, s| delta(s, &k[t], &v[h][t], b[t][h].sigmoid() * R::of(most)));
+        let y = recur(w, &q, &k, &v[h], |t, s| delta(s, &k[t], &v[h][t], b[t][h].sigmoid() * R::of(most)));
         w.rms("rms_norm", &y)
     };
     w.project("linear", &merge(&(0..q.len()).map(head).collect::<Vec<_>>()))
@@ -45,7 +45,7 @@ pub(crate) fn gated<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
         let (q, k) = (normed(&q[i / each_group]), normed(&k[i / each_group]));
         let root = R::of((k[0].len() as f64).powf(-0.5));
         let q = each(&q, |q| scale(q, root));
-        let y = recur(&q, &k, &v[i], |t, s| {
+        let y = recur(w, &q, &k, &v[i], |t, s| {
             fade_all(s, (-(w.get("l")[i].exp() * (a[t][i] + w.get("dt_bias")[i]).softplus())).exp());
             delta(s, &k[t], &v[i][t], b[t][i].sigmoid());
         });
@@ -62,7 +62,7 @@ pub(crate) fn kimi<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
     let head = |h: usize| {
         let (q, k) = (normed(&q[h]), normed(&k[h]));
         let rate = -w.get("l")[h].exp();
-        let y = recur(&q, &k, &v[h], |t, s| {
+        let y = recur(w, &q, &k, &v[h], |t, s| {
             fade(s, &g[h][t].iter().map(|g| (rate * g.softplus()).exp()).collect::<Vec<R>>());
             delta(s, &k[t], &v[h][t], b[t][h].sigmoid());
         });
@@ -81,7 +81,7 @@ pub(crate) fn product<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
     let (k, v) = (split(&map(&k, R::silu), steps * heads), split(&map(&v, R::silu), steps * heads));
     let b = w.project("b", x);
     let head = |h: usize| {
-        let y = recur(&normed(&q[h]), &k[h], &v[h], |t, s| {
+        let y = recur(w, &normed(&q[h]), &k[h], &v[h], |t, s| {
             for i in (0..steps).map(|j| j * heads + h) {
                 delta(s, &unit_length(&k[i][t]), &v[i][t], b[t][i].sigmoid() * R::of(2.0));
             }
@@ -127,8 +127,47 @@ pub(crate) fn rwkv7<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
             (y, scale(&v[h][t], again))
         };
         let (y, again): (Rows<R>, Rows<R>) = (0..x.len()).map(at).unzip();
+        w.keep("S", s.concat());
         add_rows(&w.part("normed", h, heads).layer_norm("normed", &y), &again)
     };
     let y = merge(&(0..heads).map(head).collect::<Vec<_>>());
     w.project("linear", &zip(&y, &gate, |y, g| y * g))
+}
+
+/// Each query by as many steps of conjugate gradients as the row binds, on matrices of the state.
+pub(crate) fn mesa<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
+    let [q, k, v] = ["q", "k", "v"].map(|name| convolved(w, name, x, w.size("q.weight", 0)));
+    let [a, b] = ["a", "b"].map(|name| map(&w.project(name, x), R::sigmoid));
+    let head = |h: usize| {
+        let (q, k) = (normed(&q[h]), normed(&k[h]));
+        let size = k[0].len();
+        let ridge: Vec<R> = w.get("ridge")[h * size..(h + 1) * size].iter().map(|r| r.softplus()).collect();
+        let (mut g, mut m) = (zeros(size, size), zeros(size, v[h][0].len()));
+        let at = |t: usize| {
+            for (state, from) in [(&mut g, &k[t]), (&mut m, &v[h][t])] {
+                fade_all(state, a[t][h]);
+                write(state, &scale(&k[t], b[t][h]), from);
+            }
+            read(&m, &solved(&g, &ridge, &q[t], 4))
+        };
+        let y: Rows<R> = (0..x.len()).map(at).collect();
+        w.keep("G", g.concat());
+        w.keep("M", m.concat());
+        w.rms("rms_norm", &y)
+    };
+    w.project("linear", &merge(&(0..q.len()).map(head).collect::<Vec<_>>()))
+}
+
+/// `(G + diag(ridge)) x = q` by conjugate gradients from 0 (Hestenes and Stiefel, 1952).
+fn solved<R: Real>(g: &[Vec<R>], ridge: &[R], q: &[R], steps: usize) -> Vec<R> {
+    let (mut x, mut r, mut p) = (scale(q, R::of(0.0)), q.to_vec(), q.to_vec());
+    for _ in 0..steps {
+        let image = add(&g.iter().map(|row| dot(row, &p)).collect::<Vec<R>>(), &mul(ridge, &p));
+        let before = dot(&r, &r);
+        let step = before / dot(&p, &image);
+        x = add(&x, &scale(&p, step));
+        r = add(&r, &scale(&image, -step));
+        p = add(&r, &scale(&p, dot(&r, &r) / before));
+    }
+    x
 }

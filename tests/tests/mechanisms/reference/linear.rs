@@ -2,7 +2,7 @@
 
 use crate::math::{
     Rows, Weights, add_rows, apply, attend, dot, each, fade, map, merge, recur, rope, scale, scaled_dot, softmax,
-    split, sum, weighed, write, zeros, zip,
+    split, sum, sum_of_outers, weighed, write, zeros, zip,
 };
 use crate::real::Real;
 
@@ -27,7 +27,13 @@ fn kernel_heads<R: Real>(
     features: impl Fn(&str, usize, &[Vec<R>]) -> Rows<R>,
 ) -> Rows<R> {
     let [q, k, v] = qkv(w, x);
-    let head = |h: usize| kernel_attention(&features("q", h, &q[h]), &features("k", h, &k[h]), &v[h]);
+    let head = |h: usize| {
+        let fk = features("k", h, &k[h]);
+        let ones = vec![R::of(1.0); x.len()];
+        w.keep("S", sum_of_outers(&ones, &fk, &v[h]).concat());
+        w.keep("Z", weighed(&ones, &fk));
+        kernel_attention(&features("q", h, &q[h]), &fk, &v[h])
+    };
     w.project("linear", &merge(&(0..v.len()).map(head).collect::<Vec<_>>()))
 }
 
@@ -74,6 +80,8 @@ pub(crate) fn retention<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
             let weight = |s: usize| dot(&q[t], &k[s]) * R::of(gamma.powi((t - s) as i32) / root);
             weighed(&(0..=t).map(weight).collect::<Vec<R>>(), &v[h][..=t])
         };
+        let ages: Vec<R> = (0..x.len()).rev().map(|age| R::of(gamma.powi(age as i32))).collect();
+        w.keep("S", sum_of_outers(&ages, &k, &v[h]).concat());
         w.rms("rms_norm", &(0..x.len()).map(at).collect::<Rows<R>>())
     };
     let y = merge(&(0..q.len()).map(head).collect::<Vec<_>>());
@@ -91,15 +99,21 @@ pub(crate) fn lightning<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
     let heads = q.len();
     let head = |h: usize| {
         let decay = (-(2f64.powf(-8.0 * (h + 1) as f64 / heads as f64))).exp();
-        recur_after(&q[h], &k[h], &v[h], |_| vec![R::of(decay); k[h][0].len()])
+        recur_after(w, &q[h], &k[h], &v[h], |_| vec![R::of(decay); k[h][0].len()])
     };
     let y = w.rms("rms_norm", &merge(&(0..heads).map(head).collect::<Vec<_>>()));
     w.project("linear", &zip(&y, &w.project("gate", x), |y, g| y * g.sigmoid()))
 }
 
 /// `S <- diag(decay(t)) S + k_t v_t'`, then `S' q_t`.
-fn recur_after<R: Real>(q: &[Vec<R>], k: &[Vec<R>], v: &[Vec<R>], decay: impl Fn(usize) -> Vec<R>) -> Rows<R> {
-    recur(q, k, v, |t, s| {
+fn recur_after<R: Real>(
+    w: &Weights<R>,
+    q: &[Vec<R>],
+    k: &[Vec<R>],
+    v: &[Vec<R>],
+    decay: impl Fn(usize) -> Vec<R>,
+) -> Rows<R> {
+    recur(w, q, k, v, |t, s| {
         fade(s, &decay(t));
         write(s, &k[t], &v[t]);
     })
@@ -121,7 +135,7 @@ pub(crate) fn simple_gla<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
     let head = |h: usize| {
         let size = k[h][0].len();
         let q = each(&q[h], |q| scale(q, R::of((size as f64).powf(-0.5))));
-        recur_after(&q, &k[h], &v[h], |t| vec![sixteenth_root(decay[t][h]); size])
+        recur_after(w, &q, &k[h], &v[h], |t| vec![sixteenth_root(decay[t][h]); size])
     };
     normed_and_gated(w, x, &(0..q.len()).map(head).collect::<Vec<_>>())
 }
@@ -131,7 +145,7 @@ pub(crate) fn gla_mixer<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
     let decay = split(&w.project("decay", &w.project("low", x)), q.len());
     let head = |h: usize| {
         let q = each(&q[h], |q| scale(q, R::of((q.len() as f64).powf(-0.5))));
-        recur_after(&q, &k[h], &v[h], |t| decay[h][t].iter().map(|g| sixteenth_root(*g)).collect())
+        recur_after(w, &q, &k[h], &v[h], |t| decay[h][t].iter().map(|g| sixteenth_root(*g)).collect())
     };
     normed_and_gated(w, x, &(0..q.len()).map(head).collect::<Vec<_>>())
 }
@@ -150,6 +164,7 @@ pub(crate) fn hgrn<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
         h = h.iter().zip(f.iter().zip(i)).map(|(h, (f, i))| *f * *h + (R::of(1.0) - *f) * i.silu()).collect();
         rows.push(h.clone());
     }
+    w.keep("S", h);
     w.project("linear", &zip(&w.rms("rms_norm", &rows), &gate, |y, g| y * g.sigmoid()))
 }
 
@@ -157,7 +172,7 @@ pub(crate) fn hgrn2<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
     let (q, f, v) = (w.heads("q", x), w.heads("f", x), w.heads("v", x));
     let head = |h: usize| {
         let f = map(&f[h], R::sigmoid);
-        recur_after(&map(&q[h], R::silu), &map(&f, |f| R::of(1.0) - f), &v[h], |t| f[t].clone())
+        recur_after(w, &map(&q[h], R::silu), &map(&f, |f| R::of(1.0) - f), &v[h], |t| f[t].clone())
     };
     let y = merge(&(0..q.len()).map(head).collect::<Vec<_>>());
     w.project("linear", &w.rms("rms_norm", &y))
@@ -166,7 +181,7 @@ pub(crate) fn hgrn2<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
 /// With a fixed decay of 0.9, under the gated norm.
 pub(crate) fn gated_norm<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
     let [q, k, v] = qkv(w, x);
-    let head = |h: usize| recur_after(&q[h], &k[h], &v[h], |_| vec![R::of(0.9); k[h][0].len()]);
+    let head = |h: usize| recur_after(w, &q[h], &k[h], &v[h], |_| vec![R::of(0.9); k[h][0].len()]);
     let y = merge(&(0..q.len()).map(head).collect::<Vec<_>>());
     let gated = zip(&y, &w.project("z", x), |y, z| y * z.silu());
     w.project("linear", &w.rms("gated_rms_norm.rms_norm", &gated))
@@ -185,6 +200,14 @@ pub(crate) fn abc<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
             let p: Vec<R> = keys.iter().map(|keys| scaled_dot(&q[h][t..=t], &keys[t..=t], 0, 0)).collect();
             weighed(&softmax(&p), values.iter().map(|values| &values[t]))
         };
+        for m in 0..slots {
+            let top = score[h].iter().map(|s| s[m]).reduce(R::max).expect("a position");
+            let weights: Vec<R> = score[h].iter().map(|s| (s[m] - top).exp()).collect();
+            w.keep("Top", [top]);
+            w.keep("Z", [sum(weights.iter().copied())]);
+            w.keep("Ks", weighed(&weights, &k[h]));
+            w.keep("Vs", weighed(&weights, &v[h]));
+        }
         (0..x.len()).map(at).collect::<Rows<R>>()
     };
     w.project("linear", &merge(&(0..q.len()).map(head).collect::<Vec<_>>()))
@@ -206,7 +229,10 @@ pub(crate) fn gsa<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
             let p = softmax(&keys.iter().map(|key| dot(key, &q[h][t])).collect::<Vec<R>>());
             weighed(&p, &values)
         };
-        (0..x.len()).map(at).collect::<Rows<R>>()
+        let y = (0..x.len()).map(at).collect::<Rows<R>>();
+        w.keep("Ks", keys.concat());
+        w.keep("Vs", values.concat());
+        y
     };
     let y = merge(&(0..q.len()).map(head).collect::<Vec<_>>());
     w.project("linear", &w.rms("rms_norm", &map(&y, R::silu)))

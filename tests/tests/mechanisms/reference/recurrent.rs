@@ -26,6 +26,7 @@ pub(crate) fn mamba<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
         }
         rows.push((0..features).map(|i| dot(&h[i], &c[t]) + w.get("skip")[i] * u[t][i]).collect());
     }
+    w.keep("S", h.concat());
     w.project("linear", &mul_rows(&rows, &z))
 }
 
@@ -42,7 +43,9 @@ fn mamba2_layer<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
             write(&mut s, &b[t], &scale(&u[h][t], dt));
             read(&s, &c[t])
         };
-        (0..x.len()).map(at).collect::<Rows<R>>()
+        let y = (0..x.len()).map(at).collect::<Rows<R>>();
+        w.keep("S", s.concat());
+        y
     };
     let y = merge(&(0..u.len()).map(head).collect::<Vec<_>>());
     w.project("linear", &w.rms("rms_norm", &zip(&y, &z, |y, z| y * z.silu())))
@@ -67,6 +70,15 @@ pub(crate) fn rwkv4<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
         r[t][i].sigmoid() * sum((0..=t).map(|s| weight(s) * v[s][i])) / total
     };
     let y: Rows<R> = (0..x.len()).map(|t| (0..r[0].len()).map(|i| at(t, i)).collect()).collect();
+    for i in 0..r[0].len() {
+        let age = |s: usize| w.get("a")[i].exp() * R::of((x.len() - 1 - s) as f64);
+        let exponents: Vec<R> = (0..x.len()).map(|s| k[s][i] - age(s)).collect();
+        let top = exponents.iter().copied().reduce(R::max).expect("a position");
+        let weights: Vec<R> = exponents.iter().map(|e| (*e - top).exp()).collect();
+        w.keep("P", [top]);
+        w.keep("B", [sum(weights.iter().copied())]);
+        w.keep("A", [sum((0..x.len()).map(|s| weights[s] * v[s][i]))]);
+    }
     w.project("linear", &y)
 }
 
@@ -84,6 +96,7 @@ pub(crate) fn griffin<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
         }
         rows.push(h.clone());
     }
+    own.keep("S", h);
     w.project("linear", &mul_rows(&gate, &rows))
 }
 
@@ -103,6 +116,12 @@ pub(crate) fn s4d<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
             let turn = (size * (a.1 * dt).cos(), size * (a.1 * dt).sin());
             let norm = a.0 * a.0 + a.1 * a.1;
             let enter = times((turn.0 - R::of(1.0), turn.1), (a.0 / norm, -a.1 / norm));
+            let last = x.iter().fold((R::of(0.0), R::of(0.0)), |state, x| {
+                let (state, new) = (times(state, turn), (enter.0 * x[i], enter.1 * x[i]));
+                (state.0 + new.0, state.1 + new.1)
+            });
+            w.keep("Re", [last.0]);
+            w.keep("Im", [last.1]);
             let mut state = times(enter, (w.get("c_re")[j], w.get("c_im")[j]));
             for total in &mut total {
                 *total = *total + R::of(2.0) * state.0;
@@ -158,10 +177,23 @@ pub(crate) fn mlstm<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
             let norm = read(&n, &q[h][t])[0].abs().max(R::of(1.0));
             scale(&read(&c, &q[h][t]), R::of(1.0) / norm)
         };
-        w.rms("rms_norm", &(0..x.len()).map(at).collect::<Rows<R>>())
+        let y: Rows<R> = (0..x.len()).map(at).collect();
+        let column = |rows: &[Vec<R>]| rows.iter().map(|row| row[h]).collect::<Vec<R>>();
+        let top = largest(&column(&f), &column(&i));
+        let shrink = (-top).exp();
+        w.keep("M", [top]);
+        w.keep("C", scale(&c.concat(), shrink));
+        w.keep("N", scale(&n.concat(), shrink));
+        w.rms("rms_norm", &y)
     };
     let y = merge(&(0..q.len()).map(head).collect::<Vec<_>>());
     w.project("linear", &zip(&y, &w.project("o", x), |y, o| y * o.sigmoid()))
+}
+
+/// The largest of all exponents at the end: of the empty state, and of each write behind the gates that follow.
+fn largest<R: Real>(forget: &[R], write: &[R]) -> R {
+    let passed = |from: usize| sum(forget[from..].iter().map(|f| f.sigmoid().ln()));
+    (0..write.len()).map(|s| write[s] + passed(s + 1)).fold(passed(0), R::max)
 }
 
 /// Without the running maximum.
@@ -172,6 +204,7 @@ pub(crate) fn slstm<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
         let size = inputs[0][h][0].len();
         let zero = vec![R::of(0.0); size];
         let (mut c, mut n, mut out) = (zero.clone(), zero.clone(), zero);
+        let mut gates = vec![(Vec::new(), Vec::new()); size];
         let at = |t: usize| {
             let gate = |j: usize, name: &str| {
                 let square = &w.get(&format!("{name}.weight"))[h * size * size..(h + 1) * size * size];
@@ -181,11 +214,20 @@ pub(crate) fn slstm<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
             for j in 0..size {
                 c[j] = f[j].sigmoid() * c[j] + i[j].exp() * z[j].tanh();
                 n[j] = f[j].sigmoid() * n[j] + i[j].exp();
+                gates[j].0.push(f[j]);
+                gates[j].1.push(i[j]);
             }
             out = (0..size).map(|j| o[j].sigmoid() * c[j] / n[j]).collect();
             out.clone()
         };
-        w.rms("rms_norm", &(0..x.len()).map(at).collect::<Rows<R>>())
+        let y: Rows<R> = (0..x.len()).map(at).collect();
+        let tops: Vec<R> = gates.iter().map(|(forget, write)| largest(forget, write)).collect();
+        let shrunk = |of: &[R]| mul(of, &tops.iter().map(|top| (-*top).exp()).collect::<Vec<R>>());
+        w.keep("C", shrunk(&c));
+        w.keep("N", shrunk(&n));
+        w.keep("M", tops.iter().copied());
+        w.keep("Out", out);
+        w.rms("rms_norm", &y)
     };
     w.project("linear", &merge(&(0..heads).map(head).collect::<Vec<_>>()))
 }
@@ -218,6 +260,7 @@ fn rwkv6_time<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
             read(&now, &r[h][t])
         };
         let y: Rows<R> = (0..x.len()).map(at).collect();
+        w.keep("S", s.concat());
         w.part("normed", h, r.len()).layer_norm("normed", &y)
     };
     let y = merge(&(0..r.len()).map(head).collect::<Vec<_>>());

@@ -2,7 +2,7 @@
 
 use crate::math::{
     Rows, Weights, add, add_rows, attend, dot, each, merge, rms, rope, rope_half, scale, scaled_dot, softmax, split,
-    sum, unit_length, weighed, zip,
+    sum, sum_of_outers, unit_length, weighed, zip,
 };
 use crate::real::Real;
 
@@ -148,14 +148,19 @@ pub(crate) fn path_window<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
     let turn = split(&w.conv("w_conv", &w.project("w", &w.project("low", x))), q.len());
     let strength = w.project("b", x);
     let head = |h: usize| {
-        let score = |t: usize, s: usize| {
-            let carried = (s + 1..=t).fold(k[h][s].clone(), |key, i| {
+        let carried = |t: usize, s: usize| {
+            (s + 1..=t).fold(k[h][s].clone(), |key, i| {
                 let along = unit_length(&turn[h][i]);
                 let b = R::of(2.0) * strength[i][h].sigmoid();
                 add(&key, &scale(&along, -(b * dot(&along, &key))))
-            });
-            (t - s < 16).then(|| dot(&q[h][t], &carried) / R::of((carried.len() as f64).sqrt()))
+            })
         };
+        let score = |t: usize, s: usize| {
+            let root = R::of((k[h][s].len() as f64).sqrt());
+            (t - s < 16).then(|| dot(&q[h][t], &carried(t, s)) / root)
+        };
+        let last = x.len() - 1;
+        w.keep("Keys", (last - 15..=last).flat_map(|s| carried(last, s)));
         attend(&v[h], score)
     };
     w.project("linear", &merge(&(0..q.len()).map(head).collect::<Vec<_>>()))
@@ -191,6 +196,7 @@ pub(crate) fn depth<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
 /// The second Taylor polynomial of exp, in place of it.
 pub(crate) fn taylor<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
     let [q, k, v] = ["q", "k", "v"].map(|name| w.heads(name, x));
+    w.keep("Z0", [R::of(x.len() as f64)]);
     let head = |h: usize| {
         let at = |t: usize| {
             let weight = |s: usize| {
@@ -200,6 +206,14 @@ pub(crate) fn taylor<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
             let weights: Vec<R> = (0..=t).map(weight).collect();
             scale(&weighed(&weights, &v[h][..=t]), R::of(1.0) / sum(weights))
         };
+        let ones = vec![R::of(1.0); x.len()];
+        let k = each(&k[h], |k| scale(k, R::of((k.len() as f64).powf(-0.25))));
+        let kk = each(&k, |k| k.iter().flat_map(|a| scale(k, *a * R::of(0.5f64.sqrt()))).collect());
+        for (keys, s, z) in [(&k, "S1", "Z1"), (&kk, "S2", "Z2")] {
+            w.keep(s, sum_of_outers(&ones, keys, &v[h]).concat());
+            w.keep(z, weighed(&ones, keys));
+        }
+        w.keep("S0", weighed(&ones, &v[h]));
         (0..x.len()).map(at).collect::<Rows<R>>()
     };
     w.project("linear", &merge(&(0..q.len()).map(head).collect::<Vec<_>>()))
