@@ -252,6 +252,8 @@ pub struct Graph {
     pub leaves: Vec<Leaf>,
     /// All scans; an inner scan, which cannot read the outer one's states, is a scan beside it.
     pub scans: Vec<Scan>,
+    /// The unit's parameters, of which [`Op::Input`] gives the values; the first is the main one.
+    pub inputs: Vec<Port>,
     /// What the unit gives: first its value (of a unit of the stack `Seq[D]`), then what it gives
     /// beside it.
     pub outputs: Vec<Output>,
@@ -268,18 +270,40 @@ pub struct Named {
     pub value: NodeId,
 }
 
+/// A parameter or result as the unit declares it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Port {
+    /// The name of a parameter, or of a result behind the first. Behind the first ones, it is by
+    /// their names that a unit of the stack receives what an earlier one gives.
+    pub name: Option<String>,
+    /// The stage declared: a constant may be given where a sequence is promised.
+    pub stage: Stage,
+    /// Its axes by the names that the signature has for them.
+    pub axes: Vec<(String, AxisId)>,
+    /// Where it was declared.
+    pub span: Span,
+}
+
 /// A result of a graph.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {
-    /// The name of a result behind the first, by which later units receive it.
-    pub name: Option<String>,
-    /// The stage it is declared with: a constant may be given where a sequence is promised.
-    pub stage: Stage,
+    /// How it is declared.
+    pub port: Port,
     /// The node that has its value.
     pub node: NodeId,
 }
 
 impl Graph {
+    /// The parameters behind the first, by name.
+    pub fn takes(&self) -> impl Iterator<Item = (&str, &Port)> {
+        self.inputs.iter().skip(1).filter_map(|port| Some((port.name.as_deref()?, port)))
+    }
+
+    /// The results behind the first, by name.
+    pub fn gives(&self) -> impl Iterator<Item = (&str, &Port)> {
+        self.outputs.iter().skip(1).filter_map(|output| Some((output.port.name.as_deref()?, &output.port)))
+    }
+
     /// The node of the unit's main value; `None` before the unit is complete.
     pub fn output(&self) -> Option<NodeId> {
         self.outputs.first().map(|output| output.node)

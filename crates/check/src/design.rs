@@ -35,17 +35,38 @@ pub struct FunctionId(pub usize);
 pub struct Function {
     /// The unit's name, made unique where one unit stands with several arguments.
     pub name: String,
-    /// What it means: `Seq[D] -> Seq[D]`.
+    /// What it means: `Seq[D] -> Seq[D]`, beside which it may take what earlier units give, and
+    /// give what later ones take.
     pub graph: Graph,
+}
+
+/// An entry of a part of the stack, as written out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The function called.
+    pub function: FunctionId,
+    /// The number in the body of the entry whose weights it uses: its own, unless it is shared.
+    pub weights_of: usize,
+}
+
+/// A layer of the stack at a scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// The function called.
+    pub function: FunctionId,
+    /// The number of the layer whose weights it uses: its own, unless it is shared.
+    pub weights_of: usize,
 }
 
 /// A part of the stack, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StackPart {
-    /// The functions called one after the other.
-    pub body: Vec<FunctionId>,
+    /// What is called one after the other.
+    pub body: Vec<Entry>,
     /// How often the body is repeated.
     pub times: Times,
+    /// Whether the repetitions have one instance of the weights.
+    pub shared: bool,
 }
 
 /// How often a part of the stack is repeated.
@@ -118,9 +139,9 @@ impl CheckedDesign {
         &self.hash
     }
 
-    /// The functions of the stack at a scale, first block first, or why the design does not run
+    /// The layers of the stack at a scale, first block first, or why the design does not run
     /// there.
-    pub fn at_scale(&self, scale: &Scale) -> Result<Vec<FunctionId>, Vec<Diagnostic>> {
+    pub fn at_scale(&self, scale: &Scale) -> Result<Vec<Layer>, Vec<Diagnostic>> {
         crate::scale::layers(self, scale)
     }
 }

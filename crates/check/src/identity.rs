@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::core::{Graph, LeafId};
-use crate::design::{CheckedDesign, Times};
+use crate::design::{CheckedDesign, FunctionId, StackPart, Times};
 
 mod canonical;
 mod term;
@@ -62,26 +62,60 @@ pub(crate) fn identify(design: &mut CheckedDesign) -> DesignHash {
 
 /// Hashes the stack, given the digest of each function.
 fn of_stack(design: &CheckedDesign, digests: &[blake3::Hash]) -> DesignHash {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(b"genesys design 1\n");
+    let mut stack = Stack { design, digests, hasher: blake3::Hasher::new(), sides: BTreeMap::new() };
+    stack.hasher.update(b"genesys design 1\n");
     for part in &design.stack {
-        let repeats = match part.times {
-            Times::Fixed(times) => times,
-            Times::ToDepth => {
-                hasher.update(b"to depth\n");
-                1
-            }
-        };
-        for _ in 0..repeats {
-            part.body.iter().for_each(|id| _ = hasher.update(digests[id.0].as_bytes()));
-        }
-        hasher.update(if part.times == Times::ToDepth { b"end\n" } else { b"" });
+        stack.part(part);
     }
-    hasher.update(b"final\n");
-    design.last.iter().for_each(|id| _ = hasher.update(digests[id.0].as_bytes()));
-    hasher.update(if design.tie_embeddings { b"tied\n" } else { b"untied\n" });
-    let hex = hasher.finalize().to_hex();
+    stack.hasher.update(b"final\n");
+    design.last.iter().for_each(|id| stack.call(*id));
+    stack.hasher.update(if design.tie_embeddings { b"tied\n" } else { b"untied\n" });
+    let hex = stack.hasher.finalize().to_hex();
     DesignHash(format!("g1-{}", &hex[..32]))
+}
+
+/// The stack being hashed.
+struct Stack<'a> {
+    design: &'a CheckedDesign,
+    digests: &'a [blake3::Hash],
+    hasher: blake3::Hasher,
+    /// The values beside the main one, numbered where they are first met: their names do not count.
+    sides: BTreeMap<&'a str, usize>,
+}
+
+impl<'a> Stack<'a> {
+    fn part(&mut self, part: &'a StackPart) {
+        let (repeats, to_depth) = match part.times {
+            Times::Fixed(times) => (times, false),
+            Times::ToDepth => (1, true),
+        };
+        if to_depth {
+            self.hasher.update(b"to depth\n");
+            self.hasher.update(if part.shared { b"shared\n" } else { b"" });
+        }
+        for repeat in 0..repeats {
+            let before = if part.shared { 0 } else { repeat * part.body.len() };
+            for (n, entry) in part.body.iter().enumerate() {
+                self.call(entry.function);
+                let distance = repeat * part.body.len() + n - (before + entry.weights_of);
+                if distance > 0 {
+                    self.hasher.update(format!("weights of {distance} before\n").as_bytes());
+                }
+            }
+        }
+        self.hasher.update(if to_depth { b"end\n" } else { b"" });
+    }
+
+    fn call(&mut self, id: FunctionId) {
+        self.hasher.update(self.digests[id.0].as_bytes());
+        let graph = &self.design.functions[id.0].graph;
+        let takes = graph.takes().map(|(name, _)| ("takes", name));
+        for (what, name) in takes.chain(graph.gives().map(|(name, _)| ("gives", name))) {
+            let next = self.sides.len();
+            let number = *self.sides.entry(name).or_insert(next);
+            self.hasher.update(format!("{what} {number}\n").as_bytes());
+        }
+    }
 }
 
 /// Weights without effect have no canonical number; the checker refuses them.

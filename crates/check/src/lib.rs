@@ -23,6 +23,7 @@ mod library;
 mod live;
 mod resolve;
 mod scale;
+mod side;
 mod stack;
 mod stuck;
 

@@ -4,7 +4,7 @@ use genesys_axis::{Requirement, Unmet};
 use genesys_diag::{Code, Diagnostic};
 use genesys_ladder::Scale;
 
-use crate::design::{CheckedDesign, FunctionId, Required, Times};
+use crate::design::{CheckedDesign, Entry, Layer, Required, Times};
 use crate::error;
 
 /// Most layers of a stack.
@@ -12,8 +12,8 @@ const MAX_LAYERS: usize = 4096;
 /// Most weights of a model.
 const MAX_PARAMETERS: u64 = 1 << 36;
 
-/// The functions of the stack at a scale, or what does not hold there.
-pub(crate) fn layers(design: &CheckedDesign, scale: &Scale) -> Result<Vec<FunctionId>, Vec<Diagnostic>> {
+/// The layers of the stack at a scale, or what does not hold there.
+pub(crate) fn layers(design: &CheckedDesign, scale: &Scale) -> Result<Vec<Layer>, Vec<Diagnostic>> {
     let width = i64::try_from(scale.width).unwrap_or(i64::MAX);
     let unmet: Vec<Diagnostic> =
         design.requirements.iter().filter_map(|required| unmet(required, width, &scale.name)).collect();
@@ -32,15 +32,18 @@ pub(crate) fn layers(design: &CheckedDesign, scale: &Scale) -> Result<Vec<Functi
 }
 
 /// The starred part stands as often as it fits into the depth, at least once.
-fn expand(design: &CheckedDesign, depth: usize) -> Vec<FunctionId> {
+fn expand(design: &CheckedDesign, depth: usize) -> Vec<Layer> {
     let mut layers = Vec::new();
     for part in &design.stack {
         let times = match part.times {
             Times::Fixed(times) => times,
             Times::ToDepth => (depth / part.body.len().max(1)).max(1),
         };
+        let first = layers.len();
         for _ in 0..times {
-            layers.extend(&part.body);
+            let owner = if part.shared { first } else { layers.len() };
+            let layer = |entry: &Entry| Layer { function: entry.function, weights_of: owner + entry.weights_of };
+            layers.extend(part.body.iter().map(layer));
             if layers.len() > MAX_LAYERS {
                 return layers;
             }
@@ -73,10 +76,12 @@ fn nearest_width(requirement: &Requirement, width: i64) -> Option<i64> {
 }
 
 /// The number of weights in the layers and behind them; `None` where it does not fit in 64 bits.
-fn parameters(design: &CheckedDesign, layers: &[FunctionId], scale: &Scale) -> Option<u64> {
+fn parameters(design: &CheckedDesign, layers: &[Layer], scale: &Scale) -> Option<u64> {
     let width = i64::try_from(scale.width).ok()?;
     let counts: Option<Vec<u64>> = design.functions.iter().map(|function| function.graph.parameters(width)).collect();
     let counts = counts?;
     let embedding = scale.vocabulary.checked_mul(scale.width)?;
-    layers.iter().chain(&design.last).try_fold(embedding, |sum, id| sum.checked_add(counts[id.0]))
+    let owners = layers.iter().enumerate().filter(|(n, layer)| layer.weights_of == *n);
+    let called = owners.map(|(_, layer)| layer.function).chain(design.last);
+    called.fold(Some(embedding), |sum, id| sum?.checked_add(counts[id.0]))
 }

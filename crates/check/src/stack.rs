@@ -7,10 +7,10 @@ use genesys_diag::{Code, Diagnostic};
 use genesys_span::Span;
 use genesys_syntax::ast::{self, Design, FieldValue, ItemKind, Repeat, StackItem, StackKind, UnitRef};
 
-use crate::design::{CheckedDesign, Function, FunctionId, Required, StackPart, Times};
+use crate::design::{CheckedDesign, Entry, Function, FunctionId, Required, StackPart, Times};
 use crate::elaborate::{Elaborated, UnitChecks};
 use crate::resolve::Units;
-use crate::{elaborate, error, identity};
+use crate::{elaborate, error, identity, side};
 
 /// Most entries of a stack as written out.
 const MAX_ENTRIES: usize = 4096;
@@ -41,7 +41,7 @@ pub(crate) fn build(
         diagnostics.push(Diagnostic::error(Code::DESIGN_FIELD, design.name.span, message));
         return None;
     };
-    if failed {
+    if failed || !side::check(&stack, last, &functions, diagnostics) {
         return None;
     }
     let mut checked = CheckedDesign {
@@ -150,8 +150,9 @@ impl Builder<'_, '_, '_> {
                 let help = "group what is repeated together: `[A, B]*`";
                 self.refuse(Diagnostic::error(Code::DESIGN_FIELD, item.span, message).help(help));
             }
+            self.shared_repeats(item);
             let mut body = Vec::new();
-            self.entry(&item.kind, 1, &mut body);
+            self.entry(&item.kind, 1, false, &mut body);
             let total = match times {
                 Times::Fixed(times) => body.len().saturating_mul(times),
                 Times::ToDepth => body.len(),
@@ -160,7 +161,7 @@ impl Builder<'_, '_, '_> {
                 let message = format!("expected 1 to {MAX_ENTRIES} layers here, found {total}");
                 self.refuse_unless_failed(Diagnostic::error(Code::DESIGN_FIELD, item.span, message));
             }
-            parts.push(StackPart { body, times });
+            parts.push(StackPart { body, times, shared: item.share });
         }
         if parts.is_empty() {
             self.refuse(Diagnostic::error(
@@ -172,6 +173,15 @@ impl Builder<'_, '_, '_> {
         parts
     }
 
+    /// To share weights takes more than one that has them.
+    fn shared_repeats(&mut self, item: &StackItem) {
+        if item.share && matches!(item.repeat, Repeat::Once | Repeat::Times(1)) {
+            let message = "expected a number of repeats behind what is shared, found one: it has its weights to itself";
+            let help = "`share Block*4` is one block, called four times; `share [A, B]*` repeats both to the depth";
+            self.refuse(Diagnostic::error(Code::DESIGN_FIELD, item.span, message).help(help));
+        }
+    }
+
     fn refuse_unless_failed(&mut self, diagnostic: Diagnostic) {
         if !self.failed {
             self.refuse(diagnostic);
@@ -179,15 +189,18 @@ impl Builder<'_, '_, '_> {
     }
 
     /// Writes a group out; a star within a group has nothing to reach, so it is refused.
-    fn entry(&mut self, kind: &StackKind, times: u64, body: &mut Vec<FunctionId>) {
+    fn entry(&mut self, kind: &StackKind, times: u64, share: bool, body: &mut Vec<Entry>) {
         let from = body.len();
         match kind {
-            StackKind::Unit(unit) => body.extend(self.function(unit)),
+            StackKind::Unit(unit) => {
+                body.extend(self.function(unit).map(|function| Entry { function, weights_of: from }));
+            }
             StackKind::Group(items) => {
                 for item in items {
+                    self.shared_repeats(item);
                     match item.repeat {
-                        Repeat::Once => self.entry(&item.kind, 1, body),
-                        Repeat::Times(n) => self.entry(&item.kind, n, body),
+                        Repeat::Once => self.entry(&item.kind, 1, item.share, body),
+                        Repeat::Times(n) => self.entry(&item.kind, n, item.share, body),
                         Repeat::ToDepth => {
                             let message = "expected a number of repeats within a group, found a star";
                             let help = "the star stands behind the outermost group: `[A*5, B]*`";
@@ -208,7 +221,10 @@ impl Builder<'_, '_, '_> {
             return;
         }
         body.truncate(from);
-        (0..times).for_each(|_| body.extend(&once));
+        for repeat in 0..times as usize {
+            let by = if share { 0 } else { repeat * once.len() };
+            body.extend(once.iter().map(|entry| Entry { weights_of: entry.weights_of + by, ..*entry }));
+        }
     }
 
     /// The function of a unit with its static arguments, elaborated once.
@@ -272,13 +288,12 @@ fn stackable(unit: &ast::Unit, at: &ast::Ident) -> Result<(), Box<Diagnostic>> {
         });
         ty.seq && only_width && named <= 1 && named + rows >= 1
     };
-    if unit.params.len() == 1 && unit.further.is_empty() && takes_width(&unit.params[0].ty) && takes_width(&unit.result)
-    {
-        return Ok(());
+    if !unit.params.first().is_some_and(|param| takes_width(&param.ty)) || !takes_width(&unit.result) {
+        let message = format!("expected a unit from Seq[D] to Seq[D] in the stack, found `{}`", unit.name.text);
+        let diagnostic = Diagnostic::error(Code::AXIS_MISMATCH, at.span, message);
+        return Err(Box::new(diagnostic.label(unit.name.span, "declared here")));
     }
-    let message = format!("expected a unit from Seq[D] to Seq[D] in the stack, found `{}`", unit.name.text);
-    let diagnostic = Diagnostic::error(Code::AXIS_MISMATCH, at.span, message);
-    Err(Box::new(diagnostic.label(unit.name.span, "declared here")))
+    side::named(unit, at)
 }
 
 /// The text of a unit reference, so that equal ones share a function.

@@ -110,6 +110,30 @@ fn units_and_layout_do_not_enter_the_hash() {
     assert_eq!(design(whole).hash(), design(parts).hash());
 }
 
+/// The hash of a design of a block that gives and takes a value.
+fn side_hash(stack: &str, a: &str, b: &str) -> String {
+    let text = format!(
+        "design T {{ stack = {stack} }}
+         unit First(x: Seq[D]) -> (Seq[D], {a}: Seq[D], {b}: Seq[D]) {{ (x, tanh(x), exp(x)) }}
+         unit Block(x: Seq[D], v: Seq[D], w: Seq[D]) -> Seq[D] {{ x + linear[D -> D](v) - w }}"
+    );
+    design(&text).hash().to_string()
+}
+
+#[test]
+fn what_units_hand_to_one_another_enters_the_hash() {
+    let one = side_hash("[First, Block*]", "v", "w");
+    assert_ne!(one, side_hash("[First, Block*]", "w", "v"), "who takes which");
+    assert_ne!(one, side_hash("[First, First, Block*]", "v", "w"));
+    let shared = side_hash("[First, share Block*]", "v", "w");
+    assert_ne!(one, shared, "whether weights are shared");
+    assert_ne!(side_hash("[First, Block*2]", "v", "w"), side_hash("[First, share Block*2]", "v", "w"));
+    let names = "design T { stack = [First, Block*] }
+         unit Block(x: Seq[D], p: Seq[D], q: Seq[D]) -> Seq[D] { x + linear[D -> D](p) - q }
+         unit First(x: Seq[D]) -> (Seq[D], p: Seq[D], q: Seq[D]) { (x, tanh(x), exp(x)) }";
+    assert_eq!(one, design(names).hash().to_string(), "names do not");
+}
+
 #[test]
 fn the_stack_enters_the_hash() {
     let with = |fields: &str| {

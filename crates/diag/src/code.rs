@@ -65,6 +65,8 @@ codes! {
     ARGUMENTS = "arguments";
     /// A tuple stands where one value is asked for, or has not as many values as names.
     TUPLE = "tuple";
+    /// A value beside the main one of the stack is given or taken, but not both.
+    SIDE_VALUE = "side-value";
     /// The axes found are not those expected.
     AXIS_MISMATCH = "axis-mismatch";
     /// Operands share no side that holds all axes: an outer product must be asked for.

@@ -266,6 +266,14 @@ impl Genome {
         names
     }
 
+    /// Whether units of the stack hand values to one another beside the main one: then none of them
+    /// may be moved, left out or replaced without a look at the others.
+    pub(crate) fn has_side_values(&self) -> bool {
+        let refs = self.design().into_iter().flat_map(design_refs);
+        let mut units = refs.filter_map(|unit| self.unit(&unit.name.text));
+        units.any(|unit| unit.params.len() > 1 || !unit.further.is_empty())
+    }
+
     /// The units that a unit's body calls.
     pub(crate) fn callees(&self, name: &str) -> Vec<&str> {
         let heads = self.gene(name).into_iter().flat_map(|gene| gene.heads());

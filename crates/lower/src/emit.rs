@@ -52,22 +52,38 @@ enum Task {
     CloseScan(ContextId),
 }
 
+/// What a function takes and gives beside its main value: names, and the module's axes by the names
+/// that the unit has for them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Signature {
+    pub(crate) takes: Vec<Side>,
+    pub(crate) gives: Vec<Side>,
+}
+
+/// A side value of a function.
+#[derive(Clone, Debug)]
+pub(crate) struct Side {
+    pub(crate) name: String,
+    pub(crate) axes: BTreeMap<String, AxisId>,
+}
+
 /// Emits the function of a planned graph.
-pub(crate) fn function(name: String, plan: &Plan, axes: &mut Axes) -> Function {
+pub(crate) fn function(name: String, plan: &Plan, axes: &mut Axes) -> (Function, Signature) {
     let mut emitter = Emitter::new(plan, axes);
     let mut results = Vec::new();
     for output in &plan.graph.outputs {
         let node = plan.resolve(output.node);
         emitter.run(Task::Want(node, TOP));
-        results.push(emitter.output(node, output.stage));
+        results.push(emitter.output(node, output.port.stage));
     }
+    let signature = emitter.signature();
     let Emitter { builder, mut contexts, .. } = emitter;
     let mut body = std::mem::take(&mut contexts[TOP].region);
     body.results = results;
     merge::region(&mut body);
     let mut function = builder.finish(name, body);
     genesys_ir::renumber(&mut function);
-    function
+    (function, signature)
 }
 
 pub(crate) struct Emitter<'a> {
@@ -84,15 +100,30 @@ impl<'a> Emitter<'a> {
         let top = Context { parent: TOP, kind: Kind::Top, region: Region::default(), values: BTreeMap::new() };
         let (binding, builder) = (Binding::default(), Builder::default());
         let mut emitter = Emitter { plan, axes, binding, builder, contexts: vec![top], weights: BTreeMap::new() };
-        let width = emitter.axis(core::WIDTH, TOP);
-        let input = emitter.builder.input(Type { stage: Stage::Seq, dtype: Dtype::Real, axes: vec![width] });
+        let inputs: Vec<ValueId> = plan.graph.inputs.iter().map(|port| emitter.input(port)).collect();
         emitter.add_weights();
         for (i, node) in plan.graph.nodes.iter().enumerate() {
-            if node.op == core::Op::Input(0) {
-                emitter.contexts[TOP].values.insert(NodeId(i as u32), input);
+            if let core::Op::Input(number) = node.op {
+                emitter.contexts[TOP].values.insert(NodeId(i as u32), inputs[number as usize]);
             }
         }
         emitter
+    }
+
+    fn input(&mut self, port: &core::Port) -> ValueId {
+        let axes = self.axis_list(port.axes.iter().map(|(_, axis)| *axis), TOP);
+        let stage = if port.stage == core::Stage::Const { Stage::Const } else { Stage::Seq };
+        self.builder.input(Type { stage, dtype: Dtype::Real, axes })
+    }
+
+    fn signature(&mut self) -> Signature {
+        let plan = self.plan;
+        let mut side = |(name, port): (&str, &core::Port)| {
+            let axes = port.axes.iter().map(|(name, axis)| (name.clone(), self.axis(*axis, TOP))).collect();
+            Side { name: name.to_owned(), axes }
+        };
+        let takes = plan.graph.takes().map(&mut side).collect();
+        Signature { takes, gives: plan.graph.gives().map(side).collect() }
     }
 
     /// The weights that are read, in the order of their declaration.

@@ -32,22 +32,31 @@ pub struct Stack<'a> {
     pub name: &'a str,
     /// Units, with names that are unique.
     pub functions: Vec<(&'a str, &'a Graph)>,
-    /// The number of each block's unit in `functions`, first block first.
-    pub blocks: Vec<usize>,
+    /// The blocks, first block first.
+    pub blocks: Vec<Layer>,
     /// The number of the unit between the last block and the logits.
     pub last: Option<usize>,
     /// Whether the logits use the embedding's weights.
     pub tie_embeddings: bool,
 }
 
+/// A block.
+#[derive(Clone, Copy, Debug)]
+pub struct Layer {
+    /// The number of its unit in the stack's functions.
+    pub function: usize,
+    /// The number of the block whose weights it uses: its own, unless they are shared.
+    pub weights_of: usize,
+}
+
 /// The module of a design whose blocks are `layers`, over a vocabulary of that many tokens.
 /// Sizes stay symbolic in the width.
-pub fn lower(design: &CheckedDesign, layers: &[design::FunctionId], vocabulary: u64) -> Module {
+pub fn lower(design: &CheckedDesign, layers: &[design::Layer], vocabulary: u64) -> Module {
     lower_stack(
         &Stack {
             name: design.name(),
             functions: design.functions().iter().map(|f| (f.name.as_str(), &f.graph)).collect(),
-            blocks: layers.iter().map(|id| id.0).collect(),
+            blocks: layers.iter().map(|l| Layer { function: l.function.0, weights_of: l.weights_of }).collect(),
             last: design.last().map(|id| id.0),
             tie_embeddings: design.tie_embeddings(),
         },
@@ -61,20 +70,23 @@ pub fn lower_stack(stack: &Stack<'_>, vocabulary: u64) -> Module {
     let width = axes.add("D", Domain::Static(Size::symbol("D")));
     let size = Size::int(i64::try_from(vocabulary).unwrap_or(i64::MAX));
     let vocabulary = axes.add("V", Domain::Static(size));
-    let called: BTreeSet<usize> = stack.blocks.iter().copied().chain(stack.last).collect();
-    let mut functions = Vec::new();
+    let called: BTreeSet<usize> = stack.blocks.iter().map(|block| block.function).chain(stack.last).collect();
+    let (mut functions, mut signatures) = (Vec::new(), Vec::new());
     let mut numbers = BTreeMap::new();
     for index in called {
         let (name, graph) = stack.functions[index];
         numbers.insert(index, FunctionId(functions.len() as u32));
-        functions.push(emit::function(name.to_string(), &plan::Plan::new(graph), &mut axes));
+        let (function, signature) = emit::function(name.to_string(), &plan::Plan::new(graph), &mut axes);
+        functions.push(function);
+        signatures.push(signature);
     }
     let main = stack::main(&stack::Stack {
         axes: axes.all(),
         functions: &functions,
+        signatures: &signatures,
         width,
         vocabulary,
-        blocks: stack.blocks.iter().map(|index| numbers[index]).collect(),
+        blocks: stack.blocks.iter().map(|block| (numbers[&block.function], block.weights_of)).collect(),
         last: stack.last.map(|index| numbers[&index]),
         tie_embeddings: stack.tie_embeddings,
     });

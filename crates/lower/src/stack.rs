@@ -1,9 +1,13 @@
 //! The main function: embedding, blocks, final unit, logits, loss.
 
+use std::collections::BTreeMap;
+
 use genesys_axis::Constant;
 use genesys_ir::Builder;
 use genesys_ir::module::{Axis, AxisId, Dtype, Function, FunctionId, Op, Region, Stage, Type, ValueId, Weight};
 use genesys_scalar::{Law, Role};
+
+use crate::emit::{Side, Signature};
 
 /// The standard deviation of embeddings and of an untied head before training (GPT-2's).
 const DEVIATION: f64 = 0.02;
@@ -15,12 +19,14 @@ pub(crate) struct Stack<'a> {
     pub(crate) axes: &'a [Axis],
     /// The functions, which `main` comes behind.
     pub(crate) functions: &'a [Function],
+    /// What each takes and gives beside its main value.
+    pub(crate) signatures: &'a [Signature],
     /// The width.
     pub(crate) width: AxisId,
     /// The vocabulary.
     pub(crate) vocabulary: AxisId,
-    /// The function of each block, first block first.
-    pub(crate) blocks: Vec<FunctionId>,
+    /// The function of each block, first block first, and the number of the block whose weights it uses.
+    pub(crate) blocks: Vec<(FunctionId, usize)>,
     /// The function between the last block and the logits.
     pub(crate) last: Option<FunctionId>,
     /// Whether the logits use the embedding's weights.
@@ -33,31 +39,50 @@ pub(crate) fn main(stack: &Stack<'_>) -> Function {
     let sequence = |dtype| Type { stage: Stage::Seq, dtype, axes: vec![] };
     let tokens = builder.input(sequence(Dtype::Token));
     let targets = builder.input(sequence(Dtype::Token));
-    let mut push = |builder: &mut Builder, op, args| -> ValueId {
+    let mut push = |builder: &mut Builder, op, args| -> Vec<ValueId> {
         let pushed = builder.push((stack.axes, stack.functions), &mut body, op, args);
-        pushed.unwrap_or_else(|why| unreachable!("a checked stack is well typed, yet {why}"))[0]
+        pushed.unwrap_or_else(|why| unreachable!("a checked stack is well typed, yet {why}"))
     };
     let embedding = builder.weight(table(stack, "embedding.weight", Role::Embedding, 0));
-    let embedding = push(&mut builder, Op::Weight(embedding), vec![]);
-    let mut x = push(&mut builder, Op::Gather { axis: stack.vocabulary }, vec![embedding, tokens]);
-    for (layer, function) in stack.blocks.iter().enumerate() {
-        let call = Op::Call { function: *function, layer: layer as u32, path: format!("blocks.{layer}") };
-        x = push(&mut builder, call, vec![x]);
-    }
-    if let Some(function) = stack.last {
-        let call = Op::Call { function, layer: stack.blocks.len() as u32, path: "final".into() };
-        x = push(&mut builder, call, vec![x]);
+    let embedding = push(&mut builder, Op::Weight(embedding), vec![])[0];
+    let mut x = push(&mut builder, Op::Gather { axis: stack.vocabulary }, vec![embedding, tokens])[0];
+    let mut sides = BTreeMap::new();
+    let blocks = stack.blocks.iter().map(|(function, owner)| (*function, format!("blocks.{owner}")));
+    let calls = blocks.chain(stack.last.map(|function| (function, "final".to_owned())));
+    for (layer, (function, path)) in (0..).zip(calls) {
+        let Signature { takes, gives } = &stack.signatures[function.0 as usize];
+        let mut args = vec![x];
+        args.extend(takes.iter().map(|side| received(&sides, side, &mut |op, args| push(&mut builder, op, args)[0])));
+        let results = push(&mut builder, Op::Call { function, layer, path }, args);
+        x = results[0];
+        sides.extend(gives.iter().zip(&results[1..]).map(|(side, value)| (&side.name, (side, *value))));
     }
     let head = if stack.tie_embeddings {
         embedding
     } else {
         let head = builder.weight(table(stack, "head.weight", Role::Matrix, 1));
-        push(&mut builder, Op::Weight(head), vec![])
+        push(&mut builder, Op::Weight(head), vec![])[0]
     };
-    let logits = push(&mut builder, Op::Contract { axes: vec![stack.width] }, vec![x, head]);
-    let loss = push(&mut builder, Op::CrossEntropy { axis: stack.vocabulary }, vec![logits, targets]);
+    let logits = push(&mut builder, Op::Contract { axes: vec![stack.width] }, vec![x, head])[0];
+    let loss = push(&mut builder, Op::CrossEntropy { axis: stack.vocabulary }, vec![logits, targets])[0];
     body.results = vec![logits, loss];
     builder.finish("main".into(), body)
+}
+
+/// The nearest earlier value of that name, under the axes of the one who takes it.
+fn received(
+    sides: &BTreeMap<&String, (&Side, ValueId)>,
+    side: &Side,
+    push: &mut dyn FnMut(Op, Vec<ValueId>) -> ValueId,
+) -> ValueId {
+    let (source, mut value) = sides[&side.name];
+    for (name, to) in &side.axes {
+        let from = source.axes[name];
+        if from != *to {
+            value = push(Op::Regroup { from: vec![from], to: vec![*to] }, vec![value]);
+        }
+    }
+    value
 }
 
 fn table(stack: &Stack<'_>, path: &str, role: Role, stream: u32) -> Weight {

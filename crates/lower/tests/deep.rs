@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use genesys_axis::{Domain, Size};
-use genesys_check::core::{Axis, Graph, Node, NodeId, Op, Output, Scan, ScanId, Stage, State, Type, WIDTH};
-use genesys_lower::{Stack, lower_stack};
+use genesys_check::core::{Axis, Graph, Node, NodeId, Op, Output, Port, Scan, ScanId, Stage, State, Type, WIDTH};
+use genesys_lower::{Layer, Stack, lower_stack};
 use genesys_scalar::Function;
 use genesys_span::{FileId, Span};
 
@@ -16,16 +16,20 @@ fn push(graph: &mut Graph, op: Op, stage: Stage, args: &[NodeId]) -> NodeId {
 }
 
 fn check(graph: &Graph) {
-    let stack =
-        Stack { name: "Deep", functions: vec![("Deep", graph)], blocks: vec![0], last: None, tie_embeddings: true };
+    let blocks = vec![Layer { function: 0, weights_of: 0 }];
+    let stack = Stack { name: "Deep", functions: vec![("Deep", graph)], blocks, last: None, tie_embeddings: true };
     let module = lower_stack(&stack, 300);
     assert_eq!(genesys_ir::validate(&module), Ok(()));
     assert_eq!(genesys_ir::parse(&genesys_ir::print(&module)).unwrap(), module);
 }
 
+fn port() -> Port {
+    Port { name: None, stage: Stage::Seq, axes: vec![("D".into(), WIDTH)], span: Span::default() }
+}
+
 fn graph() -> (Graph, NodeId) {
     let width = Axis { name: "D".into(), domain: Domain::Static(Size::symbol("D")) };
-    let mut graph = Graph { axes: vec![width], ..Graph::default() };
+    let mut graph = Graph { axes: vec![width], inputs: vec![port()], ..Graph::default() };
     let input = push(&mut graph, Op::Input(0), Stage::Seq, &[]);
     (graph, input)
 }
@@ -37,7 +41,7 @@ fn a_long_chain_of_maps_and_shifts() {
         let op = if i % 100 == 0 { Op::Shift { by: Size::int(1) } } else { Op::Map(Function::Tanh) };
         x = push(&mut graph, op, Stage::Seq, &[x]);
     }
-    graph.outputs = vec![Output { name: None, stage: Stage::Seq, node: x }];
+    graph.outputs = vec![Output { port: port(), node: x }];
     check(&graph);
 }
 
@@ -54,6 +58,6 @@ fn a_long_row_of_scans() {
         graph.scans.push(Scan { states, result: next, span });
         x = push(&mut graph, Op::Scanned(scan), Stage::Seq, &[]);
     }
-    graph.outputs = vec![Output { name: None, stage: Stage::Seq, node: x }];
+    graph.outputs = vec![Output { port: port(), node: x }];
     check(&graph);
 }

@@ -24,7 +24,7 @@ fn widen_front(parent: &CheckedDesign, seed: u64) -> Option<File> {
     });
     for stack in stacks {
         let entry = stack[seed as usize % stack.len()].clone();
-        stack.insert(0, StackItem { repeat: Repeat::Once, ..entry });
+        stack.insert(0, StackItem { repeat: Repeat::Once, share: false, ..entry });
     }
     Some(file)
 }

@@ -112,6 +112,8 @@ pub struct StackItem {
     pub kind: StackKind,
     /// How often it stands there.
     pub repeat: Repeat,
+    /// `share Block*4`: the repetitions have one instance of its weights.
+    pub share: bool,
     /// Its place.
     pub span: Span,
 }

@@ -21,7 +21,7 @@
 //!         | "unit" Name "<" generic,* ">" "(" ( name ":" type ),* ")" "->" ( type | results ) block
 //! results = "(" ( ( name ":" )? type ),* ")"
 //! generic = Axis ( "=" size )?  |  Name ":" "size" ( "=" size )?  |  Row ".."
-//! stack   = "[" ( ( Unit | stack ) ( "*" int? )? ),* "]"
+//! stack   = "[" ( "share"? ( Unit | stack ) ( "*" int? )? ),* "]"
 //! type    = "Seq"? "[" ( Axis | Row ".." | ".." ),* "]"
 //! block   = "{" statement* value? "}"
 //! statement = "let" ( name ( ":" type )? | "(" name,* ")" ) "=" value  |  "param" name ":" axes "=" value ( "@" role )?

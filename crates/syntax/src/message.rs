@@ -12,7 +12,7 @@ use crate::grammar::Rule;
 use crate::slip::{Slip, slip};
 
 /// The words kept for later versions of the language.
-const RESERVED: &[&str] = &["loss", "share"];
+const RESERVED: &[&str] = &["loss"];
 
 /// Where reading stopped.
 pub(crate) struct Stop<'t> {
@@ -150,6 +150,7 @@ fn word(rule: Rule) -> &'static str {
         Rule::k_repeat => "`repeat`",
         Rule::k_reset => "`reset`",
         Rule::k_as | Rule::rename => "`as`",
+        Rule::k_share => "`share`",
         Rule::k_seq => "`Seq`",
         Rule::k_size => "`size`",
         Rule::k_per | Rule::per => "`; per`",

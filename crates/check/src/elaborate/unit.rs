@@ -10,7 +10,7 @@ use genesys_syntax::ast::{self, AxisRef, Generic, GenericKind, Unit};
 
 use super::{Binding, Elab, Elaborator, Frame, Reported};
 use crate::AxisSet;
-use crate::core::{AxisId, Graph, NodeId, Op, Output, Stage, Type, WIDTH};
+use crate::core::{AxisId, Graph, NodeId, Op, Output, Port, Stage, Type, WIDTH};
 use crate::design::Required;
 use crate::resolve::Units;
 use crate::{effect, error, live, stuck};
@@ -95,13 +95,11 @@ pub(crate) fn instantiate_root<'a>(
     let mut elaborator = Elaborator::new(units, broken);
     elaborator.frames.push(Frame::new(entry.is_std, None));
     elaborator.bind_width(entry.unit);
-    let statics = elaborator.statics(entry.unit, args);
-    elaborator.frames.pop();
-    let outputs = statics.and_then(|mut statics| {
+    let outputs = elaborator.statics(entry.unit, args).and_then(|mut statics| {
         elaborator.bind_stack_rows(entry.unit, &mut statics);
-        let ty = Type { stage: Stage::Seq, axes: [WIDTH].into() };
-        let input = elaborator.push(Op::Input(0), Vec::new(), ty, entry.unit.name.span)?;
-        elaborator.instantiate(index, statics, vec![input], None)
+        let inputs = elaborator.stack_arguments(entry.unit, &mut statics)?;
+        elaborator.frames.pop();
+        elaborator.instantiate(index, statics, inputs, None)
     });
     // Warnings of a unit were given when it was checked on its own.
     diagnostics.extend(elaborator.diagnostics.into_iter().filter(Diagnostic::is_error));
@@ -160,16 +158,33 @@ impl<'a> Elaborator<'a, '_> {
             .map(|((ty, span), &value)| self.check_result(unit, ty, value, span, outside))
             .collect();
         checked.into_iter().collect::<Elab<()>>()?;
+        let inputs = unit.params.iter().map(|param| self.port(Some(&param.name), &param.ty));
+        self.graph.inputs = inputs.collect();
         let names = [None].into_iter().chain(unit.further.iter().map(|result| result.name.as_ref()));
-        self.graph.outputs = names
-            .zip(results_of(unit))
-            .zip(&values)
-            .map(|((name, ty), &node)| {
-                let stage = if ty.seq { Stage::Seq } else { Stage::Const };
-                Output { name: name.map(|name| name.text.clone()), stage, node }
-            })
-            .collect();
+        let ports = names.zip(results_of(unit)).map(|(name, ty)| self.port(name, ty));
+        self.graph.outputs = ports.zip(&values).map(|(port, &node)| Output { port, node }).collect();
         Ok(values)
+    }
+
+    /// A parameter or result as declared, within the unit's frame.
+    fn port(&self, name: Option<&ast::Ident>, ty: &ast::Type) -> Port {
+        let names = &self.frames.last().expect("elaboration happens within a unit").names;
+        let mut axes = Vec::new();
+        for axis in &ty.axes {
+            let name = match axis {
+                AxisRef::Named(name) | AxisRef::Row(name) => name.text.as_str(),
+                AxisRef::Rest(_) => "..",
+            };
+            match names.get(name) {
+                Some((Binding::Axis(axis), _)) => axes.push((name.to_owned(), *axis)),
+                Some((Binding::Row(row), _)) => {
+                    axes.extend(row.iter().map(|&axis| (self.graph.axis(axis).name.clone(), axis)));
+                }
+                _ => {}
+            }
+        }
+        let stage = if ty.seq { Stage::Seq } else { Stage::Const };
+        Port { name: name.map(|name| name.text.clone()), stage, axes, span: name.map_or(ty.span, |name| name.span) }
     }
 
     fn check_count(&mut self, unit: &Unit, found: usize) -> Elab<()> {
@@ -312,6 +327,20 @@ impl<'a> Elaborator<'a, '_> {
             args.push(self.push(Op::Input(number), Vec::new(), Type { stage, axes }, param.name.span)?);
         }
         Ok(args)
+    }
+
+    /// The values that a unit of the stack takes: the width's, and those of earlier units. No
+    /// argument binds their axes, so that what the stack leaves open takes its default.
+    fn stack_arguments(&mut self, unit: &'a Unit, statics: &mut Statics<'a>) -> Elab<Vec<NodeId>> {
+        let span = unit.name.span;
+        self.frame().names.extend(statics.clone().into_map().into_iter().map(|(name, bound)| (name, (bound, span))));
+        self.bind_defaults(unit)?;
+        for generic in &unit.generics {
+            if let Some(binding) = self.lookup(&generic.name.text) {
+                statics.insert(&generic.name.text, binding);
+            }
+        }
+        self.rigid_arguments(unit)
     }
 
     /// In the stack a row can only be the width.

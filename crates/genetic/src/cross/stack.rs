@@ -17,6 +17,9 @@ use crate::operator::stack::with_block;
 /// One block beside or for another; all of the second parent's stack; both stacks in turn.
 pub(super) fn stack(cross: &Cross<'_>) -> Vec<Candidate> {
     let pool = &cross.pool;
+    if pool.genome.has_side_values() || cross.donor.genome().has_side_values() {
+        return Vec::new();
+    }
     let foreign = pool.units.iter().filter(|unit| unit.is_foreign() && unit.is_block && unit.interface.is_sequence());
     let mut all: Vec<Candidate> = foreign.flat_map(|block| with_block("cross-stack", pool, block)).collect();
     let theirs = cross.donor.genome().stack().to_vec();
@@ -37,7 +40,12 @@ pub(super) fn stack(cross: &Cross<'_>) -> Vec<Candidate> {
             all.push(Candidate::new("cross-stack", detail, move |genome| {
                 let theirs = brought(genome, &donor, theirs);
                 let inner = if mine_first { [mine, theirs].concat() } else { [theirs, mine].concat() };
-                let group = StackItem { kind: StackKind::Group(inner), repeat: Repeat::ToDepth, span: Span::default() };
+                let group = StackItem {
+                    kind: StackKind::Group(inner),
+                    repeat: Repeat::ToDepth,
+                    share: false,
+                    span: Span::default(),
+                };
                 genome.set_field("stack", FieldValue::Stack(vec![group]));
             }));
         }
@@ -49,7 +57,8 @@ pub(super) fn stack(cross: &Cross<'_>) -> Vec<Candidate> {
 fn entries(items: &[StackItem]) -> Vec<StackItem> {
     let mut all = Vec::new();
     unit_refs(items, &mut |unit: &UnitRef| {
-        all.push(StackItem { kind: StackKind::Unit(unit.clone()), repeat: Repeat::Once, span: Span::default() });
+        let kind = StackKind::Unit(unit.clone());
+        all.push(StackItem { kind, repeat: Repeat::Once, share: false, span: Span::default() });
     });
     all
 }

@@ -17,6 +17,9 @@ use crate::tree;
 
 pub(super) fn add_block_variant(pool: &Pool<'_>) -> Vec<Candidate> {
     let mut all = Vec::new();
+    if pool.genome.has_side_values() {
+        return all;
+    }
     let mut stacked = Vec::new();
     unit_refs(pool.genome.stack(), &mut |unit| stacked.push(unit));
     let [only] = stacked.as_slice() else { return all };

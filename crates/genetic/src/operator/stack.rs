@@ -16,6 +16,9 @@ use crate::pool::{Pool, Pooled};
 use crate::tree;
 
 pub(crate) fn change_stack(pool: &Pool<'_>) -> Vec<Candidate> {
+    if pool.genome.has_side_values() {
+        return Vec::new();
+    }
     let mut all = rearranged(pool);
     for block in pool.units.iter().filter(|unit| unit.interface.is_sequence() && unit.is_block) {
         all.extend(with_block("change-stack", pool, block));
@@ -163,7 +166,7 @@ fn starred(unit: UnitRef) -> StackItem {
 }
 
 fn item(kind: StackKind, repeat: Repeat) -> StackItem {
-    StackItem { kind, repeat, span: Span::default() }
+    StackItem { kind, repeat, share: false, span: Span::default() }
 }
 
 #[cfg(test)]

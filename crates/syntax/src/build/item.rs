@@ -67,7 +67,8 @@ impl Builder<'_> {
 
     fn stack_item(&self, pair: Pair<'_, Rule>) -> Built<StackItem> {
         let span = self.span(&pair);
-        let mut parts = pair.into_inner();
+        let mut parts = pair.into_inner().peekable();
+        let share = parts.next_if(|part| part.as_rule() == Rule::k_share).is_some();
         let what = parts.next().expect("a stack entry is a unit or a group");
         let kind = match what.as_rule() {
             Rule::stack => StackKind::Group(self.stack(what)?),
@@ -78,7 +79,7 @@ impl Builder<'_> {
             Some(None) => Repeat::ToDepth,
             Some(Some(count)) => Repeat::Times(self.int(&count)?),
         };
-        Ok(StackItem { kind, repeat, span })
+        Ok(StackItem { kind, repeat, share, span })
     }
 
     fn unit_ref(&self, pair: Pair<'_, Rule>) -> Built<UnitRef> {

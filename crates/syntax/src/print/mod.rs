@@ -160,7 +160,8 @@ fn stack_item(item: &StackItem) -> Doc {
         Repeat::Times(count) => format!("*{count}"),
         Repeat::ToDepth => "*".to_owned(),
     };
-    Doc::Concat(vec![what, Doc::text(times)])
+    let share = if item.share { "share " } else { "" };
+    Doc::Concat(vec![Doc::text(share), what, Doc::text(times)])
 }
 
 fn unit_ref(unit: &UnitRef) -> String {

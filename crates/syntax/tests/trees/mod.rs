@@ -87,14 +87,15 @@ fn design() -> impl Strategy<Value = Design> {
 }
 
 fn stack() -> impl Strategy<Value = Vec<StackItem>> {
-    let leaf = (unit_ref().prop_map(StackKind::Unit), repeat()).prop_map(stack_item);
-    let entry = leaf
-        .prop_recursive(3, 16, 4, |inner| (vec(inner, 0..4).prop_map(StackKind::Group), repeat()).prop_map(stack_item));
+    let leaf = (unit_ref().prop_map(StackKind::Unit), repeat(), any::<bool>()).prop_map(stack_item);
+    let entry = leaf.prop_recursive(3, 16, 4, |inner| {
+        (vec(inner, 0..4).prop_map(StackKind::Group), repeat(), any::<bool>()).prop_map(stack_item)
+    });
     vec(entry, 0..5)
 }
 
-fn stack_item((kind, repeat): (StackKind, Repeat)) -> StackItem {
-    StackItem { kind, repeat, span: span() }
+fn stack_item((kind, repeat, share): (StackKind, Repeat, bool)) -> StackItem {
+    StackItem { kind, repeat, share, span: span() }
 }
 
 fn repeat() -> impl Strategy<Value = Repeat> {
