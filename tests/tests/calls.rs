@@ -156,3 +156,51 @@ fn the_gradient_of_shared_weights_is_that_of_all_their_uses() {
     let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
     assert!((gradient[5] - difference).abs() < 1e-8, "{} and {difference}", gradient[5]);
 }
+
+/// The text of a block.
+fn block(body: &str) -> String {
+    format!(
+        "design Shared {{ stack = [Block*] }}
+         unit Block(x: Seq[D]) -> Seq[D] {{ {body} }}
+         unit Mlp<F = 16>(x: Seq[D]) -> Seq[D] {{
+             let gate = linear[D -> F](x, bias = true)
+             axis K = F
+             param scale: [K] = 2
+             linear[F -> D](silu(gate) * (scale as [K -> F]))
+         }}
+         unit Sum(x: Seq[D]) -> Seq[D] {{
+             let g = linear[D -> D](x)
+             scan S: [D] = 0 {{ S <- 0.5 * S + g yield S }}
+         }}"
+    )
+}
+
+#[test]
+fn all_calls_of_what_is_shared_use_its_weights() {
+    let shared = model(&block("share f = Mlp x + f(f(x)) - f(shift(x, 1))"), 1);
+    let weights = ["embedding.weight", "blocks.0.f.gate.weight", "blocks.0.f.gate.bias", "blocks.0.f.scale"];
+    assert_eq!(names(&shared)[..4], weights);
+    assert_eq!(names(&shared).len(), 5);
+    let apart = model(&block("let a = Mlp(x) let b = Mlp(a) let c = Mlp(shift(x, 1)) x + b - c"), 1);
+    for parameter in apart.parameters() {
+        let (_, rest) = parameter.name.split_once("0.").unwrap_or(("", &parameter.name));
+        let weight = rest.split_once('.').unwrap().1;
+        let own = shared.parameters().iter().find(|p| p.name.ends_with(weight)).unwrap();
+        parameter.var.set(&own.var.as_tensor().copy().unwrap()).unwrap();
+    }
+    let (one, three) = (logits(&shared), logits(&apart));
+    assert!(one.iter().zip(&three).all(|(a, b)| (a - b).abs() < 1e-12));
+}
+
+#[test]
+fn a_shared_instance_shares_no_state() {
+    let shared = model(&block("share f = Sum x + f(x) * f(tanh(x))"), 1);
+    let apart = model(&block("let a = Sum(x) let b = Sum(tanh(x)) x + a * b"), 1);
+    let weight = shared.parameters().iter().find(|p| p.name == "blocks.0.f.g.weight").unwrap();
+    for parameter in apart.parameters() {
+        let from = if parameter.name.starts_with("blocks") { weight } else { &shared.parameters()[0] };
+        parameter.var.set(&from.var.as_tensor().copy().unwrap()).unwrap();
+    }
+    let (one, two) = (logits(&shared), logits(&apart));
+    assert!(one.iter().zip(&two).all(|(a, b)| (a - b).abs() < 1e-12));
+}

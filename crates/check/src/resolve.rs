@@ -178,6 +178,7 @@ fn heads_of_block<'a>(block: &'a ast::Block, heads: &mut Vec<&'a str>) {
         match &stmt.kind {
             StmtKind::Let { value, .. }
             | StmtKind::LetTuple { value, .. }
+            | StmtKind::Share { value, .. }
             | StmtKind::Update { value, .. }
             | StmtKind::Yield(value) => {
                 heads_of(value, heads);

@@ -53,6 +53,11 @@ const EQUAL: &[(&str, &str, &str)] = &[
         "param b: [D] = 0 @bias param a: [D] = 1 b + a * x",
     ),
     (
+        "the name of what is shared",
+        "share f = linear[D -> D] f(x) + tanh(f(exp(x)))",
+        "share g = linear[D -> D] let y = g(x) y + tanh(g(exp(x)))",
+    ),
+    (
         "names of axes",
         "[H, E -> D](tanh([D -> H, E](x)))",
         "axis A = 4 axis B = D / 4 [A, B -> D](tanh([D -> A, B](x)))",

@@ -85,7 +85,7 @@ fn sweep_stmt(stmt: &mut Stmt, named: &BTreeSet<String>, changed: &mut bool, liv
             }
             read
         }
-        StmtKind::Param { name, .. } => live.remove(&name.text),
+        StmtKind::Share { name, .. } | StmtKind::Param { name, .. } => live.remove(&name.text),
         StmtKind::Axis { name, .. } => named.contains(&name.text),
         StmtKind::Require { .. } => true,
         StmtKind::Update { state, value } => {
@@ -104,6 +104,11 @@ fn sweep_expr(expr: &mut Expr, named: &BTreeSet<String>, changed: &mut bool, liv
     match &mut expr.kind {
         ExprKind::Name(name) => {
             live.insert(name.text.clone());
+        }
+        ExprKind::Call(call) => {
+            // What is called may be shared.
+            live.insert(call.head.text.clone());
+            tree::children_mut(expr).into_iter().for_each(|e| sweep_expr(e, named, changed, live));
         }
         ExprKind::Scan(scan) => {
             let mut inner = sweep(&mut scan.body, named, changed);
@@ -158,7 +163,7 @@ pub(crate) fn block_names(block: &Block, names: &mut BTreeSet<String>) {
             StmtKind::Param { axes, .. } => tree::axis_names(axes, names),
             StmtKind::Axis { size, .. } => tree::size_names(size, names),
             StmtKind::Require { left, right, .. } => [left, right].into_iter().for_each(|s| tree::size_names(s, names)),
-            StmtKind::LetTuple { .. } | StmtKind::Update { .. } | StmtKind::Yield(_) => {}
+            StmtKind::LetTuple { .. } | StmtKind::Share { .. } | StmtKind::Update { .. } | StmtKind::Yield(_) => {}
         }
     }
     tree::block_exprs(block).for_each(|e| expr_names(e, names));

@@ -37,10 +37,10 @@ pub(crate) fn let_stmt(name: &str, value: Expr) -> Stmt {
     Stmt { kind, comments: Default::default(), span: Span::default() }
 }
 
-/// The names of values that a `let` binds.
+/// The names that a `let` or `share` binds.
 pub(crate) fn bound_values(stmt: &Stmt) -> &[Ident] {
     match &stmt.kind {
-        StmtKind::Let { name, .. } => std::slice::from_ref(name),
+        StmtKind::Let { name, .. } | StmtKind::Share { name, .. } => std::slice::from_ref(name),
         StmtKind::LetTuple { names, .. } => names,
         StmtKind::Param { .. }
         | StmtKind::Axis { .. }
@@ -50,7 +50,7 @@ pub(crate) fn bound_values(stmt: &Stmt) -> &[Ident] {
     }
 }
 
-/// Whether a `let` binds that name.
+/// Whether a `let` or `share` binds that name.
 pub(crate) fn binds(stmt: &Stmt, name: &str) -> bool {
     bound_values(stmt).iter().any(|bound| bound.text == name)
 }
@@ -60,6 +60,7 @@ pub(crate) fn stmt_expr(stmt: &Stmt) -> Option<&Expr> {
     match &stmt.kind {
         StmtKind::Let { value, .. }
         | StmtKind::LetTuple { value, .. }
+        | StmtKind::Share { value, .. }
         | StmtKind::Update { value, .. }
         | StmtKind::Yield(value) => Some(value),
         StmtKind::Param { init, .. } => Some(init),
@@ -72,6 +73,7 @@ pub(crate) fn stmt_expr_mut(stmt: &mut Stmt) -> Option<&mut Expr> {
     match &mut stmt.kind {
         StmtKind::Let { value, .. }
         | StmtKind::LetTuple { value, .. }
+        | StmtKind::Share { value, .. }
         | StmtKind::Update { value, .. }
         | StmtKind::Yield(value) => Some(value),
         StmtKind::Param { init, .. } => Some(init),

@@ -125,6 +125,7 @@ impl<'a> Reader<'a> {
                     let types = self.tuple(value, names.len());
                     self.names.extend(names.iter().map(|name| name.text.as_str()).zip(types));
                 }
+                StmtKind::Share { .. } => {}
                 StmtKind::Param { name, axes, .. } => {
                     self.names.insert(&name.text, Some(constant(axis_set(axes))));
                 }

@@ -319,6 +319,14 @@ pub enum StmtKind {
         /// The tuple.
         value: Expr,
     },
+    /// `share f = Mlp<F = 128>`, `share p = linear[D -> E]`: one instance of weights, used by every
+    /// call `f(x)`.
+    Share {
+        /// The name that is called.
+        name: Ident,
+        /// A call without values: the unit or primitive, its static arguments, axes and options.
+        value: Expr,
+    },
     /// `param gain: [A..] = 1 @gain`
     Param {
         /// The weight's name.

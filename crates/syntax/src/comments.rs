@@ -92,6 +92,7 @@ fn hang_block(block: &mut Block, stream: &mut Stream) {
         match &mut stmt.kind {
             StmtKind::Let { value, .. }
             | StmtKind::LetTuple { value, .. }
+            | StmtKind::Share { value, .. }
             | StmtKind::Update { value, .. }
             | StmtKind::Yield(value) => {
                 hang_expr(value, stream, &mut stmt.comments);

@@ -189,6 +189,7 @@ fn word(rule: Rule) -> &'static str {
         Rule::size | Rule::size_atom | Rule::size_call | Rule::size_fn => "a size",
         Rule::stmt
         | Rule::let_stmt
+        | Rule::share_stmt
         | Rule::param_stmt
         | Rule::axis_stmt
         | Rule::require_stmt
@@ -202,6 +203,7 @@ fn word(rule: Rule) -> &'static str {
         | Rule::each
         | Rule::regroup
         | Rule::group => "a value",
+        Rule::shared => "a unit or `linear`",
         Rule::scan | Rule::repeat => "a scan or a loop",
         Rule::state => "a state",
         Rule::static_arg => "a size",

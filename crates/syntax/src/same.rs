@@ -143,6 +143,10 @@ fn block(body: &mut Block) {
                 idents(names);
                 expr(value);
             }
+            StmtKind::Share { name, value } => {
+                ident(name);
+                expr(value);
+            }
             StmtKind::Param { name, axes: list, init, role } => {
                 ident(name);
                 axes(list);

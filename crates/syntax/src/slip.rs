@@ -270,7 +270,7 @@ fn mark(stop: &Stop<'_>) -> Option<Slip> {
 fn keyword_as_name(stop: &Stop<'_>) -> Option<Slip> {
     const WORDS: &[&str] = &[
         "let", "param", "axis", "require", "yield", "scan", "each", "as", "unit", "design", "use", "true", "false",
-        "else",
+        "else", "share",
     ];
     if !WORDS.contains(&stop.found) || !(stop.wants(Rule::name) || stop.wants(Rule::upper)) {
         return None;

@@ -21,6 +21,7 @@ pub fn walk_block(block: &Block, visit: &mut dyn FnMut(&Expr)) {
         match &stmt.kind {
             StmtKind::Let { value, .. }
             | StmtKind::LetTuple { value, .. }
+            | StmtKind::Share { value, .. }
             | StmtKind::Update { value, .. }
             | StmtKind::Yield(value) => {
                 walk_expr(value, visit);
@@ -85,6 +86,7 @@ fn walk_block_mut(block: &mut Block, visit: &mut dyn FnMut(&mut Expr)) {
         match &mut stmt.kind {
             StmtKind::Let { value, .. }
             | StmtKind::LetTuple { value, .. }
+            | StmtKind::Share { value, .. }
             | StmtKind::Update { value, .. }
             | StmtKind::Yield(value) => {
                 walk_expr_mut(value, visit);

@@ -93,7 +93,7 @@ impl Growing {
         let (a, b) = (self.value(), self.value());
         let axis = self.draws.pick(&AXES);
         let (from, to) = (self.draws.pick(&AXES), self.draws.pick(&STATIC_AXES));
-        match self.draws.below(28) {
+        match self.draws.below(29) {
             0 => ("map", format!("{}({a})", self.draws.pick(&["tanh", "relu", "sigmoid", "-"]))),
             1 | 2 => ("map", format!("{a} {} {b}", self.draws.pick(&["+", "-", "*"]))),
             3 => ("map", format!("max({a}, {b})")),
@@ -116,8 +116,9 @@ impl Growing {
             20 => ("window", format!("sum[{to}](outer(index[{to}] - 0.5, window[{to}]({a})))")),
             21 => ("cumsum", format!("tanh(cumsum[{axis}]({a}))")),
             22 => ("after", format!("after[{axis}](tanh({a}))")),
+            24 => ("shared", format!("f({a})")),
             23 => ("tuple", self.draws.pick(&["Two(A)", "(A, B)", "Two(tanh(A))"]).replace('A', &a).replace('B', &b)),
-            24 => ("repeat", self.repeat(&a, &b)),
+            25 => ("repeat", self.repeat(&a, &b)),
             _ => self.scan(&a, &b),
         }
     }
@@ -193,7 +194,8 @@ impl Growing {
             "use std::{{RmsNorm, TokenShift, L2Norm}}\n\
              design Random {{ stack = [Block*] }}\n\
              unit Two(x: Seq[..]) -> (Seq[..], tanh: Seq[..]) {{ (shift(x, 1), tanh(x)) }}\n\
-             unit Block<E = 2, H = 2, K = 3, G = D / 2>(x: Seq[D]) -> Seq[D] {{\n    {}\n    {result}\n}}\n",
+             unit Block<E = 2, H = 2, K = 3, G = D / 2>(x: Seq[D]) -> Seq[D] {{\n    share f = Mix\n    {}\n    {result}\n}}\n\
+             unit Mix(x: Seq[D]) -> Seq[D] {{ scan S: [D] = 0 {{ S <- 0.5 * S + linear[D -> D](x) yield S }} }}\n",
             self.stmts.join("\n    ")
         )
     }

@@ -75,6 +75,7 @@ fn must_have_met(tally: &BTreeMap<String, usize>, cases: u32) {
         "sum",
         "unit",
         "tuple",
+        "shared",
     ];
     let refused = [
         "view-of-past",

@@ -21,8 +21,16 @@ impl<'a> Elaborator<'a, '_> {
     /// A call of a unit: arguments first, then the callee's body with its axes bound.
     pub(crate) fn unit_call(&mut self, index: usize, call: &'a Call, span: Span) -> Elab<Given> {
         let label = self.frame().label.take();
+        let args = self.arguments(self.units.all[index].unit, call, span)?;
+        let first = self.graph.leaves.len();
+        let given = self.unit_given(index, call, args, span)?;
+        self.close_site(label, &self.units.all[index].unit.name.text, first, span);
+        Ok(given)
+    }
+
+    /// What a unit gives for some values, with the static arguments and axes of a call.
+    pub(crate) fn unit_given(&mut self, index: usize, call: &'a Call, args: Vec<NodeId>, span: Span) -> Elab<Given> {
         let entry = self.units.all[index];
-        let args = self.arguments(entry.unit, call, span)?;
         let mut statics = self.statics(entry.unit, &call.statics)?;
         self.slot(entry.unit, call, &mut statics)?;
         for (param, &arg) in entry.unit.params.iter().zip(&args) {
@@ -31,13 +39,11 @@ impl<'a> Elaborator<'a, '_> {
         if entry.recursive || self.broken.get(index) == Some(&true) {
             return self.opaque(entry.unit, &statics, &args, span);
         }
-        let first = self.graph.leaves.len();
-        let values = self.nested(span, |this| this.instantiate(index, statics, args, Some(span)))?;
-        self.close_site(label, &entry.unit.name.text, first, span);
-        Ok(Given::of(values))
+        self.nested(span, |this| this.instantiate(index, statics, args, Some(span))).map(Given::of)
     }
 
-    fn arguments(&mut self, unit: &'a Unit, call: &'a Call, span: Span) -> Elab<Vec<NodeId>> {
+    /// The values of a call, one for each parameter.
+    pub(crate) fn arguments(&mut self, unit: &'a Unit, call: &'a Call, span: Span) -> Elab<Vec<NodeId>> {
         let mut values: Vec<Option<Elab<NodeId>>> = vec![None; unit.params.len()];
         for (position, arg) in call.args.iter().enumerate() {
             let (slot, expr) = match arg {

@@ -112,6 +112,7 @@ impl<'a> Elaborator<'a, '_> {
                 let size = self.named_size(name)?;
                 self.constant(Constant::Size(size), name.span)
             }
+            Some(Binding::Shared) => Err(self.not_called(name)),
             None => self.builtin_name(name),
         }
     }
@@ -178,6 +179,7 @@ impl<'a> Elaborator<'a, '_> {
         let _: Elab<()> = match &stmt.kind {
             StmtKind::Let { name, ty, value } => self.let_stmt(name, ty.as_ref(), value),
             StmtKind::LetTuple { names, value } => self.let_tuple(names, value),
+            StmtKind::Share { name, value } => self.share_stmt(name, value),
             StmtKind::Param { name, axes, init, role } => self.param_stmt(name, axes, init, role.as_ref(), stmt.span),
             StmtKind::Axis { name, size } => self.axis_stmt(name, size),
             StmtKind::Require { left, compare, right } => self.require_stmt(left, *compare, right, stmt.span),

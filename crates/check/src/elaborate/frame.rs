@@ -10,6 +10,7 @@ use genesys_diag::{Code, Diagnostic};
 use genesys_span::Span;
 use genesys_syntax::ast::Ident;
 
+use super::share::Shared;
 use super::{Elab, Elaborator};
 use crate::core::{AxisId, Named, NodeId, ScanId};
 use crate::error;
@@ -27,6 +28,8 @@ pub(crate) enum Binding {
     Row(Vec<AxisId>),
     /// A number.
     Size(Arc<Size>),
+    /// One instance of weights, which is called: see [`Frame::shared`].
+    Shared,
     /// A state of an enclosing scan or loop, and what it holds at this point of the step.
     State {
         /// Whose it is.
@@ -54,6 +57,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) names: BTreeMap<&'a str, (Binding, Span)>,
     /// The innermost scan or loop, whose states may be updated.
     pub(crate) owner: Option<Owner>,
+    /// What `share` declared, by name.
+    pub(crate) shared: BTreeMap<&'a str, Shared<'a>>,
     /// Calls of the current statement that own weights.
     pub(crate) sites: Vec<Site<'a>>,
     /// The label that the next call takes.
@@ -74,8 +79,8 @@ pub(crate) struct Site<'a> {
 
 impl Frame<'_> {
     pub(crate) fn new(is_std: bool, call: Option<Span>) -> Self {
-        let (names, taken) = (BTreeMap::new(), BTreeMap::new());
-        Self { is_std, call, names, owner: None, sites: Vec::new(), label: None, taken }
+        let (names, shared, taken) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { is_std, call, names, owner: None, shared, sites: Vec::new(), label: None, taken }
     }
 }
 

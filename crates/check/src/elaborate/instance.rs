@@ -1,6 +1,6 @@
 //! What a text that is expanded several times makes once: its weights, and the axes it declares.
 //!
-//! The rounds of a loop are one instance. While the first is expanded, what it makes is written down;
+//! The rounds of a loop are one instance, and so are the calls of what is shared. While the first is expanded, what it makes is written down;
 //! the later ones are handed the same in the same order, for it is the same text. What differs all the
 //! same (a weight whose shape depends on the counter) is an error.
 
@@ -9,12 +9,22 @@ use genesys_diag::{Code, Diagnostic};
 use genesys_scalar::Law;
 use genesys_span::Span;
 
-use super::{Elab, Elaborator};
+use super::{Elab, Elaborator, Reported};
 use crate::core::{Axis, AxisId, LeafId, NodeId, Op, Stage, Type};
 
+/// What makes several expansions one instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The rounds of a loop.
+    Loop,
+    /// The calls of what is shared.
+    Share,
+}
+
 /// What was made, in order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Instance {
+    purpose: Purpose,
     leaves: Vec<LeafId>,
     axes: Vec<AxisId>,
     /// How much of it the present round was handed; `None` while it is made.
@@ -23,8 +33,8 @@ pub(crate) struct Instance {
 
 impl Elaborator<'_, '_> {
     /// Begins to write down what is made.
-    pub(crate) fn begin_instance(&mut self) {
-        self.instances.push(Instance::default());
+    pub(crate) fn begin_instance(&mut self, purpose: Purpose) {
+        self.instances.push(Instance { purpose, leaves: Vec::new(), axes: Vec::new(), handed: None });
     }
 
     /// Hands out what was made from its beginning on.
@@ -32,19 +42,24 @@ impl Elaborator<'_, '_> {
         self.instances.last_mut().expect("an instance is open").handed = Some((0, 0));
     }
 
-    /// Forgets the innermost instance.
-    pub(crate) fn end_instance(&mut self) {
-        self.instances.pop();
+    /// Closes the innermost instance.
+    pub(crate) fn end_instance(&mut self) -> Instance {
+        self.instances.pop().expect("an instance is open")
     }
 
     /// The weight that an earlier round made here, if this is a later one.
     pub(crate) fn known_leaf(&mut self, axes: &[AxisId], law: &Law<Constant>, span: Span) -> Option<Elab<NodeId>> {
         let (place, instance) = self.handing()?;
+        let purpose = instance.purpose;
         let (leaves, _) = instance.handed.as_mut()?;
         let id = instance.leaves.get(*leaves).copied()?;
         *leaves += 1;
         self.instances[place + 1..].iter_mut().for_each(|inner| inner.leaves.push(id));
         let leaf = self.graph.leaf(id);
+        if purpose == Purpose::Share && leaf.axes != axes {
+            let (first, found) = (leaf.axes.clone(), self.names(axes.iter().copied()));
+            return Some(Err(self.other_shape(&first, &found, span)));
+        }
         if leaf.axes != axes || leaf.law != *law {
             let message = "expected the same weights in every round of the loop, found others in a later one";
             let help = "no weight's shape or initial law may depend on the counter: declare it before the loop";
@@ -52,6 +67,14 @@ impl Elaborator<'_, '_> {
         }
         let ty = Type { stage: Stage::Const, axes: axes.iter().copied().collect() };
         Some(self.push(Op::Weight(id), Vec::new(), ty, span))
+    }
+
+    fn other_shape(&mut self, first: &[AxisId], found: &str, span: Span) -> Reported {
+        let first = self.names(first.iter().copied());
+        let message =
+            format!("expected the same axes at each call of what is shared, found [{found}] for its weight [{first}]");
+        let help = "one instance has one shape: share another instance for other axes";
+        self.fail(Diagnostic::error(Code::AXIS_MISMATCH, span, message).help(help))
     }
 
     /// Writes a new weight down.

@@ -6,10 +6,14 @@ use genesys_scalar::{Function, Law, Role};
 use genesys_span::Span;
 use genesys_syntax::ast::{Call, Expr, ExprKind, Ident, Slot};
 
+use super::primitive::Options;
 use super::{Elab, Elaborator, Given};
 use crate::AxisSet;
 use crate::core::{AxisId, NodeId, Op};
 use crate::error;
+
+/// The options of `linear`.
+pub(crate) const LINEAR_OPTIONS: &[&str] = &["bias", "init"];
 
 /// The axes of `linear[from -> to; per over]`, and the axes of the weight that are new: an axis on
 /// both sides is contracted and made again, so its new self needs an identity of its own.
@@ -25,13 +29,20 @@ impl<'a> Elaborator<'a, '_> {
     /// plus `bias[G, Y]`. Axes of `x` that are not named share the weight.
     pub(crate) fn linear(&mut self, call: &'a Call, span: Span) -> Elab<NodeId> {
         let label = self.frame().label.take();
+        let (x, options) = self.one_value(call, LINEAR_OPTIONS, span)?;
+        let first = self.graph.leaves.len();
+        let y = self.linear_of(x, call, &options, span)?;
+        self.close_site(label, "linear", first, span);
+        Ok(y)
+    }
+
+    /// The value of `linear` at `x`, with the axes and options of a call.
+    pub(crate) fn linear_of(&mut self, x: NodeId, call: &'a Call, options: &Options<'a>, span: Span) -> Elab<NodeId> {
         let Some(Slot::Map { from, to, per }) = &call.slot else {
             let message = "expected the axes of `linear`, as in `linear[D -> H, E](x)`";
             return Err(self.fail(error::arguments(call.head.span, message)));
         };
-        let (x, options) = self.one_value(call, &["bias", "init"], span)?;
         let axes = self.linear_axes(x, from, to, per)?;
-        let first = self.graph.leaves.len();
         let law = match options.get("init") {
             Some(init) => self.law(init, &axes.weight())?,
             None => self.fan_in_law(&axes.from, span)?,
@@ -43,7 +54,6 @@ impl<'a> Elaborator<'a, '_> {
         {
             y = self.add_bias(y, &axes, span)?;
         }
-        self.close_site(label, "linear", first, span);
         Ok(y)
     }
 

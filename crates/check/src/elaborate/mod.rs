@@ -16,6 +16,7 @@ mod repeat;
 mod reshape;
 mod rule;
 mod scan;
+mod share;
 mod size;
 mod tuple;
 mod unit;

@@ -6,7 +6,7 @@ use genesys_axis::Domain;
 use genesys_diag::{Code, Diagnostic};
 use genesys_scalar::Function;
 use genesys_span::Span;
-use genesys_syntax::ast::{Arg, Call, Expr, ExprKind, Slot};
+use genesys_syntax::ast::{Arg, Call, Expr, ExprKind, Ident, Slot};
 
 use super::{Elab, Elaborator, Given};
 use crate::AxisSet;
@@ -52,9 +52,15 @@ pub(crate) const PRIMITIVES: &[&str] = &[
     "window",
 ];
 
+/// Named arguments of a call that are no values.
+pub(crate) type Options<'a> = BTreeMap<&'a str, &'a Expr>;
+
 impl<'a> Elaborator<'a, '_> {
     /// A call of a unit or a primitive. A primitive that gives a tuple stands beside the units here.
     pub(crate) fn call(&mut self, call: &'a Call, span: Span) -> Elab<Given> {
+        if self.frame().shared.contains_key(call.head.text.as_str()) {
+            return self.shared_call(call, span);
+        }
         let is_std = self.frame().is_std;
         if let Some(unit) = self.units.find(&call.head.text, is_std) {
             return self.unit_call(unit, call, span);
@@ -100,6 +106,9 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     fn unknown_head(&mut self, call: &Call) -> super::Reported {
+        if let Some(super::Binding::Poisoned) = self.lookup(&call.head.text) {
+            return super::Reported;
+        }
         let is_std = self.frame().is_std;
         let diagnostic = crate::resolve::unit_hint(self.units, &call.head, is_std);
         self.fail(diagnostic)
@@ -121,14 +130,9 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// The one value of a call, and its options by name.
-    pub(crate) fn one_value(
-        &mut self,
-        call: &'a Call,
-        known: &[&str],
-        span: Span,
-    ) -> Elab<(NodeId, BTreeMap<&'a str, &'a Expr>)> {
+    pub(crate) fn one_value(&mut self, call: &'a Call, known: &[&str], span: Span) -> Elab<(NodeId, Options<'a>)> {
         let mut value = None;
-        let mut options = BTreeMap::new();
+        let mut options = Options::new();
         for arg in &call.args {
             match arg {
                 Arg::Value(expr) if value.is_none() => value = Some(self.expr(expr)?),
@@ -136,22 +140,32 @@ impl<'a> Elaborator<'a, '_> {
                     let message = format!("expected one value in `{}`, found another", call.head.text);
                     return Err(self.fail(error::arguments(expr.span, message)));
                 }
-                Arg::Named(name, expr) if known.contains(&name.text.as_str()) => {
-                    if options.insert(name.text.as_str(), expr).is_some() {
-                        let message = format!("the option `{}` is given twice", name.text);
-                        return Err(self.fail(error::arguments(name.span, message)));
-                    }
-                }
-                Arg::Named(name, _) => {
-                    let diagnostic = error::unknown("option", name, known.iter().copied());
-                    return Err(self.fail(diagnostic));
-                }
+                Arg::Named(name, expr) => self.option(name, expr, known, &mut options)?,
             }
         }
         match value {
             Some(value) => Ok((value, options)),
             None => Err(self.fail(error::arguments(span, format!("expected a value in `{}(..)`", call.head.text)))),
         }
+    }
+
+    /// One option of a call.
+    pub(crate) fn option(
+        &mut self,
+        name: &'a Ident,
+        expr: &'a Expr,
+        known: &[&str],
+        options: &mut Options<'a>,
+    ) -> Elab<()> {
+        if !known.contains(&name.text.as_str()) {
+            let diagnostic = error::unknown("option", name, known.iter().copied());
+            return Err(self.fail(diagnostic));
+        }
+        if options.insert(name.text.as_str(), expr).is_some() {
+            let message = format!("the option `{}` is given twice", name.text);
+            return Err(self.fail(error::arguments(name.span, message)));
+        }
+        Ok(())
     }
 
     fn function(&mut self, function: Function, call: &'a Call, span: Span) -> Elab<NodeId> {

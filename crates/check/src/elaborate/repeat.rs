@@ -11,6 +11,7 @@ use genesys_span::Span;
 use genesys_syntax::ast::{Loop, State, StmtKind};
 
 use super::frame::Owner;
+use super::instance::Purpose;
 use super::{Binding, Elab, Elaborator, Reported};
 use crate::AxisSet;
 use crate::core::{NodeId, Stage};
@@ -31,7 +32,7 @@ impl<'a> Elaborator<'a, '_> {
         }
         let outer = self.frame().names.clone();
         let around = self.frame().owner.replace(owner);
-        self.begin_instance();
+        self.begin_instance(Purpose::Loop);
         let result = match count {
             Some(count) => self.run_rounds(repeat, owner, held, count, span),
             None => self.symbolic_rounds(repeat, owner, held, span),

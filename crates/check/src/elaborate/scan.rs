@@ -114,7 +114,7 @@ impl<'a> Elaborator<'a, '_> {
                     let _: Elab<()> = self.update(state, value);
                 }
                 StmtKind::Yield(value) => result = self.yielded(result, value, stmt, what),
-                StmtKind::Param { .. } | StmtKind::Axis { .. } | StmtKind::Require { .. } => {
+                StmtKind::Share { .. } | StmtKind::Param { .. } | StmtKind::Axis { .. } | StmtKind::Require { .. } => {
                     let message = format!("expected `let`, `<-` or `yield` in a {what}, found a declaration");
                     let help = format!("declare it before the {what}");
                     self.fail(Diagnostic::error(Code::MISPLACED, stmt.span, message).help(help));

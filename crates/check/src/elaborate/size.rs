@@ -88,7 +88,7 @@ impl Elaborator<'_, '_> {
                 }
                 Ok(product)
             }
-            Some(Binding::Value(_) | Binding::State { .. }) => Err(self.not_a_size(name.span)),
+            Some(Binding::Value(_) | Binding::State { .. } | Binding::Shared) => Err(self.not_a_size(name.span)),
             Some(Binding::Poisoned) => Err(super::Reported),
             None => {
                 let known: Vec<&str> = self.frame().names.keys().copied().collect();

@@ -45,7 +45,7 @@ pub(crate) fn lifted(unit: &Unit, genome: &Genome) -> Vec<Lifted> {
     for place in places(unit).into_iter().filter(|place| !place.in_scan && is_worth(place.expr)) {
         let Some(axes) = value_axes(&types, place.expr) else { continue };
         let is_whole = unit.body.result.as_ref().is_some_and(|result| result.id == place.expr.id);
-        if is_whole || !is_stable(unit, place.expr) {
+        if is_whole || !is_stable(unit, place.expr) || calls_shared(unit) {
             continue;
         }
         let at = statement_of(unit, &place);
@@ -66,6 +66,11 @@ pub(crate) fn lifted(unit: &Unit, genome: &Genome) -> Vec<Lifted> {
         }
     }
     all
+}
+
+/// Whether a unit shares instances of weights, which cannot be handed over with an expression.
+fn calls_shared(unit: &Unit) -> bool {
+    unit.body.stmts.iter().any(|stmt| matches!(stmt.kind, StmtKind::Share { .. }))
 }
 
 /// Whether an expression is more than a name and a projection of it.

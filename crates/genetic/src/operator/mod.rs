@@ -109,7 +109,8 @@ pub(crate) fn places(unit: &Unit) -> Vec<Place<'_>> {
 }
 
 fn places_of_block<'a>(block: &'a Block, in_scan: bool, all: &mut Vec<Place<'a>>) {
-    let is_law = |stmt: &Stmt| matches!(stmt.kind, StmtKind::Param { .. });
+    // Laws are no values, and what is shared is not called yet.
+    let is_law = |stmt: &Stmt| matches!(stmt.kind, StmtKind::Param { .. } | StmtKind::Share { .. });
     let values = block.stmts.iter().filter(|stmt| !is_law(stmt)).filter_map(tree::stmt_expr).chain(&block.result);
     values.for_each(|expr| places_of(expr, None, in_scan, all));
 }

@@ -70,6 +70,7 @@ impl Builder<'_> {
         let part = pair.into_inner().next().expect("a statement has a form");
         let kind = match part.as_rule() {
             Rule::let_stmt => self.let_stmt(part, deepest)?,
+            Rule::share_stmt => self.share_stmt(part)?,
             Rule::param_stmt => self.param_stmt(part, deepest)?,
             Rule::axis_stmt => self.axis_stmt(part)?,
             Rule::require_stmt => self.require_stmt(part)?,
@@ -108,6 +109,13 @@ impl Builder<'_> {
             return Err(Box::new(error.edit(span, only.text.clone())));
         }
         Ok(names)
+    }
+
+    fn share_stmt(&self, pair: Pair<'_, Rule>) -> Built<StmtKind> {
+        let mut parts = pair.into_inner().filter(|p| matches!(p.as_rule(), Rule::name | Rule::shared));
+        let name = self.ident(&parts.next().expect("what is shared has a name"));
+        let value = self.shared(parts.next().expect("a share statement says what is shared"))?;
+        Ok(StmtKind::Share { name, value })
     }
 
     fn param_stmt(&self, pair: Pair<'_, Rule>, deepest: &mut usize) -> Built<StmtKind> {

@@ -150,6 +150,33 @@ impl Builder<'_> {
         self.node(ExprKind::Tuple(parts), outer, depth + 1)
     }
 
+    /// What is shared: a call without values, which may have options.
+    pub(super) fn shared(&self, pair: Pair<'_, Rule>) -> Built<Expr> {
+        let span = self.span(&pair);
+        let mut call = None;
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::name => {
+                    call = Some(Call { head: self.ident(&part), statics: vec![], slot: None, args: vec![] });
+                }
+                rule => {
+                    let call = call.as_mut().expect("a name stands first");
+                    match rule {
+                        Rule::statics => call.statics = self.statics(part)?,
+                        Rule::slot => call.slot = Some(self.slot(part)?),
+                        _ => call.args = self.args(part)?.0,
+                    }
+                }
+            }
+        }
+        let call = call.expect("what is shared has a head");
+        if let Some(Arg::Value(value)) = call.args.iter().find(|arg| matches!(arg, Arg::Value(_))) {
+            let help = "its values are given where it is called: `share f = Mlp<F = 128>`, then `f(x)`";
+            return self.error(value.span, "expected options alone in what is shared, found a value", help);
+        }
+        Ok(Expr { id: ExprId(0), kind: ExprKind::Call(call), span })
+    }
+
     fn rename(&self, value: Value, pair: Pair<'_, Rule>) -> Built<Value> {
         let span = value.outer.to(self.span(&pair));
         let at = self.span(&pair);

@@ -140,19 +140,31 @@ fn chain(value: &Expr, least: u8, place: Place) -> Doc {
     Doc::group(vec![part(first, least, place), Doc::Indent(rest)])
 }
 
-fn call(value: &Call) -> Doc {
+/// What is shared: a call that has no parentheses where it has no options.
+pub(super) fn shared(value: &Expr) -> Doc {
+    match &value.kind {
+        ExprKind::Call(value) if value.args.is_empty() => Doc::text(head(value)),
+        _ => expr(value, Place::default()),
+    }
+}
+
+fn head(value: &Call) -> String {
     let mut head = value.head.text.clone();
     head.push_str(&statics(&value.statics));
     if let Some(value) = &value.slot {
         head.push_str(&slot(value));
     }
+    head
+}
+
+fn call(value: &Call) -> Doc {
     let args = value.args.iter().map(|arg| match arg {
         Arg::Value(value) => part(value, 0, Place::default()),
         Arg::Named(name, value) => {
             Doc::Concat(vec![Doc::text(format!("{} = ", name.text)), part(value, 0, Place::default())])
         }
     });
-    Doc::Concat(vec![Doc::text(head), Doc::list("(", args.collect(), ")")])
+    Doc::Concat(vec![Doc::text(head(value)), Doc::list("(", args.collect(), ")")])
 }
 
 fn scan(value: &Scan) -> Doc {

@@ -226,6 +226,7 @@ fn stmt_doc(stmt: &Stmt) -> Doc {
         StmtKind::Let { name, ty: None, value: e } => value(format!("let {} = ", name.text), e),
         StmtKind::Let { name, ty: Some(stated), value: e } => value(format!("let {}: {} = ", name.text, ty(stated)), e),
         StmtKind::LetTuple { names: list, value: e } => value(format!("let ({}) = ", names(list)), e),
+        StmtKind::Share { name, value: e } => vec![Doc::text(format!("share {} = ", name.text)), expr::shared(e)],
         StmtKind::Param { name, axes: list, init, role } => {
             let mut parts = value(format!("param {}: [{}] = ", name.text, axes(list)), init);
             parts.extend(role.iter().map(|role| Doc::text(format!(" @{}", role.text))));

@@ -169,6 +169,7 @@ fn stmt(value: BoxedStrategy<Expr>) -> impl Strategy<Value = Stmt> {
     let kind = prop_oneof![
         3 => (name(), option::of(ty()), value.clone()).prop_map(|(name, ty, value)| StmtKind::Let { name, ty, value }),
         1 => (vec(name(), 2..4), value.clone()).prop_map(|(names, value)| StmtKind::LetTuple { names, value }),
+        1 => (name(), shared(value.clone())).prop_map(|(name, value)| StmtKind::Share { name, value }),
         1 => (name(), axes(0), value.clone(), option::of(name()))
             .prop_map(|(name, axes, init, role)| StmtKind::Param { name, axes, init, role }),
         1 => (upper(), size()).prop_map(|(name, size)| StmtKind::Axis { name, size }),
@@ -237,6 +238,10 @@ fn call(inner: BoxedStrategy<Expr>) -> impl Strategy<Value = Expr> {
 
 fn plain_call(inner: BoxedStrategy<Expr>) -> impl Strategy<Value = Expr> {
     calling(vec(inner.prop_map(Arg::Value), 0..3).boxed())
+}
+
+fn shared(inner: BoxedStrategy<Expr>) -> impl Strategy<Value = Expr> {
+    calling(vec((name(), inner).prop_map(|(n, e)| Arg::Named(n, e)), 0..2).boxed())
 }
 
 fn calling(args: BoxedStrategy<Vec<Arg>>) -> impl Strategy<Value = Expr> {
