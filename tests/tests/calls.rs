@@ -204,3 +204,20 @@ fn a_shared_instance_shares_no_state() {
     let (one, two) = (logits(&shared), logits(&apart));
     assert!(one.iter().zip(&two).all(|(a, b)| (a - b).abs() < 1e-12));
 }
+
+#[test]
+fn loops_and_shared_instances_keep_apart() {
+    // Called first within the loop or before it, there is one instance, and the loop has its own weights beside it.
+    for call in ["let y = x", "let y = f(x)"] {
+        let text = format!(
+            "share f = Mlp {call}
+             let z = repeat 3 R: [D] = y {{ let u = linear[D -> D](f(R)) R <- R + Mlp(u) + u yield R }}
+             z + f(z)"
+        );
+        let model = model(&block(&text), 1);
+        let mut all = names(&model);
+        all.sort_unstable();
+        assert_eq!(all.len(), 1 + 4 + 1 + 4, "{all:?}");
+        logits(&model);
+    }
+}
