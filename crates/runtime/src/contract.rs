@@ -31,7 +31,14 @@ pub(crate) fn contract(a: &Named, b: &Named, over: &[Label]) -> Result<Named> {
         return one_by_one(a, b, *label);
     }
     let over: Vec<Label> = larger.labels().iter().copied().filter(|l| over.contains(l)).collect();
-    let tensor = matrix(a, &batch, &left, &over)?.matmul(&matrix(b, &batch, &over, &right)?)?;
+    let tensor = match (cut(a, &batch, &left, &over)?, cut(b, &batch, &over, &right)?) {
+        (None, None) => matrix(a, &batch, &left, &over)?.matmul(&matrix(b, &batch, &over, &right)?)?,
+        (a_cut, b_cut) => {
+            let whole = |x, rows, columns| apart(&matrix(x, &batch, rows, columns)?, larger, &batch);
+            let a = a_cut.map_or_else(|| whole(a, &left, &over), Ok)?;
+            a.matmul(&b_cut.map_or_else(|| whole(b, &over, &right), Ok)?)?
+        }
+    };
     let labels: Vec<Label> = [batch, left, right].concat();
     let dims: Vec<usize> =
         labels.iter().map(|l| a.size(*l).or(b.size(*l)).expect("a label of the result is an operand's")).collect();
@@ -70,4 +77,35 @@ fn matrix(x: &Named, batch: &[Label], rows: &[Label], columns: &[Label]) -> Resu
         return transposed.tensor().reshape(shape(c, r))?.t();
     }
     straight.tensor().reshape(shape(r, c))
+}
+
+/// The operand as `[batch, batch, rows, columns]` where it is a cut through a larger buffer, as a cache is, that can be
+/// read where it lies; [`matrix`] would copy it.
+fn cut(x: &Named, batch: &[Label], rows: &[Label], columns: &[Label]) -> Result<Option<Tensor>> {
+    if batch.len() != 2 || rows.len() > 1 || columns.len() > 1 {
+        return Ok(None);
+    }
+    let straight = x.permute(&[batch, rows, columns].concat())?;
+    let transposed = x.permute(&[batch, columns, rows].concat())?;
+    if straight.tensor().is_contiguous() || transposed.tensor().is_contiguous() {
+        return Ok(None);
+    }
+    let mut tensor = straight.tensor().clone();
+    if rows.is_empty() {
+        tensor = tensor.unsqueeze(2)?;
+    }
+    if columns.is_empty() {
+        tensor = tensor.unsqueeze(3)?;
+    }
+    let (dims, stride) = (tensor.dims(), tensor.stride());
+    let even = stride[0] == stride[1] * dims[1] || dims[0] == 1 || dims[1] == 1;
+    let lines = (stride[3] == 1 && stride[2] >= dims[3]) || (stride[2] == 1 && stride[3] >= dims[2]);
+    Ok((even && lines).then_some(tensor))
+}
+
+/// `[n, rows, columns]` with the batch labels of `of` apart.
+fn apart(x: &Tensor, of: &Named, batch: &[Label]) -> Result<Tensor> {
+    let mut dims: Vec<usize> = batch.iter().map(|l| of.size(*l).expect("a label of both operands")).collect();
+    dims.extend(&x.dims()[1..]);
+    x.reshape(dims)
 }

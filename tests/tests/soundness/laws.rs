@@ -8,11 +8,12 @@ use genesys_ladder::Scale;
 use genesys_runtime::Block;
 
 use crate::grow::Draws;
+use crate::steps;
 
 /// Items, positions, and the width of a program.
-const BATCH: usize = 2;
-const POSITIONS: usize = 7;
-const WIDTH: usize = 4;
+pub(crate) const BATCH: usize = 2;
+pub(crate) const POSITIONS: usize = 7;
+pub(crate) const WIDTH: usize = 4;
 
 /// Values `[item][position][feature]`.
 pub(crate) type Values = Vec<Vec<Vec<f64>>>;
@@ -48,6 +49,7 @@ pub(crate) fn violations(text: &str, seed: u64) -> Vec<String> {
             }
         }
     }
+    found.extend(steps::violations(&block, &x, &whole, seed));
     for t in 1..POSITIONS {
         let prefix = train(&x.iter().map(|item| item[..t].to_vec()).collect::<Values>());
         if (0..BATCH).any(|item| (0..t).any(|s| !close(&prefix[item][s], &whole[item][s]))) {
@@ -88,10 +90,10 @@ fn input(seed: u64) -> Values {
     (0..BATCH).map(|_| (0..POSITIONS).map(|_| vector(&mut draws)).collect()).collect()
 }
 
-fn close(a: &[f64], b: &[f64]) -> bool {
+pub(crate) fn close(a: &[f64], b: &[f64]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-7 * (1.0 + a.abs().max(b.abs())))
 }
 
-fn same_bits(a: &[f64], b: &[f64]) -> bool {
+pub(crate) fn same_bits(a: &[f64], b: &[f64]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
 }

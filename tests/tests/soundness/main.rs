@@ -8,6 +8,7 @@
 //! training form on whole sequences. Held are ([`laws`]):
 //!
 //! - *form*: both give the same values;
+//! - *step* ([`steps`]): so does the step form, from any split into prompt and steps, and it gives the same gradients;
 //! - *prefix*: a prefix of the input gives that prefix of the output;
 //! - *leak*: other inputs after `t`, and in other items, leave the output up to `t` the same
 //!   to the bit; so does NaN there.
@@ -16,6 +17,7 @@
 
 mod grow;
 mod laws;
+mod steps;
 
 use std::collections::BTreeMap;
 
