@@ -64,7 +64,8 @@ fn walk(folder: &Path, prefix: &str, files: &mut Vec<TextFile>) -> std::io::Resu
 }
 
 fn enters(prefix: &str, name: &str) -> bool {
-    let output = prefix.is_empty() && matches!(name, "target" | "runs");
+    // The fuzz targets are a workspace of their own, built beside them.
+    let output = matches!((prefix, name), ("" | "fuzz/", "target") | ("", "runs") | ("fuzz/", "corpus" | "artifacts"));
     !output && (!name.starts_with('.') || HIDDEN.contains(&name))
 }
 
