@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use genesys_axis::{Size, SizeError};
 use genesys_check::CheckedDesign;
 use genesys_check::core::NodeId;
-use genesys_check::design::FunctionId;
+use genesys_check::design::{FunctionId, Layer};
 use genesys_ladder::Scale;
 use genesys_span::Span;
 
@@ -31,7 +31,7 @@ pub struct PartCost {
     pub part: Part,
     /// How often it stands in the model.
     pub times: u64,
-    /// Parameters of one.
+    /// Parameters of all of them, those that blocks share once.
     pub parameters: i128,
     /// Contractions and scans of one, forward: exact.
     pub forward: i128,
@@ -81,42 +81,51 @@ impl ModelCost {
     /// A size has no value at the scale, or a number does not fit.
     pub fn new(
         design: &CheckedDesign,
-        layers: &[FunctionId],
+        layers: &[Layer],
         units: &[UnitCost],
         scale: &Scale,
     ) -> Result<ModelCost, SizeError> {
         let width = i64::try_from(scale.width).map_err(|_| SizeError::Overflow)?;
-        let at = |part, times, unit: &UnitCost| {
+        let at = |part, times, owners: u64, unit: &UnitCost| {
             let eval = |cost: Cost| cost.eval(width, scale.context);
             Ok(PartCost {
                 part,
                 times,
-                parameters: i128::from(unit.parameters.eval(&|name| (name == "D").then_some(width))?),
+                parameters: i128::from(unit.parameters.eval(&|name| (name == "D").then_some(width))?)
+                    * i128::from(owners),
                 forward: eval(unit.forward()?)?,
                 backward: eval(unit.backward()?)?,
                 elementwise: eval(unit.elementwise.clone())?,
                 values: unit.values.eval_square(width, scale.context)?,
             })
         };
-        let mut parts = vec![at(Part::Embedding, 1, &embedding(scale)?)?];
-        let mut times: BTreeMap<usize, u64> = BTreeMap::new();
+        let mut parts = vec![at(Part::Embedding, 1, 1, &embedding(scale)?)?];
+        let mut counts: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
         let mut order = Vec::new();
-        for id in layers.iter().copied().chain(design.last()) {
-            let known = times.entry(id.0).or_default();
-            if *known == 0 {
+        let blocks = (0..).zip(layers).map(|(n, layer)| (layer.function, layer.weights_of == n));
+        for (id, is_owner) in blocks.chain(design.last().map(|id| (id, true))) {
+            let (times, owners) = counts.entry(id.0).or_default();
+            if *times == 0 {
                 order.push(id);
             }
-            *known += 1;
+            *times += 1;
+            *owners += u64::from(is_owner);
         }
         for id in order {
-            parts.push(at(Part::Unit(id), times[&id.0], &units[id.0])?);
+            let (times, owners) = counts[&id.0];
+            parts.push(at(Part::Unit(id), times, owners, &units[id.0])?);
         }
-        parts.push(at(Part::Head, 1, &head(scale, design.tie_embeddings())?)?);
+        parts.push(at(Part::Head, 1, 1, &head(scale, design.tie_embeddings())?)?);
         let memory = memory(&parts, scale)?;
         Ok(ModelCost { parts, memory })
     }
 
-    /// The sum of one figure over all parts.
+    /// The parameters of all parts.
+    pub fn parameters(&self) -> i128 {
+        self.parts.iter().map(|part| part.parameters).sum()
+    }
+
+    /// The sum of one figure, other than the parameters, over all parts.
     pub fn total(&self, figure: impl Fn(&PartCost) -> i128) -> i128 {
         self.parts.iter().map(|part| figure(part) * i128::from(part.times)).sum()
     }
@@ -134,7 +143,7 @@ fn memory(parts: &[PartCost], scale: &Scale) -> Result<Memory, SizeError> {
     let largest = parts.iter().map(|part| part.values).max().unwrap_or(0);
     Ok(Memory {
         values: of_rows(sum(|part| part.values)?)?,
-        parameters: 4 * bytes(sum(|part| part.parameters)?)?,
+        parameters: 4 * bytes(parts.iter().map(|part| part.parameters).sum())?,
         largest: of_rows(largest)?,
     })
 }

@@ -23,7 +23,7 @@ pub(crate) fn model(design: &CheckedDesign, costs: &[UnitCost], scale: &Scale) -
         total: ModelPart {
             name: "total".into(),
             times: 1,
-            parameters: total(|part| part.parameters),
+            parameters: cost.parameters(),
             forward: total(|part| part.forward),
             backward: total(|part| part.backward),
             elementwise: total(|part| part.elementwise),
@@ -44,7 +44,7 @@ fn model_part(design: &CheckedDesign, part: &PartCost) -> ModelPart {
             Part::Head => "head".into(),
         },
         times: part.times,
-        parameters: part.parameters * times,
+        parameters: part.parameters,
         forward: part.forward * times,
         backward: part.backward * times,
         elementwise: part.elementwise * times,

@@ -12,7 +12,7 @@ use std::path::Path;
 use genesys_axis::Domain;
 use genesys_check::CheckedDesign;
 use genesys_compiler::{check_text, compile};
-use genesys_cost::{ModelCost, PartCost, UnitCost, unit_cost};
+use genesys_cost::{ModelCost, UnitCost, unit_cost};
 use genesys_interp::Interpreter;
 use genesys_ir::module::{AxisId, Expr, Function, IGNORE, Instruction, Module, Op, Region, Stage, StateClass, ValueId};
 use genesys_ladder::Scale;
@@ -150,7 +150,7 @@ fn parameters_are_those_of_the_built_model() {
             let module = compile(&design, &scale, scale.vocabulary).unwrap();
             let table = genesys_ir::parameters(&module).unwrap();
             let built: usize = table.iter().map(|row| row.shape.iter().product::<usize>()).sum();
-            let counted = cost.total(|part: &PartCost| part.parameters);
+            let counted = cost.parameters();
             assert_eq!(counted, built as i128, "{name} at {}", scale.name);
         }
     }

@@ -133,9 +133,12 @@ fn rank(rule: Rule) -> u8 {
 
 /// A rule in words.
 fn word(rule: Rule) -> &'static str {
-    match rule {
-        Rule::EOI => "the end of the item",
-        Rule::item | Rule::use_item | Rule::design_item | Rule::unit_item => "`unit`, `design` or `use`",
+    keyword(rule).unwrap_or_else(|| construct(rule))
+}
+
+/// A word of the language.
+fn keyword(rule: Rule) -> Option<&'static str> {
+    Some(match rule {
         Rule::k_use => "`use`",
         Rule::k_design => "`design`",
         Rule::k_unit => "`unit`",
@@ -154,6 +157,15 @@ fn word(rule: Rule) -> &'static str {
         Rule::k_seq => "`Seq`",
         Rule::k_size => "`size`",
         Rule::k_per | Rule::per => "`; per`",
+        _ => return None,
+    })
+}
+
+/// Any other rule.
+fn construct(rule: Rule) -> &'static str {
+    match rule {
+        Rule::EOI => "the end of the item",
+        Rule::item | Rule::use_item | Rule::design_item | Rule::unit_item => "`unit`, `design` or `use`",
         Rule::name | Rule::names | Rule::arg_name | Rule::path_part => "a name",
         Rule::upper | Rule::unit_ref | Rule::counter => "a name with a capital",
         Rule::bool => "`true`, `false`",
@@ -208,9 +220,7 @@ fn word(rule: Rule) -> &'static str {
         Rule::state => "a state",
         Rule::static_arg => "a size",
         Rule::arg => "an argument",
-        // Silent rules, which pest never reports.
-        Rule::blank | Rule::gap | Rule::comment | Rule::ws | Rule::idc | Rule::keyword | Rule::semi | Rule::atom => {
-            "something else"
-        }
+        // Words are named before, and silent rules pest never reports.
+        _ => "something else",
     }
 }
