@@ -17,9 +17,12 @@ use crate::core::{Graph, LeafId};
 use crate::design::{CheckedDesign, FunctionId, StackPart, Times};
 
 mod canonical;
+mod normal;
 mod term;
 
-/// The identity of a design, `g1-` and 32 hexadecimal digits; the prefix is the version of the
+pub use normal::normal_form;
+
+/// The identity of a design, `g2-` and 32 hexadecimal digits; the prefix is the version of the
 /// algorithm.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DesignHash(String);
@@ -41,7 +44,7 @@ impl DesignHash {
     /// The hash of a design, found anew; [`CheckedDesign::hash`] keeps it.
     pub fn of(design: &CheckedDesign) -> DesignHash {
         let digests: Vec<blake3::Hash> =
-            design.functions.iter().map(|function| canonical::canonical(&function.graph).digest).collect();
+            design.functions.iter().map(|function| canonical::canonical(&function.graph).digest()).collect();
         of_stack(design, &digests)
     }
 }
@@ -53,8 +56,9 @@ pub(crate) fn identify(design: &mut CheckedDesign) -> DesignHash {
         .iter_mut()
         .map(|function| {
             let form = canonical::canonical(&function.graph);
-            number_leaves(&mut function.graph, &form.leaves);
-            form.digest
+            let leaves: Vec<LeafId> = form.leaves().collect();
+            number_leaves(&mut function.graph, &leaves);
+            form.digest()
         })
         .collect();
     of_stack(design, &digests)
@@ -63,7 +67,7 @@ pub(crate) fn identify(design: &mut CheckedDesign) -> DesignHash {
 /// Hashes the stack, given the digest of each function.
 fn of_stack(design: &CheckedDesign, digests: &[blake3::Hash]) -> DesignHash {
     let mut stack = Stack { design, digests, hasher: blake3::Hasher::new(), sides: BTreeMap::new() };
-    stack.hasher.update(b"genesys design 1\n");
+    stack.hasher.update(b"genesys design 2\n");
     for part in &design.stack {
         stack.part(part);
     }
@@ -71,7 +75,7 @@ fn of_stack(design: &CheckedDesign, digests: &[blake3::Hash]) -> DesignHash {
     design.last.iter().for_each(|id| stack.call(*id));
     stack.hasher.update(if design.tie_embeddings { b"tied\n" } else { b"untied\n" });
     let hex = stack.hasher.finalize().to_hex();
-    DesignHash(format!("g1-{}", &hex[..32]))
+    DesignHash(format!("g2-{}", &hex[..32]))
 }
 
 /// The stack being hashed.

@@ -3,16 +3,17 @@
 
 use std::sync::Arc;
 
-use genesys_check::{CheckedDesign, Library, check};
+use genesys_check::core::Graph;
+use genesys_check::{CheckedDesign, Library, check, normal_form};
 use genesys_diag::render_short;
-use genesys_span::Sources;
+use genesys_span::{Sources, Span};
 
 fn design(text: &str) -> CheckedDesign {
     let mut sources = Sources::default();
     let std = sources.add(genesys_stdlib::NAME, genesys_stdlib::TEXT);
     let std = Library::new(genesys_syntax::parse(&sources, std).file);
     let stack = if text.contains("design ") { "" } else { "design Test { stack = [Block*] }\n" };
-    let uses = "use std::{RmsNorm, SwiGlu}\n";
+    let uses = if text.contains("use ") { "" } else { "use std::{RmsNorm, SwiGlu}\n" };
     let file = sources.add("test", format!("{uses}{text}{stack}"));
     let parsed = genesys_syntax::parse(&sources, file);
     assert!(parsed.diagnostics.is_empty(), "{text}: {:?}", parsed.diagnostics);
@@ -62,12 +63,39 @@ const EQUAL: &[(&str, &str, &str)] = &[
         "[H, E -> D](tanh([D -> H, E](x)))",
         "axis A = 4 axis B = D / 4 [A, B -> D](tanh([D -> A, B](x)))",
     ),
+    ("numbers that join without rounding", "x * 4 * 0.5 + 3 + 1", "1 * 2 * x + 4 + 0"),
+    ("division by one", "exp(x) / 1", "exp(x)"),
+    ("a negative number", "x - 2", "x + -2"),
+    ("commuted products", "x * exp(x) * sigmoid(x)", "sigmoid(x) * (exp(x) * x)"),
+    ("the larger of two", "max(x, exp(x))", "max(exp(x), x)"),
+    ("a size that is a number", "x * H", "x * 4"),
+    (
+        "two heads' worth of weights, in any order",
+        "let a = linear[D -> H, E](x) let b = linear[D -> H, E](silu(x)) [H, E -> D](a * tanh(b))",
+        "let b = linear[D -> H, E](silu(x)) let a = linear[D -> H, E](x) [H, E -> D](tanh(b) * a)",
+    ),
+    (
+        "a past, looked at twice",
+        "sum[Past](softmax[Past](dot[D](x, past(x))) * past(x))",
+        "let p = past(x) sum[Past](p * softmax[Past](dot[D](p, x)))",
+    ),
 ];
 
 /// Bodies that do not.
 const DIFFERENT: &[(&str, &str, &str)] = &[
     ("another function", "tanh(x)", "sigmoid(x)"),
     ("another number", "x * 2", "x * 2.5"),
+    ("numbers that round when they join", "x * 0.1 * 0.2", "x * 0.02"),
+    ("nothing times a value, which may not be finite", "x + 0 * exp(x)", "x"),
+    ("a value over itself", "x + exp(x) / exp(x)", "x + 1"),
+    ("the square of a root", "sqrt(abs(x)) ^ 2", "abs(x)"),
+    ("the logarithm of an exponential", "log(exp(x))", "x"),
+    ("a shift of what is not 0 at 0", "shift(exp(x), 1)", "exp(shift(x, 1))"),
+    ("relu and max, whose derivatives at 0 differ", "relu(x)", "max(x, 0)"),
+    ("a power and a product", "x ^ 2", "x * x"),
+    ("distribution, which rounds otherwise", "x * (exp(x) + tanh(x))", "x * exp(x) + x * tanh(x)"),
+    ("another window", "x * mean[Near](past[Near](x, window = 4))", "x * mean[Near](past[Near](x, window = 5))"),
+    ("a bias or none", "linear[D -> D](x)", "linear[D -> D](x, bias = true)"),
     (
         "weights shared or not",
         "let a = linear[D -> D](x) a + a",
@@ -97,6 +125,40 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
 fn one_program_has_one_hash() {
     for (what, a, b) in EQUAL {
         assert_eq!(design(&block(a)).hash(), design(&block(b)).hash(), "{what}");
+    }
+}
+
+/// A graph without names and places in the text.
+fn skeleton(graph: &Graph) -> Graph {
+    let mut graph = graph.clone();
+    graph.axes.iter_mut().for_each(|axis| axis.name.clear());
+    graph.nodes.iter_mut().for_each(|node| node.span = Span::default());
+    for leaf in &mut graph.leaves {
+        leaf.path.clear();
+        leaf.span = Span::default();
+    }
+    for scan in &mut graph.scans {
+        scan.span = Span::default();
+        scan.states.iter_mut().for_each(|state| state.name.clear());
+    }
+    graph
+}
+
+#[test]
+fn one_program_has_one_normal_form() {
+    let normal = |text: &str| skeleton(&normal_form(&design(&block(text)).functions()[0].graph));
+    for (what, a, b) in EQUAL {
+        assert_eq!(normal(a), normal(b), "{what}");
+    }
+}
+
+#[test]
+fn the_normal_form_of_a_normal_form_is_itself() {
+    for (what, a, b) in EQUAL.iter().chain(DIFFERENT) {
+        for text in [a, b] {
+            let once = normal_form(&design(&block(text)).functions()[0].graph);
+            assert_eq!(skeleton(&normal_form(&once)), skeleton(&once), "{what}: {text}");
+        }
     }
 }
 
@@ -174,9 +236,20 @@ fn weights_of_one_design_are_drawn_from_the_same_streams_however_it_is_spelled()
     assert_eq!(order(a), order(b));
 }
 
+/// A change here is a new version of the algorithm: hashes get the next prefix, and this table a new file.
+/// `UPDATE_GOLDENS=1` writes it.
 #[test]
 fn hashes_stay_what_they_are() {
-    // A change here is a new version of the algorithm: the prefix becomes `g2-`.
-    let text = "unit Block(x: Seq[D]) -> Seq[D] { x + SwiGlu(RmsNorm(x)) + scan S: [D] = 0 { S <- S + x yield S } }\n";
-    assert_eq!(design(text).hash().as_str(), "g1-6ba006e21fe48248196b46060f813c91");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = root.join("tests/golden/g2.txt");
+    let seeds = ["gla.gau", "gpt.gau", "mamba2.gau", "octave.gau", "retnet.gau"];
+    let mut found = String::new();
+    for name in seeds {
+        let text = std::fs::read_to_string(root.join("../../designs").join(name)).unwrap();
+        found += &format!("{}  {name}\n", design(&text).hash());
+    }
+    if std::env::var_os("UPDATE_GOLDENS").is_some() {
+        std::fs::write(&path, &found).unwrap();
+    }
+    assert_eq!(found, std::fs::read_to_string(path).unwrap());
 }

@@ -20,9 +20,9 @@ mod stack;
 use std::collections::{BTreeMap, BTreeSet};
 
 use genesys_axis::{Domain, Size};
-use genesys_check::CheckedDesign;
 use genesys_check::core::Graph;
 use genesys_check::design;
+use genesys_check::{CheckedDesign, normal_form};
 use genesys_ir::module::{FunctionId, Module};
 
 /// What a language model is made of, as graphs.
@@ -76,7 +76,7 @@ pub fn lower_stack(stack: &Stack<'_>, vocabulary: u64) -> Module {
     for index in called {
         let (name, graph) = stack.functions[index];
         numbers.insert(index, FunctionId(functions.len() as u32));
-        let (function, signature) = emit::function(name.to_string(), &plan::Plan::new(graph), &mut axes);
+        let (function, signature) = emit::function(name.to_string(), &plan::Plan::new(&normal_form(graph)), &mut axes);
         functions.push(function);
         signatures.push(signature);
     }

@@ -3,35 +3,53 @@
 use genesys_random::{GAMMA, finalize};
 
 use super::term::{Bound, Term, TermId, Terms, terms};
-use crate::core::{Graph, LeafId};
+use crate::core::{AxisId, Graph, LeafId};
 
-/// The canonical form of a graph.
+/// The terms of a graph in canonical order.
 pub(super) struct Canonical {
-    pub(super) digest: blake3::Hash,
-    /// The weights in canonical order.
-    pub(super) leaves: Vec<LeafId>,
+    pub(super) terms: Terms,
+    /// All terms, operands before uses.
+    pub(super) order: Vec<TermId>,
+    /// The place of each term in the order.
+    pub(super) number: Vec<usize>,
 }
 
 /// Most rounds of refinement; each settles what follows from all that is above and below a term.
 const ROUNDS: usize = 8;
 
-/// Numbers the terms of a graph and hashes them.
+/// Numbers the terms of a graph.
 pub(super) fn canonical(graph: &Graph) -> Canonical {
     let terms = reachable(terms(graph));
     let colors = refine(&terms);
     let order = order(&terms, &colors);
     let mut number = vec![usize::MAX; terms.all.len()];
-    let mut text = Vec::new();
-    let mut leaves = Vec::new();
-    for (n, &id) in order.iter().enumerate() {
-        number[id] = n;
-        let term = &terms.all[id];
-        if let Some(Bound::Weight(leaf)) = term.bound {
-            leaves.push(leaf);
-        }
-        write(&mut text, term, &number);
+    order.iter().enumerate().for_each(|(n, &id)| number[id] = n);
+    Canonical { terms, order, number }
+}
+
+impl Canonical {
+    /// The weights in canonical order.
+    pub(super) fn leaves(&self) -> impl Iterator<Item = LeafId> + '_ {
+        self.order.iter().filter_map(|&id| match self.terms.all[id].bound {
+            Some(Bound::Weight(leaf)) => Some(leaf),
+            Some(Bound::Axis(_) | Bound::State(..)) | None => None,
+        })
     }
-    Canonical { digest: blake3::hash(&text), leaves }
+
+    /// The axes in canonical order, but for the width.
+    pub(super) fn axes(&self) -> impl Iterator<Item = AxisId> + '_ {
+        self.order.iter().filter_map(|&id| match self.terms.all[id].bound {
+            Some(Bound::Axis(axis)) => Some(axis),
+            Some(Bound::Weight(_) | Bound::State(..)) | None => None,
+        })
+    }
+
+    /// The hash of what is numbered.
+    pub(super) fn digest(&self) -> blake3::Hash {
+        let mut text = Vec::new();
+        self.order.iter().for_each(|&id| write(&mut text, &self.terms.all[id], &self.number));
+        blake3::hash(&text)
+    }
 }
 
 /// The terms that the root depends on, in the same order: what the normal form left behind on the
@@ -46,13 +64,14 @@ fn reachable(terms: Terms) -> Terms {
         }
     }
     let mut place = vec![0; terms.all.len()];
-    let mut all = Vec::new();
+    let (mut all, mut makes) = (Vec::new(), Vec::new());
     for (id, mut term) in terms.all.into_iter().enumerate().filter(|(id, _)| keep[*id]) {
         place[id] = all.len();
+        makes.push(terms.makes[id]);
         term.ordered.iter_mut().chain(&mut term.unordered).for_each(|child| *child = place[*child]);
         all.push(term);
     }
-    Terms { all, root: place[terms.root] }
+    Terms { all, makes, root: place[terms.root] }
 }
 
 fn write(text: &mut Vec<u8>, term: &Term, number: &[usize]) {

@@ -47,9 +47,30 @@ pub(super) enum Bound {
     State(ScanId, u32),
 }
 
+/// How a term becomes a node again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Make {
+    /// It is an axis: no node.
+    Nothing,
+    /// It is a state of a scan: no node.
+    StateOf(ScanId, u32),
+    /// By the operation of this node, on the ordered operands that are nodes.
+    Like(NodeId),
+    /// A number.
+    Real(f64),
+    /// A function of the ordered operands, then of the exchangeable ones, two by two.
+    Map(Function),
+    /// A sum of the ordered operand over the exchangeable axes.
+    Sum,
+    /// The ordered operand at an earlier position.
+    Shift(i64),
+}
+
 /// The terms of a graph.
 pub(super) struct Terms {
     pub(super) all: Vec<Term>,
+    /// How each becomes a node again, and the node that it was first met as.
+    pub(super) makes: Vec<(Make, NodeId)>,
     pub(super) root: TermId,
 }
 
@@ -61,17 +82,20 @@ pub(super) fn terms(graph: &Graph) -> Terms {
         axes: vec![None; graph.axes.len()],
         nodes: vec![None; graph.nodes.len()],
         states: BTreeMap::new(),
+        makes: Vec::with_capacity(2 * graph.nodes.len()),
+        at: NodeId(0),
     };
     for id in live::live_nodes(graph) {
+        builder.at = id;
         builder.nodes[id.0 as usize] = Some(builder.node(graph.node(id)));
     }
     let outputs: Children = graph.outputs.iter().filter_map(|output| builder.nodes[output.node.0 as usize]).collect();
     let root = match outputs.as_slice() {
         [] => 0,
         &[only] => only,
-        _ => builder.add("outputs", outputs, smallvec![]),
+        _ => builder.made(Make::Nothing, "outputs", outputs, smallvec![]),
     };
-    Terms { all: builder.all.into_iter().collect(), root }
+    Terms { all: builder.all.into_iter().collect(), makes: builder.makes, root }
 }
 
 struct Builder<'a> {
@@ -82,17 +106,33 @@ struct Builder<'a> {
     nodes: Vec<Option<TermId>>,
     /// What a state holds when a step begins, where anything reads it.
     states: BTreeMap<(ScanId, u32), TermId>,
+    /// How each term becomes a node again.
+    makes: Vec<(Make, NodeId)>,
+    /// The node that is being rewritten.
+    at: NodeId,
 }
 
 impl Builder<'_> {
-    fn add(&mut self, label: impl Into<Label>, ordered: Children, mut unordered: Children) -> TermId {
-        unordered.sort_unstable();
-        self.all.insert_full(Term { label: label.into(), ordered, unordered, bound: None }).0
+    /// A term that is made like the node it stands for.
+    fn add(&mut self, label: impl Into<Label>, ordered: Children, unordered: Children) -> TermId {
+        self.made(Make::Like(self.at), label, ordered, unordered)
     }
 
-    fn bind(&mut self, label: impl Into<Label>, ordered: Children, mut unordered: Children, bound: Bound) -> TermId {
-        unordered.sort_unstable();
-        self.all.insert_full(Term { label: label.into(), ordered, unordered, bound: Some(bound) }).0
+    fn made(&mut self, make: Make, label: impl Into<Label>, ordered: Children, unordered: Children) -> TermId {
+        self.insert(make, Term { label: label.into(), ordered, unordered, bound: None })
+    }
+
+    fn bind(&mut self, label: impl Into<Label>, ordered: Children, unordered: Children, bound: Bound) -> TermId {
+        self.insert(Make::Like(self.at), Term { label: label.into(), ordered, unordered, bound: Some(bound) })
+    }
+
+    fn insert(&mut self, make: Make, mut term: Term) -> TermId {
+        term.unordered.sort_unstable();
+        let (id, new) = self.all.insert_full(term);
+        if new {
+            self.makes.push((make, self.at));
+        }
+        id
     }
 
     fn axis(&mut self, id: AxisId) -> TermId {
@@ -101,14 +141,20 @@ impl Builder<'_> {
         }
         let term = if id == crate::core::WIDTH {
             // The width is one axis of all functions: it is no bound name.
-            self.add("width", smallvec![], smallvec![])
+            self.made(Make::Nothing, "width", smallvec![], smallvec![])
         } else {
             let label = match &self.graph.axis(id).domain {
                 Domain::Static(size) => format!("axis {size}"),
                 Domain::Past { window: Some(window), skip } => format!("past {window} {skip}"),
                 Domain::Past { window: None, skip } => format!("past all {skip}"),
             };
-            self.bind(label, smallvec![], smallvec![], Bound::Axis(id))
+            let term = Term {
+                label: label.into(),
+                ordered: smallvec![],
+                unordered: smallvec![],
+                bound: Some(Bound::Axis(id)),
+            };
+            self.insert(Make::Nothing, term)
         };
         self.axes[id.0 as usize] = Some(term);
         term
@@ -175,7 +221,15 @@ impl Builder<'_> {
     fn real(&mut self, value: f64) -> TermId {
         let mut label = String::from("real ");
         write_bits(value, &mut label);
-        self.add(label, smallvec![], smallvec![])
+        self.made(Make::Real(value), label, smallvec![], smallvec![])
+    }
+
+    /// The number that a term is, if it is one.
+    fn as_real(&self, id: TermId) -> Option<f64> {
+        match self.makes[id].0 {
+            Make::Real(value) => Some(value),
+            Make::Nothing | Make::StateOf(..) | Make::Like(_) | Make::Map(_) | Make::Sum | Make::Shift(_) => None,
+        }
     }
 
     fn weight(&mut self, leaf: LeafId) -> TermId {
@@ -192,22 +246,45 @@ impl Builder<'_> {
                 let negated = self.map(Function::Neg, smallvec![b]);
                 self.map(Function::Add, smallvec![a, negated])
             }
-            (Function::Neg, &[x]) if self.all[x].label == "neg" => self.all[x].ordered[0],
-            (Function::Add | Function::Mul, _) => {
-                let label = function.name();
-                let mut flat = Children::new();
-                for arg in args {
-                    let term = &self.all[arg];
-                    if term.label == label && flat.len() + term.unordered.len() <= MAX_FLAT {
-                        flat.extend_from_slice(&term.unordered);
-                    } else {
-                        flat.push(arg);
-                    }
-                }
-                self.add(label, smallvec![], flat)
+            (Function::Neg, &[x]) if self.makes[x].0 == Make::Map(Function::Neg) => self.all[x].ordered[0],
+            (Function::Neg, &[x]) if self.as_real(x).is_some_and(|value| value != 0.0) => {
+                self.real(-self.as_real(x).expect("it was one just now"))
             }
-            _ if function.is_commutative() => self.add(function.name(), smallvec![], args),
-            _ => self.add(function.name(), args, smallvec![]),
+            (Function::Div, &[x, one]) if self.as_real(one) == Some(1.0) => x,
+            (Function::Add | Function::Mul, _) => self.flat(function, &args),
+            _ if function.is_commutative() => self.made(Make::Map(function), function.name(), smallvec![], args),
+            _ => self.made(Make::Map(function), function.name(), args, smallvec![]),
+        }
+    }
+
+    /// A sum of sums is one sum, a product of products one product. Numbers are joined where that
+    /// rounds nothing, and the number that changes nothing is left out.
+    fn flat(&mut self, function: Function, args: &[TermId]) -> TermId {
+        let make = Make::Map(function);
+        let mut flat = Children::new();
+        for &arg in args {
+            let operands = &self.all[arg].unordered;
+            if self.makes[arg].0 == make && flat.len() + operands.len() <= MAX_FLAT {
+                flat.extend_from_slice(operands);
+            } else {
+                flat.push(arg);
+            }
+        }
+        let mut number = if function == Function::Add { 0.0 } else { 1.0 };
+        let neutral = number;
+        flat.retain(|term| match self.as_real(*term).and_then(|value| exactly(function, number, value)) {
+            Some(joined) => {
+                number = joined;
+                false
+            }
+            None => true,
+        });
+        if number != neutral || flat.is_empty() {
+            flat.push(self.real(number));
+        }
+        match flat.as_slice() {
+            &[only] => only,
+            _ => self.made(make, function.name(), smallvec![], flat),
         }
     }
 
@@ -220,7 +297,9 @@ impl Builder<'_> {
             axes.extend_from_slice(&inner.unordered);
             args = inner.ordered.clone();
         }
-        self.add(label, args, axes)
+        let plain = reduction == Reduction::Sum && label == sum_label();
+        let make = if plain { Make::Sum } else { Make::Like(self.at) };
+        self.made(make, label, args, axes)
     }
 
     fn shift(&mut self, by: &genesys_axis::Size, args: Children) -> TermId {
@@ -229,12 +308,14 @@ impl Builder<'_> {
             return args[0];
         }
         let inner = &self.all[args[0]];
-        let merged = inner.label.strip_prefix("shift ").and_then(|text| {
-            let sum = text.parse::<i64>().ok()?.checked_add(by.as_int()?)?;
-            Some((sum.to_string(), inner.ordered.clone()))
-        });
-        let (by, args) = merged.unwrap_or_else(|| (by.to_string(), args));
-        self.add(format!("shift {by}"), args, smallvec![])
+        let merged = match (self.makes[args[0]].0, by.as_int()) {
+            (Make::Shift(first), Some(second)) => first.checked_add(second).map(|sum| (sum, inner.ordered.clone())),
+            _ => None,
+        };
+        match merged.or_else(|| by.as_int().map(|by| (by, args.clone()))) {
+            Some((by, args)) => self.made(Make::Shift(by), format!("shift {by}"), args, smallvec![]),
+            None => self.add(format!("shift {by}"), args, smallvec![]),
+        }
     }
 
     fn state(&mut self, scan: ScanId, index: u32) -> TermId {
@@ -251,7 +332,8 @@ impl Builder<'_> {
         for (index, state) in (0..).zip(&scan.states) {
             let current = self.states.get(&(id, index)).copied();
             let values = [self.known(state.init), self.known(state.next)];
-            definitions.push(self.add("state of", current.into_iter().chain(values).collect(), smallvec![]));
+            let parts = current.into_iter().chain(values).collect();
+            definitions.push(self.made(Make::StateOf(id, index), "state of", parts, smallvec![]));
         }
         let result = self.known(scan.result);
         self.add("scan", smallvec![result], definitions)
@@ -285,6 +367,17 @@ impl Builder<'_> {
 
 fn sum_label() -> String {
     format!("reduce {:?} {:?}", Reduction::Sum, None::<u64>)
+}
+
+/// The sum or product of two numbers, where it is one without rounding.
+fn exactly(function: Function, a: f64, b: f64) -> Option<f64> {
+    let value = function.eval(&[a, b]);
+    let exact = match function {
+        Function::Add => value - a == b && value - b == a,
+        Function::Mul => value != 0.0 && a.mul_add(b, -value) == 0.0,
+        _ => false,
+    };
+    (exact && value.is_finite()).then_some(value)
 }
 
 /// Writes a law in prefix notation, so that it needs no parentheses.

@@ -1,0 +1,285 @@
+//! The normal form of a graph, as a graph: what the compiler lowers.
+//!
+//! Two graphs of one digest give one program: the same operations on the same operands in the
+//! same order, with axes, weights, scans and states numbered alike. Only names, weights' paths and
+//! places in the text differ. So a result may be kept by the digest, to the last bit.
+//!
+//! Sums are taken in canonical order, what is subtracted last. A product begins with the factors
+//! of fewest axes, so that no intermediate value is larger than it must be.
+
+use std::collections::BTreeMap;
+
+use genesys_axis::{Constant, Size};
+use genesys_scalar::Function;
+
+use super::canonical::{Canonical, canonical};
+use super::term::{Bound, Make, TermId};
+use crate::AxisSet;
+use crate::core::{AxisId, Graph, Leaf, LeafId, Node, NodeId, Op, Output, Reduction, Scan, ScanId, Stage, State, Type, WIDTH};
+
+/// The normal form of a graph: live nodes only, in canonical order.
+pub fn normal_form(graph: &Graph) -> Graph {
+    let form = canonical(graph);
+    let mut builder = Builder {
+        graph,
+        form: &form,
+        made: Graph { axes: vec![graph.axis(WIDTH).clone()], ..Graph::default() },
+        axes: BTreeMap::from([(WIDTH, WIDTH)]),
+        nodes: vec![None; form.terms.all.len()],
+        states: BTreeMap::new(),
+        scans: BTreeMap::new(),
+    };
+    builder.number_axes();
+    builder.number_scans();
+    for &id in &form.order {
+        builder.term(id);
+    }
+    let root = form.terms.root;
+    let results = if graph.outputs.len() > 1 { form.terms.all[root].ordered.to_vec() } else { vec![root] };
+    let results = graph.outputs.iter().zip(results);
+    let node = |term: TermId| builder.nodes[term].expect("a result is a node");
+    builder.made.outputs = results.map(|(output, term)| Output { node: node(term), ..output.clone() }).collect();
+    builder.made
+}
+
+struct Builder<'a> {
+    graph: &'a Graph,
+    form: &'a Canonical,
+    made: Graph,
+    axes: BTreeMap<AxisId, AxisId>,
+    nodes: Vec<Option<NodeId>>,
+    /// The scan and number of each state.
+    states: BTreeMap<(ScanId, u32), (ScanId, u32)>,
+    scans: BTreeMap<ScanId, ScanId>,
+}
+
+impl Builder<'_> {
+    /// Axes that weights are stored by first come first, for values are laid out in this order:
+    /// heads, which stand outermost in weights, are to stand outermost in states.
+    fn number_axes(&mut self) {
+        let mut places: BTreeMap<AxisId, (usize, usize)> = BTreeMap::new();
+        for leaf in self.form.leaves() {
+            for (place, &axis) in self.graph.leaf(leaf).axes.iter().enumerate() {
+                let (sum, count) = places.entry(axis).or_default();
+                (*sum, *count) = (*sum + place, *count + 1);
+            }
+        }
+        let mut axes: Vec<AxisId> = self.form.axes().collect();
+        // A stable sort: axes of one mean place keep their canonical order. Without weights an axis comes last.
+        axes.sort_by(|a, b| {
+            let mean = |axis| places.get(axis).copied().unwrap_or((usize::MAX, 1));
+            let ((sum, count), (other_sum, other_count)) = (mean(a), mean(b));
+            (sum as u128 * other_count as u128).cmp(&(other_sum as u128 * count as u128))
+        });
+        for axis in axes {
+            let number = AxisId(self.made.axes.len() as u32);
+            self.made.axes.push(self.graph.axis(axis).clone());
+            self.axes.insert(axis, number);
+        }
+    }
+
+    /// States are read before their scan is made, so scans and states are numbered first.
+    fn number_scans(&mut self) {
+        for &id in &self.form.order {
+            let Some(scan) = self.scan_of(id) else { continue };
+            let number = ScanId(self.scans.len() as u32);
+            self.scans.insert(scan, number);
+            for (index, definition) in (0..).zip(self.sorted(id)) {
+                let Make::StateOf(scan, state) = self.form.terms.makes[definition].0 else {
+                    unreachable!("a scan is defined by its states")
+                };
+                self.states.insert((scan, state), (number, index));
+            }
+        }
+    }
+
+    /// The scan that a term is the result of.
+    fn scan_of(&self, id: TermId) -> Option<ScanId> {
+        match self.form.terms.makes[id].0 {
+            Make::Like(node) => match self.graph.node(node).op {
+                Op::Scanned(scan) => Some(scan),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The exchangeable operands of a term, in canonical order.
+    fn sorted(&self, id: TermId) -> Vec<TermId> {
+        let mut operands = self.form.terms.all[id].unordered.to_vec();
+        operands.sort_unstable_by_key(|&operand| self.form.number[operand]);
+        operands
+    }
+
+    fn term(&mut self, id: TermId) {
+        let term = &self.form.terms.all[id];
+        let (make, first) = self.form.terms.makes[id];
+        match term.bound {
+            Some(Bound::Axis(_)) => return,
+            Some(Bound::Weight(leaf)) => return self.weight(id, leaf),
+            Some(Bound::State(..)) | None => {}
+        }
+        let args: Vec<NodeId> = term.ordered.iter().filter_map(|&operand| self.nodes[operand]).collect();
+        let node = match make {
+            Make::Nothing | Make::StateOf(..) => return,
+            Make::Real(value) => {
+                let ty = Type { stage: Stage::Const, axes: AxisSet::default() };
+                self.push(Op::Constant(Constant::Real(value)), Vec::new(), ty, first)
+            }
+            Make::Map(function) => self.map(id, function, args, first),
+            Make::Sum => {
+                let axes: AxisSet = term.unordered.iter().map(|&axis| self.bound_axis(axis)).collect();
+                let mut ty = self.made.node(args[0]).ty.clone();
+                axes.iter().for_each(|axis| _ = ty.axes.remove(axis));
+                self.push(Op::Reduce { reduction: Reduction::Sum, axes, otherwise: None }, args, ty, first)
+            }
+            Make::Shift(by) => {
+                let ty = Type { stage: Stage::Seq, ..self.made.node(args[0]).ty.clone() };
+                self.push(Op::Shift { by: Size::int(by) }, args, ty, first)
+            }
+            Make::Like(node) => self.like(id, node, args),
+        };
+        self.nodes[id] = Some(node);
+    }
+
+    fn bound_axis(&self, term: TermId) -> AxisId {
+        match self.form.terms.all[term].bound {
+            Some(Bound::Axis(axis)) => self.axes[&axis],
+            Some(Bound::Weight(_) | Bound::State(..)) | None => WIDTH,
+        }
+    }
+
+    fn weight(&mut self, id: TermId, leaf: LeafId) {
+        let number = LeafId(self.made.leaves.len() as u32);
+        let old = self.graph.leaf(leaf);
+        let axes: Vec<AxisId> = old.axes.iter().map(|axis| self.axes[axis]).collect();
+        let ty = Type { stage: Stage::Const, axes: axes.iter().copied().collect() };
+        self.made.leaves.push(Leaf { axes, canonical: number.0, ..old.clone() });
+        let (_, first) = self.form.terms.makes[id];
+        self.nodes[id] = Some(self.push(Op::Weight(number), Vec::new(), ty, first));
+    }
+
+    fn map(&mut self, id: TermId, function: Function, mut args: Vec<NodeId>, first: NodeId) -> NodeId {
+        let operands: Vec<NodeId> = self.sorted(id).into_iter().filter_map(|operand| self.nodes[operand]).collect();
+        match function {
+            Function::Add => self.sum(&operands, first),
+            Function::Mul => {
+                args.extend(operands);
+                args.sort_by_key(|&arg| self.made.node(arg).ty.axes.len());
+                let joined = args.into_iter().reduce(|a, b| self.apply(Function::Mul, vec![a, b], first));
+                joined.expect("a product has factors")
+            }
+            _ => {
+                args.extend(operands);
+                self.apply(function, args, first)
+            }
+        }
+    }
+
+    /// What is added, then what is subtracted.
+    fn sum(&mut self, operands: &[NodeId], first: NodeId) -> NodeId {
+        let is_negated = |node: &NodeId| self.made.node(*node).op == Op::Map(Function::Neg);
+        let (mut negated, mut added): (Vec<NodeId>, Vec<NodeId>) = operands.iter().copied().partition(is_negated);
+        if added.is_empty() {
+            added.push(negated.remove(0));
+        }
+        let sum = added.into_iter().reduce(|a, b| self.apply(Function::Add, vec![a, b], first));
+        let sum = sum.expect("a sum has terms");
+        negated.into_iter().fold(sum, |a, b| {
+            let subtracted = self.made.node(b).args[0];
+            self.apply(Function::Sub, vec![a, subtracted], first)
+        })
+    }
+
+    fn apply(&mut self, function: Function, args: Vec<NodeId>, first: NodeId) -> NodeId {
+        let types = args.iter().map(|&arg| &self.made.node(arg).ty);
+        let stage = types.clone().map(|ty| ty.stage).max().unwrap_or(Stage::Const);
+        let axes = types.flat_map(|ty| ty.axes.iter().copied()).collect();
+        self.push(Op::Map(function), args, Type { stage, axes }, first)
+    }
+
+    fn like(&mut self, id: TermId, node: NodeId, args: Vec<NodeId>) -> NodeId {
+        let old = self.graph.node(node);
+        let op = match &old.op {
+            Op::Scanned(scan) => {
+                self.scan(id, *scan, args[0]);
+                return self.push(Op::Scanned(self.scans[scan]), Vec::new(), self.ty(&old.ty), node);
+            }
+            op => self.op(op),
+        };
+        self.push(op, args, self.ty(&old.ty), node)
+    }
+
+    fn scan(&mut self, id: TermId, scan: ScanId, result: NodeId) {
+        let old = self.graph.scan(scan);
+        let states = self.sorted(id).into_iter().map(|definition| {
+            let Make::StateOf(owner, index) = self.form.terms.makes[definition].0 else {
+                unreachable!("a scan is defined by its states")
+            };
+            let state = &self.graph.scan(owner).states[index as usize];
+            let ends = self.form.terms.all[definition].ordered.iter().rev();
+            let mut ends = ends.map(|&end| self.nodes[end].expect("initial and next values are nodes"));
+            let mut axes: Vec<AxisId> = state.axes.iter().map(|axis| self.axes[axis]).collect();
+            axes.sort_unstable();
+            let next = ends.next().expect("a state has a next value");
+            let init = ends.next().expect("a state has an initial value");
+            State { name: state.name.clone(), axes, init, next }
+        });
+        let states = states.collect();
+        let number = self.scans[&scan].0 as usize;
+        if self.made.scans.len() <= number {
+            self.made.scans.resize(number + 1, Scan { states: Vec::new(), result, span: old.span });
+        }
+        self.made.scans[number] = Scan { states, result, span: old.span };
+    }
+
+    fn ty(&self, ty: &Type) -> Type {
+        Type { stage: ty.stage, axes: self.set(&ty.axes) }
+    }
+
+    fn set(&self, axes: &AxisSet) -> AxisSet {
+        axes.iter().map(|axis| self.axes[axis]).collect()
+    }
+
+    fn list(&self, axes: &[AxisId]) -> Vec<AxisId> {
+        axes.iter().map(|axis| self.axes[axis]).collect()
+    }
+
+    /// The operation with axes and states as they are numbered now.
+    fn op(&self, op: &Op) -> Op {
+        match op {
+            Op::Index(axis) => Op::Index(self.axes[axis]),
+            Op::Age(axis) => Op::Age(self.axes[axis]),
+            Op::Reduce { reduction, axes, otherwise } => {
+                Op::Reduce { reduction: *reduction, axes: self.set(axes), otherwise: *otherwise }
+            }
+            Op::Softmax { axes, sink } => Op::Softmax { axes: self.set(axes), sink: *sink },
+            Op::Regroup { from, to } => Op::Regroup { from: self.list(from), to: self.list(to) },
+            Op::Concat { parts, whole } => Op::Concat { parts: self.list(parts), whole: self.axes[whole] },
+            Op::Cut { whole, part, offset } => {
+                Op::Cut { whole: self.axes[whole], part: self.axes[part], offset: offset.clone() }
+            }
+            Op::Take { axis, index } => Op::Take { axis: self.axes[axis], index: index.clone() },
+            Op::Stack { axis } => Op::Stack { axis: self.axes[axis] },
+            Op::Broadcast { axes } => Op::Broadcast { axes: self.set(axes) },
+            Op::Window(axis) => Op::Window(self.axes[axis]),
+            Op::Past(axis) => Op::Past(self.axes[axis]),
+            Op::Cumsum(axis) => Op::Cumsum(self.axes[axis]),
+            Op::After(axis) => Op::After(self.axes[axis]),
+            Op::State { scan, index } => {
+                let (scan, index) = self.states[&(*scan, *index)];
+                Op::State { scan, index }
+            }
+            Op::Input(_) | Op::Constant(_) | Op::Position | Op::Layer | Op::Map(_) | Op::Shift { .. } => op.clone(),
+            Op::Weight(_) | Op::Scanned(_) | Op::Dot { .. } => {
+                unreachable!("weights, scans and dot products are made elsewhere")
+            }
+        }
+    }
+
+    fn push(&mut self, op: Op, args: Vec<NodeId>, ty: Type, like: NodeId) -> NodeId {
+        let id = NodeId(self.made.nodes.len() as u32);
+        self.made.nodes.push(Node { op, args, ty, span: self.graph.node(like).span });
+        id
+    }
+}
