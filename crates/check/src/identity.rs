@@ -8,7 +8,8 @@
 //! by color refinement. Ties that refinement leaves fall back to the order of the text: two equal
 //! designs may then be told apart, two different ones are never taken for one.
 //!
-//! Not part of the identity: requirements, and the scale a design runs at.
+//! Not part of the identity: requirements, and the scale a design runs at; with a scale's sizes put
+//! in it is the [`RunKey`].
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,9 +19,11 @@ use crate::design::{CheckedDesign, FunctionId, StackPart, Times};
 
 mod canonical;
 mod normal;
+mod run;
 mod term;
 
 pub use normal::normal_form;
+pub use run::RunKey;
 
 /// The identity of a design, `g2-` and 32 hexadecimal digits; the prefix is the version of the
 /// algorithm.
@@ -66,16 +69,11 @@ pub(crate) fn identify(design: &mut CheckedDesign) -> DesignHash {
 
 /// Hashes the stack, given the digest of each function.
 fn of_stack(design: &CheckedDesign, digests: &[blake3::Hash]) -> DesignHash {
-    let mut stack = Stack { design, digests, hasher: blake3::Hasher::new(), sides: BTreeMap::new() };
-    stack.hasher.update(b"genesys design 2\n");
+    let mut stack = Stack::new(design, digests, "genesys design 2\n");
     for part in &design.stack {
         stack.part(part);
     }
-    stack.hasher.update(b"final\n");
-    design.last.iter().for_each(|id| stack.call(*id));
-    stack.hasher.update(if design.tie_embeddings { b"tied\n" } else { b"untied\n" });
-    let hex = stack.hasher.finalize().to_hex();
-    DesignHash(format!("g2-{}", &hex[..32]))
+    DesignHash(format!("g2-{}", stack.finish()))
 }
 
 /// The stack being hashed.
@@ -88,6 +86,20 @@ struct Stack<'a> {
 }
 
 impl<'a> Stack<'a> {
+    fn new(design: &'a CheckedDesign, digests: &'a [blake3::Hash], what: &str) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(what.as_bytes());
+        Self { design, digests, hasher, sides: BTreeMap::new() }
+    }
+
+    /// What comes behind the blocks, and 32 hexadecimal digits.
+    fn finish(mut self) -> String {
+        self.hasher.update(b"final\n");
+        self.design.last.iter().for_each(|id| self.call(*id));
+        self.hasher.update(if self.design.tie_embeddings { b"tied\n" } else { b"untied\n" });
+        self.hasher.finalize().to_hex()[..32].to_owned()
+    }
+
     fn part(&mut self, part: &'a StackPart) {
         let (repeats, to_depth) = match part.times {
             Times::Fixed(times) => (times, false),
@@ -100,14 +112,19 @@ impl<'a> Stack<'a> {
         for repeat in 0..repeats {
             let before = if part.shared { 0 } else { repeat * part.body.len() };
             for (n, entry) in part.body.iter().enumerate() {
-                self.call(entry.function);
-                let distance = repeat * part.body.len() + n - (before + entry.weights_of);
-                if distance > 0 {
-                    self.hasher.update(format!("weights of {distance} before\n").as_bytes());
-                }
+                let number = repeat * part.body.len() + n;
+                self.layer(entry.function, number - (before + entry.weights_of));
             }
         }
         self.hasher.update(if to_depth { b"end\n" } else { b"" });
+    }
+
+    /// A call with weights of its own, or those of the layer that stands `distance` before it.
+    fn layer(&mut self, id: FunctionId, distance: usize) {
+        self.call(id);
+        if distance > 0 {
+            self.hasher.update(format!("weights of {distance} before\n").as_bytes());
+        }
     }
 
     fn call(&mut self, id: FunctionId) {

@@ -34,7 +34,7 @@ pub use design::CheckedDesign;
 pub use elaborate::weight_name;
 use genesys_diag::Diagnostic;
 use genesys_syntax::ast;
-pub use identity::{DesignHash, normal_form};
+pub use identity::{DesignHash, RunKey, normal_form};
 pub use library::Library;
 
 /// What checking a file gives.

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use genesys_check::core::Graph;
-use genesys_check::{CheckedDesign, Library, check, normal_form};
+use genesys_check::core::{Graph, LeafId, Op};
+use genesys_check::{CheckedDesign, Library, RunKey, check, normal_form};
 use genesys_diag::render_short;
+use genesys_ladder::Scale;
 use genesys_span::{Sources, Span};
 
 fn design(text: &str) -> CheckedDesign {
@@ -128,11 +129,18 @@ fn one_program_has_one_hash() {
     }
 }
 
-/// A graph without names and places in the text.
+/// A graph without names and places in the text, its weights in canonical order.
 fn skeleton(graph: &Graph) -> Graph {
     let mut graph = graph.clone();
     graph.axes.iter_mut().for_each(|axis| axis.name.clear());
-    graph.nodes.iter_mut().for_each(|node| node.span = Span::default());
+    let canonical: Vec<u32> = graph.leaves.iter().map(|leaf| leaf.canonical).collect();
+    for node in &mut graph.nodes {
+        node.span = Span::default();
+        if let Op::Weight(leaf) = &mut node.op {
+            *leaf = LeafId(canonical[leaf.0 as usize]);
+        }
+    }
+    graph.leaves.sort_by_key(|leaf| leaf.canonical);
     for leaf in &mut graph.leaves {
         leaf.path.clear();
         leaf.span = Span::default();
@@ -199,6 +207,23 @@ fn what_units_hand_to_one_another_enters_the_hash() {
          unit Block(x: Seq[D], p: Seq[D], q: Seq[D]) -> Seq[D] { x + linear[D -> D](p) - q }
          unit First(x: Seq[D]) -> (Seq[D], p: Seq[D], q: Seq[D]) { (x, tanh(x), exp(x)) }";
     assert_eq!(one, design(names).hash().to_string(), "names do not");
+}
+
+#[test]
+fn one_run_may_be_of_two_designs() {
+    let scale = Scale::all().into_iter().find(|scale| scale.width == 512).unwrap();
+    let key = |text: &str| RunKey::of(&design(text), &scale).unwrap();
+    let heads = |size: &str| {
+        let body = "linear[H, E -> D](softmax[E](linear[D -> H, E](x)))";
+        format!("unit Block<H = {size}, E = 64>(x: Seq[D]) -> Seq[D] {{ {body} }}\n")
+    };
+    let (relative, absolute) = (heads("D / 64"), heads("8"));
+    assert_eq!(key(&relative), key(&absolute));
+    assert_ne!(design(&relative).hash(), design(&absolute).hash());
+    assert_ne!(key(&relative), key(&heads("16").replace("E = 64", "E = 32")));
+    let stack = |stack: &str| key(&format!("design T {{ stack = {stack} }} {}", block("tanh(x)")));
+    assert_eq!(stack("[Block*]"), stack(&format!("[Block*{}]", scale.blocks)));
+    assert_ne!(stack("[Block*]"), stack("[Block*3]"));
 }
 
 #[test]

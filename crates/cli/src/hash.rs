@@ -1,6 +1,6 @@
 //! `genesys hash`: the identity of designs.
 //!
-//! In: paths. Out: a line a file, `g1-HEX  PATH`. The hash is that of the meaning, see `genesys_check::identity`.
+//! In: paths. Out: a line a file, `g2-HEX  PATH`. The hash is that of the meaning, see `genesys_check::identity`.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::output;
 /// Print the identity of designs: equal for designs that mean the same.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  genesys hash designs/gpt.gau          g1-..  designs/gpt.gau
+  genesys hash designs/gpt.gau          g2-..  designs/gpt.gau
   genesys hash designs/*.gau | sort     designs that are the same stand together
 
 Names, comments, layout and the order of independent statements are not part of a design's identity. \

@@ -11,7 +11,7 @@ fn every_shipped_design_checks_and_runs_at_every_scale() {
         let path = entry.unwrap().path();
         for scale in ["nano", "14M", "31M", "70M", "125M", "350M", "760M", "1.3B"] {
             let said = genesys(["check".as_ref(), path.as_os_str(), "--scale".as_ref(), scale.as_ref()]).ok();
-            assert!(said.contains(&format!("checks and runs at {scale}, g1-")), "{said}");
+            assert!(said.contains(&format!("checks and runs at {scale}, g2-")), "{said}");
         }
     }
 }
@@ -59,7 +59,7 @@ fn the_hash_is_that_of_the_meaning() {
         let line = genesys(["hash", &path]).ok();
         let (hash, shown) = line.trim_end().split_once("  ").unwrap();
         assert_eq!(shown, path);
-        let hex = hash.strip_prefix("g1-").unwrap();
+        let hex = hash.strip_prefix("g2-").unwrap();
         assert!(hex.len() >= 32 && hex.chars().all(|c| c.is_ascii_hexdigit()), "{hash}");
         hash.to_owned()
     };

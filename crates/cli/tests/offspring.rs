@@ -79,7 +79,7 @@ fn crossings_differ_check_and_run_where_the_first_parent_runs() {
         let told = cross(first, second, "1", "12", &out).ok();
         let files = files(&out);
         assert_eq!((files.len(), told.lines().count()), (12, 12));
-        assert!(told.lines().all(|line| line.starts_with("g1-") && line.contains("  cross-")), "{told}");
+        assert!(told.lines().all(|line| line.starts_with("g2-") && line.contains("  cross-")), "{told}");
         let parents = genesys(["hash", gpt.to_str().unwrap(), gla.to_str().unwrap()]).ok();
         let hashes = genesys(["hash"].into_iter().chain(files.iter().map(String::as_str))).ok();
         let hashes: BTreeSet<&str> = hashes.lines().map(|line| line.split_once(' ').unwrap().0).collect();

@@ -120,7 +120,7 @@ fn no_parents(state: &State) -> EvolveError {
     EvolveError::NoParents { last }
 }
 
-fn checked(text: &str) -> Result<CheckedDesign, String> {
+pub(crate) fn checked(text: &str) -> Result<CheckedDesign, String> {
     let checked = check_text("design", text);
     let error = checked.diagnostics.iter().find(|diagnostic| diagnostic.is_error());
     let why = error.map_or_else(|| "it does not check".to_owned(), |error| error.message.clone());

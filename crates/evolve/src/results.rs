@@ -21,10 +21,10 @@ pub(crate) struct Results {
     dir: PathBuf,
 }
 
-/// The key of a training's result: design, scale, steps, seed, data, trainer, back end.
-pub(crate) fn key(job: &Job, design: &str, dataset: &str) -> String {
-    // The text's layout and names do not decide the numbers; the hash stands for what does.
-    let job = Job { design: design.to_owned(), ..job.clone() };
+/// The key of a training's result: the program at its scale, steps, seed, data, trainer, back end.
+pub(crate) fn key(job: &Job, run: &str, dataset: &str) -> String {
+    // The text's layout and names do not decide the numbers; the run key stands for what does.
+    let job = Job { design: run.to_owned(), ..job.clone() };
     let job = serde_json::to_string(&job).expect("a job has a JSON form");
     let text = format!("genesys result, trainer {TRAINER}, candle on the CPU in f32\n{dataset}\n{job}\n");
     blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()

@@ -11,6 +11,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use genesys_check::RunKey;
 use genesys_data::Dataset;
 use genesys_store::{Artifacts, Log, Reader};
 use genesys_train::{Job, TrainError};
@@ -20,7 +21,7 @@ use crate::board::board;
 use crate::error::EvolveError;
 use crate::fact::{Closed, Fact, Failed, Finalists, Finished, Over, Started, Submitted};
 use crate::plan::{Action, next};
-use crate::propose::{breed, ship};
+use crate::propose::{breed, checked, ship};
 use crate::results::{Results, key};
 use crate::runner::{Assignment, Keep, Moment, Progress, Runner, Verdict, run_all};
 use crate::settings::{Settings, Shipped, TRAINER, TextMark};
@@ -245,7 +246,8 @@ impl<'a> Run<'a> {
     fn submit(&mut self, design: &str, index: u64) -> Result<(), EvolveError> {
         let seed = self.state.started.settings.training_seed(index);
         let mut submitted = Submitted { design: design.to_owned(), index, seed, key: String::new() };
-        submitted.key = key(&self.job(&submitted), design, &self.state.started.text.key);
+        let job = self.job(&submitted);
+        submitted.key = key(&job, &run_key(&job), &self.state.started.text.key);
         let proposed = self.state.design(design).map_or(0, |design| design.event);
         // With more seeds a design is trained because it was chosen, else because it was proposed.
         let cause = if index == 0 { proposed } else { self.state.gate() };
@@ -289,6 +291,14 @@ impl<'a> Run<'a> {
             }
         }
     }
+}
+
+/// The run key of a job's design; of a text that does not check, itself: its training tells.
+fn run_key(job: &Job) -> String {
+    let design = checked(&job.design).ok();
+    design
+        .and_then(|design| RunKey::of(&design, &job.scale).ok())
+        .map_or_else(|| job.design.clone(), |key| key.to_string())
 }
 
 fn remove(dir: &Path) -> Result<(), EvolveError> {

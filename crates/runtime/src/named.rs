@@ -179,6 +179,19 @@ impl Named {
         }
     }
 
+    /// The sum over those labels that there are, added up in one order however the value is laid
+    /// out, which a selection may change: so that what is left out changes no bit.
+    pub(crate) fn sum_in_order(&self, over: &[Label]) -> Result<Named> {
+        let present: Vec<Label> = over.iter().copied().filter(|l| self.has(*l)).collect();
+        if present.len() < 2 {
+            return self.sum(&present);
+        }
+        let kept = without(&self.labels, over);
+        let order: Vec<Label> = kept.iter().copied().chain(present).collect();
+        let flat = self.permute(&order)?.tensor.flatten_from(kept.len())?;
+        Ok(Named::new(flat.sum(kept.len())?, kept))
+    }
+
     /// The sum over those labels that there are.
     pub(crate) fn sum(&self, over: &[Label]) -> Result<Named> {
         let dims: Vec<usize> = over.iter().filter_map(|l| self.find(*l)).collect();

@@ -21,7 +21,7 @@ pub(crate) fn reduce(
     let labels = labels(axes);
     let pasts = window.dependent(&labels);
     let result = match how {
-        Reduction::Sum => window.keep(x, &pasts, 0.0)?.sum(&labels)?,
+        Reduction::Sum => add(&window.keep(x, &pasts, 0.0)?, &labels, &pasts)?,
         Reduction::Mean => mean(window, x, &labels, &pasts)?,
         Reduction::Max => extreme(&window.keep(x, &pasts, f64::NEG_INFINITY)?, &labels, true)?,
         Reduction::Min => extreme(&window.keep(x, &pasts, f64::INFINITY)?, &labels, false)?,
@@ -54,7 +54,7 @@ pub(crate) fn softmax(
     }
     // Barrier and largest element are one constant, so that the gradient passes once.
     let exps = zip(&x, &zip(&barrier, &top, Tensor::sub)?, |x, constant| x.add(constant)?.exp())?;
-    let mut sum = exps.sum(&labels)?;
+    let mut sum = add(&exps, &labels, &pasts)?;
     if let Some(sink) = sink {
         sum = zip(&sum, &top, |sum, top| sum.add(&top.affine(-1.0, sink)?.exp()?))?;
     }
@@ -75,6 +75,11 @@ fn labels(axes: &[AxisId]) -> Vec<Label> {
     axes.iter().map(|axis| Label::Axis(*axis)).collect()
 }
 
+/// The sum over labels; in one order where there are pasts among them.
+fn add(x: &Named, labels: &[Label], pasts: &[AxisId]) -> Result<Named> {
+    if pasts.is_empty() { x.sum(labels) } else { x.sum_in_order(labels) }
+}
+
 /// The result with `value` where one of the pasts is empty.
 fn over_nothing(window: Window<'_>, x: &Named, pasts: &[AxisId], value: f64) -> Result<Named> {
     if window.open(pasts)? {
@@ -92,7 +97,7 @@ fn mean(window: Window<'_>, x: &Named, labels: &[Label], pasts: &[AxisId]) -> Re
     let kept = window.keep(x, pasts, 0.0)?;
     let fixed = labels.iter().filter(|l| window.dependent(&[**l]).is_empty());
     let n: usize = fixed.filter_map(|l| kept.size(*l)).product();
-    let mean = kept.sum(labels)?.map(|sum| sum.affine(1.0 / n as f64, 0.0))?;
+    let mean = add(&kept, labels, pasts)?.map(|sum| sum.affine(1.0 / n as f64, 0.0))?;
     pasts.iter().try_fold(mean, |mean, axis| divide_by_count(&mean, &window.count(*axis)?))
 }
 
@@ -117,7 +122,7 @@ fn top(x: &Named, labels: &[Label]) -> Result<Named> {
 fn log_sum_exp(window: Window<'_>, x: &Named, labels: &[Label], pasts: &[AxisId]) -> Result<Named> {
     let x = window.keep(x, pasts, f64::NEG_INFINITY)?;
     let top = top(&x, labels)?;
-    let sum = zip(&x, &top, |x, top| x.sub(top)?.exp())?.sum(labels)?;
+    let sum = add(&zip(&x, &top, |x, top| x.sub(top)?.exp())?, labels, pasts)?;
     let sum = over_nothing(window, &sum, pasts, 1.0)?;
     let result = zip(&sum, &top, |sum, top| sum.log()?.add(top))?;
     over_nothing(window, &result, pasts, f64::NEG_INFINITY)

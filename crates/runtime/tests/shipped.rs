@@ -93,7 +93,7 @@ fn gradients_of_the_loss_are_its_differences() {
                 loss
             };
             for i in (0..gradient.len()).step_by(gradient.len().div_ceil(3)) {
-                let difference = (at(i, 1e-5) - at(i, -1e-5)) / 2e-5;
+                let difference = (at(i, 1e-6) - at(i, -1e-6)) / 2e-6;
                 close(&format!("{name}: {} at {i}", parameter.name), &[gradient[i]], &[difference], 1e-7);
             }
         }

@@ -10,7 +10,7 @@
 //! w  <- w - lr * ( m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps) + decay * w )
 //! ```
 //!
-//! The decay applies to the weights whose role is decayed. Elements are f32, the norm is summed in f64 in the order
+//! The decay applies to the weights whose role is decayed. Elements are f32, the norm is summed in f64 in an order
 //! of the slice, so the same input gives the same bits whatever the machine's threads do.
 //! Not here: which weights there are, and the rate of a step.
 
@@ -93,7 +93,7 @@ impl AdamW {
     ///
     /// All slices have one element a weight, and `segments` covers them.
     pub fn update(&mut self, segments: &[Segment], weights: &mut [f32], gradients: &[f32], rate: f64) -> f64 {
-        let norm = norm(gradients);
+        let norm = norm(segments, gradients);
         if !norm.is_finite() {
             return norm;
         }
@@ -114,10 +114,14 @@ impl AdamW {
     }
 }
 
-/// The Euclidean norm, summed in f64 from the first element to the last.
+/// The Euclidean norm in f64: the squares of each weight in their order, then the weights' sums, the
+/// smallest first. So the order of the weights, which follows the text, changes no bit.
 #[must_use]
-pub fn norm(gradients: &[f32]) -> f64 {
-    gradients.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>().sqrt()
+pub fn norm(segments: &[Segment], gradients: &[f32]) -> f64 {
+    let squares = |s: &Segment| gradients[s.range.clone()].iter().map(|g| f64::from(*g) * f64::from(*g)).sum();
+    let mut sums: Vec<f64> = segments.iter().map(squares).collect();
+    sums.sort_by(f64::total_cmp);
+    sums.into_iter().sum::<f64>().sqrt()
 }
 
 /// What one update has in common for all elements, as f32.

@@ -260,7 +260,7 @@ fn a_checkpoint_whose_parts_do_not_belong_together_is_refused() {
 
     let mut other = fresh();
     other.config.design_hash = "g1-00".to_owned();
-    assert!(message(&other).contains("expected the hash g1-00, but its text has g1-"), "{}", message(&other));
+    assert!(message(&other).contains("expected the hash g1-00, but its text has g2-"), "{}", message(&other));
 
     let mut wide = fresh();
     wide.config.job.scale.width = 128;

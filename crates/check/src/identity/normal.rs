@@ -1,8 +1,8 @@
 //! The normal form of a graph, as a graph: what the compiler lowers.
 //!
 //! Two graphs of one digest give one program: the same operations on the same operands in the
-//! same order, with axes, weights, scans and states numbered alike. Only names, weights' paths and
-//! places in the text differ. So a result may be kept by the digest, to the last bit.
+//! same order, with axes, scans and states numbered alike. Only names, weights' paths, the order that
+//! weights are listed in and places in the text differ. So a result may be kept by the digest, to the last bit.
 //!
 //! Sums are taken in canonical order, what is subtracted last. A product begins with the factors
 //! of fewest axes, so that no intermediate value is larger than it must be.
@@ -15,7 +15,9 @@ use genesys_scalar::Function;
 use super::canonical::{Canonical, canonical};
 use super::term::{Bound, Make, TermId};
 use crate::AxisSet;
-use crate::core::{AxisId, Graph, Leaf, LeafId, Node, NodeId, Op, Output, Reduction, Scan, ScanId, Stage, State, Type, WIDTH};
+use crate::core::{
+    AxisId, Graph, LeafId, Node, NodeId, Op, Output, Reduction, Scan, ScanId, Stage, State, Type, WIDTH,
+};
 
 /// The normal form of a graph: live nodes only, in canonical order.
 pub fn normal_form(graph: &Graph) -> Graph {
@@ -25,10 +27,12 @@ pub fn normal_form(graph: &Graph) -> Graph {
         form: &form,
         made: Graph { axes: vec![graph.axis(WIDTH).clone()], ..Graph::default() },
         axes: BTreeMap::from([(WIDTH, WIDTH)]),
+        leaves: BTreeMap::new(),
         nodes: vec![None; form.terms.all.len()],
         states: BTreeMap::new(),
         scans: BTreeMap::new(),
     };
+    builder.number_leaves();
     builder.number_axes();
     builder.number_scans();
     for &id in &form.order {
@@ -47,6 +51,7 @@ struct Builder<'a> {
     form: &'a Canonical,
     made: Graph,
     axes: BTreeMap<AxisId, AxisId>,
+    leaves: BTreeMap<LeafId, LeafId>,
     nodes: Vec<Option<NodeId>>,
     /// The scan and number of each state.
     states: BTreeMap<(ScanId, u32), (ScanId, u32)>,
@@ -54,6 +59,17 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
+    /// Weights are listed as they were written: the order is for people, and decides no number.
+    fn number_leaves(&mut self) {
+        let mut live: Vec<LeafId> = self.form.leaves().collect();
+        live.sort_unstable();
+        self.leaves = live.iter().copied().zip((0..).map(LeafId)).collect();
+        self.made.leaves = live.iter().map(|&leaf| self.graph.leaf(leaf).clone()).collect();
+        for (canonical, leaf) in (0..).zip(self.form.leaves()) {
+            self.made.leaves[self.leaves[&leaf].0 as usize].canonical = canonical;
+        }
+    }
+
     /// Axes that weights are stored by first come first, for values are laid out in this order:
     /// heads, which stand outermost in weights, are to stand outermost in states.
     fn number_axes(&mut self) {
@@ -150,13 +166,12 @@ impl Builder<'_> {
     }
 
     fn weight(&mut self, id: TermId, leaf: LeafId) {
-        let number = LeafId(self.made.leaves.len() as u32);
-        let old = self.graph.leaf(leaf);
-        let axes: Vec<AxisId> = old.axes.iter().map(|axis| self.axes[axis]).collect();
+        let axes = self.list(&self.graph.leaf(leaf).axes);
         let ty = Type { stage: Stage::Const, axes: axes.iter().copied().collect() };
-        self.made.leaves.push(Leaf { axes, canonical: number.0, ..old.clone() });
+        let leaf = self.leaves[&leaf];
+        self.made.leaves[leaf.0 as usize].axes = axes;
         let (_, first) = self.form.terms.makes[id];
-        self.nodes[id] = Some(self.push(Op::Weight(number), Vec::new(), ty, first));
+        self.nodes[id] = Some(self.push(Op::Weight(leaf), Vec::new(), ty, first));
     }
 
     fn map(&mut self, id: TermId, function: Function, mut args: Vec<NodeId>, first: NodeId) -> NodeId {

@@ -391,7 +391,10 @@ fn write_law(law: &Law<Constant>, out: &mut String) {
     };
     match law {
         Law::Const(Constant::Real(value)) => write_bits(*value, out),
-        Law::Const(Constant::Size(size)) => _ = write!(out, "({size})"),
+        Law::Const(Constant::Size(size)) => match size.as_int() {
+            Some(n) => write_bits(n as f64, out),
+            None => _ = write!(out, "({size})"),
+        },
         Law::Index(dimension) => _ = write!(out, "index {dimension}"),
         Law::Layer => out.push_str("layer"),
         Law::Uniform(low, high) => put("uniform", &mut [&**low, &**high].into_iter()),
