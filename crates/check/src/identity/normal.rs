@@ -16,7 +16,7 @@ use super::canonical::{Canonical, canonical};
 use super::term::{Bound, Make, TermId};
 use crate::AxisSet;
 use crate::core::{
-    AxisId, Graph, LeafId, Node, NodeId, Op, Output, Reduction, Scan, ScanId, Stage, State, Type, WIDTH,
+    AxisId, Graph, LeafId, Node, NodeId, Op, Output, Port, Reduction, Scan, ScanId, Stage, State, Type, WIDTH,
 };
 
 /// The normal form of a graph: live nodes only, in canonical order.
@@ -42,7 +42,9 @@ pub fn normal_form(graph: &Graph) -> Graph {
     let results = if graph.outputs.len() > 1 { form.terms.all[root].ordered.to_vec() } else { vec![root] };
     let results = graph.outputs.iter().zip(results);
     let node = |term: TermId| builder.nodes[term].expect("a result is a node");
-    builder.made.outputs = results.map(|(output, term)| Output { node: node(term), ..output.clone() }).collect();
+    let outputs = results.map(|(output, term)| Output { node: node(term), port: builder.port(&output.port) }).collect();
+    builder.made.inputs = graph.inputs.iter().map(|port| builder.port(port)).collect();
+    builder.made.outputs = outputs;
     builder.made
 }
 
@@ -87,6 +89,13 @@ impl Builder<'_> {
             let ((sum, count), (other_sum, other_count)) = (mean(a), mean(b));
             (sum as u128 * other_count as u128).cmp(&(other_sum as u128 * count as u128))
         });
+        // What a unit takes may have axes that nothing in it names.
+        let ports = self.graph.inputs.iter().chain(self.graph.outputs.iter().map(|output| &output.port));
+        for (_, axis) in ports.flat_map(|port| &port.axes) {
+            if *axis != WIDTH && !axes.contains(axis) {
+                axes.push(*axis);
+            }
+        }
         for axis in axes {
             let number = AxisId(self.made.axes.len() as u32);
             self.made.axes.push(self.graph.axis(axis).clone());
@@ -258,6 +267,11 @@ impl Builder<'_> {
 
     fn list(&self, axes: &[AxisId]) -> Vec<AxisId> {
         axes.iter().map(|axis| self.axes[axis]).collect()
+    }
+
+    fn port(&self, port: &Port) -> Port {
+        let axes = port.axes.iter().map(|(name, axis)| (name.clone(), self.axes[axis])).collect();
+        Port { axes, ..port.clone() }
     }
 
     /// The operation with axes and states as they are numbered now.

@@ -172,7 +172,12 @@ impl Builder<'_> {
         let args: Children = node.args.iter().map(|&arg| self.known(arg)).collect();
         match &node.op {
             Op::Input(0) => self.add("input", args, smallvec![]),
-            Op::Input(number) => self.add(format!("input {number}"), args, smallvec![]),
+            Op::Input(number) => {
+                let graph = self.graph;
+                let axes = graph.inputs.get(*number as usize).map(|port| &port.axes);
+                let axes = self.axis_list(axes.into_iter().flatten().map(|(_, axis)| axis));
+                self.add(format!("input {number}"), axes, smallvec![])
+            }
             Op::Weight(leaf) => self.weight(*leaf),
             Op::Constant(Constant::Real(value)) => self.real(*value),
             Op::Constant(Constant::Size(size)) => match size.as_int() {
