@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use genesys_axis::{Size, SizeError};
-use genesys_check::CheckedDesign;
 use genesys_check::core::Graph;
 use genesys_check::design::Function;
+use genesys_check::{CheckedDesign, normal_form};
 use genesys_compiler::CheckedText;
 use genesys_cost::{Cost, Program, UnitCost, reach, unit_cost};
 use genesys_ladder::Scale;
@@ -20,15 +20,18 @@ use crate::{Doubtful, Explanation, FORMAT, StateOf, Unit, UnitWeight, Work, mode
 /// A figure does not fit in 128 bits.
 pub fn explain(text: &CheckedText, design: &CheckedDesign, scale: Option<&Scale>) -> Result<Explanation, SizeError> {
     let context = Context { sources: &text.sources, file: text.file, scale };
-    let costs: Vec<UnitCost> =
-        design.functions().iter().map(|function| unit_cost(&function.graph)).collect::<Result<_, _>>()?;
-    let units = design.functions().iter().zip(&costs);
+    // What is counted is what is lowered.
+    let lowered: Vec<Graph> = design.functions().iter().map(|function| normal_form(&function.graph)).collect();
+    let costs: Vec<UnitCost> = lowered.iter().map(unit_cost).collect::<Result<_, _>>()?;
+    let units = design.functions().iter().zip(&lowered).zip(&costs);
     Ok(Explanation {
         format: FORMAT,
         name: design.name().to_owned(),
         hash: design.hash().to_string(),
         requirements: requirements(design),
-        units: units.map(|(function, cost)| unit(&context, function, cost)).collect::<Result<_, _>>()?,
+        units: units
+            .map(|((function, lowered), cost)| unit(&context, function, lowered, cost))
+            .collect::<Result<_, _>>()?,
         unreached: unreached::unreached(&text.sources, &text.syntax),
         probe: probe::probe(design),
         model: scale.map(|scale| model::model(design, &costs, scale)).transpose()?.flatten(),
@@ -44,7 +47,7 @@ fn requirements(design: &CheckedDesign) -> Vec<String> {
     shown.filter(|line| seen.insert(line.clone())).collect()
 }
 
-fn unit(context: &Context<'_>, function: &Function, cost: &UnitCost) -> Result<Unit, SizeError> {
+fn unit(context: &Context<'_>, function: &Function, lowered: &Graph, cost: &UnitCost) -> Result<Unit, SizeError> {
     let graph = &function.graph;
     let program = Program::new(graph);
     let ranges = Ranges::new(&program);
@@ -58,7 +61,7 @@ fn unit(context: &Context<'_>, function: &Function, cost: &UnitCost) -> Result<U
         reach: reach.horizon.to_string(),
         weights: weights(context, graph)?,
         parameters: context.size(&cost.parameters)?,
-        contractions: works(context, graph, cost)?,
+        contractions: works(context, lowered, cost)?,
         scans: context.cost(&cost.scans)?,
         class: forward.plus(&cost.elementwise)?.class(),
         forward: context.cost(&forward)?,
@@ -87,7 +90,7 @@ fn elements(graph: &Graph, axes: &[genesys_check::core::AxisId]) -> Result<Size,
     axes.iter().filter_map(|axis| graph.axis(*axis).domain.size()).try_fold(Size::int(1), |n, size| n.mul(size))
 }
 
-/// Contractions, those of one text and weight together.
+/// Contractions in the order of the text, those of one text and weight together.
 fn works(context: &Context<'_>, graph: &Graph, cost: &UnitCost) -> Result<Vec<Work>, SizeError> {
     let mut joined: Vec<(String, Option<usize>, Cost, Cost)> = Vec::new();
     for one in &cost.contractions {
@@ -104,6 +107,7 @@ fn works(context: &Context<'_>, graph: &Graph, cost: &UnitCost) -> Result<Vec<Wo
             None => joined.push((what, line, one.forward.clone(), one.backward.clone())),
         }
     }
+    joined.sort_by_key(|(_, line, ..)| (line.is_none(), *line));
     let work = |(what, line, forward, backward)| {
         Ok(Work { what, line, forward: context.cost(&forward)?, backward: context.cost(&backward)? })
     };

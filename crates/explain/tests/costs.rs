@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use genesys_axis::Domain;
-use genesys_check::CheckedDesign;
+use genesys_check::{CheckedDesign, normal_form};
 use genesys_compiler::{check_text, compile};
 use genesys_cost::{ModelCost, UnitCost, unit_cost};
 use genesys_interp::Interpreter;
@@ -115,7 +115,7 @@ fn done(module: &Module, length: u64) -> Done {
 }
 
 fn units(design: &CheckedDesign) -> Vec<UnitCost> {
-    design.functions().iter().map(|function| unit_cost(&function.graph).unwrap()).collect()
+    design.functions().iter().map(|function| unit_cost(&normal_form(&function.graph)).unwrap()).collect()
 }
 
 fn model(design: &CheckedDesign, scale: &Scale) -> Option<ModelCost> {
