@@ -37,7 +37,7 @@ pub struct Layout {
 /// A size does not fit in 64 bits, or a value with a past would have to be kept: the module is not valid.
 pub fn layout(module: &Module) -> Result<Layout, SizeError> {
     let mut walk = Walk { module, layout: Layout::default(), calls: 1, scopes: BTreeSet::new() };
-    walk.function(module.main(), CallId::MAIN, "")?;
+    walk.function(module.main(), CallId::MAIN, String::new())?;
     Ok(walk.layout)
 }
 
@@ -98,16 +98,17 @@ struct Walk<'m> {
 }
 
 impl<'m> Walk<'m> {
-    fn function(&mut self, function: &'m Function, call: CallId, path: &str) -> Result<(), SizeError> {
-        let mut scope = path.to_owned();
-        for n in 2.. {
-            if self.scopes.insert(scope.clone()) {
-                break;
-            }
-            scope = format!("{path}_{n}");
-        }
-        let mut names = Names::new(function, scope);
+    fn function(&mut self, function: &'m Function, call: CallId, path: String) -> Result<(), SizeError> {
+        let mut names = Names::new(function, path);
         self.region(function, &function.body, call, &mut names)
+    }
+
+    /// The path of a call: that of its weights, or, where an earlier call has the same ones, with the number of the block.
+    fn path(&mut self, weights: &str, layer: u32) -> String {
+        let (stem, _) = weights.rsplit_once('.').unwrap_or((weights, ""));
+        let numbered = (2..).map(|n| format!("{weights}_{n}"));
+        let mut paths = [weights.to_owned(), format!("{stem}.{layer}")].into_iter().chain(numbered);
+        paths.find(|path| self.scopes.insert(path.clone())).expect("numbers do not end")
     }
 
     fn region(
@@ -138,10 +139,11 @@ impl<'m> Walk<'m> {
                     let kind = self.reach(*axis)?;
                     self.keep(function, call, names, instruction.args[0], kind)?;
                 }
-                Op::Call { function: callee, path, .. } => {
+                Op::Call { function: callee, layer, path } => {
                     let inner = CallId(self.calls);
                     self.calls += 1;
                     self.layout.calls.extend(instruction.results.iter().map(|result| ((call, *result), inner)));
+                    let path = self.path(path, *layer);
                     self.function(self.module.function(*callee), inner, path)?;
                 }
                 Op::Weight(_)

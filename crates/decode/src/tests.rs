@@ -86,10 +86,10 @@ fn slots_are_named_by_call_and_weight_and_their_bytes_are_formulas() {
             "blocks.0.input window: 4*D*min(T, 9)",
             "blocks.0.attention last: 4*D*min(T, 4)",
             "blocks.0.attention.S state: 4*D",
-            "blocks.0_2.attention.k past: 4*D*T",
-            "blocks.0_2.input window: 4*D*min(T, 9)",
-            "blocks.0_2.attention last: 4*D*min(T, 4)",
-            "blocks.0_2.attention.S state: 4*D",
+            "blocks.1.attention.k past: 4*D*T",
+            "blocks.1.input window: 4*D*min(T, 9)",
+            "blocks.1.attention last: 4*D*min(T, 4)",
+            "blocks.1.attention.S state: 4*D",
         ]
     );
     assert_eq!(layout.fixed(4).unwrap().to_string(), "112*D");
@@ -104,5 +104,5 @@ fn at_a_scale_bytes_are_numbers() {
     assert_eq!(at(0), 2 * 4 * 16);
     assert_eq!(at(1), 2 * 4 * 16 * 4);
     assert_eq!(at(100), 2 * 4 * 16 * (100 + 9 + 4 + 1));
-    assert_eq!(layout.find("blocks.0_2.attention.S"), Some(7));
+    assert_eq!(layout.find("blocks.1.attention.S"), Some(7));
 }
