@@ -93,6 +93,12 @@ table! {
     relu2: "ReLU^2", "mechanisms/relu2", "Relu2Mlp", 16, shell::relu2;
     token_shift: "token shift", "mechanisms/token_shift", "ShiftedMlp", 16, shell::channel_mix;
     soft_moe: "soft mixture of experts", "mechanisms/soft_moe", "SoftExperts", 16, shell::soft_experts;
+    value_residual: "value residual of the first layer", "mechanisms/value_residual", "First, Later" in "
+        unit Held<H = 4, E = D / 4>(x: Seq[D]) -> Seq[D] {
+            let (first, v1) = First<H = H, E = E>(x)
+            let later = Later(first, v1)
+            later
+        }", 16, softmax::value_residual;
     film: "FiLM", "mechanisms/film", "ModulatedMlp", 16, shell::film;
     scalar_mix: "learned scalar mixture", "mechanisms/scalar_mix", "Group", 16, shell::scalar_mix;
     hyper_connections: "hyper-connections", "mechanisms/hyper_connections", "Read, Write" in "

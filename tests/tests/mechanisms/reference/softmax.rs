@@ -224,3 +224,28 @@ pub(crate) fn gpt<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
     let h = add_rows(x, &standard(w, "h", &w.rms("attention_norm", x)));
     add_rows(&h, &swiglu(w, "swi_glu", &w.rms("mlp_norm", &h)))
 }
+
+/// Rotary attention of given values.
+fn of_values<R: Real>(w: &Weights<R>, x: &[Vec<R>], v: &[Vec<R>]) -> Rows<R> {
+    let [q, k] = ["q", "k"].map(|name| w.heads(name, x));
+    let v = split(v, q.len());
+    let head = |h: usize| {
+        let (q, k) = (rope(&q[h]), rope(&k[h]));
+        attend(&v[h], |t, s| Some(scaled_dot(&q, &k, t, s)))
+    };
+    w.project("linear", &merge(&(0..q.len()).map(head).collect::<Vec<_>>()))
+}
+
+/// The first block and a later one.
+pub(crate) fn value_residual<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
+    let (first, later) = (w.under("first"), w.under("later"));
+    let block = |w: &Weights<R>, x: &[Vec<R>], v: &[Vec<R>]| {
+        let h = add_rows(x, &of_values(&w.under("h"), &w.rms("normed", x), v));
+        add_rows(&h, &swiglu(w, "swi_glu", &w.rms("mlp_norm", &h)))
+    };
+    let v1 = first.project("v1", &first.rms("normed", x));
+    let x = block(&first, x, &v1);
+    let own = later.project("own", &later.rms("normed", &x));
+    let (a, b) = (later.get("a")[0], later.get("b")[0]);
+    block(&later, &x, &zip(&v1, &own, |v1, own| a * v1 + b * own))
+}
