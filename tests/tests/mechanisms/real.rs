@@ -15,9 +15,6 @@ pub(crate) trait Real:
     /// The number, for comparisons.
     fn value(self) -> f64;
 
-    /// The number as a constant: nothing is differentiated through it.
-    fn stop(self) -> Self;
-
     /// A function of this number that has this value and this derivative here.
     fn unary(self, value: f64, derivative: f64) -> Self;
 
@@ -86,10 +83,6 @@ impl Real for f64 {
     }
 
     fn value(self) -> f64 {
-        self
-    }
-
-    fn stop(self) -> Self {
         self
     }
 

@@ -3,7 +3,7 @@
 //!
 //! It knows numbers only, no tensors, and keeps all it was ever told.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -21,7 +21,6 @@ enum Node {
 #[derive(Default)]
 pub(crate) struct Tape {
     nodes: RefCell<Vec<Node>>,
-    stopped: Cell<bool>,
 }
 
 /// A number that a tape follows, or a constant.
@@ -35,11 +34,6 @@ impl Tape {
     /// A variable to differentiate to.
     pub(crate) fn variable(&self, value: f64) -> Var<'_> {
         self.push(value, Node::Leaf)
-    }
-
-    /// Whether something was kept from being differentiated through, so that derivatives are not those of the function.
-    pub(crate) fn stopped(&self) -> bool {
-        self.stopped.get()
     }
 
     fn push(&self, value: f64, node: Node) -> Var<'_> {
@@ -105,13 +99,6 @@ impl Real for Var<'_> {
 
     fn value(self) -> f64 {
         self.value
-    }
-
-    fn stop(self) -> Self {
-        if let Some((tape, _)) = self.at {
-            tape.stopped.set(true);
-        }
-        Self::of(self.value)
     }
 
     fn unary(self, value: f64, derivative: f64) -> Self {
