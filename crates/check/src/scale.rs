@@ -82,6 +82,6 @@ fn parameters(design: &CheckedDesign, layers: &[Layer], scale: &Scale) -> Option
     let counts = counts?;
     let embedding = scale.vocabulary.checked_mul(scale.width)?;
     let owners = layers.iter().enumerate().filter(|(n, layer)| layer.weights_of == *n);
-    let called = owners.map(|(_, layer)| layer.function).chain(design.last);
-    called.fold(Some(embedding), |sum, id| sum?.checked_add(counts[id.0]))
+    let mut called = owners.map(|(_, layer)| layer.function).chain(design.last);
+    called.try_fold(embedding, |sum, id| sum.checked_add(counts[id.0]))
 }
