@@ -59,6 +59,8 @@ pub struct Unit {
     pub label: &'static str,
     /// How many positions back it looks: a formula, or `unbounded`.
     pub reach: String,
+    /// The values that its text, and that of the units it calls, names by `let`.
+    pub types: Vec<Typed>,
     /// Its weights.
     pub weights: Vec<UnitWeight>,
     /// How many numbers they hold.
@@ -77,12 +79,28 @@ pub struct Unit {
     pub class: String,
     /// Numbers in all values: what a backward pass may ask for.
     pub values: Figure,
+    /// Bytes that decoding one row keeps of it, in `D` and the tokens read so far, `T`.
+    pub decode: Figure,
+    /// What it keeps.
+    pub kept: Vec<Kept>,
     /// The states of its scans.
     pub states: Vec<StateOf>,
     /// Whether its numbers are proven to stay finite.
     pub finite: bool,
     /// What stands in the way.
     pub doubts: Vec<Doubtful>,
+}
+
+/// A named value.
+#[derive(Clone, Debug, Serialize)]
+pub struct Typed {
+    /// Its name.
+    pub name: String,
+    /// Its line in the file; none in a standard unit.
+    pub line: Option<usize>,
+    /// Its type: `Seq[H, E]`.
+    #[serde(rename = "type")]
+    pub ty: String,
 }
 
 /// A weight of a unit.
@@ -96,6 +114,20 @@ pub struct UnitWeight {
     pub role: &'static str,
     /// How many numbers.
     pub parameters: Figure,
+}
+
+/// What decoding keeps between two tokens.
+#[derive(Clone, Debug, Serialize)]
+pub struct Kept {
+    /// The state's name, or that of the nearest weight that the value is made with.
+    pub name: String,
+    /// `state`, `recent` (a shift or window reaches back to it), `bounded` (a past with a window sees it again) or
+    /// `growing` (a whole past does).
+    pub kind: &'static str,
+    /// How many values are kept after `T` tokens.
+    pub values: String,
+    /// Bytes after `T` tokens.
+    pub bytes: Figure,
 }
 
 /// A state of a scan.
@@ -156,7 +188,7 @@ pub struct Model {
     /// The same: gradients of the values of the largest part.
     pub largest_bytes: i128,
     /// Bytes that decoding keeps after `T` tokens of one row.
-    pub decode_bytes: Option<u64>,
+    pub decode_bytes: Option<i64>,
 }
 
 /// Figures of a part of a model, all of its copies together.

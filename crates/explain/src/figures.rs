@@ -18,9 +18,17 @@ pub(crate) struct Context<'a> {
 
 impl Context<'_> {
     pub(crate) fn size(&self, size: &Size) -> Result<Figure, SizeError> {
-        let value = match self.width() {
-            Some(width) => Some(i128::from(size.eval(&|name| (name == "D").then_some(width))?)),
-            None => None,
+        let value = match (self.width(), self.scale) {
+            (Some(width), Some(scale)) => {
+                let length = i64::try_from(scale.context).map_err(|_| SizeError::Overflow)?;
+                let at = |name: &str| match name {
+                    "D" => Some(width),
+                    "T" => Some(length),
+                    _ => None,
+                };
+                Some(i128::from(size.eval(&at)?))
+            }
+            _ => None,
         };
         Ok(Figure { formula: size.formula().to_string(), value })
     }

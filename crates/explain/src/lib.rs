@@ -5,12 +5,14 @@
 //! [`annotated`] gives the text of the design back with what was inferred as comments.
 //!
 //! - `units`: what each unit costs, how far it looks, which values it takes.
+//! - `decode`: what it keeps between two tokens.
 //! - `model`: the figures of a model at a scale.
 //! - `probe`: weights that move nothing, found by moving them.
 //! - `types`: the text with types, reach and costs.
 //!
 //! Nothing is measured here: figures are of the program, see `genesys-cost`.
 
+mod decode;
 mod explanation;
 mod figures;
 mod model;
@@ -21,7 +23,7 @@ mod units;
 mod unreached;
 
 pub use explanation::{
-    Doubtful, Explanation, FORMAT, Figure, InUnit, Model, ModelPart, StateOf, Unit, UnitWeight, Work,
+    Doubtful, Explanation, FORMAT, Figure, InUnit, Kept, Model, ModelPart, StateOf, Typed, Unit, UnitWeight, Work,
 };
 pub use probe::{Probe, Suspect};
 pub use text::to_text;

@@ -5,7 +5,7 @@ use genesys_check::CheckedDesign;
 use genesys_cost::{ModelCost, Part, PartCost, UnitCost};
 use genesys_ladder::Scale;
 
-use crate::{Model, ModelPart};
+use crate::{Model, ModelPart, decode};
 
 /// The figures; `None` where the design does not run at the scale.
 pub(crate) fn model(design: &CheckedDesign, costs: &[UnitCost], scale: &Scale) -> Result<Option<Model>, SizeError> {
@@ -31,7 +31,7 @@ pub(crate) fn model(design: &CheckedDesign, costs: &[UnitCost], scale: &Scale) -
         activation_bytes: cost.memory.values,
         parameter_bytes: cost.memory.parameters,
         largest_bytes: cost.memory.largest,
-        decode_bytes: None,
+        decode_bytes: decode::of_model(design, scale)?,
     }))
 }
 

@@ -48,6 +48,15 @@ fn of_unit(text: &mut String, unit: &Unit) {
     rows.push(Row::new("  backward", &unit.backward, ""));
     rows.push(Row::new("  elementwise", &unit.elementwise, "forward, apart"));
     rows.push(Row::new("  values", &unit.values, "numbers"));
+    rows.push(Row::new("  decoding keeps", &unit.decode, "bytes of a row, after T tokens"));
+    rows.extend(unit.kept.iter().map(|kept| {
+        let note = match kept.kind {
+            "state" => "state".to_owned(),
+            "growing" => "each token".to_owned(),
+            _ => format!("the last {}", sizes.named(&kept.values)),
+        };
+        Row { name: format!("    {}", kept.name), figure: kept.bytes.clone(), note }
+    }));
     rows.extend(unit.states.iter().map(|state| {
         let name = format!("  state {} [{}]", state.name, sizes.axes(&state.axes));
         Row { name, figure: state.numbers.clone(), note: format!("{}, values in {}", state.growth, state.interval) }

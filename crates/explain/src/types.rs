@@ -92,7 +92,8 @@ fn lets(file: FileId, unit: &Unit, graph: &Graph, cost: &UnitCost) -> Result<Vec
     Ok(found)
 }
 
-fn show_type(graph: &Graph, id: NodeId) -> String {
+/// The type of a value as the language writes it.
+pub(crate) fn show_type(graph: &Graph, id: NodeId) -> String {
     let ty = &graph.node(id).ty;
     let names: Vec<&str> = ty.axes.iter().map(|axis| graph.axis(*axis).name.as_str()).collect();
     match ty.stage {

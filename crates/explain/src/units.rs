@@ -12,7 +12,10 @@ use genesys_ladder::Scale;
 use genesys_range::{Doubt, Fails, Growth, Norm, Ranges, Verdict, doubts, growth};
 
 use crate::figures::{Context, axes};
-use crate::{Doubtful, Explanation, FORMAT, StateOf, Unit, UnitWeight, Work, model, probe, unreached};
+use crate::{
+    Doubtful, Explanation, FORMAT, Figure, Kept, StateOf, Typed, Unit, UnitWeight, Work, decode, model, probe, types,
+    unreached,
+};
 
 /// Explains a design that was checked from `text`, at a scale if one is given, at which it must run.
 ///
@@ -20,17 +23,19 @@ use crate::{Doubtful, Explanation, FORMAT, StateOf, Unit, UnitWeight, Work, mode
 /// A figure does not fit in 128 bits.
 pub fn explain(text: &CheckedText, design: &CheckedDesign, scale: Option<&Scale>) -> Result<Explanation, SizeError> {
     let context = Context { sources: &text.sources, file: text.file, scale };
-    // What is counted is what is lowered.
-    let lowered: Vec<Graph> = design.functions().iter().map(|function| normal_form(&function.graph)).collect();
-    let costs: Vec<UnitCost> = lowered.iter().map(unit_cost).collect::<Result<_, _>>()?;
-    let units = design.functions().iter().zip(&lowered).zip(&costs);
+    // The normal form is what is lowered, and so what is counted.
+    let forms: Vec<Graph> = design.functions().iter().map(|function| normal_form(&function.graph)).collect();
+    let costs: Vec<UnitCost> = forms.iter().map(unit_cost).collect::<Result<_, _>>()?;
+    let kept = decode::of_units(&context, design)?;
+    let counted = forms.iter().zip(&costs).zip(kept);
+    let units = design.functions().iter().zip(counted);
     Ok(Explanation {
         format: FORMAT,
         name: design.name().to_owned(),
         hash: design.hash().to_string(),
         requirements: requirements(design),
         units: units
-            .map(|((function, lowered), cost)| unit(&context, function, lowered, cost))
+            .map(|(function, ((form, cost), kept))| unit(&context, function, (form, cost), kept))
             .collect::<Result<_, _>>()?,
         unreached: unreached::unreached(&text.sources, &text.syntax),
         probe: probe::probe(design),
@@ -47,7 +52,12 @@ fn requirements(design: &CheckedDesign) -> Vec<String> {
     shown.filter(|line| seen.insert(line.clone())).collect()
 }
 
-fn unit(context: &Context<'_>, function: &Function, lowered: &Graph, cost: &UnitCost) -> Result<Unit, SizeError> {
+fn unit(
+    context: &Context<'_>,
+    function: &Function,
+    (form, cost): (&Graph, &UnitCost),
+    (decode, kept): (Figure, Vec<Kept>),
+) -> Result<Unit, SizeError> {
     let graph = &function.graph;
     let program = Program::new(graph);
     let ranges = Ranges::new(&program);
@@ -59,19 +69,31 @@ fn unit(context: &Context<'_>, function: &Function, lowered: &Graph, cost: &Unit
         name: function.name.clone(),
         label: reach.label.name(),
         reach: reach.horizon.to_string(),
+        types: typed(context, graph),
         weights: weights(context, graph)?,
         parameters: context.size(&cost.parameters)?,
-        contractions: works(context, lowered, cost)?,
+        contractions: works(context, form, cost)?,
         scans: context.cost(&cost.scans)?,
         class: forward.plus(&cost.elementwise)?.class(),
         forward: context.cost(&forward)?,
         backward: context.cost(&cost.backward()?)?,
         elementwise: context.cost(&cost.elementwise)?,
         values: context.cost(&cost.values)?,
+        decode,
+        kept,
         states: growth(&ranges).iter().map(|state| state_of(context, graph, state)).collect::<Result<_, _>>()?,
         finite: told.is_empty(),
         doubts: told.iter().map(|doubt| doubtful(context, doubt)).collect(),
     })
+}
+
+fn typed(context: &Context<'_>, graph: &Graph) -> Vec<Typed> {
+    let typed = |named: &genesys_check::core::Named| Typed {
+        name: context.words(named.span),
+        line: context.line(named.span),
+        ty: types::show_type(graph, named.value),
+    };
+    graph.named.iter().map(typed).collect()
 }
 
 fn weights(context: &Context<'_>, graph: &Graph) -> Result<Vec<UnitWeight>, SizeError> {

@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -16,6 +17,7 @@ use genesys_cost::{ModelCost, UnitCost, unit_cost};
 use genesys_interp::Interpreter;
 use genesys_ir::module::{AxisId, Expr, Function, IGNORE, Instruction, Module, Op, Region, Stage, StateClass, ValueId};
 use genesys_ladder::Scale;
+use genesys_scalar::Function as Scalar;
 
 /// The designs of the repository.
 fn shipped() -> Vec<(String, CheckedDesign)> {
@@ -40,12 +42,16 @@ fn shipped() -> Vec<(String, CheckedDesign)> {
 struct Done {
     contracted: i128,
     scanned: i128,
+    /// Contractions backward: once for each operand that a weight or an input reaches.
+    backward: i128,
 }
 
 struct Tape<'m> {
     module: &'m Module,
     function: &'m Function,
     length: u64,
+    /// The values that a weight or an input reaches through derivatives.
+    trained: &'m BTreeSet<ValueId>,
 }
 
 impl Tape<'_> {
@@ -84,7 +90,12 @@ impl Tape<'_> {
     fn instruction(&self, instruction: &Instruction, in_scan: bool, done: &mut Done) {
         let results = || self.elements(&instruction.results);
         match &instruction.op {
-            Op::Contract { .. } => done.contracted += 2 * self.elements(&instruction.args),
+            Op::Contract { .. } => {
+                let operations = 2 * self.elements(&instruction.args);
+                let gradients = instruction.args.iter().filter(|arg| self.trained.contains(arg)).count();
+                done.contracted += operations;
+                done.backward += operations * gradients as i128;
+            }
             Op::Past { body, .. } => self.region(body, in_scan, done),
             Op::Scan { body, class: StateClass::Diagonal | StateClass::General, .. } => self.region(body, true, done),
             Op::Map(expr) if in_scan => done.scanned += functions(expr) * results(),
@@ -92,7 +103,7 @@ impl Tape<'_> {
             Op::Softmax { .. } if in_scan => done.scanned += 4 * self.elements(&instruction.args),
             Op::Call { function, .. } => {
                 let function = self.module.function(*function);
-                Tape { function, ..*self }.region(&function.body, false, done);
+                Tape { function, trained: &trained(function), ..*self }.region(&function.body, false, done);
             }
             _ => {}
         }
@@ -107,10 +118,56 @@ fn functions(expr: &Expr) -> i128 {
     }
 }
 
+/// The values of a function that a weight or an input reaches through derivatives.
+fn trained(function: &Function) -> BTreeSet<ValueId> {
+    let mut found: BTreeSet<ValueId> = function.inputs.iter().copied().collect();
+    // Each round carries it around one more recurrence.
+    loop {
+        let before = found.len();
+        reach(&function.body, &mut found);
+        if found.len() == before {
+            return found;
+        }
+    }
+}
+
+fn reach(region: &Region, found: &mut BTreeSet<ValueId>) {
+    for instruction in &region.instructions {
+        let read = instruction.args.iter().enumerate();
+        let reached = match &instruction.op {
+            Op::Weight(_) => true,
+            Op::Map(expr) => read.into_iter().any(|(i, arg)| found.contains(arg) && feels(expr, i)),
+            _ => instruction.args.iter().any(|arg| found.contains(arg)),
+        };
+        if reached {
+            found.extend(&instruction.results);
+        }
+        let (Op::Past { body, .. } | Op::Scan { body, .. }) = &instruction.op else { continue };
+        reach(body, found);
+        let given: Vec<bool> = body.results.iter().map(|id| found.contains(id)).collect();
+        found.extend(instruction.results.iter().zip(given).filter(|(_, given)| *given).map(|(id, _)| *id));
+        let Op::Scan { states, .. } = &instruction.op else { continue };
+        let carried = states.iter().filter(|s| found.contains(&s.init) || found.contains(&s.next));
+        let carried: Vec<ValueId> = carried.map(|state| state.current).collect();
+        found.extend(carried);
+    }
+}
+
+/// Whether an expression has a derivative for an operand.
+fn feels(expr: &Expr, operand: usize) -> bool {
+    match expr {
+        Expr::Arg(i) => *i == operand,
+        Expr::Const(_) => false,
+        Expr::Apply(Scalar::Less | Scalar::AtMost | Scalar::Equal, _) => false,
+        Expr::Apply(Scalar::Where, args) => args[1..].iter().any(|arg| feels(arg, operand)),
+        Expr::Apply(_, args) => args.iter().any(|arg| feels(arg, operand)),
+    }
+}
+
 fn done(module: &Module, length: u64) -> Done {
     let mut done = Done::default();
     let main = module.main();
-    Tape { module, function: main, length }.region(&main.body, false, &mut done);
+    Tape { module, function: main, length, trained: &trained(main) }.region(&main.body, false, &mut done);
     done
 }
 
@@ -132,9 +189,11 @@ fn operations_are_those_of_the_lowered_program_to_the_digit() {
                 scale.context = length;
                 let Some(cost) = model(&design, &scale) else { continue };
                 let module = compile(&design, &scale, scale.vocabulary).unwrap();
-                let Done { contracted, scanned } = done(&module, length);
+                let Done { contracted, scanned, backward } = done(&module, length);
                 let counted = cost.total(|part| part.forward);
                 assert_eq!(counted, contracted + scanned, "{name} at {}, {length} positions", scale.name);
+                let counted = cost.total(|part| part.backward);
+                assert_eq!(counted, backward + 2 * scanned, "{name} backward at {}, {length} positions", scale.name);
                 compared += 1;
             }
         }
