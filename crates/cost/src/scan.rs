@@ -64,7 +64,9 @@ fn read_one_another(program: &Program, a: NodeId, b: NodeId) -> bool {
         while let Some(state) = open.pop() {
             let Op::State { scan, index } = program.graph.node(state).op else { continue };
             let behind = in_step(program, [program.state(scan, index).1]);
-            let read = behind.into_iter().filter(|id| matches!(program.graph.node(*id).op, Op::State { scan: of, .. } if of == scan));
+            let read = behind
+                .into_iter()
+                .filter(|id| matches!(program.graph.node(*id).op, Op::State { scan: of, .. } if of == scan));
             open.extend(read.filter(|id| seen.insert(*id)));
         }
         seen.contains(&to)

@@ -77,5 +77,8 @@ fn weights_that_sum_to_one_of_equal_terms_are_refused() {
 #[test]
 fn two_texts_of_one_program_are_one_design() {
     let hash = |body: &str| checked(body).design.unwrap().hash().to_string();
-    assert_eq!(hash("let q = linear[D -> D](x)\nx + q * 2"), hash("let other = linear[D -> D](x)\nlet y = 2 * other\ny + x"));
+    assert_eq!(
+        hash("let q = linear[D -> D](x)\nx + q * 2"),
+        hash("let other = linear[D -> D](x)\nlet y = 2 * other\ny + x")
+    );
 }

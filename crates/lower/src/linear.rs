@@ -75,6 +75,7 @@ pub(crate) fn classify(plan: &mut Plan, component: ComponentId, feeding: &BTreeS
         found.insert(*id, linear);
     }
     let Linear { decay, write } = found[&next];
+    let decay = decay.filter(|id| plan.graph.node(*id).op != Op::Constant(Constant::Real(1.0)));
     plan.components[component].class = StateClass::Diagonal;
     plan.components[component].update = Some((decay, write));
 }
