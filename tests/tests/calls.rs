@@ -221,3 +221,20 @@ fn loops_and_shared_instances_keep_apart() {
         logits(&model);
     }
 }
+
+#[test]
+fn a_unit_given_to_another_is_what_its_text_would_be() {
+    let units = "unit Wrap<F: unit>(x: Seq[D]) -> Seq[D] { let y = F(tanh(x)) x + F(y) }
+                 unit Mlp<F = 16>(x: Seq[D]) -> Seq[D] { linear[F -> D](silu(linear[D -> F](x))) }
+                 unit Late(x: Seq[D]) -> Seq[D] { linear[D -> D](shift(x, 1)) }";
+    let given = format!("design A {{ stack = [Wrap<F = Mlp<F = 3 * D>>, Wrap<F = Late>] }} {units}");
+    let written = format!(
+        "design A {{ stack = [A, B] }} {units}
+         unit A(x: Seq[D]) -> Seq[D] {{ let y = Mlp<F = 3 * D>(tanh(x)) x + Mlp<F = 3 * D>(y) }}
+         unit B(x: Seq[D]) -> Seq[D] {{ let y = Late(tanh(x)) x + Late(y) }}"
+    );
+    let (given, written) = (model(&given, 2), model(&written, 2));
+    assert_eq!(names(&given), names(&written), "weights are named by the units they are of");
+    assert!(names(&given).contains(&"blocks.0.mlp.linear.weight"), "{:?}", names(&given));
+    assert_eq!(logits(&given), logits(&written));
+}

@@ -165,12 +165,57 @@ fn reorder(units: &mut Units<'_>, sorted: &[usize]) {
     units.user.values_mut().for_each(|index| *index = place[*index]);
 }
 
-/// The units that a unit's body names, each once, in the order of the text.
+/// The units that a unit names, called or given to others, each once, in the order of the text.
 fn callees(entry: &Entry<'_>, units: &Units<'_>) -> Vec<usize> {
     let mut heads = Vec::new();
     heads_of_block(&entry.unit.body, &mut heads);
+    for generic in &entry.unit.generics {
+        if let ast::GenericKind::Unit { default: Some(unit), .. } = &generic.kind {
+            heads.push(&unit.name.text);
+            heads_of_statics(&unit.statics, &mut heads);
+        }
+    }
+    let own = names_of_axes(entry.unit);
     let mut seen = BTreeSet::new();
-    heads.into_iter().filter_map(|head| units.find(head, entry.is_std)).filter(|&unit| seen.insert(unit)).collect()
+    let named = heads.into_iter().filter(|head| !own.contains(head));
+    named.filter_map(|head| units.find(head, entry.is_std)).filter(|&unit| seen.insert(unit)).collect()
+}
+
+/// The names that are axes, sizes or unit parameters in a unit, and so no units.
+fn names_of_axes(unit: &Unit) -> BTreeSet<&str> {
+    let mut names: BTreeSet<&str> = unit.generics.iter().map(|generic| generic.name.text.as_str()).collect();
+    for stmt in &unit.body.stmts {
+        if let StmtKind::Axis { name, .. } = &stmt.kind {
+            names.insert(&name.text);
+        }
+    }
+    names
+}
+
+/// Whether a unit, or one it calls, holds a view or a scan.
+pub(crate) fn looks_back(units: &Units<'_>, index: usize, seen: &mut BTreeSet<usize>) -> bool {
+    const VIEWS: [&str; 5] = ["shift", "window", "past", "pool", "blocks"];
+    if !seen.insert(index) {
+        return false;
+    }
+    let entry = &units.all[index];
+    let mut heads = Vec::new();
+    heads_of_block(&entry.unit.body, &mut heads);
+    let mut scans = false;
+    genesys_syntax::walk_block(&entry.unit.body, &mut |e| scans |= matches!(e.kind, ExprKind::Scan(_)));
+    scans
+        || heads.iter().any(|head| VIEWS.contains(head) && units.find(head, entry.is_std).is_none())
+        || callees(entry, units).into_iter().any(|callee| looks_back(units, callee, seen))
+}
+
+/// The names among static arguments that may be units.
+fn heads_of_statics<'a>(statics: &'a [ast::StaticArg], heads: &mut Vec<&'a str>) {
+    for arg in statics {
+        heads.extend(arg.value.name().map(|name| name.text.as_str()));
+        if let ast::StaticValue::Unit(unit) = &arg.value {
+            heads_of_statics(&unit.statics, heads);
+        }
+    }
 }
 
 fn heads_of_block<'a>(block: &'a ast::Block, heads: &mut Vec<&'a str>) {
@@ -202,6 +247,7 @@ fn heads_of<'a>(expr: &'a Expr, heads: &mut Vec<&'a str>) {
         }
         ExprKind::Call(call) => {
             heads.push(&call.head.text);
+            heads_of_statics(&call.statics, heads);
             for arg in &call.args {
                 match arg {
                     ast::Arg::Value(e) | ast::Arg::Named(_, e) => heads_of(e, heads),

@@ -303,7 +303,11 @@ fn reference_text(unit: &UnitRef) -> String {
         .iter()
         .map(|arg| {
             let name = arg.name.as_ref().map(|name| name.text.as_str()).unwrap_or_default();
-            format!("{name}={}", size_text(&arg.value))
+            let value = match &arg.value {
+                ast::StaticValue::Size(size) => size_text(size),
+                ast::StaticValue::Unit(unit) => reference_text(unit),
+            };
+            format!("{name}={value}")
         })
         .collect();
     format!("{}<{}>", unit.name.text, statics.join(","))

@@ -67,6 +67,8 @@ codes! {
     TUPLE = "tuple";
     /// A value beside the main one of the stack is given or taken, but not both.
     SIDE_VALUE = "side-value";
+    /// A unit is not what the static parameter it is bound to promises.
+    UNIT_PARAMETER = "unit-parameter";
     /// The axes found are not those expected.
     AXIS_MISMATCH = "axis-mismatch";
     /// Operands share no side that holds all axes: an outer product must be asked for.

@@ -84,7 +84,7 @@ impl Gene {
         self.touched
     }
 
-    /// What the unit's body calls, primitives included.
+    /// What the unit's body calls, primitives included, and the units it hands to others.
     pub(crate) fn heads(&self) -> &BTreeSet<String> {
         self.heads.get_or_init(|| self.unit().map(heads).unwrap_or_default())
     }
@@ -118,5 +118,7 @@ fn heads(unit: &Unit) -> BTreeSet<String> {
             names.insert(call.head.text.clone());
         }
     });
+    // A unit that is handed to another is called there.
+    tree::static_units_mut(&mut unit.clone(), &mut |name| _ = names.insert(name.text.clone()));
     names
 }

@@ -295,7 +295,12 @@ impl Genome {
 
     /// The units that the design reaches.
     pub(crate) fn reachable(&self) -> BTreeSet<String> {
-        self.closure(self.design().into_iter().flat_map(design_refs).map(|unit| unit.name.text.as_str()))
+        let mut names = BTreeSet::new();
+        for unit in self.design().into_iter().flat_map(design_refs) {
+            names.insert(unit.name.text.clone());
+            unit.statics.iter().for_each(|arg| tree::static_names(&arg.value, &mut names));
+        }
+        self.closure(names.iter().map(String::as_str))
     }
 }
 

@@ -127,6 +127,7 @@ pub(crate) fn has_defaults(unit: &Unit) -> bool {
             default.is_some() || bound.contains(&generic.name.text)
         }
         GenericKind::Row => bound.contains(&generic.name.text),
+        GenericKind::Unit { default, .. } => default.is_some(),
     })
 }
 

@@ -139,6 +139,13 @@ fn static_names(unit: &Unit) -> BTreeSet<String> {
                 size.iter().for_each(|size| tree::size_names(size, &mut names));
             }
             GenericKind::Row => {}
+            GenericKind::Unit { signature, .. } => {
+                // A unit parameter stays: which units call it is not looked at here.
+                names.insert(generic.name.text.clone());
+                for ty in signature.iter().flat_map(|s| s.params.iter().chain([&s.result])) {
+                    type_names(ty, &mut names);
+                }
+            }
         }
     }
     unit.params.iter().for_each(|param| type_names(&param.ty, &mut names));
@@ -183,7 +190,7 @@ pub(crate) fn expr_names(expr: &Expr, names: &mut BTreeSet<String>) {
                 Some(Slot::Axes(axes)) => tree::axis_names(axes, names),
                 None => {}
             }
-            call.statics.iter().for_each(|arg| tree::size_names(&arg.value, names));
+            call.statics.iter().for_each(|arg| tree::static_names(&arg.value, names));
         }
         ExprKind::Scan(scan) => {
             scan.states.iter().for_each(|state| tree::axis_names(&state.axes, names));

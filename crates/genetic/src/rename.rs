@@ -20,13 +20,17 @@ pub(crate) fn rename_item(item: &mut Item, names: &BTreeMap<String, String>) {
         ItemKind::Use(_) => {}
         ItemKind::Unit(unit) => {
             rename_text(&mut unit.name.text, names);
+            tree::static_units_mut(unit, &mut |name| rename_text(&mut name.text, names));
             tree::visit_mut(&mut unit.body, &mut |e| {
                 if let ExprKind::Call(call) = &mut e.kind {
                     rename_text(&mut call.head.text, names);
                 }
             });
         }
-        ItemKind::Design(design) => design_refs_mut(design, &mut |unit| rename_text(&mut unit.name.text, names)),
+        ItemKind::Design(design) => design_refs_mut(design, &mut |unit| {
+            rename_text(&mut unit.name.text, names);
+            tree::names_of_statics(&mut unit.statics, &mut |name| rename_text(&mut name.text, names));
+        }),
     }
 }
 

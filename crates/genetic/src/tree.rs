@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use genesys_span::Span;
 use genesys_syntax::ast::{
-    Arg, AxisRef, Block, Call, Expr, ExprId, ExprKind, GenericKind, Ident, Size, SizeKind, Slot, Stmt, StmtKind, Unit,
+    Arg, AxisRef, Block, Call, Expr, ExprId, ExprKind, GenericKind, Ident, Size, SizeKind, Slot, StaticArg,
+    StaticValue, Stmt, StmtKind, Unit,
 };
 
 /// A name without a place.
@@ -200,7 +201,7 @@ pub(crate) fn sizes_mut(unit: &mut Unit, see: &mut dyn FnMut(&str, &mut Size)) {
     for generic in &mut unit.generics {
         match &mut generic.kind {
             GenericKind::Axis(Some(size)) | GenericKind::Size(Some(size)) => see(&generic.name.text, size),
-            GenericKind::Axis(None) | GenericKind::Size(None) | GenericKind::Row => {}
+            GenericKind::Axis(None) | GenericKind::Size(None) | GenericKind::Row | GenericKind::Unit { .. } => {}
         }
     }
     for stmt in &mut unit.body.stmts {
@@ -212,10 +213,67 @@ pub(crate) fn sizes_mut(unit: &mut Unit, see: &mut dyn FnMut(&str, &mut Size)) {
         if let ExprKind::Call(Call { head, statics, .. }) = &mut e.kind {
             for arg in statics {
                 let name = arg.name.as_ref().map_or(head.text.as_str(), |name| &name.text);
-                see(name, &mut arg.value);
+                if let StaticValue::Size(size) = &mut arg.value {
+                    see(name, size);
+                }
             }
         }
     });
+}
+
+/// The names of units that a unit hands to others as static arguments, or takes as defaults: those of
+/// its own static parameters and axes are none.
+pub(crate) fn static_units_mut(unit: &mut Unit, see: &mut dyn FnMut(&mut Ident)) {
+    let own: BTreeSet<String> = own_statics(unit);
+    let mut see = |name: &mut Ident| {
+        if !own.contains(&name.text) {
+            see(name);
+        }
+    };
+    for generic in &mut unit.generics {
+        if let GenericKind::Unit { default: Some(default), .. } = &mut generic.kind {
+            see(&mut default.name);
+            names_of_statics(&mut default.statics, &mut see);
+        }
+    }
+    visit_mut(&mut unit.body, &mut |e| {
+        if let ExprKind::Call(call) = &mut e.kind {
+            names_of_statics(&mut call.statics, &mut see);
+        }
+    });
+}
+
+fn own_statics(unit: &Unit) -> BTreeSet<String> {
+    let axes = unit.body.stmts.iter().filter_map(|stmt| match &stmt.kind {
+        StmtKind::Axis { name, .. } => Some(name.text.clone()),
+        _ => None,
+    });
+    unit.generics.iter().map(|generic| generic.name.text.clone()).chain(axes).collect()
+}
+
+/// The names that static arguments consist of, also within those of units among them.
+pub(crate) fn names_of_statics(statics: &mut [StaticArg], see: &mut dyn FnMut(&mut Ident)) {
+    for arg in statics {
+        match &mut arg.value {
+            StaticValue::Size(Size { kind: SizeKind::Name(name), .. }) => see(name),
+            StaticValue::Size(_) => {}
+            StaticValue::Unit(unit) => {
+                see(&mut unit.name);
+                names_of_statics(&mut unit.statics, see);
+            }
+        }
+    }
+}
+
+/// The names in a static argument.
+pub(crate) fn static_names(value: &StaticValue, names: &mut BTreeSet<String>) {
+    match value {
+        StaticValue::Size(size) => size_names(size, names),
+        StaticValue::Unit(unit) => {
+            names.insert(unit.name.text.clone());
+            unit.statics.iter().for_each(|arg| static_names(&arg.value, names));
+        }
+    }
 }
 
 /// The names in a size expression.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use genesys_scalar::Function;
 use genesys_syntax::ast::{
-    Arg, AxisRef, Block, Call, Expr, ExprId, ExprKind, GenericKind, Ident, Loop, Scan, SizeKind, Slot, StmtKind, Unit,
+    Arg, AxisRef, Block, Call, Expr, ExprId, ExprKind, GenericKind, Ident, Loop, Scan, Slot, StmtKind, Unit,
 };
 
 use crate::genome::Genome;
@@ -286,7 +286,7 @@ impl<'a> Reader<'a> {
         let mut bound: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         for (position, arg) in call.statics.iter().enumerate() {
             let name = arg.name.as_ref().or_else(|| unit.generics.get(position).map(|generic| &generic.name))?;
-            if let SizeKind::Name(axis) = &arg.value.kind {
+            if let Some(axis) = arg.value.name() {
                 bound.insert(&name.text, [axis.text.clone()].into());
             }
         }
@@ -324,7 +324,7 @@ fn bind_slot<'a>(unit: &'a Unit, axes: &[AxisRef], bound: &mut BTreeMap<&'a str,
                 names.next().into_iter().for_each(|axis| _ = bound.insert(name, [axis].into()));
             }
             GenericKind::Row => _ = bound.insert(name, names.by_ref().collect()),
-            GenericKind::Axis(_) | GenericKind::Size(_) => {}
+            GenericKind::Axis(_) | GenericKind::Size(_) | GenericKind::Unit { .. } => {}
         }
     }
 }

@@ -184,6 +184,24 @@ pub enum GenericKind {
     Size(Option<Size>),
     /// `A..`: a row of static axes.
     Row,
+    /// `F: unit`, `F: pointwise unit(Seq[H]) -> Seq[H] = SwiGlu`: a unit.
+    Unit {
+        /// Whether it may look at no other position.
+        pointwise: bool,
+        /// What it maps; `Seq[D]` to `Seq[D]` where none is stated.
+        signature: Option<Signature>,
+        /// The unit it is if no call binds it.
+        default: Option<UnitRef>,
+    },
+}
+
+/// What a unit maps: `(Seq[H, E]) -> Seq[H, E]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Signature {
+    /// The types of its parameters.
+    pub params: Vec<Type>,
+    /// The type of its value.
+    pub result: Type,
 }
 
 /// A result of a unit behind its first.
@@ -492,8 +510,36 @@ pub enum Arg {
 pub struct StaticArg {
     /// The parameter, where named.
     pub name: Option<Ident>,
-    /// A size; a bare name of an axis binds the axis itself.
-    pub value: Size,
+    /// What it is bound to.
+    pub value: StaticValue,
+}
+
+/// What a static parameter is bound to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StaticValue {
+    /// A size; a bare name of an axis binds the axis itself, and that of a unit the unit.
+    Size(Size),
+    /// A unit with static arguments of its own: `SwiGlu<F = 4 * D>`.
+    Unit(UnitRef),
+}
+
+impl StaticValue {
+    /// Its place.
+    pub fn span(&self) -> Span {
+        match self {
+            StaticValue::Size(size) => size.span,
+            StaticValue::Unit(unit) => unit.name.span,
+        }
+    }
+
+    /// The one name that it is.
+    pub fn name(&self) -> Option<&Ident> {
+        match self {
+            StaticValue::Size(Size { kind: SizeKind::Name(name), .. }) => Some(name),
+            StaticValue::Size(_) => None,
+            StaticValue::Unit(unit) => Some(&unit.name),
+        }
+    }
 }
 
 /// An operator between values.

@@ -20,7 +20,7 @@
 //!         | "design" Name "{" ( name "=" ( bool | stack | Unit ) )* "}"
 //!         | "unit" Name "<" generic,* ">" "(" ( name ":" type ),* ")" "->" ( type | results ) block
 //! results = "(" ( ( name ":" )? type ),* ")"
-//! generic = Axis ( "=" size )?  |  Name ":" "size" ( "=" size )?  |  Row ".."
+//! generic = Axis ( "=" size )?  |  Name ":" "pointwise"? "unit" ( "(" type,* ")" "->" type )? ( "=" Unit )?  |  Name ":" "size" ( "=" size )?  |  Row ".."
 //! stack   = "[" ( "share"? ( Unit | stack ) ( "*" int? )? ),* "]"
 //! type    = "Seq"? "[" ( Axis | Row ".." | ".." ),* "]"
 //! block   = "{" statement* value? "}"

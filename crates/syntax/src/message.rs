@@ -126,7 +126,11 @@ fn rank(rule: Rule) -> u8 {
         | Rule::arrow
         | Rule::map_to
         | Rule::update
-        | Rule::number_of => 2,
+        | Rule::number_of
+        | Rule::unit_of
+        | Rule::signature
+        | Rule::inner_statics
+        | Rule::last_statics => 2,
         _ => 1,
     }
 }
@@ -153,6 +157,7 @@ fn keyword(rule: Rule) -> Option<&'static str> {
         Rule::k_repeat => "`repeat`",
         Rule::k_reset => "`reset`",
         Rule::k_as | Rule::rename => "`as`",
+        Rule::k_pointwise => "`pointwise`",
         Rule::k_share => "`share`",
         Rule::k_seq => "`Seq`",
         Rule::k_size => "`size`",
@@ -172,19 +177,19 @@ fn construct(rule: Rule) -> &'static str {
         Rule::int => "a whole number",
         Rule::number => "a number",
         Rule::comma => "`,`",
-        Rule::colon | Rule::number_of => "`:`",
+        Rule::colon | Rule::number_of | Rule::unit_of => "`:`",
         Rule::eq => "`=`",
         Rule::arrow | Rule::map_to => "`->`",
         Rule::update => "`<-`",
         Rule::path_sep => "`::`",
         Rule::dots => "`..`",
-        Rule::l_paren | Rule::args => "`(`",
+        Rule::l_paren | Rule::args | Rule::signature => "`(`",
         Rule::r_paren => "`)`",
         Rule::l_square | Rule::slot | Rule::axes => "`[`",
         Rule::r_square => "`]`",
         Rule::l_brace | Rule::block => "`{`",
         Rule::r_brace => "`}`",
-        Rule::l_angle | Rule::statics | Rule::generics => "`<`",
+        Rule::l_angle | Rule::statics | Rule::inner_statics | Rule::last_statics | Rule::generics => "`<`",
         Rule::r_angle => "`>`",
         Rule::op | Rule::size_op => "an operator",
         Rule::neg => "`-`",
@@ -218,7 +223,8 @@ fn construct(rule: Rule) -> &'static str {
         Rule::shared => "a unit or `linear`",
         Rule::scan | Rule::repeat => "a scan or a loop",
         Rule::state => "a state",
-        Rule::static_arg => "a size",
+        Rule::static_arg | Rule::inner_arg | Rule::last_arg => "a size",
+        Rule::unit_arg | Rule::inner_unit => "a unit",
         Rule::arg => "an argument",
         // Words are named before, and silent rules pest never reports.
         _ => "something else",

@@ -6,7 +6,7 @@ use genesys_span::Span;
 
 use crate::ast::{
     Arg, AxisRef, Block, Call, Design, Expr, ExprId, ExprKind, FieldValue, File, GenericKind, Ident, ItemKind, Scan,
-    Size, SizeKind, Slot, StackItem, StackKind, State, StaticArg, StmtKind, Type, Unit, UnitRef,
+    Size, SizeKind, Slot, StackItem, StackKind, State, StaticArg, StaticValue, StmtKind, Type, Unit, UnitRef,
 };
 use crate::walk::walk_exprs_mut;
 
@@ -78,7 +78,10 @@ fn unit_ref(unit: &mut UnitRef) {
 
 fn static_arg(arg: &mut StaticArg) {
     arg.name.iter_mut().for_each(ident);
-    size(&mut arg.value);
+    match &mut arg.value {
+        StaticValue::Size(value) => size(value),
+        StaticValue::Unit(unit) => unit_ref(unit),
+    }
 }
 
 fn size(value: &mut Size) {
@@ -101,6 +104,13 @@ fn erase_unit(unit: &mut Unit) {
         match &mut generic.kind {
             GenericKind::Axis(default) | GenericKind::Size(default) => default.iter_mut().for_each(size),
             GenericKind::Row => {}
+            GenericKind::Unit { pointwise: _, signature, default } => {
+                if let Some(signature) = signature {
+                    signature.params.iter_mut().for_each(ty);
+                    ty(&mut signature.result);
+                }
+                default.iter_mut().for_each(unit_ref);
+            }
         }
     }
     for param in &mut unit.params {

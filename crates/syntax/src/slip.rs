@@ -104,9 +104,6 @@ fn later_version(stop: &Stop<'_>) -> Option<Slip> {
         "(" if before.ends_with(':') && stop.wants(Rule::ty) => {
             Slip::help("a parameter is one value: give each value of a tuple a parameter of its own")
         }
-        "unit" if stop.wants(Rule::k_size) => {
-            Slip::help("units as parameters are not part of this version: call the unit by its name")
-        }
         "of" => Slip::help("`top` is not part of this version"),
         _ => None,
     }

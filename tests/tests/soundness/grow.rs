@@ -93,7 +93,7 @@ impl Growing {
         let (a, b) = (self.value(), self.value());
         let axis = self.draws.pick(&AXES);
         let (from, to) = (self.draws.pick(&AXES), self.draws.pick(&STATIC_AXES));
-        match self.draws.below(29) {
+        match self.draws.below(30) {
             0 => ("map", format!("{}({a})", self.draws.pick(&["tanh", "relu", "sigmoid", "-"]))),
             1 | 2 => ("map", format!("{a} {} {b}", self.draws.pick(&["+", "-", "*"]))),
             3 => ("map", format!("max({a}, {b})")),
@@ -119,6 +119,16 @@ impl Growing {
             24 => ("shared", format!("f({a})")),
             23 => ("tuple", self.draws.pick(&["Two(A)", "(A, B)", "Two(tanh(A))"]).replace('A', &a).replace('B', &b)),
             25 => ("repeat", self.repeat(&a, &b)),
+            26 => {
+                let unit = self.draws.pick(&[
+                    "Wrap<F = Mix>",
+                    "Wrap<F = Wrap<F = Mix>>",
+                    "Fold<F = Mix>",
+                    "Fold<F = Two>",
+                    "Fold<F = Squash>",
+                ]);
+                ("unit parameter", format!("{unit}({a})"))
+            }
             _ => self.scan(&a, &b),
         }
     }
@@ -195,6 +205,9 @@ impl Growing {
              design Random {{ stack = [Block*] }}\n\
              unit Two(x: Seq[..]) -> (Seq[..], tanh: Seq[..]) {{ (shift(x, 1), tanh(x)) }}\n\
              unit Block<E = 2, H = 2, K = 3, G = D / 2>(x: Seq[D]) -> Seq[D] {{\n    share f = Mix\n    {}\n    {result}\n}}\n\
+             unit Wrap<F: unit>(x: Seq[D]) -> Seq[D] {{ x + F(x) }}\n\
+             unit Squash(x: Seq[D]) -> Seq[D] {{ tanh(x) }}\n\
+             unit Fold<F: pointwise unit>(x: Seq[D]) -> Seq[D] {{ scan S: [D] = 0 {{ S <- F(0.5 * S + x) yield S }} }}\n\
              unit Mix(x: Seq[D]) -> Seq[D] {{ scan S: [D] = 0 {{ S <- 0.5 * S + linear[D -> D](x) yield S }} }}\n",
             self.stmts.join("\n    ")
         )

@@ -78,6 +78,7 @@ fn must_have_met(tally: &BTreeMap<String, usize>, cases: u32) {
         "unit",
         "tuple",
         "shared",
+        "unit parameter",
     ];
     let refused = [
         "view-of-past",
@@ -88,6 +89,7 @@ fn must_have_met(tally: &BTreeMap<String, usize>, cases: u32) {
         "implicit-outer",
         "unknown-name",
         "not-constant",
+        "unit-parameter",
     ];
     if cases < CASES {
         return;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use genesys_diag::{Code, Diagnostic};
 use genesys_span::Span;
-use genesys_syntax::ast::{self, Arg, AxisRef, Call, GenericKind, Ident, SizeKind, Slot, Unit};
+use genesys_syntax::ast::{self, Arg, AxisRef, Call, GenericKind, Ident, SizeKind, Slot, StaticValue, Unit};
 
 use super::unit::{Statics, results_of};
 use super::{Binding, Elab, Elaborator, Given, Reported};
@@ -30,9 +30,21 @@ impl<'a> Elaborator<'a, '_> {
 
     /// What a unit gives for some values, with the static arguments and axes of a call.
     pub(crate) fn unit_given(&mut self, index: usize, call: &'a Call, args: Vec<NodeId>, span: Span) -> Elab<Given> {
+        let unit = self.units.all[index].unit;
+        let mut statics = self.statics(unit, &call.statics)?;
+        self.slot(unit, call, &mut statics)?;
+        self.expanded(index, statics, args, span)
+    }
+
+    /// What a unit gives for some values, where some of its static parameters are bound.
+    pub(crate) fn expanded(
+        &mut self,
+        index: usize,
+        mut statics: Statics<'a>,
+        args: Vec<NodeId>,
+        span: Span,
+    ) -> Elab<Given> {
         let entry = self.units.all[index];
-        let mut statics = self.statics(entry.unit, &call.statics)?;
-        self.slot(entry.unit, call, &mut statics)?;
         for (param, &arg) in entry.unit.params.iter().zip(&args) {
             self.match_argument(entry.unit, param, arg, &mut statics)?;
         }
@@ -93,7 +105,7 @@ impl<'a> Elaborator<'a, '_> {
                 let diagnostic = match &arg.name {
                     Some(name) => error::unknown("static parameter", name, known.into_iter()),
                     None => {
-                        error::arguments(arg.value.span, format!("expected at most {} static arguments", known.len()))
+                        error::arguments(arg.value.span(), format!("expected at most {} static arguments", known.len()))
                     }
                 };
                 return Err(self.fail(diagnostic));
@@ -101,14 +113,24 @@ impl<'a> Elaborator<'a, '_> {
             let binding = self.static_binding(unit, generic, &arg.value)?;
             if statics.insert(&generic.name.text, binding).is_some() {
                 let message = format!("the static parameter `{}` is given twice", generic.name.text);
-                return Err(self.fail(error::arguments(arg.value.span, message)));
+                return Err(self.fail(error::arguments(arg.value.span(), message)));
             }
         }
         Ok(statics)
     }
 
-    fn static_binding(&mut self, unit: &Unit, generic: &ast::Generic, value: &'a ast::Size) -> Elab<Binding> {
+    fn static_binding(&mut self, unit: &Unit, generic: &'a ast::Generic, value: &'a StaticValue) -> Elab<Binding> {
+        let value = match (&generic.kind, value) {
+            (GenericKind::Unit { .. }, _) => return self.unit_value(&generic.name.text, value),
+            (_, StaticValue::Size(size)) => size,
+            (_, StaticValue::Unit(given)) => {
+                let message =
+                    format!("expected a size as `{}`, found the unit `{}`", generic.name.text, given.name.text);
+                return Err(self.fail(error::arguments(given.name.span, message)));
+            }
+        };
         match generic.kind {
+            GenericKind::Unit { .. } => unreachable!("a unit was bound before"),
             GenericKind::Size(_) => Ok(Binding::Size(Arc::new(self.size(value)?))),
             GenericKind::Row => {
                 let message = format!(
@@ -158,7 +180,7 @@ impl<'a> Elaborator<'a, '_> {
                 GenericKind::Row => {
                     statics.insert(text, Binding::Row(axes.by_ref().collect()));
                 }
-                GenericKind::Axis(_) | GenericKind::Size(_) => {}
+                GenericKind::Axis(_) | GenericKind::Size(_) | GenericKind::Unit { .. } => {}
             }
         }
         match axes.next() {
@@ -172,7 +194,7 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// Binds the axes of one parameter's type to those of its argument.
-    fn match_argument(
+    pub(crate) fn match_argument(
         &mut self,
         unit: &'a Unit,
         param: &'a ast::Param,
@@ -220,7 +242,12 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// The axes a name of the signature is bound to, if it is bound.
-    fn signature_axes(&mut self, unit: &Unit, statics: &Statics<'a>, name: &Ident) -> Elab<Option<Vec<AxisId>>> {
+    pub(crate) fn signature_axes(
+        &mut self,
+        unit: &Unit,
+        statics: &Statics<'a>,
+        name: &Ident,
+    ) -> Elab<Option<Vec<AxisId>>> {
         match statics.get(&name.text) {
             Some(Binding::Axis(axis)) => Ok(Some(vec![*axis])),
             Some(Binding::Row(axes)) => Ok(Some(axes.clone())),

@@ -112,7 +112,7 @@ impl<'a> Elaborator<'a, '_> {
                 let size = self.named_size(name)?;
                 self.constant(Constant::Size(size), name.span)
             }
-            Some(Binding::Shared) => Err(self.not_called(name)),
+            Some(Binding::Shared | Binding::Unit(_)) => Err(self.not_called(name)),
             None => self.builtin_name(name),
         }
     }

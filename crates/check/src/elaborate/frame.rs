@@ -11,6 +11,7 @@ use genesys_span::Span;
 use genesys_syntax::ast::Ident;
 
 use super::share::Shared;
+use super::unit_param::UnitValue;
 use super::{Elab, Elaborator};
 use crate::core::{AxisId, Named, NodeId, ScanId};
 use crate::error;
@@ -28,6 +29,8 @@ pub(crate) enum Binding {
     Row(Vec<AxisId>),
     /// A number.
     Size(Arc<Size>),
+    /// A unit.
+    Unit(Arc<UnitValue>),
     /// One instance of weights, which is called: see [`Frame::shared`].
     Shared,
     /// A state of an enclosing scan or loop, and what it holds at this point of the step.

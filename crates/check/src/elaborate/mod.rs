@@ -20,6 +20,7 @@ mod share;
 mod size;
 mod tuple;
 mod unit;
+mod unit_param;
 mod view;
 
 use genesys_axis::{Domain, Size};

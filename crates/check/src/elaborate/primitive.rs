@@ -8,7 +8,7 @@ use genesys_scalar::Function;
 use genesys_span::Span;
 use genesys_syntax::ast::{Arg, Call, Expr, ExprKind, Ident, Slot};
 
-use super::{Elab, Elaborator, Given};
+use super::{Binding, Elab, Elaborator, Given};
 use crate::AxisSet;
 use crate::core::{AxisId, NodeId, Op, Reduction, Stage};
 use crate::error;
@@ -61,13 +61,16 @@ impl<'a> Elaborator<'a, '_> {
         if self.frame().shared.contains_key(call.head.text.as_str()) {
             return self.shared_call(call, span);
         }
+        if let Some(Binding::Unit(value)) = self.lookup(&call.head.text) {
+            return self.bound_call(&value, call, span);
+        }
         let is_std = self.frame().is_std;
         if let Some(unit) = self.units.find(&call.head.text, is_std) {
             return self.unit_call(unit, call, span);
         }
         if let Some(argument) = call.statics.first() {
             let message = format!("expected no static arguments: `{}` is not a unit in sight", call.head.text);
-            let diagnostic = error::arguments(argument.value.span, message);
+            let diagnostic = error::arguments(argument.value.span(), message);
             return Err(if PRIMITIVES.contains(&call.head.text.as_str()) {
                 self.fail(diagnostic)
             } else {
@@ -106,7 +109,7 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     fn unknown_head(&mut self, call: &Call) -> super::Reported {
-        if let Some(super::Binding::Poisoned) = self.lookup(&call.head.text) {
+        if let Some(Binding::Poisoned) = self.lookup(&call.head.text) {
             return super::Reported;
         }
         let is_std = self.frame().is_std;

@@ -62,7 +62,7 @@ impl<'a> Elaborator<'a, '_> {
 
     /// A name of what is shared where a value is asked for.
     pub(crate) fn not_called(&mut self, name: &Ident) -> Reported {
-        let message = format!("expected a value, found `{}`, which is shared to be called", name.text);
+        let message = format!("expected a value, found `{}`, which is called", name.text);
         self.fail(error::arguments(name.span, message).help(format!("call it: `{}(..)`", name.text)))
     }
 

@@ -88,7 +88,9 @@ impl Elaborator<'_, '_> {
                 }
                 Ok(product)
             }
-            Some(Binding::Value(_) | Binding::State { .. } | Binding::Shared) => Err(self.not_a_size(name.span)),
+            Some(Binding::Value(_) | Binding::State { .. } | Binding::Shared | Binding::Unit(_)) => {
+                Err(self.not_a_size(name.span))
+            }
             Some(Binding::Poisoned) => Err(super::Reported),
             None => {
                 let known: Vec<&str> = self.frame().names.keys().copied().collect();

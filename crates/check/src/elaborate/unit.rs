@@ -8,6 +8,7 @@ use genesys_diag::{Code, Diagnostic};
 use genesys_span::Span;
 use genesys_syntax::ast::{self, AxisRef, Generic, GenericKind, Unit};
 
+use super::unit_param::UnitValue;
 use super::{Binding, Elab, Elaborator, Frame, Reported};
 use crate::AxisSet;
 use crate::core::{AxisId, Graph, NodeId, Op, Output, Port, Stage, Type, WIDTH};
@@ -69,11 +70,9 @@ fn check_unit(units: &Units<'_>, broken: &[bool], index: usize) -> (Elaborated, 
     let statics = elaborator.rigid(entry.unit);
     let args = elaborator.rigid_arguments(entry.unit);
     elaborator.frames.pop();
-    if let Ok(args) = args {
-        // What went wrong was reported.
-        let _: Elab<Vec<NodeId>> = elaborator.instantiate(index, statics, args, None);
-    }
-    if !elaborator.diagnostics.iter().any(Diagnostic::is_error) {
+    // What went wrong was reported.
+    let values = args.and_then(|args| elaborator.instantiate(index, statics, args, None));
+    if values.is_ok() && !elaborator.diagnostics.iter().any(Diagnostic::is_error) {
         elaborator.diagnostics.extend(unused_parameters(&elaborator, entry.unit));
         elaborator.diagnostics.extend(live::dead_weights(&elaborator.graph));
         elaborator.diagnostics.extend(effect::without_effect(&elaborator.graph));
@@ -147,6 +146,7 @@ impl<'a> Elaborator<'a, '_> {
 
     fn expand(&mut self, unit: &'a Unit, args: Vec<NodeId>, outside: usize) -> Elab<Vec<NodeId>> {
         self.bind_defaults(unit)?;
+        self.check_unit_params(unit)?;
         for (param, arg) in unit.params.iter().zip(args) {
             self.declare(&param.name, Binding::Value(arg))?;
         }
@@ -222,7 +222,11 @@ impl<'a> Elaborator<'a, '_> {
                     Binding::Axis(self.sized_axis(&generic.name.text, value, size.span)?)
                 }
                 GenericKind::Size(Some(size)) => Binding::Size(Arc::new(self.size(size)?)),
-                GenericKind::Axis(None) | GenericKind::Size(None) | GenericKind::Row => {
+                GenericKind::Unit { default: Some(unit), .. } => self.unit_default(unit)?,
+                GenericKind::Axis(None)
+                | GenericKind::Size(None)
+                | GenericKind::Row
+                | GenericKind::Unit { default: None, .. } => {
                     return Err(self.unbound(unit, generic));
                 }
             };
@@ -288,7 +292,10 @@ impl<'a> Elaborator<'a, '_> {
     fn rigid(&mut self, unit: &'a Unit) -> Statics<'a> {
         let mut statics = Statics::default();
         self.bind_width(unit);
-        for generic in &unit.generics {
+        let (units, sizes): (Vec<_>, Vec<_>) =
+            unit.generics.iter().partition(|generic| matches!(generic.kind, GenericKind::Unit { .. }));
+        // The signature of a unit may name any axis.
+        for generic in sizes.into_iter().chain(units) {
             let name = &generic.name;
             let symbol = Size::symbol(name.text.clone());
             let binding = match &generic.kind {
@@ -303,6 +310,10 @@ impl<'a> Elaborator<'a, '_> {
                 },
                 GenericKind::Axis(None) => Binding::Axis(self.declare_axis(&name.text, Domain::Static(symbol))),
                 GenericKind::Size(_) => Binding::Size(Arc::new(symbol)),
+                GenericKind::Unit { .. } => match self.shape(&generic.kind) {
+                    Ok(shape) => Binding::Unit(Arc::new(UnitValue::Opaque(shape))),
+                    Err(Reported) => Binding::Poisoned,
+                },
                 GenericKind::Row => {
                     Binding::Row(vec![self.declare_axis(&format!("{}..", name.text), Domain::Static(symbol))])
                 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use genesys_syntax::ast::{
-    Arg, Call, Expr, ExprId, ExprKind, GenericKind, Param, Size, SizeKind, StaticArg, StmtKind, Unit,
+    Arg, Call, Expr, ExprId, ExprKind, GenericKind, Param, Size, SizeKind, StaticArg, StaticValue, StmtKind, Unit,
 };
 
 use super::Cross;
@@ -165,7 +165,7 @@ impl Binding {
         let closed = generics.iter().all(|generic| match &generic.kind {
             GenericKind::Axis(default) => default.is_some() || bound.contains_key(&generic.name.text),
             GenericKind::Size(default) => default.is_some(),
-            GenericKind::Row => false,
+            GenericKind::Row | GenericKind::Unit { .. } => false,
         });
         let axes: Vec<(String, String)> = bound.into_iter().filter(|(from, _)| from != "D").collect();
         let free = axes.iter().all(|(from, _)| is_generic(from) && !lifted.rigid.contains(from));
@@ -183,7 +183,7 @@ impl Binding {
     fn call(&self, name: &str) -> Expr {
         let statics = self.axes.iter().map(|(from, to)| StaticArg {
             name: Some(tree::ident(from)),
-            value: Size { kind: SizeKind::Name(tree::ident(to)), span: Default::default() },
+            value: StaticValue::Size(Size { kind: SizeKind::Name(tree::ident(to)), span: Default::default() }),
         });
         let args = self.args.iter().map(|value| Arg::Value(tree::name(value)));
         let (statics, args) = (statics.collect(), args.collect());

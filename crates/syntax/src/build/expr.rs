@@ -10,6 +10,7 @@ use super::size::shorten;
 use super::{Builder, Built};
 use crate::ast::{
     Arg, AxisRef, BinaryOp, Call, CompareOp, Expr, ExprId, ExprKind, Ident, Loop, Scan, Slot, State, StaticArg,
+    StaticValue,
 };
 use crate::grammar::Rule;
 use crate::limits::MAX_EXPR_DEPTH;
@@ -292,7 +293,8 @@ impl Builder<'_> {
     }
 
     pub(super) fn statics(&self, pair: Pair<'_, Rule>) -> Built<Vec<StaticArg>> {
-        pair.into_inner().filter(|p| p.as_rule() == Rule::static_arg).map(|p| self.static_arg(p)).collect()
+        let is_arg = |p: &Pair<'_, Rule>| matches!(p.as_rule(), Rule::static_arg | Rule::inner_arg | Rule::last_arg);
+        pair.into_inner().filter(is_arg).map(|p| self.static_arg(p)).collect()
     }
 
     fn static_arg(&self, pair: Pair<'_, Rule>) -> Built<StaticArg> {
@@ -300,7 +302,8 @@ impl Builder<'_> {
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::upper => name = Some(self.ident(&part)),
-                Rule::size => value = Some(self.size(part)?),
+                Rule::size => value = Some(StaticValue::Size(self.size(part)?)),
+                Rule::unit_arg | Rule::inner_unit => value = Some(StaticValue::Unit(self.unit_ref(part)?)),
                 _ => {}
             }
         }

@@ -4,8 +4,8 @@ use pest::iterators::Pair;
 
 use super::{Builder, Built};
 use crate::ast::{
-    Comments, Design, Field, FieldValue, FurtherResult, Generic, GenericKind, Item, ItemKind, Param, Repeat, StackItem,
-    StackKind, Unit, UnitRef, Use,
+    Comments, Design, Field, FieldValue, FurtherResult, Generic, GenericKind, Item, ItemKind, Param, Repeat, Signature,
+    StackItem, StackKind, Unit, UnitRef, Use,
 };
 use crate::grammar::Rule;
 
@@ -82,7 +82,7 @@ impl Builder<'_> {
         Ok(StackItem { kind, repeat, share, span })
     }
 
-    fn unit_ref(&self, pair: Pair<'_, Rule>) -> Built<UnitRef> {
+    pub(super) fn unit_ref(&self, pair: Pair<'_, Rule>) -> Built<UnitRef> {
         let mut parts = pair.into_inner();
         let name = self.ident(&parts.next().expect("a unit's reference has a name"));
         let statics = parts.next().map_or_else(|| Ok(Vec::new()), |p| self.statics(p))?;
@@ -139,16 +139,45 @@ impl Builder<'_> {
         let mut parts = pair.into_inner();
         let name = self.ident(&parts.next().expect("a static parameter has a name"));
         let (mut number, mut default) = (false, None);
+        let mut unit = None;
         for part in parts {
             match part.as_rule() {
+                Rule::unit_of => unit = Some(self.unit_of(part)),
+                Rule::unit_ref => {
+                    if let Some(GenericKind::Unit { default, .. }) = &mut unit {
+                        *default = Some(self.unit_ref(part)?);
+                    }
+                }
                 Rule::dots => return Ok(Generic { name, kind: GenericKind::Row, span }),
                 Rule::number_of => number = true,
                 Rule::size => default = Some(self.size(part)?),
                 _ => {}
             }
         }
-        let kind = if number { GenericKind::Size(default) } else { GenericKind::Axis(default) };
+        let kind = match unit {
+            Some(unit) => unit,
+            None if number => GenericKind::Size(default),
+            None => GenericKind::Axis(default),
+        };
         Ok(Generic { name, kind, span })
+    }
+
+    /// `: pointwise unit(Seq[H]) -> Seq[H]`
+    fn unit_of(&self, pair: Pair<'_, Rule>) -> GenericKind {
+        let (mut pointwise, mut signature) = (false, None);
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::k_pointwise => pointwise = true,
+                Rule::signature => {
+                    let types = part.into_inner().filter(|p| p.as_rule() == Rule::ty);
+                    let mut params: Vec<_> = types.map(|p| self.ty(p)).collect();
+                    let result = params.pop().expect("a signature has a result");
+                    signature = Some(Signature { params, result });
+                }
+                _ => {}
+            }
+        }
+        GenericKind::Unit { pointwise, signature, default: None }
     }
 
     fn param(&self, pair: Pair<'_, Rule>) -> Param {

@@ -4,7 +4,7 @@ use super::block;
 use super::doc::Doc;
 use crate::ast::{
     Arg, AxisRef, BinaryOp, Call, CompareOp, Expr, ExprKind, Ident, Loop, Scan, Size, SizeFn, SizeKind, SizeOp, Slot,
-    State, StaticArg, Type,
+    State, StaticArg, StaticValue, Type,
 };
 
 /// How tightly the forms bind; a part that binds less than its place asks for gets parentheses.
@@ -216,11 +216,18 @@ pub(super) fn statics(args: &[StaticArg]) -> String {
     let texts: Vec<String> = args
         .iter()
         .map(|arg| match &arg.name {
-            Some(name) => format!("{} = {}", name.text, size(&arg.value)),
-            None => size(&arg.value),
+            Some(name) => format!("{} = {}", name.text, static_value(&arg.value)),
+            None => static_value(&arg.value),
         })
         .collect();
     if texts.is_empty() { String::new() } else { format!("<{}>", texts.join(", ")) }
+}
+
+fn static_value(value: &StaticValue) -> String {
+    match value {
+        StaticValue::Size(value) => size(value),
+        StaticValue::Unit(unit) => format!("{}{}", unit.name.text, statics(&unit.statics)),
+    }
 }
 
 /// `Seq[H, E]`

@@ -203,6 +203,15 @@ fn generic(generic: &Generic) -> String {
         GenericKind::Size(None) => format!("{name}: size"),
         GenericKind::Size(Some(default)) => format!("{name}: size = {}", size(default)),
         GenericKind::Row => format!("{name}.."),
+        GenericKind::Unit { pointwise, signature, default } => {
+            let pointwise = if *pointwise { "pointwise " } else { "" };
+            let signature = signature.as_ref().map_or_else(String::new, |signature| {
+                let params: Vec<String> = signature.params.iter().map(ty).collect();
+                format!("({}) -> {}", params.join(", "), ty(&signature.result))
+            });
+            let default = default.as_ref().map_or_else(String::new, |unit| format!(" = {}", unit_ref(unit)));
+            format!("{name}: {pointwise}unit{signature}{default}")
+        }
     }
 }
 

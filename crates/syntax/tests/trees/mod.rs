@@ -107,8 +107,19 @@ fn unit_ref() -> impl Strategy<Value = UnitRef> {
 }
 
 fn statics() -> impl Strategy<Value = Vec<StaticArg>> {
-    let arg = (option::of(upper()), size()).prop_map(|(name, value)| StaticArg { name, value });
-    prop_oneof![2 => Just(Vec::new()), 1 => vec(arg, 1..3)]
+    let inner = static_args(static_args(Just(Vec::new()).boxed()));
+    prop_oneof![2 => Just(Vec::new()), 1 => static_args(inner)]
+}
+
+/// Static arguments, those of units with static arguments of their own.
+fn static_args(inner: BoxedStrategy<Vec<StaticArg>>) -> BoxedStrategy<Vec<StaticArg>> {
+    let unit = (upper(), inner).prop_map(|(name, statics)| UnitRef { name, statics });
+    let value = (size(), option::of(unit)).prop_map(|(size, unit)| match unit {
+        Some(unit) if !unit.statics.is_empty() => StaticValue::Unit(unit),
+        Some(_) | None => StaticValue::Size(size),
+    });
+    let arg = (option::of(upper()), value).prop_map(|(name, value)| StaticArg { name, value });
+    vec(arg, 1..3).boxed()
 }
 
 fn size() -> BoxedStrategy<Size> {
@@ -132,6 +143,7 @@ fn unit() -> impl Strategy<Value = Unit> {
         option::of(size()).prop_map(GenericKind::Axis),
         option::of(size()).prop_map(GenericKind::Size),
         Just(GenericKind::Row),
+        unit_kind(),
     ];
     let generic = (upper(), kind).prop_map(|(name, kind)| Generic { name, kind, span: span() });
     let param = (name(), ty()).prop_map(|(name, ty)| Param { name, ty });
@@ -140,6 +152,12 @@ fn unit() -> impl Strategy<Value = Unit> {
     (upper(), vec(generic, 0..4), vec(param, 0..4), (ty(), further), body(expr())).prop_map(
         |(name, generics, params, (result, further), body)| Unit { name, generics, params, result, further, body },
     )
+}
+
+fn unit_kind() -> impl Strategy<Value = GenericKind> {
+    let signature = (vec(ty(), 0..3), ty()).prop_map(|(params, result)| Signature { params, result });
+    (any::<bool>(), option::of(signature), option::of(unit_ref()))
+        .prop_map(|(pointwise, signature, default)| GenericKind::Unit { pointwise, signature, default })
 }
 
 fn ty() -> impl Strategy<Value = Type> {
