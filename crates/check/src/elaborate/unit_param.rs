@@ -29,6 +29,8 @@ pub(crate) enum UnitValue {
         index: usize,
         /// Its static parameters by name.
         statics: Vec<(String, Binding)>,
+        /// How many axes there were before: those behind are made anew at each call.
+        known: usize,
         /// Where it was bound.
         span: Span,
     },
@@ -98,9 +100,10 @@ impl<'a> Elaborator<'a, '_> {
         if entry.recursive || self.broken.get(index) == Some(&true) {
             return Err(Reported);
         }
+        let known = self.graph.axes.len();
         let statics = self.statics(entry.unit, args)?;
         let statics = statics.into_map().into_iter().map(|(name, binding)| (name.to_owned(), binding)).collect();
-        Ok(Binding::Unit(Arc::new(UnitValue::Bound { index, statics, span: name.span })))
+        Ok(Binding::Unit(Arc::new(UnitValue::Bound { index, statics, known, span: name.span })))
     }
 
     /// `F(x)`, where `F` is a unit parameter.
@@ -118,19 +121,29 @@ impl<'a> Elaborator<'a, '_> {
                 let unit = self.units.all[*index].unit;
                 let args = self.arguments(unit, call, span)?;
                 let first = self.graph.leaves.len();
-                let given = self.expanded(*index, self.bound_statics(value), args, span)?;
+                let statics = self.bound_statics(value);
+                let given = self.expanded(*index, statics, args, span)?;
                 self.close_site(label, &unit.name.text, first, span);
                 Ok(given)
             }
         }
     }
 
-    fn bound_statics(&self, value: &UnitValue) -> Statics<'a> {
+    /// The static parameters that were bound with a unit, for one call: an axis that a size made is an
+    /// axis of the call's own, as if the text stood there.
+    fn bound_statics(&mut self, value: &UnitValue) -> Statics<'a> {
         let mut bound = Statics::default();
-        if let UnitValue::Bound { index, statics, .. } = value {
+        if let UnitValue::Bound { index, statics, known, .. } = value {
             for generic in &self.units.all[*index].unit.generics {
                 if let Some((_, binding)) = statics.iter().find(|(name, _)| *name == generic.name.text) {
-                    bound.insert(&generic.name.text, binding.clone());
+                    let binding = match binding {
+                        Binding::Axis(axis) if axis.0 as usize >= *known => {
+                            let made = self.graph.axis(*axis).clone();
+                            Binding::Axis(self.declare_axis(&made.name, made.domain))
+                        }
+                        binding => binding.clone(),
+                    };
+                    bound.insert(&generic.name.text, binding);
                 }
             }
         }

@@ -21,6 +21,7 @@ pub(crate) static SCALES: LazyLock<Vec<Scale>> = LazyLock::new(Scale::all);
 pub(crate) static PARENTS: LazyLock<Vec<CheckedDesign>> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../designs");
     let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.is_file());
     paths.sort();
     let shipped = paths.iter().map(|path| fs::read_to_string(path).unwrap());
     shipped.chain([include_str!("../odd.gau").to_string()]).map(|text| checked(&text).design.unwrap()).collect()
