@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use genesys_diag::{Code, Diagnostic};
+use genesys_span::Span;
 use genesys_syntax::ast::{self, Expr, ExprKind, ItemKind, StmtKind, Unit};
 
 use crate::error;
@@ -18,6 +19,8 @@ pub(crate) struct Units<'a> {
     /// Units of the user's file and those it imports.
     user: HashMap<&'a str, usize>,
     pub(crate) library: &'a Library,
+    /// Where a further import goes: before the first item, unless its documentation stands there.
+    import: Option<Span>,
 }
 
 /// A unit and where it was declared.
@@ -56,7 +59,7 @@ impl<'a> Units<'a> {
 /// Collects the units of a file beside the standard ones.
 pub(crate) fn resolve<'a>(file: &'a ast::File, library: &'a Library, diagnostics: &mut Vec<Diagnostic>) -> Units<'a> {
     let std = library.units().map(|(unit, known)| Entry { unit, is_std: true, recursive: known.recursive });
-    let mut units = Units { all: std.collect(), user: HashMap::new(), library };
+    let mut units = Units { all: std.collect(), user: HashMap::new(), library, import: import_place(file) };
     let mut declared = HashMap::new();
     for unit in units_of(file).take(MAX_UNITS) {
         if let Some(first) = declared.insert(unit.name.text.as_str(), &unit.name) {
@@ -72,6 +75,13 @@ pub(crate) fn resolve<'a>(file: &'a ast::File, library: &'a Library, diagnostics
     import(file, &mut units, diagnostics);
     order(&mut units, diagnostics);
     units
+}
+
+/// Before the first item; with documentation its own start is further up, where nothing is known to begin.
+fn import_place(file: &ast::File) -> Option<Span> {
+    let first = file.items.first()?;
+    let is_bare = first.docs.is_empty() && first.comments.above.is_empty();
+    is_bare.then_some(Span { end: first.span.start, ..first.span })
 }
 
 fn units_of(file: &ast::File) -> impl Iterator<Item = &Unit> {
@@ -277,7 +287,11 @@ pub(crate) fn unit_hint(units: &Units<'_>, name: &ast::Ident, in_std: bool) -> D
         );
         let help = format!("`{camel}` is a standard unit: add `use std::{{{camel}}}` at the top of the file");
         let diagnostic = diagnostic.help(help);
-        return if camel == name.text { diagnostic } else { diagnostic.edit(name.span, camel) };
+        return match units.import {
+            _ if camel != name.text => diagnostic.edit(name.span, camel),
+            Some(place) => diagnostic.edit(place, format!("use std::{{{camel}}}\n")),
+            None => diagnostic,
+        };
     }
     let known = units.names(in_std).into_iter().chain(crate::elaborate::PRIMITIVES.iter().copied());
     let diagnostic = error::unknown("unit or primitive", name, known);

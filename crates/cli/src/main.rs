@@ -13,6 +13,7 @@ mod design_file;
 mod discover;
 mod explain;
 mod failure;
+mod fix;
 mod fmt;
 mod forward;
 mod generate;
@@ -76,6 +77,7 @@ enum Command {
     Resume(resume::Args),
     Check(check::Args),
     Explain(explain::Args),
+    Fix(fix::Args),
     Fmt(fmt::Args),
     Hash(hash::Args),
     Mutate(mutate::Args),
@@ -116,6 +118,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Resume(args) => resume::run(args),
         Command::Check(args) => check::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Fix(args) => fix::run(args),
         Command::Fmt(args) => fmt::run(args),
         Command::Hash(args) => hash::run(args),
         Command::Mutate(args) => mutate::run(args),

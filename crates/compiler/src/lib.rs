@@ -1,14 +1,17 @@
 //! The facade: text in, checked design and IR module out.
 //!
 //! - [`check_text`]: parse and check a design against the standard units.
+//! - [`fix`]: apply the edits that diagnostics offer, as far as they help.
 //! - [`compile`]: lower a checked design at a scale to a validated IR module of plain sizes.
 //!
 //! Not here: reading files, weights, running anything.
 
 mod compile;
+mod fix;
 #[cfg(test)]
 mod tests;
 mod text;
 
 pub use compile::{CompileError, compile};
+pub use fix::{Applied, Fixed, fix};
 pub use text::{CheckedText, check_text, standard_units};

@@ -173,13 +173,28 @@ impl Scanner<'_> {
                 let message = format!("expected an item or the end of the file, found `{found}` that closes nothing");
                 self.break_at(Code::UNBALANCED_BRACKET, message, "remove it");
             }
-            Some((open, at)) if closer(open) != byte => {
-                let message = format!("expected `{}`, found `{found}`", closer(open) as char);
-                self.break_at(Code::UNBALANCED_BRACKET, message, "close the brackets in the order they were opened");
-                self.label_broken(Span::new(self.file, at, at + 1), format!("`{}` was opened here", open as char));
+            Some((b'{', at)) if byte != b'}' => {
+                let message = format!("expected `}}`, found `{found}` that closes nothing");
+                self.break_at(Code::UNBALANCED_BRACKET, message, "remove it");
+                self.label_broken(Span::new(self.file, at, at + 1), "`{` was opened here".into());
             }
+            Some((open, at)) if closer(open) != byte => self.unclosed(open, at),
             Some(_) if self.open.is_empty() && byte == b'}' => self.close_region(),
             Some(_) => {}
+        }
+    }
+
+    /// A bracket that the one at hand should close and cannot: it was forgotten where the first stands.
+    fn unclosed(&mut self, open: u8, at: usize) {
+        let (opened, found) = (open as char, self.text.as_bytes()[self.at] as char);
+        let message = format!("expected `{}` for this `{opened}`, found `{found}`", closer(open) as char);
+        self.break_at(Code::UNBALANCED_BRACKET, message, "close the brackets in the order they were opened");
+        let closing = Span::new(self.file, self.at, self.at + 1);
+        if let Some(region) = self.out.regions.last_mut() {
+            region.broken = region.broken.take().map(|mut error| {
+                error.primary.span = Span::new(self.file, at, at + 1);
+                error.label(closing, format!("`{found}` is met before"))
+            });
         }
     }
 

@@ -1,10 +1,11 @@
 //! Expressions and blocks.
 
 use genesys_axis::{Constant, Domain, Size};
-use genesys_diag::{Code, Diagnostic};
+use genesys_diag::{Code, Diagnostic, Edit};
 use genesys_scalar::Function;
 use genesys_span::Span;
 use genesys_syntax::ast::{BinaryOp, Block, CompareOp, Expr, ExprKind, Ident, Stmt, StmtKind, Type as TypeExpr};
+use genesys_syntax::print_expr;
 
 use super::{Binding, Elab, Elaborator, Given, Reported};
 use crate::AxisSet;
@@ -69,18 +70,31 @@ impl<'a> Elaborator<'a, '_> {
         let mut rest = Vec::new();
         let mut left = expr;
         while let ExprKind::Binary(op, a, b) = &left.kind {
-            rest.push((*op, b, left.span));
+            rest.push((*op, a, b, left.span));
             left = a;
         }
         let mut value = self.expr(left);
-        for (op, right, span) in rest.into_iter().rev() {
-            let right = self.expr(right);
-            value = match both(value, right) {
-                Ok((a, b)) => self.map(binary(op), vec![a, b], span),
-                Err(reported) => Err(reported),
+        for (op, left, right, span) in rest.into_iter().rev() {
+            let (a, b) = match both(value, self.expr(right)) {
+                Ok(both) => both,
+                Err(reported) => {
+                    value = Err(reported);
+                    continue;
+                }
             };
+            value = self.map(binary(op), vec![a, b], span);
+            if value.is_err() && op == BinaryOp::Mul {
+                self.offer(Code::IMPLICIT_OUTER, || format!("outer({}, {})", print_expr(left), print_expr(right)));
+            }
         }
         value
+    }
+
+    /// Puts an edit to the diagnostic just pushed, if it is of that code: what its place is to be replaced by.
+    fn offer(&mut self, code: Code, replacement: impl FnOnce() -> String) {
+        if let Some(last) = self.diagnostics.last_mut().filter(|last| last.code == code && last.edit.is_none()) {
+            last.edit = Some(Edit { span: last.primary.span, replacement: replacement() });
+        }
     }
 
     fn compare(&mut self, op: CompareOp, a: NodeId, b: NodeId, span: Span) -> Elab<NodeId> {

@@ -235,7 +235,8 @@ impl<'a> Elaborator<'a, '_> {
         let needs = matches!(reduction, Reduction::Max | Reduction::Min | Reduction::LogSumExp);
         if needs && otherwise.is_none() && axes.iter().any(|&axis| self.may_be_empty(axis)) {
             let message = format!("expected `else = ..` in `{}`: at the start this past is empty", call.head.text);
-            return Err(self.fail(Diagnostic::error(Code::EMPTY_PAST, span, message)));
+            let end = Span { start: span.end.saturating_sub(1), end: span.end.saturating_sub(1), ..span };
+            return Err(self.fail(Diagnostic::error(Code::EMPTY_PAST, span, message).edit(end, ", else = 0")));
         }
         let mut ty = self.ty(x).clone();
         ty.axes.retain(|axis| !axes.contains(axis));

@@ -130,7 +130,9 @@ impl<'a> Elaborator<'a, '_> {
             Some(result) => result,
             None => {
                 let message = format!("expected `yield ..` in the {what}, found none: it would give nothing");
-                Err(self.fail(Diagnostic::error(Code::SCAN_INCOMPLETE, span, message)))
+                // The value was probably meant to be given where the body ends.
+                let last = body.stmts.last().map_or(span, |stmt| stmt.span);
+                Err(self.fail(Diagnostic::error(Code::SCAN_INCOMPLETE, last, message)))
             }
         }
     }
