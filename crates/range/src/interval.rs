@@ -170,6 +170,10 @@ fn power(base: Interval, exponent: Interval) -> Interval {
     if base.within(Interval::UNIT) && exponent.low >= 0.0 {
         return Interval::UNIT;
     }
+    if exponent.low == exponent.high && exponent.low != 0.0 {
+        let ends = (base.low.powf(exponent.low), base.high.powf(exponent.low));
+        return if exponent.low > 0.0 { Interval::new(ends.0, ends.1) } else { Interval::new(ends.1, ends.0) };
+    }
     let corner = |b: f64, e: f64| {
         let value = b.powf(e);
         if value.is_nan() { f64::INFINITY } else { value }

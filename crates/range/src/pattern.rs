@@ -18,6 +18,7 @@ pub(crate) fn refine(ranges: &Ranges<'_>, id: NodeId) -> Option<Interval> {
         (Op::Map(Function::Sub), [a, b]) => difference(ranges, *a, *b),
         (Op::Map(Function::Add), [a, b]) => between(ranges, *a, *b),
         (Op::Map(Function::Div), [a, b]) => share(ranges, *a, *b),
+        (Op::Map(Function::Where), [c, a, b]) => sides(ranges, *c, *a, *b),
         (Op::Dot { axes }, [a, b]) if a == b => Some(Interval::NOT_NEGATIVE).filter(|_| !axes.is_empty()),
         (Op::Dot { axes }, [a, b]) => weighted(ranges, axes, *a, *b).or_else(|| weighted(ranges, axes, *b, *a)),
         (Op::Reduce { reduction: Reduction::Sum, axes, .. }, [x]) => match &ranges.program.graph.node(*x).op {
@@ -98,6 +99,41 @@ fn share(ranges: &Ranges<'_>, a: NodeId, b: NodeId) -> Option<Interval> {
     }
     let args = ranges.map::<2>(b, Function::Max)?;
     args.into_iter().any(|arg| ranges.map::<1>(arg, Function::Abs) == Some([a])).then_some(symmetric)
+}
+
+/// Under a comparison each side is taken where its operand is on that side: `where(x > 0, x, exp(x))` is not negative.
+fn sides(ranges: &Ranges<'_>, condition: NodeId, a: NodeId, b: NodeId) -> Option<Interval> {
+    let less = ranges.map::<2>(condition, Function::Less).or_else(|| ranges.map(condition, Function::AtMost));
+    let [low, high] = less?;
+    let (below, above) = (ranges.of(low), ranges.of(high));
+    // Where the condition holds, `low` is at most what `high` can be, and the other way round elsewhere.
+    let holds = |id: NodeId| {
+        let side = within(ranges, id, low, Interval::new(f64::NEG_INFINITY, above.high), DEEPEST);
+        side.meet(within(ranges, id, high, Interval::new(below.low, f64::INFINITY), DEEPEST))
+    };
+    let fails = |id: NodeId| {
+        let side = within(ranges, id, low, Interval::new(above.low, f64::INFINITY), DEEPEST);
+        side.meet(within(ranges, id, high, Interval::new(f64::NEG_INFINITY, below.high), DEEPEST))
+    };
+    Some(holds(a).hull(fails(b)))
+}
+
+/// How deep in a side of a condition its operand is looked for.
+const DEEPEST: usize = 6;
+
+/// The interval of a value where another, `x`, is known to lie in an interval.
+fn within(ranges: &Ranges<'_>, id: NodeId, x: NodeId, known: Interval, depth: usize) -> Interval {
+    let own = ranges.of(id);
+    if id == x {
+        return own.meet(known);
+    }
+    match ranges.program.graph.node(id).op {
+        Op::Map(function) if depth > 0 => {
+            let args = ranges.program.args(id).map(|arg| within(ranges, arg, x, known, depth - 1));
+            own.meet(Interval::image(function, &args.collect::<Vec<_>>()))
+        }
+        _ => own,
+    }
 }
 
 /// The axes over which `b` is at least the Euclidean length of `a`: `sqrt(sum(a a) + c)` with `c >= 0`, or the
