@@ -17,7 +17,7 @@ use genesys_ladder::Scale;
 
 const POSITIONS: usize = 4;
 
-/// An index of each axis; of a past, the position itself.
+/// An index of each axis; of a past, the position itself, of blocks, their number.
 type At = BTreeMap<AxisId, usize>;
 
 struct Core<'a> {
@@ -40,7 +40,18 @@ impl Core<'_> {
                 let end = (t + 1).saturating_sub(self.size(skip));
                 (end.saturating_sub(window.as_ref().map_or(end, |window| self.size(window)))..end).collect()
             }
+            Domain::Blocks { size } => (0..(t + 1) / self.size(size)).collect(),
         }
+    }
+
+    /// The elements of an axis from the largest score to the smallest.
+    fn ranked(&mut self, score: NodeId, from: AxisId, t: usize, at: &At) -> Vec<usize> {
+        let mut elements = self.extent(from, t);
+        let with = |element: usize| at.iter().map(|(a, i)| (*a, *i)).chain([(from, element)]).collect::<At>();
+        let scores: BTreeMap<usize, f64> =
+            elements.iter().map(|element| (*element, self.value(score, t, &with(*element)))).collect();
+        elements.sort_by(|a, b| scores[b].total_cmp(&scores[a]));
+        elements
     }
 
     /// Every index of the axes, added to `at`.
@@ -87,7 +98,13 @@ impl Core<'_> {
             Op::Position => t as f64,
             Op::Layer => 0.0,
             Op::Index(axis) => at[axis] as f64,
-            Op::Age(axis) => (t - at[axis]) as f64,
+            Op::Age(axis) => {
+                let last = match &graph.axis(*axis).domain {
+                    Domain::Blocks { size } => (at[axis] + 1) * self.size(size) - 1,
+                    Domain::Static(_) | Domain::Past { .. } => at[axis],
+                };
+                (t - last) as f64
+            }
             Op::Map(function) => {
                 let values: Vec<f64> = args.iter().map(|arg| self.value(*arg, t, &at)).collect();
                 function.eval(&values)
@@ -143,7 +160,25 @@ impl Core<'_> {
                 let then = (t + 1 + at[axis]).checked_sub(self.extent(*axis, t).len());
                 then.map_or(0.0, |s| self.value(args[0], s, &at))
             }
+            Op::Pool { size } => {
+                let size = self.size(size);
+                let end = (t + 1) / size * size;
+                let block = end.saturating_sub(size)..end;
+                block.map(|s| self.value(args[0], s, &at)).sum::<f64>() / size as f64
+            }
             Op::Past(axis) => self.value(args[0], at[axis], &at),
+            Op::Blocks { blocks, within } => {
+                let s = at[blocks] * self.extent(*within, t).len() + at[within];
+                self.value(args[0], s, &at)
+            }
+            Op::Top { from, to } => match self.ranked(args[0], *from, t, &at).get(at[to]) {
+                Some(element) => {
+                    at.insert(*from, *element);
+                    self.value(args[1], t, &at)
+                }
+                None => 0.0,
+            },
+            Op::Picked { from, to } => f64::from(at[to] < self.extent(*from, t).len()),
             Op::Cumsum(axis) => self.sum_along(args[0], *axis, t, &at, |other, own| other <= own),
             Op::After(axis) => self.sum_along(args[0], *axis, t, &at, |other, own| other > own),
             Op::State { scan, index } => {

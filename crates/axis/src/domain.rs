@@ -14,6 +14,11 @@ pub enum Domain {
         /// How many of the latest positions are left out; 0 includes `t` itself.
         skip: Size,
     },
+    /// The completed blocks of so many positions: at `t` the numbers `b` with `(b + 1) size <= t + 1`.
+    Blocks {
+        /// How many positions a block holds.
+        size: Size,
+    },
 }
 
 impl Domain {
@@ -21,7 +26,7 @@ impl Domain {
     pub fn is_dependent(&self) -> bool {
         match self {
             Domain::Static(_) => false,
-            Domain::Past { .. } => true,
+            Domain::Past { .. } | Domain::Blocks { .. } => true,
         }
     }
 
@@ -29,7 +34,7 @@ impl Domain {
     pub fn size(&self) -> Option<&Size> {
         match self {
             Domain::Static(size) => Some(size),
-            Domain::Past { .. } => None,
+            Domain::Past { .. } | Domain::Blocks { .. } => None,
         }
     }
 }

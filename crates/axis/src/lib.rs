@@ -8,7 +8,7 @@
 //! - [`Size`]: the polynomial, its arithmetic, its value at an assignment of its symbols.
 //! - [`Requirement`]: what must hold of sizes before a design runs at a scale.
 //! - [`Constant`]: a number known once a scale is fixed.
-//! - [`Domain`]: what an axis ranges over: a fixed number of elements, or the positions of a past.
+//! - [`Domain`]: what an axis ranges over: a fixed number of elements, the positions of a past, or completed blocks.
 //!
 //! Not here: types of values (the checker's), layouts (the IR's), the ladder of scales.
 

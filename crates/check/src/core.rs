@@ -148,7 +148,7 @@ pub enum Op {
     Layer,
     /// 0, 1, .. along a static axis: `[axis]`.
     Index(AxisId),
-    /// `t - s` along a past: `Seq[axis]`.
+    /// `t - s` along a past: `Seq[axis]`. Along blocks `s` is the last position of each.
     Age(AxisId),
     /// An elementwise function; operands broadcast by name to the union of their axes.
     /// An outer product is this with multiplication.
@@ -224,8 +224,37 @@ pub enum Op {
     /// The last values of the operand, as many as the static axis has elements, the oldest first
     /// and zero before the start: adds the axis.
     Window(AxisId),
+    /// The mean of the operand over the last completed block of so many positions, held until the next is complete; 0
+    /// before the first. `size >= 1`.
+    Pool {
+        /// How many positions a block holds.
+        size: Size,
+    },
     /// The operand at every position of the past: adds the dependent axis.
     Past(AxisId),
+    /// The operand at the positions of every completed block: adds both axes.
+    Blocks {
+        /// The dependent axis: which block.
+        blocks: AxisId,
+        /// The static axis: which of its positions, the oldest first.
+        within: AxisId,
+    },
+    /// `score, value`: the value at those elements of `from` where the score is largest, the largest first, as elements of
+    /// the static axis `to` in its place; of equal scores the lowest element. 0 where there are fewer elements. Has the
+    /// axes of both, and passes no derivative to the score.
+    Top {
+        /// The axis picked from, which both have.
+        from: AxisId,
+        /// The axis made.
+        to: AxisId,
+    },
+    /// `score`: 1 where [`Op::Top`] of that score has picked an element, 0 where there are fewer.
+    Picked {
+        /// The axis picked from.
+        from: AxisId,
+        /// The axis made.
+        to: AxisId,
+    },
     /// At each position `s` of a past the sum over its positions up to `s`; same axes.
     Cumsum(AxisId),
     /// At each position `s` of a past the sum over its positions behind `s`; same axes.

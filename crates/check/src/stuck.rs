@@ -80,8 +80,10 @@ fn felt_by(graph: &Graph, id: NodeId, zero: &[bool], felt: &mut [bool]) {
             }
         }
         (Op::Map(Function::Relu | Function::Abs), [x]) if is_zero(*x) => {}
-        (Op::Map(Function::Less | Function::AtMost | Function::Equal), _) => {}
+        (Op::Map(function), _) if function.is_flat() => {}
         (Op::Map(Function::Where), [_, a, b]) => [*a, *b].into_iter().for_each(mark),
+        (Op::Top { .. }, [_, value]) => mark(*value),
+        (Op::Picked { .. }, _) => {}
         (Op::Scanned(scan), _) => mark(graph.scan(*scan).result),
         (Op::State { scan, index }, _) => {
             let state = &graph.scan(*scan).states[*index as usize];
@@ -116,13 +118,20 @@ fn is_zero(graph: &Graph, id: NodeId, zero: &[bool], still: &BTreeSet<LeafId>) -
         Op::Constant(constant) => *constant == Constant::Real(0.0),
         Op::Map(function) => match function {
             Function::Mul => node.args.iter().any(of),
-            Function::Div => of(&node.args[0]),
+            Function::Div | Function::Rem => of(&node.args[0]),
             Function::Where => node.args[1..].iter().all(of),
             Function::Neg
             | Function::Abs
+            | Function::Sign
+            | Function::Floor
+            | Function::Round
+            | Function::Stop
+            | Function::Expm1
+            | Function::Log1p
             | Function::Sqrt
             | Function::Sin
             | Function::Tanh
+            | Function::Erf
             | Function::Silu
             | Function::Gelu
             | Function::Relu
@@ -138,6 +147,7 @@ fn is_zero(graph: &Graph, id: NodeId, zero: &[bool], still: &BTreeSet<LeafId>) -
             Reduction::Max | Reduction::Min => all() && otherwise.is_none_or(|value| value == 0.0),
             Reduction::LogSumExp => false,
         },
+        Op::Top { .. } => of(&node.args[1]),
         Op::State { scan, index } => {
             let state = &graph.scan(*scan).states[*index as usize];
             of(&state.init) && of(&state.next)
@@ -151,9 +161,12 @@ fn is_zero(graph: &Graph, id: NodeId, zero: &[bool], still: &BTreeSet<LeafId>) -
         | Op::Broadcast { .. }
         | Op::Shift { .. }
         | Op::Window(_)
+        | Op::Pool { .. }
         | Op::Past(_)
+        | Op::Blocks { .. }
         | Op::Cumsum(_)
         | Op::After(_) => all(),
         Op::Input(_) | Op::Position | Op::Layer | Op::Index(_) | Op::Age(_) | Op::Softmax { .. } => false,
+        Op::Picked { .. } => false,
     }
 }

@@ -43,6 +43,14 @@ const EQUAL: &[(&str, &str, &str)] = &[
     ("dot as a sum", "x * dot[D](x, exp(x))", "x * sum[D](exp(x) * x)"),
     ("nested sums", "x * sum[H](sum[E]([D -> H, E](x)))", "x * sum[H, E]([D -> H, E](x))"),
     ("a shift in two steps", "shift(shift(x, 1), 2)", "shift(x, 3)"),
+    ("a value between bounds", "clamp(exp(x), -1, 1)", "min(1, max(-1, exp(x)))"),
+    ("blocks of one position", "exp(pool(x, 1))", "exp(x)"),
+    (
+        "several values picked at once, or one after the other",
+        "axis K = 2 let (v, w, m) = top[K of Past](dot[D](x, past(x)), past(x), past(exp(x))) sum[K](v * w * m)",
+        "axis K = 2 let s = dot[D](x, past(x)) let (w, m) = top[K of Past](s, past(exp(x)))
+         let (v, n) = top[K of Past](s, past(x)) sum[K](w * (v * n))",
+    ),
     ("no shift", "exp(shift(x, 0))", "exp(x)"),
     (
         "the order of states",
@@ -97,6 +105,11 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
     ("distribution, which rounds otherwise", "x * (exp(x) + tanh(x))", "x * exp(x) + x * tanh(x)"),
     ("another window", "x * mean[Near](past[Near](x, window = 4))", "x * mean[Near](past[Near](x, window = 5))"),
     ("a bias or none", "linear[D -> D](x)", "linear[D -> D](x, bias = true)"),
+    // A value and its derivative: x - stop(x) is 0 with the derivative 1.
+    ("a stopped value", "exp(x) * tanh(x)", "stop(exp(x)) * tanh(x)"),
+    ("stopped before or behind", "tanh(stop(exp(x))) * x", "stop(tanh(exp(x))) * x"),
+    ("a difference from itself", "x + (exp(x) - stop(exp(x)))", "x + (exp(x) - exp(x))"),
+    ("a remainder the other way", "(1 + pos) % 4 * x", "4 % (1 + pos) * x"),
     (
         "weights shared or not",
         "let a = linear[D -> D](x) a + a",
@@ -106,6 +119,23 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
         "twice one weight, or two weights",
         "let a = linear[D -> D](x) let b = tanh(a) b * a",
         "let a = linear[D -> D](x) let b = tanh(linear[D -> D](x)) b * a",
+    ),
+    ("blocks of another length", "pool(x, 4)", "pool(x, 8)"),
+    ("pooled before or behind", "exp(pool(x, 4))", "pool(exp(x), 4)"),
+    (
+        "blocks of another axis",
+        "axis W = 4 let v = blocks[B, W](x) x + sum[B, W](age[B] * v)",
+        "axis W = 8 let v = blocks[B, W](x) x + sum[B, W](age[B] * v)",
+    ),
+    (
+        "the score or the value",
+        "axis K = 2 let (v, m) = top[K of Past](dot[D](x, past(x)), past(exp(x))) x + sum[K](v * m)",
+        "axis K = 2 let (v, m) = top[K of Past](dot[D](x, past(exp(x))), past(x)) x + sum[K](v * m)",
+    ),
+    (
+        "how many are picked",
+        "axis K = 2 let (v, _) = top[K of D](x, x) x * sum[K](v)",
+        "axis K = 3 let (v, _) = top[K of D](x, x) x * sum[K](v)",
     ),
     ("another initial law", "param a: [D] = 1 x * a", "param a: [D] = 2 x * a"),
     ("another role", "param a: [D] = 1 @gain x * a", "param a: [D] = 1 @bias x * a"),

@@ -52,7 +52,7 @@ impl Extent {
 pub(crate) fn is_unbounded(domain: &Domain) -> bool {
     match domain {
         Domain::Static(_) | Domain::Past { window: Some(_), .. } => false,
-        Domain::Past { window: None, .. } => true,
+        Domain::Past { window: None, .. } | Domain::Blocks { .. } => true,
     }
 }
 
@@ -63,6 +63,8 @@ enum Seen {
     Always(i128),
     /// `min(window, max(0, t + 1 - skip))`.
     Past { window: i128, skip: i128 },
+    /// `(t + 1) / size`, rounded down.
+    Blocks { size: i128 },
 }
 
 impl Seen {
@@ -73,6 +75,7 @@ impl Seen {
             Domain::Past { window, skip } => {
                 Seen::Past { window: window.as_ref().map_or(Ok(i128::MAX), number)?, skip: number(skip)? }
             }
+            Domain::Blocks { size } => Seen::Blocks { size: number(size)?.max(1) },
         })
     }
 
@@ -81,6 +84,7 @@ impl Seen {
         match self {
             Seen::Always(n) => n,
             Seen::Past { window, skip } => (i128::from(t) + 1 - skip).clamp(0, window),
+            Seen::Blocks { size } => (i128::from(t) + 1) / size,
         }
     }
 
@@ -88,6 +92,12 @@ impl Seen {
     fn sum(self, length: u64) -> Result<i128, SizeError> {
         match self {
             Seen::Always(n) => n.checked_mul(i128::from(length)).ok_or(SizeError::Overflow),
+            Seen::Blocks { size } => {
+                // 0, 1, 2, .. blocks for `size` positions each, and the last number once more.
+                let (blocks, rest) = (i128::from(length) / size, i128::from(length) % size);
+                let whole = (blocks * (blocks - 1) / 2).checked_mul(size).ok_or(SizeError::Overflow)?;
+                whole.checked_add(blocks * (rest + 1)).ok_or(SizeError::Overflow)
+            }
             Seen::Past { window, skip } => {
                 // 1, 2, .. up to the window, then the window.
                 let seeing = (i128::from(length) - skip).max(0);
@@ -104,7 +114,7 @@ impl Seen {
 
 impl fmt::Display for Extent {
     /// `T`, `T(T+1)/2`, and `seen(T; w, k)` for the sum over `t < T` of the positions that a past of window
-    /// `w` and skip `k` holds at `t`.
+    /// `w` and skip `k` holds at `t`, or of the blocks of `n` positions.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Extent::Each(domains) = self else { return f.write_str("1") };
         match domains.as_slice() {
@@ -136,6 +146,7 @@ impl fmt::Display for Limits<'_> {
                 }
                 if *skip == Size::int(0) { Ok(()) } else { write!(f, ", {skip}") }
             }
+            Domain::Blocks { size } => write!(f, "blocks of {size}"),
         }
     }
 }
@@ -157,6 +168,7 @@ mod tests {
                 let end = t - skip.as_int().unwrap();
                 s <= end && window.as_ref().is_none_or(|w| s > end - w.as_int().unwrap())
             }
+            Domain::Blocks { size } => (s + 1) * size.as_int().unwrap() <= t + 1,
         };
         let at =
             |t: i64| domains.iter().map(|d| (0..=t).filter(|&s| inside(d, t, s)).count() as i128).product::<i128>();
@@ -165,7 +177,9 @@ mod tests {
 
     #[test]
     fn extents_are_the_sums_that_they_stand_for() {
-        let shapes = [past(None, 0), past(None, 3), past(Some(1), 0), past(Some(5), 0), past(Some(4), 2)];
+        let blocks = |size| Domain::Blocks { size: Size::int(size) };
+        let pasts = [past(None, 0), past(None, 3), past(Some(1), 0), past(Some(5), 0), past(Some(4), 2)];
+        let shapes: Vec<Domain> = pasts.into_iter().chain([blocks(1), blocks(3), blocks(30)]).collect();
         for length in [0, 1, 2, 3, 7, 20] {
             for a in &shapes {
                 let one = Extent::Each(vec![a.clone()]);

@@ -115,7 +115,10 @@ impl Program {
         let mut args = self.args(id);
         match self.graph.node(id).op {
             Op::Weight(_) | Op::Input(_) => true,
-            Op::Map(Function::Less | Function::AtMost | Function::Equal) => false,
+            Op::Map(function) if function.is_flat() => false,
+            // Through what is picked, not through the choice.
+            Op::Top { .. } => args.nth(1).is_some_and(|value| needs.contains(&value)),
+            Op::Picked { .. } => false,
             Op::Map(Function::Where) => args.skip(1).any(|arg| needs.contains(&arg)),
             Op::State { scan, index } => {
                 let (init, next) = self.state(scan, index);

@@ -95,8 +95,14 @@ fn step(program: &Program, id: NodeId) -> Step {
                 let by = window.add(skip).and_then(|n| n.sub(&Size::int(1)));
                 by.map_or(Step::Global, Step::Back)
             }
-            Domain::Past { window: None, .. } | Domain::Static(_) => Step::Global,
+            Domain::Past { window: None, .. } | Domain::Blocks { .. } | Domain::Static(_) => Step::Global,
         },
+        // The oldest position of the last block when the next one is almost complete.
+        Op::Pool { size } => {
+            let by = size.mul(&Size::int(2)).and_then(|n| n.sub(&Size::int(2)));
+            by.map_or(Step::Global, Step::Back)
+        }
+        Op::Blocks { .. } => Step::Global,
         Op::State { scan, index } => {
             let (_, next) = program.state(*scan, *index);
             if program.graph.node(next).ty.stage == Stage::Moment { Step::Recurrent } else { Step::Back(Size::int(1)) }
@@ -120,6 +126,8 @@ fn step(program: &Program, id: NodeId) -> Step {
         | Op::Broadcast { .. }
         | Op::Cumsum(_)
         | Op::After(_)
+        | Op::Top { .. }
+        | Op::Picked { .. }
         | Op::Scanned(_) => Step::Back(Size::default()),
     }
 }

@@ -167,6 +167,9 @@ impl Counter<'_> {
                 Reduction::LogSumExp => operand()?.times(3),
             },
             Op::Softmax { .. } => operand()?.times(4),
+            Op::Pool { .. } => operand(),
+            // One comparison a score, whatever is picked.
+            Op::Top { .. } => self.joined(&[self.program.resolve(self.program.graph.node(id).args[0])]),
             Op::Input(_)
             | Op::Weight(_)
             | Op::Constant(_)
@@ -184,6 +187,8 @@ impl Counter<'_> {
             | Op::Shift { .. }
             | Op::Window(_)
             | Op::Past(_)
+            | Op::Blocks { .. }
+            | Op::Picked { .. }
             | Op::State { .. }
             | Op::Scanned(_) => Ok(Cost::of(Extent::Once, Size::default())),
         }

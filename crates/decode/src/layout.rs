@@ -2,6 +2,8 @@
 //!
 //! - a scan keeps its states;
 //! - `shift` by `n` keeps the last `n` values of its operand, a `window` of `n` the last `n - 1`;
+//! - a `pool` of blocks of `n` keeps the last `2 n - 2`: the block under way, and the last one that is complete;
+//! - `blocks` keep all values of their operand;
 //! - a past keeps what its views see again at later positions: the last `window + skip - 1` values of their operand, or
 //!   all of them.
 
@@ -135,6 +137,11 @@ impl<'m> Walk<'m> {
                     let most = self.size(*axis)?.sub(&Size::int(1))?;
                     self.keep(function, call, names, instruction.args[0], Kind::Recent(most))?;
                 }
+                Op::Pool { size, .. } => {
+                    let most = size.mul(&Size::int(2))?.sub(&Size::int(2))?;
+                    self.keep(function, call, names, instruction.args[0], Kind::Recent(most))?;
+                }
+                Op::Blocks { .. } => self.keep(function, call, names, instruction.args[0], Kind::Growing)?,
                 Op::View(axis) => {
                     let kind = self.reach(*axis)?;
                     self.keep(function, call, names, instruction.args[0], kind)?;
@@ -154,6 +161,8 @@ impl<'m> Walk<'m> {
                 | Op::Age(_)
                 | Op::Cumsum(_)
                 | Op::After(_)
+                | Op::Top { .. }
+                | Op::Picked { .. }
                 | Op::Map(_)
                 | Op::Reduce { .. }
                 | Op::Softmax { .. }
@@ -216,7 +225,7 @@ impl<'m> Walk<'m> {
     fn reach(&self, axis: AxisId) -> Result<Kind, SizeError> {
         match &self.module.axis(axis).domain {
             Domain::Past { window: Some(window), skip } => Ok(Kind::Bounded(window.add(skip)?.sub(&Size::int(1))?)),
-            Domain::Past { window: None, .. } | Domain::Static(_) => Ok(Kind::Growing),
+            Domain::Past { window: None, .. } | Domain::Blocks { .. } | Domain::Static(_) => Ok(Kind::Growing),
         }
     }
 

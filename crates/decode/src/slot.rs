@@ -10,11 +10,11 @@ use genesys_ir::module::AxisId;
 pub enum Kind {
     /// What a state of a scan holds: one value, from before the first token on.
     State,
-    /// The latest values that a `shift` or a `window` reaches back to: at most so many.
+    /// The latest values that a `shift`, a `window` or a `pool` reaches back to: at most so many.
     Recent(Size),
     /// The latest values that a past of bounded reach will see again: at most so many, `window + skip - 1`.
     Bounded(Size),
-    /// Every value so far: a past without a bound.
+    /// Every value so far: a past without a bound, or blocks.
     Growing,
 }
 

@@ -184,7 +184,8 @@ fn looks_back(design: &CheckedDesign) -> bool {
 
 fn is_view(op: &Op) -> bool {
     match op {
-        Op::Shift { .. } | Op::Window(_) | Op::Past(_) | Op::State { .. } | Op::Scanned(_) => true,
+        Op::Shift { .. } | Op::Window(_) | Op::Pool { .. } | Op::Past(_) | Op::Blocks { .. } => true,
+        Op::State { .. } | Op::Scanned(_) => true,
         Op::Input(_)
         | Op::Weight(_)
         | Op::Constant(_)
@@ -197,6 +198,8 @@ fn is_view(op: &Op) -> bool {
         | Op::Softmax { .. }
         | Op::Cumsum(_)
         | Op::After(_)
+        | Op::Top { .. }
+        | Op::Picked { .. }
         | Op::Dot { .. }
         | Op::Regroup { .. }
         | Op::Concat { .. }

@@ -125,7 +125,7 @@ pub(crate) fn only_axis(call: &genesys_syntax::ast::Call) -> Option<&str> {
             [AxisRef::Named(name)] => Some(&name.text),
             _ => None,
         },
-        Some(Slot::Map { .. }) | None => None,
+        Some(Slot::Map { .. } | Slot::Of { .. }) | None => None,
     }
 }
 

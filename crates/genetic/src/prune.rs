@@ -187,6 +187,7 @@ pub(crate) fn expr_names(expr: &Expr, names: &mut BTreeSet<String>) {
         ExprKind::Call(call) => {
             match &call.slot {
                 Some(Slot::Map { from, to, per }) => [from, to, per].into_iter().for_each(|axes| all(axes)),
+                Some(Slot::Of { made, axis }) => all(&[made.clone(), axis.clone()]),
                 Some(Slot::Axes(axes)) => tree::axis_names(axes, names),
                 None => {}
             }

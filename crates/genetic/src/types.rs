@@ -257,16 +257,23 @@ impl<'a> Reader<'a> {
             ("concat", Some(Slot::Map { from, to, .. })) => Some(swapped(join(values)?, texts(from), texts(to))),
             ("take", Some(Slot::Axes(axes))) => Some(swapped(values.into_iter().next()??, axis_set(axes), [])),
             ("stack", Some(Slot::Axes(axes))) => Some(swapped(join(values)?, [], axis_set(axes))),
-            ("shift", None) => values.into_iter().next()?.map(|ty| Type { stage: Stage::Seq, ..ty }),
+            ("shift" | "pool", None) => values.into_iter().next()?.map(|ty| Type { stage: Stage::Seq, ..ty }),
             ("past", slot) => {
                 let axis = match slot {
                     Some(Slot::Axes(axes)) => axis_set(axes).pop_first()?,
-                    Some(Slot::Map { .. }) => return None,
+                    Some(Slot::Map { .. } | Slot::Of { .. }) => return None,
                     None => "Past".into(),
                 };
                 self.types.pasts.insert(axis.clone());
                 let ty = values.into_iter().next()??;
                 Some(Type { stage: Stage::Seq, ..swapped(ty, [], [axis]) })
+            }
+            ("blocks", Some(Slot::Axes(axes))) => {
+                if let Some(AxisRef::Named(blocks)) = axes.first() {
+                    self.types.pasts.insert(blocks.text.clone());
+                }
+                let ty = swapped(values.into_iter().next()??, [], axis_set(axes));
+                Some(Type { stage: Stage::Seq, ..ty })
             }
             ("window", Some(Slot::Axes(axes))) => {
                 let ty = swapped(values.into_iter().next()??, [], axis_set(axes));
@@ -396,7 +403,7 @@ fn shared(values: &[Option<Type>]) -> Option<String> {
 fn reduced(ty: Type, slot: Option<&Slot>) -> Option<Type> {
     match slot {
         Some(Slot::Axes(axes)) => Some(swapped(ty, axis_set(axes), [])),
-        Some(Slot::Map { .. }) => None,
+        Some(Slot::Map { .. } | Slot::Of { .. }) => None,
         None => (ty.axes.len() == 1).then(|| Type { axes: BTreeSet::new(), ..ty }),
     }
 }

@@ -117,6 +117,10 @@ impl Machine<'_> {
                 let axis = self.sized(&[*axis])?[0];
                 Ok(vec![ops::window(axis, frame.memory.remember(key, x()?.clone()))])
             }
+            Op::Pool { size: block, direction, reset } => {
+                forward_only(*direction, *reset)?;
+                Ok(vec![ops::pool(size(block)?, frame.memory.remember(key, x()?.clone()))])
+            }
             Op::Past { direction, reset, body, .. } => {
                 forward_only(*direction, *reset)?;
                 self.region(body, frame)?;
@@ -127,6 +131,14 @@ impl Machine<'_> {
                 let history = frame.memory.remember(key, x()?.clone());
                 Ok(vec![ops::view(*axis, seen, history)])
             }
+            Op::Blocks { axis, within } => {
+                let blocks = (*axis, self.seen(*axis)?.len());
+                let within = self.sized(&[*within])?[0];
+                let history = frame.memory.remember(key, x()?.clone());
+                Ok(vec![ops::blocks(blocks, within, history)])
+            }
+            Op::Top { from, to } => Ok(vec![ops::top(*from, self.sized(&[*to])?[0], &args[0], &args[1])]),
+            Op::Picked { from, to } => Ok(vec![ops::picked(*from, self.sized(&[*to])?[0], x()?)]),
             Op::Cumsum(axis) => Ok(vec![ops::sum_where(*axis, |other, own| other <= own, x()?)]),
             Op::After(axis) => Ok(vec![ops::sum_where(*axis, |other, own| other > own, x()?)]),
             Op::Scan { states, class: _, direction, reset, body } => {
@@ -155,7 +167,7 @@ impl Machine<'_> {
         Ok(tensor)
     }
 
-    /// The positions that a past holds now, in increasing order.
+    /// The positions that a past holds now, or the numbers of the blocks that are complete, in increasing order.
     fn seen(&self, axis: AxisId) -> Result<std::ops::Range<usize>> {
         match &self.module.axis(axis).domain {
             Domain::Static(_) => Err(InterpError::Unsupported("a view along a static axis")),
@@ -167,12 +179,18 @@ impl Machine<'_> {
                 };
                 Ok(start..end)
             }
+            Domain::Blocks { size: block } => Ok(0..(self.position + 1) / size(block)?),
         }
     }
 
     fn age(&self, axis: AxisId) -> Result<Tensor> {
         let seen = self.seen(axis)?;
-        Ok(Tensor::build(vec![(axis, seen.len())], |at| (self.position - (seen.start + at[0].1)) as f64))
+        let block = match &self.module.axis(axis).domain {
+            Domain::Blocks { size: block } => size(block)?,
+            Domain::Static(_) | Domain::Past { .. } => 1,
+        };
+        let last = |element: usize| (seen.start + element + 1) * block - 1;
+        Ok(Tensor::build(vec![(axis, seen.len())], |at| (self.position - last(at[0].1)) as f64))
     }
 
     fn sized(&self, axes: &[AxisId]) -> Result<Vec<(AxisId, usize)>> {

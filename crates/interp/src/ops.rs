@@ -182,6 +182,48 @@ pub(crate) fn window(axis: (AxisId, usize), history: &[Tensor]) -> Tensor {
     })
 }
 
+/// The mean of the last completed block of positions; zero before the first.
+pub(crate) fn pool(size: usize, history: &[Tensor]) -> Tensor {
+    let end = history.len() / size * size;
+    let block = &history[end.saturating_sub(size)..end];
+    Tensor::build(history[history.len() - 1].axes().to_vec(), |at| {
+        if block.is_empty() { 0.0 } else { block.iter().map(|x| x.at(at)).sum::<f64>() / size as f64 }
+    })
+}
+
+/// The operand at each position within each completed block.
+pub(crate) fn blocks(blocks: (AxisId, usize), within: (AxisId, usize), history: &[Tensor]) -> Tensor {
+    let rest = history[history.len() - 1].axes();
+    Tensor::build(union(&[within], &union(rest, &[blocks])), |at| {
+        history[index(at, blocks.0) * within.1 + index(at, within.0)].at(at)
+    })
+}
+
+/// The elements along an axis from the largest score to the smallest, of equal ones the lowest first. A score that is no
+/// number counts as negative infinity.
+fn ranking(from: AxisId, score: &Tensor, at: &At) -> Vec<usize> {
+    let number = |x: f64| if x.is_nan() { f64::NEG_INFINITY } else { x };
+    let scores: Vec<f64> = along(score, &[from], at).into_iter().map(number).collect();
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|a, b| scores[*b].partial_cmp(&scores[*a]).expect("they are numbers").then(a.cmp(b)));
+    order
+}
+
+/// The value at the elements of the largest scores; zero where there are fewer.
+pub(crate) fn top(from: AxisId, to: (AxisId, usize), score: &Tensor, value: &Tensor) -> Tensor {
+    let rest = union(&value.without(&[from]), &score.without(&[from]));
+    Tensor::build(union(&[to], &rest), |at| {
+        let element = ranking(from, score, at).get(index(at, to.0)).copied();
+        element.map_or(0.0, |element| value.at(&[at.as_slice(), &[(from, element)]].concat()))
+    })
+}
+
+/// 1 where there is an element to pick.
+pub(crate) fn picked(from: AxisId, to: (AxisId, usize), score: &Tensor) -> Tensor {
+    let count = score.size(from).expect("the axis picked from is the operand's");
+    Tensor::build(union(&[to], &score.without(&[from])), |at| f64::from(index(at, to.0) < count))
+}
+
 /// At each element of a past the sum of those elements that stand to it as `which` says, in order.
 pub(crate) fn sum_where(axis: AxisId, which: fn(usize, usize) -> bool, x: &Tensor) -> Tensor {
     Tensor::build(x.axes().to_vec(), |at| {

@@ -6,6 +6,8 @@
 //!
 //! Not here: where an operation may stand, what is visible, sizes: see [`validate`](crate::validate).
 
+use genesys_axis::Domain;
+
 use crate::module::{Axis, AxisId, Dtype, Function, Op, Stage, Type, ValueId, Weight};
 
 /// What an operation can refer to.
@@ -75,6 +77,22 @@ impl<'a> Scope<'a> {
         distinct(self, axes)
     }
 
+    /// A dependent axis of single positions.
+    fn positions(&self, axis: AxisId) -> Result<()> {
+        match self.axis(axis)?.domain {
+            Domain::Past { .. } => Ok(()),
+            Domain::Static(_) | Domain::Blocks { .. } => Err(format!("{} is not a past of positions", self.name(axis))),
+        }
+    }
+
+    /// A dependent axis of blocks.
+    fn blocks(&self, axis: AxisId) -> Result<()> {
+        match self.axis(axis)?.domain {
+            Domain::Blocks { .. } => Ok(()),
+            Domain::Static(_) | Domain::Past { .. } => Err(format!("{} is no axis of blocks", self.name(axis))),
+        }
+    }
+
     fn dependent(&self, axis: AxisId) -> Result<()> {
         if self.axis(axis)?.domain.is_dependent() { Ok(()) } else { Err(format!("{} is not a past", self.name(axis))) }
     }
@@ -122,8 +140,8 @@ fn check_arity(op: &Op, found: usize) -> Result<()> {
         Op::Past { .. } | Op::Scan { .. } => 0,
         Op::Reduce { .. } | Op::Softmax { .. } | Op::Regroup { .. } | Op::Slice { .. } | Op::Select { .. } => 1,
         Op::Broadcast { .. } | Op::Shift { .. } | Op::Window { .. } | Op::View(_) => 1,
-        Op::Cumsum(_) | Op::After(_) => 1,
-        Op::Contract { .. } | Op::Gather { .. } | Op::CrossEntropy { .. } => 2,
+        Op::Cumsum(_) | Op::After(_) | Op::Pool { .. } | Op::Blocks { .. } | Op::Picked { .. } => 1,
+        Op::Top { .. } | Op::Contract { .. } | Op::Gather { .. } | Op::CrossEntropy { .. } => 2,
         Op::Concat { parts, .. } => parts.len(),
         Op::Map(_) | Op::Stack { .. } | Op::Call { .. } => return Ok(()),
     };
@@ -159,7 +177,7 @@ fn single(scope: &Scope<'_>, op: &Op, args: &[&Type]) -> Result<Type> {
             let all = axes.iter().chain(&args[0].axes).copied().collect();
             Ok(real(args[0].stage, dependent_last(scope, all)))
         }
-        Op::Shift { .. } => viewable(scope, args[0]).map(|()| real(Stage::Seq, args[0].axes.clone())),
+        Op::Shift { .. } | Op::Pool { .. } => viewable(scope, args[0]).map(|()| real(Stage::Seq, args[0].axes.clone())),
         Op::Window { axis, .. } => {
             viewable(scope, args[0])?;
             scope.fixed(&[*axis])?;
@@ -168,9 +186,18 @@ fn single(scope: &Scope<'_>, op: &Op, args: &[&Type]) -> Result<Type> {
         }
         Op::View(axis) => {
             viewable(scope, args[0])?;
-            scope.dependent(*axis)?;
+            scope.positions(*axis)?;
             Ok(real(Stage::Seq, args[0].axes.iter().chain([axis]).copied().collect()))
         }
+        Op::Blocks { axis, within } => {
+            viewable(scope, args[0])?;
+            scope.blocks(*axis)?;
+            scope.fixed(&[*within])?;
+            scope.lacks(args[0], &[*within])?;
+            Ok(real(Stage::Seq, [within].into_iter().chain(&args[0].axes).chain([axis]).copied().collect()))
+        }
+        Op::Top { from, to } => picked(scope, &[args[1], args[0]], *from, *to),
+        Op::Picked { from, to } => picked(scope, args, *from, *to),
         Op::Cumsum(axis) | Op::After(axis) => {
             scope.dependent(*axis)?;
             scope.has(args[0], &[*axis]).map(|()| args[0].clone())
@@ -268,6 +295,17 @@ fn stack(scope: &Scope<'_>, args: &[&Type], axis: AxisId) -> Result<Type> {
     }
     let axes = dependent_last(scope, first.axes.iter().copied().chain([axis]).collect());
     Ok(real(args.iter().map(|ty| ty.stage).max().unwrap_or(Stage::Const), axes))
+}
+
+/// All axes of all operands, with `to` in place of `from`.
+fn picked(scope: &Scope<'_>, args: &[&Type], from: AxisId, to: AxisId) -> Result<Type> {
+    scope.fixed(&[to])?;
+    for ty in args {
+        scope.has(ty, &[from])?;
+        scope.lacks(ty, &[to])?;
+    }
+    let rest = without(&union(scope, args), &[from]);
+    Ok(real(rest.stage, dependent_last(scope, [to].into_iter().chain(rest.axes).collect())))
 }
 
 fn past(scope: &Scope<'_>, axis: AxisId, results: &[ValueId]) -> Result<Vec<Type>> {

@@ -211,7 +211,7 @@ pub enum Op {
     Layer,
     /// `-> [axis]`: 0, 1, ..
     Index(AxisId),
-    /// `-> Seq[axis]`: `t - s`, in the past-region of the axis.
+    /// `-> Seq[axis]`: `t - s`, in the past-region of the axis; along blocks `s` is the last position of each.
     Age(AxisId),
     /// `x.. -> union`: a scalar expression, element by element; operands broadcast by axis.
     Map(Expr),
@@ -297,6 +297,16 @@ pub enum Op {
         /// Where documents start, if a row may hold several.
         reset: Option<ValueId>,
     },
+    /// `x [, reset] -> same`: the mean over the last completed block of so many positions, held until the next is
+    /// complete, and 0 before the first (in reverse blocks are completed from the end). Blocks begin at a document's start.
+    Pool {
+        /// How many positions a block holds; `>= 1`.
+        size: Size,
+        /// Which way.
+        direction: Direction,
+        /// Where documents start, if a row may hold several.
+        reset: Option<ValueId>,
+    },
     /// `-> results of the body`: everything between views of the past and their reductions.
     Past {
         /// The dependent axis, legal in the body only.
@@ -310,6 +320,30 @@ pub enum Op {
     },
     /// `x -> axis added`: the operand at every position of the past; in its past-region only.
     View(AxisId),
+    /// `x -> both axes added`: the operand at the positions of every completed block, the oldest first; in the
+    /// past-region of the blocks only.
+    Blocks {
+        /// The dependent axis of blocks.
+        axis: AxisId,
+        /// The static axis of positions within a block, of the blocks' size.
+        within: AxisId,
+    },
+    /// `score, value -> union, to instead of from`: the value where the score is largest, the largest first, of equal ones
+    /// the lowest; 0 where there are fewer. A score that is no number counts as negative infinity, masked elements take no
+    /// part, and no derivative passes to the score.
+    Top {
+        /// The axis picked from, static or dependent; both operands have it.
+        from: AxisId,
+        /// The static axis made.
+        to: AxisId,
+    },
+    /// `score -> to instead of from`: 1 where `Top` picks an element, 0 where there are fewer.
+    Picked {
+        /// The axis picked from.
+        from: AxisId,
+        /// The static axis made.
+        to: AxisId,
+    },
     /// `x -> same`: at each position `s` of a past the sum over its positions up to `s`. Sums are
     /// taken in order: never as a difference of other sums, which would cancel.
     Cumsum(AxisId),

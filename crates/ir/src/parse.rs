@@ -191,6 +191,8 @@ impl Parser {
             let window = if self.take_word("window") { Some(self.braced_size()?) } else { None };
             self.word("skip")?;
             Domain::Past { window, skip: self.braced_size()? }
+        } else if self.take_word("blocks") {
+            Domain::Blocks { size: self.braced_size()? }
         } else {
             Domain::Static(self.braced_size()?)
         };

@@ -44,7 +44,11 @@ impl Parser {
             "broadcast" => Op::Broadcast { axes: self.axis_list()? },
             "shift" => self.shift()?,
             "window" => self.window()?,
+            "pool" => self.pool()?,
             "view" => Op::View(self.bracketed()?),
+            "blocks" => self.blocks()?,
+            "top" => self.axis_to_axis().map(|(from, to)| Op::Top { from, to })?,
+            "picked" => self.axis_to_axis().map(|(from, to)| Op::Picked { from, to })?,
             "cumsum" => Op::Cumsum(self.bracketed()?),
             "after" => Op::After(self.bracketed()?),
             "gather" => Op::Gather { axis: self.bracketed()? },
@@ -86,6 +90,20 @@ impl Parser {
         Ok(Op::Window { axis, direction, reset })
     }
 
+    fn pool(&mut self) -> Result<Op> {
+        self.word("by")?;
+        let size = self.braced_size()?;
+        let (direction, reset) = self.time_of()?;
+        Ok(Op::Pool { size, direction, reset })
+    }
+
+    fn blocks(&mut self) -> Result<Op> {
+        match self.axis_list()?.as_slice() {
+            [axis, within] => Ok(Op::Blocks { axis: *axis, within: *within }),
+            _ => self.fail("blocks have an axis, and one within"),
+        }
+    }
+
     /// How time runs, and the word between a reset and the operand.
     fn time_of(&mut self) -> Result<(Direction, Option<ValueId>)> {
         let (direction, reset) = self.time()?;
@@ -108,6 +126,13 @@ impl Parser {
                 Ok(Op::Slice { whole: from[0], part: to[0], offset: self.at()? })
             }
             _ => self.fail("one axis is cut into one"),
+        }
+    }
+
+    fn axis_to_axis(&mut self) -> Result<(AxisId, AxisId)> {
+        match self.axis_map()? {
+            (from, to) if from.len() == 1 && to.len() == 1 => Ok((from[0], to[0])),
+            _ => self.fail("one axis is picked from, one is made"),
         }
     }
 

@@ -76,6 +76,7 @@ impl Printer<'_> {
                 Domain::Past { window: Some(window), skip } => {
                     writeln!(self.out, "past window {{{window}}} skip {{{skip}}}")?;
                 }
+                Domain::Blocks { size } => writeln!(self.out, "blocks {{{size}}}")?,
             }
         }
         module.functions.iter().try_for_each(|function| self.function(function))
@@ -261,7 +262,14 @@ impl Printer<'_> {
                 self.on("window", &[*axis])?;
                 self.time_of(*direction, *reset)
             }
+            Op::Pool { size, direction, reset } => {
+                write!(self.out, "pool by {{{size}}}")?;
+                self.time_of(*direction, *reset)
+            }
             Op::View(axis) => self.on("view", &[*axis]),
+            Op::Blocks { axis, within } => self.on("blocks", &[*axis, *within]),
+            Op::Top { from, to } => self.axis_map("top", &[*from], &[*to]),
+            Op::Picked { from, to } => self.axis_map("picked", &[*from], &[*to]),
             Op::Cumsum(axis) => self.on("cumsum", &[*axis]),
             Op::After(axis) => self.on("after", &[*axis]),
             Op::Gather { axis } => self.on("gather", &[*axis]),

@@ -10,7 +10,7 @@ use crate::module::{Function, Instruction, Op, Region, ValueId};
 pub fn reads(instruction: &Instruction) -> BTreeSet<ValueId> {
     let mut found: BTreeSet<ValueId> = instruction.args.iter().copied().collect();
     match &instruction.op {
-        Op::Shift { reset, .. } | Op::Window { reset, .. } => found.extend(reset),
+        Op::Shift { reset, .. } | Op::Window { reset, .. } | Op::Pool { reset, .. } => found.extend(reset),
         Op::Past { reset, body, .. } => {
             found.extend(reset);
             found.extend(free(body));
@@ -34,7 +34,9 @@ pub fn substitute(region: &mut Region, replace: &dyn Fn(ValueId) -> ValueId) {
         let Instruction { op, args, results } = instruction;
         args.iter_mut().chain(results).for_each(|id| *id = replace(*id));
         match op {
-            Op::Shift { reset, .. } | Op::Window { reset, .. } => reset.iter_mut().for_each(|id| *id = replace(*id)),
+            Op::Shift { reset, .. } | Op::Window { reset, .. } | Op::Pool { reset, .. } => {
+                reset.iter_mut().for_each(|id| *id = replace(*id))
+            }
             Op::Past { reset, body, .. } => {
                 reset.iter_mut().for_each(|id| *id = replace(*id));
                 substitute(body, replace);

@@ -56,6 +56,7 @@ pub fn specialize(module: &Module, width: i64) -> Result<Module> {
                 window.iter_mut().try_for_each(|window| at.size(window, 1, &format!("the window of {}", axis.name)))?;
                 at.size(skip, 0, &format!("the skip of {}", axis.name))?;
             }
+            Domain::Blocks { size } => at.size(size, 1, &format!("the blocks of {}", axis.name))?,
         }
     }
     for function in &mut module.functions {
@@ -110,9 +111,11 @@ impl At {
             Op::Slice { offset, .. } => self.size(offset, 0, "the offset of a slice"),
             Op::Select { index, .. } => self.size(index, 0, "the index of a selection"),
             Op::Shift { by, .. } => self.size(by, 0, "a shift"),
+            Op::Pool { size, .. } => self.size(size, 1, "a block"),
             Op::Past { body, .. } | Op::Scan { body, .. } => self.region(body),
             Op::Weight(_) | Op::Position | Op::Layer | Op::Index(_) | Op::Age(_) | Op::View(_) => Ok(()),
-            Op::Window { .. } | Op::Cumsum(_) | Op::After(_) => Ok(()),
+            Op::Window { .. } | Op::Blocks { .. } | Op::Cumsum(_) | Op::After(_) => Ok(()),
+            Op::Top { .. } | Op::Picked { .. } => Ok(()),
             Op::Reduce { .. } | Op::Softmax { .. } | Op::Contract { .. } | Op::Regroup { .. } => Ok(()),
             Op::Concat { .. } | Op::Stack { .. } | Op::Broadcast { .. } => Ok(()),
             Op::Gather { .. } | Op::CrossEntropy { .. } | Op::Call { .. } => Ok(()),

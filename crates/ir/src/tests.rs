@@ -15,6 +15,9 @@ axis H = {D/64}
 axis E = {64}
 axis F = {ceil_to(8*D/3, 128) + 1}
 axis Past = past window {D} skip {1}
+axis B = blocks {4}
+axis W = {4}
+axis K = {2}
 
 fn "Block<H = 4>" {
   weight q.weight: [H, E, D] = uniform(-0.5, {D}) @matrix stream 1
@@ -43,7 +46,18 @@ fn "Block<H = 4>" {
   %17: [H] = weight ramp
   %18: [] = sum [H] %17
   %19: Seq[D] = map add(mul($0, $1), exp(neg(inf))) %16, %18
-  return %19
+  %20: Seq[D] = pool by {4} %19
+  %21: Seq[K, W, D] = past [B] {
+    %22: Seq[W, D, B] = blocks [B, W] %20
+    %23: Seq[B] = age [B]
+    %24: Seq[K, W, D] = top [B -> K] %23, %22
+    yield %24
+  }
+  %25: [E] = index [E]
+  %26: [K] = picked [E -> K] %25
+  %27: Seq[W, D] = contract [K] %21, %26
+  %28: Seq[D] = sum [W] %27
+  return %28
 }
 
 fn main {
@@ -98,6 +112,22 @@ fn views_reject_states_and_pasts() {
 }
 
 #[test]
+fn blocks_and_what_is_picked_have_their_axes() {
+    assert!(refused("pool by {4}", "pool by {0}").contains("a block is below 1"));
+    assert!(refused("axis B = blocks {4}", "axis B = blocks {0}").contains("the axis B has an impossible extent"));
+    assert!(refused("axis W = {4}", "axis W = {5}").contains("the axis is not of the blocks' size"));
+    assert!(refused("blocks [B, W] %20", "view [B] %20").contains("B is not a past of positions"));
+    let top = "top [B -> K] %23, %22";
+    assert!(refused(top, "top [B -> W] %23, %22").contains("the axis W is there already"));
+    assert!(refused(top, "top [B -> K] %20, %22").contains("an operand lacks the axis B"));
+    assert!(refused("yield %24", "yield %23").contains("the axis B is there already"));
+    let step = "%14: Step[H, E] = map add(mul($1, $0), $2) %13, %10, %3";
+    assert!(refused(step, "%14: Seq[H, E] = pool by {2} %13").contains("depends on a scan's state"));
+    let shift = "%16: Seq[D] = shift by {2} %15";
+    assert!(refused(shift, "%16: Seq[W, D, B] = blocks [B, W] %15").contains("outside its region"));
+}
+
+#[test]
 fn sums_in_order_run_along_pasts() {
     let softmax = "softmax [Past] sink -0.25 %7";
     assert!(refused(softmax, "after [H] %7").contains("H is not a past"));
@@ -119,7 +149,7 @@ fn dependent_axes_stay_in_their_region() {
 #[test]
 fn time_never_runs_backwards_outside_adjoints() {
     assert!(refused("shift by {2}", "shift by {2} reverse").contains("time runs in reverse"));
-    let window = "%20: Seq[F, D] = window [F] reverse %15\n  %16: Seq[D] = shift by {2}";
+    let window = "%29: Seq[F, D] = window [F] reverse %15\n  %16: Seq[D] = shift by {2}";
     assert!(refused("%16: Seq[D] = shift by {2}", window).contains("time runs in reverse"));
     assert!(refused("past [Past] {", "past [Past] reverse {").contains("time runs in reverse"));
     assert!(refused("scan diagonal (", "scan diagonal reverse (").contains("time runs in reverse"));
@@ -132,10 +162,10 @@ fn states_start_from_constants_and_steps_hold_no_sequences() {
     assert!(refused("= %11 -> %14", "= %3 -> %14").contains("a state starts from a constant"));
     assert!(refused("= %11 -> %14", "= %11 -> %10").contains("its state's axes"));
     let step = "    yield %14";
-    let window = "    %20: Seq[F, H, E] = window [F] %3\n    yield %14";
+    let window = "    %29: Seq[F, H, E] = window [F] %3\n    yield %14";
     assert!(refused(step, window).contains("a window stands in a region"));
     assert!(
-        refused(step, "    %20: Seq[H, E] = shift by {1} %3\n    yield %14").contains("a shift stands in a region")
+        refused(step, "    %29: Seq[H, E] = shift by {1} %3\n    yield %14").contains("a shift stands in a region")
     );
     assert!(
         refused("%15: Seq[D] = regroup [H, E -> D] %12", "%15: Seq[D] = regroup [H, E -> D] %14")
@@ -208,7 +238,7 @@ fn the_table_lists_each_weight_once_in_the_order_of_use() {
 #[test]
 fn errors_name_the_line() {
     let error = parse(&with("softmax [Past]", "softmax [Pest]")).unwrap_err();
-    assert_eq!(error.to_string(), "line 22: there is no axis Pest");
+    assert_eq!(error.to_string(), "line 25: there is no axis Pest");
     assert!(parse("").unwrap_err().message.contains("`module` is expected, the end is found"));
     assert!(parse(&TEXT[..TEXT.len() - 3]).is_err());
 }
@@ -233,11 +263,11 @@ fn hostile_nesting_is_refused() {
 fn every_attribute_survives_the_text() {
     let text = with(
         "%19: Seq[D] = map",
-        "%20: Seq[] = position\n  %21: Seq[D] = shift by {1} reset %20 of %16\n  %22: [] = layer\n  %19: Seq[D] = map",
+        "%29: Seq[] = position\n  %30: Seq[D] = shift by {1} reset %29 of %16\n  %31: [] = layer\n  %19: Seq[D] = map",
     );
-    let text = text.replace("%22: [] = layer\n", "%22: [] = layer\n  %25: Seq[F, D] = window [F] reset %20 of %16\n");
-    let sums = "%23: Seq[H, Past] = cumsum [Past] %7\n    %24: Seq[H, Past] = after [Past] %23\n    %8: ";
-    let text = text.replace("%8: ", sums).replace("-0.25 %7", "-0.25 %24");
+    let text = text.replace("%31: [] = layer\n", "%31: [] = layer\n  %34: Seq[F, D] = window [F] reset %29 of %16\n");
+    let sums = "%32: Seq[H, Past] = cumsum [Past] %7\n    %33: Seq[H, Past] = after [Past] %32\n    %8: ";
+    let text = text.replace("%8: ", sums).replace("-0.25 %7", "-0.25 %33");
     let module = parse(&text).unwrap();
     assert_eq!(validate(&module), Ok(()));
     assert_eq!(print(&module), text);

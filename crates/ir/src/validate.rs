@@ -4,16 +4,16 @@
 //!
 //! 1. A value is defined once, before its uses, in the region of its use or one around it. What a
 //!    region defines leaves it as a result only.
-//! 2. Other positions are read by `shift`, `window`, `view` and `scan` alone, never backwards
-//!    outside functions marked adjoint. `shift`, `window` and `view` read values of stage const or
+//! 2. Other positions are read by `shift`, `window`, `pool`, `view`, `blocks` and `scan` alone, never backwards
+//!    outside functions marked adjoint. All but `scan` read values of stage const or
 //!    seq without dependent axes: so no state is seen from outside its step, and the index set of
 //!    what is read does not vary with the position.
 //! 3. A dependent axis exists only inside its past-region, one region at a time along a chain. It
-//!    is reduced, normalized, summed in order, or contracted with a value that has it too; it is
+//!    is reduced, normalized, summed in order, picked from, or contracted with a value that has it too; it is
 //!    never regrouped, joined, cut, stacked or held by a weight, and leaves no region, scan or function.
 //! 4. There is no way from seq to const but cross-entropy, which stands in `main` and whose result
 //!    nothing reads.
-//! 5. A state starts from a constant. Its step holds no scan, shift, window, gather or call: whatever is
+//! 5. A state starts from a constant. Its step holds no scan, shift, window, pool, gather or call: whatever is
 //!    free of the state stands outside, and a state is used at its own position only.
 //! 6. Sizes that are known are at least 1, shifts and skips at least 0, slices within bounds.
 //!
@@ -79,6 +79,7 @@ fn axes(module: &Module, report: &mut impl FnMut(String)) {
         let bad = match &axis.domain {
             Domain::Static(size) => low(size, 1),
             Domain::Past { window, skip } => window.as_ref().is_some_and(|window| low(window, 1)) || low(skip, 0),
+            Domain::Blocks { size } => low(size, 1),
         };
         if bad {
             report(format!("the axis {} has an impossible extent", axis.name));
@@ -275,12 +276,16 @@ impl<'a> Checker<'a> {
                 self.require(!inside, "a window stands in a region");
                 self.time(*direction, *reset);
             }
+            Op::Pool { direction, reset, .. } => {
+                self.require(!inside, "a pool stands in a region");
+                self.time(*direction, *reset);
+            }
             Op::Past { direction, reset, .. } => self.time(*direction, *reset),
             Op::Scan { direction, reset, .. } => {
                 self.require(!inside, "a scan stands in a region");
                 self.time(*direction, *reset);
             }
-            Op::View(axis) | Op::Age(axis) => {
+            Op::View(axis) | Op::Age(axis) | Op::Blocks { axis, .. } => {
                 self.require(around.open.contains(axis), "a look at a past stands outside its region");
             }
             Op::Gather { .. } | Op::CrossEntropy { .. } | Op::Call { .. } => {
@@ -356,6 +361,11 @@ impl<'a> Checker<'a> {
                 self.require(args > 0, "a map has an operand");
             }
             Op::Shift { by, .. } => self.at_least(by, 0, "a shift"),
+            Op::Pool { size, .. } => self.at_least(size, 1, "a block"),
+            Op::Blocks { axis, within } => {
+                let differ = known_to_differ(self.block(*axis), self.size(*within));
+                self.require(!differ, "the axis is not of the blocks' size");
+            }
             Op::Regroup { from, to } => {
                 let sizes = (self.product(from), self.product(to));
                 self.require(!known_to_differ(sizes.0, sizes.1), "the sizes regrouped differ");
@@ -383,6 +393,14 @@ impl<'a> Checker<'a> {
 
     fn size(&self, axis: AxisId) -> Option<Size> {
         self.scope.axis(axis).ok()?.domain.size().cloned()
+    }
+
+    /// The positions of a block.
+    fn block(&self, axis: AxisId) -> Option<Size> {
+        match &self.scope.axis(axis).ok()?.domain {
+            Domain::Blocks { size } => Some(size.clone()),
+            Domain::Static(_) | Domain::Past { .. } => None,
+        }
     }
 
     fn product(&self, axes: &[AxisId]) -> Option<Size> {

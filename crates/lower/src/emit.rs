@@ -396,7 +396,13 @@ impl<'a> Emitter<'a> {
             core::Op::Window(axis) => {
                 Op::Window { axis: self.axis(axis, context), direction: Direction::Forward, reset: None }
             }
+            core::Op::Pool { size } => Op::Pool { size, direction: Direction::Forward, reset: None },
             core::Op::Past(axis) => Op::View(self.axis(axis, context)),
+            core::Op::Blocks { blocks, within } => {
+                Op::Blocks { axis: self.axis(blocks, context), within: self.axis(within, context) }
+            }
+            core::Op::Top { from, to } => Op::Top { from: self.axis(from, context), to: self.axis(to, context) },
+            core::Op::Picked { from, to } => Op::Picked { from: self.axis(from, context), to: self.axis(to, context) },
             core::Op::Cumsum(axis) => Op::Cumsum(self.axis(axis, context)),
             core::Op::After(axis) => Op::After(self.axis(axis, context)),
             core::Op::Input(_) | core::Op::State { .. } | core::Op::Scanned(_) => {

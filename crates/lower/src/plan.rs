@@ -127,6 +127,9 @@ impl Plan {
             Op::Reduce { axes, .. } | Op::Dot { axes } => {
                 axes.iter().copied().filter(|axis| self.graph.axis(*axis).domain.is_dependent()).collect()
             }
+            Op::Top { from, .. } | Op::Picked { from, .. } if self.graph.axis(*from).domain.is_dependent() => {
+                vec![*from]
+            }
             _ => Vec::new(),
         }
     }

@@ -56,18 +56,24 @@ fn doubt(ranges: &Ranges<'_>, function: Function, args: &[NodeId]) -> Option<(Fa
     let x = ranges.of(*args.first()?);
     let away = x.low >= TINY;
     match function {
+        Function::Log1p => (x.low < TINY - 1.0).then_some((Fails::Value, x, "above -1")),
         Function::Log => (!away).then_some((Fails::Value, x, "above 0")),
         Function::InvSoftplus => (!away).then_some((Fails::Value, x, "above 0")),
         Function::Sqrt if x.low < 0.0 => Some((Fails::Value, x, "at least 0")),
         Function::Sqrt => (!away).then_some((Fails::Derivative, x, "above 0")),
-        Function::Exp => (x.high > LARGEST_EXPONENT).then_some((Fails::Value, x, "at most 88")),
-        Function::Div => {
+        Function::Exp | Function::Expm1 => (x.high > LARGEST_EXPONENT).then_some((Fails::Value, x, "at most 88")),
+        Function::Div | Function::Rem => {
             let divisor = ranges.of(args[1]);
             divisor.sign().is_none().then_some((Fails::Value, divisor, "away from 0"))
         }
         Function::Pow => power(x, ranges.of(args[1])),
         Function::Neg
         | Function::Abs
+        | Function::Sign
+        | Function::Floor
+        | Function::Round
+        | Function::Stop
+        | Function::Erf
         | Function::Sin
         | Function::Cos
         | Function::Tanh

@@ -127,6 +127,10 @@ impl Interval {
             (Function::Pow, [a, b]) => power(*a, *b),
             (Function::Min, [a, b]) => Interval::new(a.low.min(b.low), a.high.min(b.high)),
             (Function::Max, [a, b]) => Interval::new(a.low.max(b.low), a.high.max(b.high)),
+            (Function::Rem, [_, b]) => match b.sign() {
+                Some(_) => b.hull(Interval::point(0.0)),
+                None => Interval::ALL,
+            },
             (Function::Less | Function::AtMost | Function::Equal, _) => Interval::UNIT,
             (Function::Where, [_, a, b]) => a.hull(*b),
             (Function::Abs, [x]) => {
@@ -148,7 +152,8 @@ fn monotone(f: Function, x: Interval) -> Interval {
     let all = match f {
         Function::Exp | Function::Sqrt | Function::Softplus | Function::Relu => Interval::NOT_NEGATIVE,
         Function::Sigmoid => Interval::UNIT,
-        Function::Tanh => Interval::new(-1.0, 1.0),
+        Function::Tanh | Function::Erf | Function::Sign => Interval::new(-1.0, 1.0),
+        Function::Expm1 => Interval::new(-1.0, f64::INFINITY),
         Function::LogSigmoid => Interval::NOT_POSITIVE,
         _ => Interval::ALL,
     };

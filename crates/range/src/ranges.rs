@@ -116,10 +116,14 @@ impl<'p> Ranges<'p> {
             }
             Op::Softmax { .. } => Interval::UNIT,
             Op::Dot { axes } => self.summed(axes, args[0].times(args[1])),
-            Op::Shift { .. } | Op::Window(_) => joined().hull(zero),
+            Op::Shift { .. } | Op::Window(_) | Op::Pool { .. } => joined().hull(zero),
+            // Where there are fewer elements than are picked, the value is 0.
+            Op::Top { .. } => args[1].hull(zero),
+            Op::Picked { .. } => Interval::UNIT,
             Op::Cumsum(_) => args[0].times(Interval::new(1.0, f64::INFINITY)),
             Op::After(_) => args[0].times(Interval::NOT_NEGATIVE),
             Op::Past(_)
+            | Op::Blocks { .. }
             | Op::Regroup { .. }
             | Op::Concat { .. }
             | Op::Cut { .. }
@@ -159,7 +163,7 @@ impl<'p> Ranges<'p> {
                 let last = window.add(skip).ok().and_then(|n| n.as_int());
                 last.map_or(Interval::NOT_NEGATIVE, |n| Interval::new(0.0, (n - 1) as f64))
             }
-            Domain::Past { window: None, .. } | Domain::Static(_) => Interval::NOT_NEGATIVE,
+            Domain::Past { window: None, .. } | Domain::Blocks { .. } | Domain::Static(_) => Interval::NOT_NEGATIVE,
         }
     }
 
@@ -191,6 +195,7 @@ impl<'p> Ranges<'p> {
         axes.iter().any(|axis| match &self.program.graph.axis(*axis).domain {
             Domain::Static(_) => false,
             Domain::Past { skip, .. } => *skip != Size::int(0),
+            Domain::Blocks { .. } => true,
         })
     }
 

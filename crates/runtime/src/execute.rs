@@ -19,7 +19,7 @@ use crate::memory::{Memory, Seen};
 use crate::named::{Label, Named, Place, Value, stack, without};
 use crate::origin::{At, Probe};
 use crate::plan::{Item, flatten};
-use crate::{RuntimeError, layout, loss, ordered, reduce, scalar};
+use crate::{RuntimeError, layout, loss, ordered, pick, reduce, scalar};
 
 type Result<T> = std::result::Result<T, RuntimeError>;
 
@@ -188,6 +188,15 @@ impl<'m> Executor<'m> {
             Op::Window { axis, .. } => {
                 layout::window(&self.seen(frame, args[0])?, *axis, self.size(*axis)?, self.masks.positions)?
             }
+            Op::Pool { size, .. } => {
+                layout::pool(&self.seen(frame, args[0])?, constant(size)?, self.masks.start, self.masks.positions)?
+            }
+            Op::Blocks { axis, within } => {
+                let within = (*within, self.size(*within)?);
+                layout::blocks(&self.seen(frame, args[0])?, *axis, within, self.masks.positions)?
+            }
+            Op::Top { from, to } => pick::top(window, self.extent(*from)?, self.extent(*to)?, &x(0)?, &x(1)?)?,
+            Op::Picked { from, to } => pick::picked(window, self.extent(*from)?, self.extent(*to)?)?,
             Op::View(axis) => {
                 layout::view(&self.seen(frame, args[0])?, *axis, self.masks.extent(*axis), self.masks.positions)?
             }
@@ -269,6 +278,12 @@ impl<'m> Executor<'m> {
         constant(size.ok_or_else(|| RuntimeError::Module("a dependent axis where a static one must be".into()))?)
     }
 
+    /// An axis and the room it takes: of a dependent one, that of the whole row.
+    fn extent(&self, axis: AxisId) -> Result<(AxisId, usize)> {
+        let dependent = self.masks.pasts.contains_key(&axis);
+        Ok((axis, if dependent { self.masks.extent(axis) } else { self.size(axis)? }))
+    }
+
     pub(crate) fn sized(&self, axes: &[AxisId]) -> Result<Vec<(Label, usize)>> {
         axes.iter().map(|axis| Ok((Label::Axis(*axis), self.size(*axis)?))).collect()
     }
@@ -300,7 +315,11 @@ fn name(op: &Op) -> &'static str {
         Op::Shift { .. } => "shift",
         Op::Window { .. } => "window",
         Op::Past { .. } => "past",
+        Op::Pool { .. } => "pool",
         Op::View(_) => "view",
+        Op::Blocks { .. } => "blocks",
+        Op::Top { .. } => "top",
+        Op::Picked { .. } => "picked",
         Op::Cumsum(_) => "cumsum",
         Op::After(_) => "after",
         Op::Scan { .. } => "scan",

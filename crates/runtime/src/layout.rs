@@ -94,6 +94,47 @@ pub(crate) fn shift(seen: &Seen, by: usize, positions: usize) -> Result<Named> {
     x.map(|x| x.narrow(dim, 0, positions - missing)?.pad_with_zeros(dim, missing, 0))
 }
 
+/// The mean over the last completed block of `size` positions, zero before the first. The run begins at `start`.
+pub(crate) fn pool(seen: &Seen, size: usize, start: usize, positions: usize) -> Result<Named> {
+    let x = timed(seen, positions)?;
+    let dim = x.find(Label::Time).expect("time was put there");
+    // Whole blocks from the first that begins among what is seen; none that is asked for begins before it.
+    let first = start - seen.before;
+    let aligned = first.next_multiple_of(size);
+    let x = x.narrow(Label::Time, aligned - first, start + positions - aligned)?;
+    if start + positions - aligned < size {
+        return x.narrow(Label::Time, start - aligned, positions)?.map(|x| x.zeros_like());
+    }
+    x.map(|x| {
+        let means = split(x, dim, size)?.mean_keepdim(dim + 1)?;
+        let mut held = means.dims().to_vec();
+        held[dim + 1] = size;
+        let held = means.broadcast_as(held)?.flatten(dim, dim + 1)?;
+        held.pad_with_zeros(dim, size - 1, 0)?.narrow(dim, start - aligned, positions)
+    })
+}
+
+/// The operand at each position within each completed block, as elements of two axes; all positions are seen. A row that is
+/// too short for a block has one all the same, which no position sees.
+pub(crate) fn blocks(seen: &Seen, axis: AxisId, within: (AxisId, usize), positions: usize) -> Result<Named> {
+    let (within, size) = within;
+    let x = timed(seen, positions)?;
+    let dim = x.find(Label::Time).expect("time was put there");
+    let x = x.map(|x| x.pad_with_zeros(dim, 0, size.saturating_sub(seen.before + positions)))?;
+    let mut labels = x.labels().to_vec();
+    labels.splice(dim..=dim, [Label::Axis(axis), Label::Axis(within)]);
+    Ok(Named::new(split(x.tensor(), dim, size)?, labels))
+}
+
+/// A dimension as blocks of `size` elements, of which those behind the last whole block are left out, and the elements
+/// within each.
+fn split(x: &Tensor, dim: usize, size: usize) -> Result<Tensor> {
+    let count = x.dim(dim)? / size;
+    let mut dims = x.dims().to_vec();
+    dims.splice(dim..=dim, [count, size]);
+    x.narrow(dim, 0, count * size)?.reshape(dims)
+}
+
 /// The operand at each of the last `size` positions, the oldest first, as elements of an axis; zero
 /// before the first position.
 pub(crate) fn window(seen: &Seen, axis: AxisId, size: usize, positions: usize) -> Result<Named> {

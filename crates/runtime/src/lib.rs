@@ -31,6 +31,7 @@ mod model;
 mod named;
 mod ordered;
 mod origin;
+mod pick;
 mod plan;
 mod program;
 mod reduce;

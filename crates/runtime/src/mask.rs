@@ -1,4 +1,4 @@
-//! Which positions a past holds at each position, as masks that select.
+//! Which elements a dependent axis (a past, or completed blocks) holds at each position, as masks that select.
 //!
 //! Law M: an excluded element is never an operand of arithmetic, forward or backward. Reductions
 //! select before they combine; products over a past select in the operand that varies with time,
@@ -14,21 +14,32 @@ use genesys_ir::module::AxisId;
 use crate::contract::contract;
 use crate::named::{Label, Named, Place, select, without, zip};
 
-/// The positions of a past: `t - skip - window < s <= t - skip`.
+/// The elements of a dependent axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Reach {
-    pub(crate) window: Option<usize>,
-    pub(crate) skip: usize,
+pub(crate) enum Reach {
+    /// The positions of a past: `t - skip - window < s <= t - skip`.
+    Past { window: Option<usize>, skip: usize },
+    /// The blocks of so many positions that end at `t` or before.
+    Blocks { size: usize },
 }
 
 impl Reach {
-    /// How many positions before `start` those from there on may still see.
-    fn before(self, start: usize) -> usize {
-        self.window.map_or(start, |window| start.min(window + self.skip - 1))
+    /// How many elements a run over `start .. start + positions` spans: also those before it that it may see. There is
+    /// room for one block at least, seen or not.
+    fn extent(self, start: usize, positions: usize) -> usize {
+        match self {
+            Reach::Past { window: None, .. } => start + positions,
+            Reach::Past { window: Some(window), skip } => start.min(window + skip - 1) + positions,
+            Reach::Blocks { size } => ((start + positions) / size).max(1),
+        }
     }
 
-    fn sees(self, t: usize, s: usize) -> bool {
-        s + self.skip <= t && self.window.is_none_or(|window| t < s + self.skip + window)
+    /// Whether a position sees an element whose last position is `last`.
+    fn sees(self, t: usize, last: usize) -> bool {
+        match self {
+            Reach::Past { window, skip } => last + skip <= t && window.is_none_or(|window| t < last + skip + window),
+            Reach::Blocks { .. } => last <= t,
+        }
     }
 }
 
@@ -47,7 +58,7 @@ pub(crate) struct Masks<'a> {
 /// A mask for all positions of a run.
 #[derive(Clone)]
 struct Full {
-    /// `[t, s]`: 1 where `t` sees `s`.
+    /// `[t, element]`: 1 where `t` sees it.
     mask: Tensor,
     /// Whether every position sees all there is: nothing is to be selected.
     open: bool,
@@ -76,21 +87,29 @@ impl<'a> Masks<'a> {
         Window { masks: self, step: None }
     }
 
-    /// How many positions a past spans: those of the run, and those before it that they may see.
+    /// How many elements a dependent axis spans: those of the run, and those before it that it may see.
     pub(crate) fn extent(&self, axis: AxisId) -> usize {
-        self.pasts[&axis].before(self.start) + self.positions
+        self.pasts[&axis].extent(self.start, self.positions)
+    }
+
+    /// The last position of each element.
+    fn last(&self, axis: AxisId) -> Vec<usize> {
+        let (extent, end) = (self.extent(axis), self.start + self.positions);
+        match self.pasts[&axis] {
+            Reach::Past { .. } => (end - extent..end).collect(),
+            Reach::Blocks { size } => (1..=extent).map(|blocks| blocks * size - 1).collect(),
+        }
     }
 
     fn full(&self, axis: AxisId) -> Result<Full> {
         if let Some(full) = self.full.borrow().get(&axis) {
             return Ok(full.clone());
         }
-        let (n, reach) = (self.extent(axis), self.pasts[&axis]);
-        let first = self.start + self.positions - n;
-        let sees = |i: usize| u8::from(reach.sees(self.start + i / n, first + i % n));
-        let mask: Vec<u8> = (0..self.positions * n).map(sees).collect();
+        let (last, reach) = (self.last(axis), self.pasts[&axis]);
+        let sees = |i: usize| u8::from(reach.sees(self.start + i / last.len(), last[i % last.len()]));
+        let mask: Vec<u8> = (0..self.positions * last.len()).map(sees).collect();
         let open = mask.iter().all(|seen| *seen == 1);
-        let full = Full { mask: Tensor::from_vec(mask, (self.positions, n), &self.place.device)?, open };
+        let full = Full { mask: Tensor::from_vec(mask, (self.positions, last.len()), &self.place.device)?, open };
         self.full.borrow_mut().insert(axis, full.clone());
         Ok(full)
     }
@@ -125,16 +144,15 @@ impl Window<'_> {
         self.mask(axis)?.map(|m| m.to_dtype(self.masks.place.dtype))?.sum(&[Label::Axis(axis)])
     }
 
-    /// `t - s`
+    /// `t - s`, where `s` is the last position of each element.
     pub(crate) fn age(&self, axis: AxisId) -> Result<Named> {
-        let (n, now) = (self.masks.extent(axis), self.masks.positions);
+        let (last, now) = (self.masks.last(axis), self.masks.positions);
         let rows = self.step.map_or(0..now, |t| t..t + 1);
-        // The last of the `n` positions is the last of the run.
-        let age = |t: usize, s: usize| (t + n) as f64 - (s + now) as f64;
-        let ages: Vec<f64> = rows.clone().flat_map(|t| (0..n).map(move |s| age(t, s))).collect();
+        let age = |t: usize, last: &usize| (self.masks.start + t) as f64 - *last as f64;
+        let ages: Vec<f64> = rows.clone().flat_map(|t| last.iter().map(move |last| age(t, last))).collect();
         let (labels, shape) = match self.step {
-            Some(_) => (vec![Label::Axis(axis)], vec![n]),
-            None => (vec![Label::Time, Label::Axis(axis)], vec![rows.len(), n]),
+            Some(_) => (vec![Label::Axis(axis)], vec![last.len()]),
+            None => (vec![Label::Time, Label::Axis(axis)], vec![rows.len(), last.len()]),
         };
         let place = self.masks.place;
         Ok(Named::new(Tensor::from_vec(ages, shape, &place.device)?.to_dtype(place.dtype)?, labels))

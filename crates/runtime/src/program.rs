@@ -81,12 +81,16 @@ impl Program {
             supported(&function.body)?;
         }
         let whole = AxisId(module.axes.len() as u32);
-        let mut pasts = BTreeMap::from([(whole, Reach { window: None, skip: 0 })]);
+        let mut pasts = BTreeMap::from([(whole, Reach::Past { window: None, skip: 0 })]);
         for (i, axis) in module.axes.iter().enumerate() {
-            if let Domain::Past { window, skip } = &axis.domain {
-                let window = window.as_ref().map(constant).transpose()?;
-                pasts.insert(AxisId(i as u32), Reach { window, skip: constant(skip)? });
-            }
+            let reach = match &axis.domain {
+                Domain::Static(_) => continue,
+                Domain::Past { window, skip } => {
+                    Reach::Past { window: window.as_ref().map(constant).transpose()?, skip: constant(skip)? }
+                }
+                Domain::Blocks { size } => Reach::Blocks { size: constant(size)? },
+            };
+            pasts.insert(AxisId(i as u32), reach);
         }
         let mut parameters = Vec::new();
         for (info, tensor) in tensors {
@@ -186,7 +190,9 @@ fn differences(infos: &[ParameterInfo], weights: &BTreeMap<String, Tensor>) -> V
 fn supported(region: &Region) -> Result<(), RuntimeError> {
     for instruction in &region.instructions {
         let (direction, reset, body) = match &instruction.op {
-            Op::Shift { direction, reset, .. } | Op::Window { direction, reset, .. } => (direction, reset, None),
+            Op::Shift { direction, reset, .. }
+            | Op::Window { direction, reset, .. }
+            | Op::Pool { direction, reset, .. } => (direction, reset, None),
             Op::Past { direction, reset, body, .. } | Op::Scan { direction, reset, body, .. } => {
                 (direction, reset, Some(body))
             }

@@ -4,7 +4,7 @@
 //! before they are used, so that neither values nor gradients ever see them. Large elements are
 //! subtracted, outside of the gradient, before anything is exponentiated.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use genesys_ir::module::{AxisId, Reduction};
 
 use crate::mask::{Window, divide_by_count, finite};
@@ -23,8 +23,8 @@ pub(crate) fn reduce(
     let result = match how {
         Reduction::Sum => add(&window.keep(x, &pasts, 0.0)?, &labels, &pasts)?,
         Reduction::Mean => mean(window, x, &labels, &pasts)?,
-        Reduction::Max => extreme(&window.keep(x, &pasts, f64::NEG_INFINITY)?, &labels, true)?,
-        Reduction::Min => extreme(&window.keep(x, &pasts, f64::INFINITY)?, &labels, false)?,
+        Reduction::Max => shared_extreme(&window.keep(x, &pasts, f64::NEG_INFINITY)?, &labels, true)?,
+        Reduction::Min => shared_extreme(&window.keep(x, &pasts, f64::INFINITY)?, &labels, false)?,
         Reduction::LogSumExp => log_sum_exp(window, x, &labels, &pasts)?,
     };
     match otherwise {
@@ -101,6 +101,26 @@ fn mean(window: Window<'_>, x: &Named, labels: &[Label], pasts: &[AxisId]) -> Re
     pasts.iter().try_fold(mean, |mean, axis| divide_by_count(&mean, &window.count(*axis)?))
 }
 
+/// The largest or smallest element over labels together; equal ones share the derivative evenly, as the two operands of
+/// `max(a, b)` do.
+///
+/// Candle gives each of them all of it. So where there are several, the value is put together of the one found and the
+/// mean of those that equal it, whose value is taken away again.
+fn shared_extreme(x: &Named, labels: &[Label], largest: bool) -> Result<Named> {
+    let found = extreme(x, labels, largest)?;
+    let chosen = zip(&x.detach(), &found.detach(), |x, found| x.eq(found))?;
+    let count = chosen.map(|c| c.to_dtype(x.tensor().dtype()))?.sum(labels)?;
+    if count.tensor().max_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()? <= 1.0 {
+        return Ok(found);
+    }
+    let zero = Named::new(x.tensor().zeros_like()?, x.labels().to_vec());
+    let mean = zip(&select(&chosen, x, &zero)?.sum(labels)?, &count, Tensor::div)?;
+    let shared = zip(&found.detach(), &zip(&mean, &mean.detach(), Tensor::sub)?, Tensor::add)?;
+    // No difference of infinities: they have no derivative, and empty pasts have no value yet.
+    let finite = found.map(|found| found.detach().abs()?.lt(f64::INFINITY))?;
+    select(&finite, &shared, &found)
+}
+
 /// The largest or smallest element; several labels are reduced one after the other.
 fn extreme(x: &Named, labels: &[Label], largest: bool) -> Result<Named> {
     labels.iter().try_fold(x.clone(), |x, label| match x.find(*label) {
@@ -126,4 +146,40 @@ fn log_sum_exp(window: Window<'_>, x: &Named, labels: &[Label], pasts: &[AxisId]
     let sum = over_nothing(window, &sum, pasts, 1.0)?;
     let result = zip(&sum, &top, |sum, top| sum.log()?.add(top))?;
     over_nothing(window, &result, pasts, f64::NEG_INFINITY)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeMap;
+
+    use candle_core::{Device, Var};
+
+    use super::*;
+    use crate::mask::Masks;
+    use crate::named::Place;
+
+    /// The value of a reduction of `[2, 3]` numbers over both axes, and its derivatives.
+    fn at(how: Reduction, elements: [f64; 6]) -> (f64, Vec<f64>) {
+        let place = Place { dtype: DType::F64, device: Device::Cpu };
+        let pasts = BTreeMap::new();
+        let masks = Masks::new(&place, (0, 1), &pasts, AxisId(9));
+        let x = Var::from_slice(&elements, (2, 3), &Device::Cpu).unwrap();
+        let axes = [AxisId(0), AxisId(1)];
+        let named = Named::new(x.as_tensor().clone(), labels(&axes));
+        let result = reduce(masks.everywhere(), how, &axes, None, &named).unwrap();
+        let store = result.tensor().backward().unwrap();
+        (result.tensor().to_scalar().unwrap(), store.get(&x).unwrap().flatten_all().unwrap().to_vec1().unwrap())
+    }
+
+    #[test]
+    fn equal_extremes_share_the_derivative_whatever_the_order_of_axes() {
+        let third = 1.0 / 3.0;
+        assert_eq!(at(Reduction::Max, [0.3, 0.1, 0.3, 0.3, 0.2, 0.0]), (0.3, vec![third, 0.0, third, third, 0.0, 0.0]));
+        assert_eq!(at(Reduction::Min, [0.3, 0.1, 0.3, 0.1, 0.2, 0.5]), (0.1, vec![0.0, 0.5, 0.0, 0.5, 0.0, 0.0]));
+        assert_eq!(at(Reduction::Max, [0.3, 0.1, 0.7, 0.3, 0.2, 0.0]), (0.7, vec![0.0, 0.0, 1.0, 0.0, 0.0, 0.0]));
+        let (largest, slopes) = at(Reduction::Max, [f64::INFINITY, f64::INFINITY, 1.0, 0.0, 0.0, 0.0]);
+        assert!(largest == f64::INFINITY && slopes.iter().all(|slope| !slope.is_nan()), "{slopes:?}");
+    }
 }

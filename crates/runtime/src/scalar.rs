@@ -36,12 +36,20 @@ fn unary(function: Function, x: &Tensor) -> Result<Tensor> {
     match function {
         Neg => x.neg(),
         Abs => x.abs(),
+        // Candle has no derivative of these steps, or one that is said to be 0: none is asked for.
+        Sign => x.detach().sign(),
+        Floor => x.detach().floor(),
+        Round => x.detach().round(),
+        Stop => Ok(x.detach()),
         Exp => x.exp(),
+        Expm1 => expm1(x),
         Log => x.log(),
+        Log1p => log1p(x),
         Sqrt => x.sqrt(),
         Sin => x.sin(),
         Cos => x.cos(),
         Tanh => x.tanh(),
+        Erf => x.erf(),
         Sigmoid => candle_nn::ops::sigmoid(x),
         LogSigmoid => softplus(&x.neg()?)?.neg(),
         Softplus => softplus(x),
@@ -49,7 +57,7 @@ fn unary(function: Function, x: &Tensor) -> Result<Tensor> {
         Silu => x.silu(),
         Gelu => gelu(x),
         Relu => x.gt(0.0)?.where_cond(x, &x.zeros_like()?),
-        Add | Sub | Mul | Div | Pow | Min | Max | Less | AtMost | Equal | Where => {
+        Add | Sub | Mul | Div | Pow | Rem | Min | Max | Less | AtMost | Equal | Where => {
             unreachable!("the validator counts arguments")
         }
     }
@@ -62,13 +70,16 @@ fn binary(function: Function, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         Mul => a.mul(b),
         Div => a.div(b),
         Pow => b.mul(&a.log()?)?.exp(),
+        Rem => remainder(a, b),
         Min => a.minimum(b),
         Max => a.maximum(b),
         Less => a.lt(b)?.to_dtype(a.dtype()),
         AtMost => a.le(b)?.to_dtype(a.dtype()),
         Equal => a.eq(b)?.to_dtype(a.dtype()),
-        Neg | Abs | Exp | Log | Sqrt | Sin | Cos | Tanh | Sigmoid | LogSigmoid | Softplus | InvSoftplus | Silu
-        | Gelu | Relu | Where => unreachable!("the validator counts arguments"),
+        Neg | Abs | Sign | Floor | Round | Stop | Exp | Expm1 | Log | Log1p | Sqrt | Sin | Cos | Tanh | Erf
+        | Sigmoid | LogSigmoid | Softplus | InvSoftplus | Silu | Gelu | Relu | Where => {
+            unreachable!("the validator counts arguments")
+        }
     }
 }
 
@@ -108,6 +119,28 @@ fn power(x: &Tensor, n: f64) -> Result<Tensor> {
     }
 }
 
+/// `a - b floor(a / b)`, where the quotient is a constant. It is divided, never multiplied by a reciprocal, so that
+/// whole numbers divide exactly.
+fn remainder(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let quotient = a.detach().div(&b.detach())?.floor()?;
+    a.sub(&b.mul(&quotient)?)
+}
+
+/// `tanh(x/2) (e^x + 1)`, which loses no digits of a small `x`.
+fn expm1(x: &Tensor) -> Result<Tensor> {
+    x.affine(0.5, 0.0)?.tanh()?.mul(&x.exp()?.affine(1.0, 1.0)?)
+}
+
+/// `log(1 + x)`: a series where `1 + x` would lose the digits of `x`. Each branch is given 0 where the other holds, so
+/// that no derivative of what is not chosen overflows.
+fn log1p(x: &Tensor) -> Result<Tensor> {
+    let small = x.abs()?.lt(threshold(x.dtype()))?;
+    let zero = x.zeros_like()?;
+    let (near, far) = (small.where_cond(x, &zero)?, small.where_cond(&zero, x)?);
+    let far = far.affine(1.0, 1.0)?.log()?;
+    small.where_cond(&log_series(&near)?, &far)
+}
+
 /// `max(x, 0) + log(1 + exp(-|x|))`. The derivatives of both parts at 0 are taken from the right.
 fn softplus(x: &Tensor) -> Result<Tensor> {
     x.relu()? + log_one_plus(&x.abs()?.neg()?.exp()?)?
@@ -115,8 +148,13 @@ fn softplus(x: &Tensor) -> Result<Tensor> {
 
 /// `log(1 + z)` for `0 <= z <= 1`: a series where `1 + z` would lose the digits of `z`.
 fn log_one_plus(z: &Tensor) -> Result<Tensor> {
-    let series = (z * (((z * z.affine(1.0 / 3.0, -0.5)?)?) + 1.0)?)?;
+    let series = log_series(z)?;
     z.lt(threshold(z.dtype()))?.where_cond(&series, &z.affine(1.0, 1.0)?.log()?)
+}
+
+/// `z - z^2/2 + z^3/3`
+fn log_series(z: &Tensor) -> Result<Tensor> {
+    z * (((z * z.affine(1.0 / 3.0, -0.5)?)?) + 1.0)?
 }
 
 /// `log(1 - exp(-x))` for `x > 0`: `log(x (1 - x/2 + x^2/6))` where `1 - exp(-x)` would lose the
@@ -149,7 +187,7 @@ mod tests {
     use candle_core::{Device, Var};
 
     use super::*;
-    use crate::named::Named;
+    use crate::named::{Label, Named};
 
     const POINTS: [f64; 13] = [-750.0, -40.0, -8.0, -2.5, -1.0, -1e-3, -1e-7, 1e-7, 1e-3, 0.7, 3.0, 40.0, 650.0];
 
@@ -160,7 +198,21 @@ mod tests {
     fn in_domain(function: Function, args: &[f64]) -> bool {
         match function {
             Log | Sqrt | InvSoftplus => args[0] > 0.0,
+            Log1p => args[0] > -1.0,
             Pow => args[0] > 0.0 && args[1].abs() < 50.0,
+            _ => true,
+        }
+    }
+
+    /// Whether the derivative is that of the values: not near a jump, nor of what is stopped.
+    fn is_smooth(function: Function, args: &[f64]) -> bool {
+        match function {
+            Floor | Round => (2.0 * args[0]).fract() != 0.0,
+            Rem => {
+                let quotient = args[0] / args[1];
+                quotient.abs() < 100.0 && (quotient - quotient.round()).abs() > 1e-2
+            }
+            Stop => false,
             _ => true,
         }
     }
@@ -196,7 +248,7 @@ mod tests {
                 function.eval(&moved)
             };
             let difference = (moved(h) - moved(-h)) / (2.0 * h);
-            if difference.is_finite() {
+            if difference.is_finite() && is_smooth(function, args) {
                 let found = gradient[i];
                 let same = (found - difference).abs() <= 2e-5 * (1.0 + difference.abs()) + rounding;
                 assert!(same, "{function:?} at {args:?}: slope {found}, not {difference}");
@@ -233,9 +285,51 @@ mod tests {
             let found = at(function, &[0.0], &[false]).1[0];
             assert!((found - slope).abs() < 1e-12, "{function:?}: {found}");
         }
+        for function in [Min, Max] {
+            for numbers in [[false, false], [false, true], [true, false]] {
+                let slopes = at(function, &[0.7, 0.7], &numbers).1;
+                let halves = numbers.map(|number| if number { 0.0 } else { 0.5 });
+                assert_eq!(slopes, halves, "{function:?} of equal ones");
+            }
+        }
+        for function in Function::ALL.into_iter().filter(|function| function.is_flat()) {
+            for x in [-2.0, -0.5, 0.0, 0.5, 3.0] {
+                let args = [x, 0.5];
+                let args = &args[..function.arity()];
+                assert!(
+                    at(function, args, &vec![false; args.len()]).1.iter().all(|slope| *slope == 0.0),
+                    "{function:?}"
+                );
+            }
+        }
+        assert_eq!(at(Rem, &[-7.0, 4.0], &[false, false]).1, [1.0, 2.0]);
         for n in [0.0, 1.0, 2.0, 3.0] {
             assert!(at(Pow, &[0.0, n], &[false, true]).1[0].is_finite(), "power {n} at 0");
         }
+    }
+
+    #[test]
+    fn whole_numbers_have_exact_remainders_in_single_precision() {
+        let single = Place { dtype: DType::F32, device: Device::Cpu };
+        let positions: Vec<f32> = (0..4096).map(|t| t as f32).collect();
+        let x = Value::Tensor(Named::new(Tensor::new(positions.as_slice(), &Device::Cpu).unwrap(), vec![Label::Time]));
+        for n in 1..70 {
+            let rest = apply(&single, Rem, &[x.clone(), Value::Number(f64::from(n))]).unwrap().named(&single).unwrap();
+            let expected: Vec<f32> = (0..4096).map(|t| (t % n) as f32).collect();
+            assert_eq!(rest.tensor().to_vec1::<f32>().unwrap(), expected, "% {n}");
+        }
+    }
+
+    #[test]
+    fn a_stopped_value_is_a_constant() {
+        let x = Var::new(3.0, &Device::Cpu).unwrap();
+        let named = Value::Tensor(Named::new(x.as_tensor().clone(), vec![]));
+        let stopped = apply(&place(), Stop, std::slice::from_ref(&named)).unwrap();
+        // x - stop(x) is 0, and its derivative 1.
+        let difference = apply(&place(), Sub, &[named, stopped]).unwrap().named(&place()).unwrap();
+        let store = difference.tensor().backward().unwrap();
+        assert_eq!(difference.tensor().to_scalar::<f64>().unwrap(), 0.0);
+        assert_eq!(store.get(&x).unwrap().to_scalar::<f64>().unwrap(), 1.0);
     }
 
     #[test]

@@ -7,10 +7,22 @@ pub enum Function {
     Neg,
     /// `|x|`
     Abs,
+    /// -1, 0 or 1, as `x` lies below, at or above 0; its derivative is 0.
+    Sign,
+    /// The largest whole number that is not above `x`; its derivative is 0.
+    Floor,
+    /// The nearest whole number, halves away from 0; its derivative is 0.
+    Round,
+    /// `x`, with the derivative 0: what depends on it learns nothing through it.
+    Stop,
     /// `e^x`
     Exp,
+    /// `e^x - 1`, exact for small `x`.
+    Expm1,
     /// Natural logarithm.
     Log,
+    /// `log(1 + x)`, exact for small `x`.
+    Log1p,
     /// Square root.
     Sqrt,
     /// Sine.
@@ -19,6 +31,8 @@ pub enum Function {
     Cos,
     /// Hyperbolic tangent.
     Tanh,
+    /// The error function, `2/sqrt(pi)` times the integral of `e^-u^2` from 0 to `x`.
+    Erf,
     /// `1 / (1 + e^-x)`
     Sigmoid,
     /// `log(sigmoid(x))`, stable for large negative `x`.
@@ -43,9 +57,11 @@ pub enum Function {
     Div,
     /// `a ^ b`
     Pow,
-    /// The smaller of two.
+    /// `a - b floor(a / b)`: what is left of `a`, with the sign of `b`. Its derivatives are 1 and `-floor(a / b)`.
+    Rem,
+    /// The smaller of two; of equal ones each has half of the derivative.
     Min,
-    /// The larger of two.
+    /// The larger of two; of equal ones each has half of the derivative.
     Max,
     /// 1 where `a < b`, else 0.
     Less,
@@ -61,15 +77,22 @@ use Function::*;
 
 impl Function {
     /// Every function, in the order of declaration.
-    pub const ALL: [Function; 26] = [
+    pub const ALL: [Function; 34] = [
         Neg,
         Abs,
+        Sign,
+        Floor,
+        Round,
+        Stop,
         Exp,
+        Expm1,
         Log,
+        Log1p,
         Sqrt,
         Sin,
         Cos,
         Tanh,
+        Erf,
         Sigmoid,
         LogSigmoid,
         Softplus,
@@ -82,6 +105,7 @@ impl Function {
         Mul,
         Div,
         Pow,
+        Rem,
         Min,
         Max,
         Less,
@@ -95,12 +119,19 @@ impl Function {
         match self {
             Neg => "neg",
             Abs => "abs",
+            Sign => "sign",
+            Floor => "floor",
+            Round => "round",
+            Stop => "stop",
             Exp => "exp",
+            Expm1 => "expm1",
             Log => "log",
+            Log1p => "log1p",
             Sqrt => "sqrt",
             Sin => "sin",
             Cos => "cos",
             Tanh => "tanh",
+            Erf => "erf",
             Sigmoid => "sigmoid",
             LogSigmoid => "log_sigmoid",
             Softplus => "softplus",
@@ -113,6 +144,7 @@ impl Function {
             Mul => "mul",
             Div => "div",
             Pow => "pow",
+            Rem => "rem",
             Min => "min",
             Max => "max",
             Less => "lt",
@@ -129,17 +161,22 @@ impl Function {
 
     /// Whether designs write the function as a call, not as an operator.
     pub fn is_call(self) -> bool {
-        !matches!(self, Neg | Add | Sub | Mul | Div | Pow | Less | AtMost | Equal)
+        !matches!(self, Neg | Add | Sub | Mul | Div | Pow | Rem | Less | AtMost | Equal)
     }
 
     /// Number of arguments.
     pub fn arity(self) -> usize {
         match self {
-            Neg | Abs | Exp | Log | Sqrt | Sin | Cos | Tanh | Sigmoid | LogSigmoid | Softplus | InvSoftplus | Silu
-            | Gelu | Relu => 1,
-            Add | Sub | Mul | Div | Pow | Min | Max | Less | AtMost | Equal => 2,
+            Neg | Abs | Sign | Floor | Round | Stop | Exp | Expm1 | Log | Log1p | Sqrt | Sin | Cos | Tanh | Erf
+            | Sigmoid | LogSigmoid | Softplus | InvSoftplus | Silu | Gelu | Relu => 1,
+            Add | Sub | Mul | Div | Pow | Rem | Min | Max | Less | AtMost | Equal => 2,
             Where => 3,
         }
+    }
+
+    /// Whether the derivative is 0 wherever there is one: nothing is learned through the function.
+    pub fn is_flat(self) -> bool {
+        matches!(self, Sign | Floor | Round | Stop | Less | AtMost | Equal)
     }
 
     /// Whether the two arguments may be exchanged.
@@ -152,12 +189,19 @@ impl Function {
         match (self, args) {
             (Neg, [x]) => -x,
             (Abs, [x]) => x.abs(),
+            (Sign, [x]) => sign(*x),
+            (Floor, [x]) => x.floor(),
+            (Round, [x]) => x.round(),
+            (Stop, [x]) => *x,
             (Exp, [x]) => x.exp(),
+            (Expm1, [x]) => x.exp_m1(),
             (Log, [x]) => x.ln(),
+            (Log1p, [x]) => x.ln_1p(),
             (Sqrt, [x]) => x.sqrt(),
             (Sin, [x]) => x.sin(),
             (Cos, [x]) => x.cos(),
             (Tanh, [x]) => x.tanh(),
+            (Erf, [x]) => libm::erf(*x),
             (Sigmoid, [x]) => sigmoid(*x),
             (LogSigmoid, [x]) => -softplus(-x),
             (Softplus, [x]) => softplus(*x),
@@ -170,6 +214,7 @@ impl Function {
             (Mul, [a, b]) => a * b,
             (Div, [a, b]) => a / b,
             (Pow, [a, b]) => a.powf(*b),
+            (Rem, [a, b]) => a - b * (a / b).floor(),
             (Min, [a, b]) => a.min(*b),
             (Max, [a, b]) => a.max(*b),
             (Less, [a, b]) => f64::from(a < b),
@@ -185,6 +230,11 @@ impl Function {
             _ => unreachable!("{} takes {} arguments, not {}", self.name(), self.arity(), args.len()),
         }
     }
+}
+
+/// 0 at 0 of either sign, unlike `f64::signum`.
+fn sign(x: f64) -> f64 {
+    if x == 0.0 { 0.0 } else { x.signum() }
 }
 
 fn sigmoid(x: f64) -> f64 {
@@ -220,6 +270,32 @@ mod tests {
         for x in [0.1, 1.0, 5.0] {
             assert!((InvSoftplus.eval(&[Softplus.eval(&[x])]) - x).abs() < 1e-12);
         }
+    }
+
+    #[test]
+    fn remainders_have_the_sign_of_the_divisor() {
+        for (a, b, left) in [(7.0, 4.0, 3.0), (-7.0, 4.0, 1.0), (7.0, -4.0, -1.0), (-7.0, -4.0, -3.0), (-8.0, 4.0, 0.0)]
+        {
+            assert_eq!(Rem.eval(&[a, b]), left, "{a} % {b}");
+        }
+        assert_eq!(Rem.eval(&[2.75, 0.5]), 0.25);
+        assert!(Rem.eval(&[1.0, 0.0]).is_nan());
+    }
+
+    #[test]
+    fn steps_are_where_they_are_said_to_be() {
+        assert_eq!([-2.0, -0.0, 0.0, 3.0].map(|x| Sign.eval(&[x])), [-1.0, 0.0, 0.0, 1.0]);
+        assert!(Sign.eval(&[f64::NAN]).is_nan());
+        assert_eq!([-1.5, -0.5, 0.5, 1.5, 2.4].map(|x| Round.eval(&[x])), [-2.0, -1.0, 1.0, 2.0, 2.0]);
+        assert_eq!([-1.5, -1.0, 0.9].map(|x| Floor.eval(&[x])), [-2.0, -1.0, 0.0]);
+    }
+
+    #[test]
+    fn small_arguments_keep_their_digits() {
+        assert_eq!(Expm1.eval(&[1e-20]), 1e-20);
+        assert_eq!(Log1p.eval(&[1e-20]), 1e-20);
+        // Abramowitz and Stegun, table 7.1.
+        assert!((Erf.eval(&[0.5]) - 0.520_499_877_8).abs() < 1e-10);
     }
 
     #[test]

@@ -494,6 +494,13 @@ pub enum Slot {
         /// The axes over which weights are separate.
         per: Vec<Ident>,
     },
+    /// `[K of Past]`
+    Of {
+        /// The axis made.
+        made: Ident,
+        /// The axis picked from.
+        axis: Ident,
+    },
 }
 
 /// An argument of a call.
@@ -553,6 +560,8 @@ pub enum BinaryOp {
     Mul,
     /// `/`
     Div,
+    /// `%`
+    Rem,
     /// `^`
     Pow,
 }

@@ -161,6 +161,7 @@ fn keyword(rule: Rule) -> Option<&'static str> {
         Rule::k_share => "`share`",
         Rule::k_seq => "`Seq`",
         Rule::k_size => "`size`",
+        Rule::k_of | Rule::of_axis => "`of`",
         Rule::k_per | Rule::per => "`; per`",
         _ => return None,
     })

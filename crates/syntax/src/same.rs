@@ -232,6 +232,10 @@ fn call(value: &mut Call) {
     match &mut value.slot {
         None => {}
         Some(Slot::Axes(list)) => axes(list),
+        Some(Slot::Of { made, axis }) => {
+            ident(made);
+            ident(axis);
+        }
         Some(Slot::Map { from, to, per }) => {
             idents(from);
             idents(to);

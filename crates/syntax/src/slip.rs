@@ -104,7 +104,6 @@ fn later_version(stop: &Stop<'_>) -> Option<Slip> {
         "(" if before.ends_with(':') && stop.wants(Rule::ty) => {
             Slip::help("a parameter is one value: give each value of a tuple a parameter of its own")
         }
-        "of" => Slip::help("`top` is not part of this version"),
         _ => None,
     }
 }
@@ -257,7 +256,6 @@ fn mark(stop: &Stop<'_>) -> Option<Slip> {
         "/*" => Slip::help("a comment begins with `//` and ends with its line"),
         "*" if stop.text[..stop.at].ends_with('/') => Slip::help("a comment begins with `//` and ends with its line"),
         "\"" | "'" => Slip::help("there are no strings"),
-        "%" => Slip::help("`%` stands between sizes only, as in `require D % 64 == 0`"),
         "@" => Slip::help("a product summed over an axis is `dot[E](a, b)`"),
         "&&" | "||" | "!" => Slip::help("there are no logical operators"),
         _ => None,

@@ -34,7 +34,7 @@ impl Draws {
 }
 
 const STATIC_AXES: [&str; 5] = ["D", "E", "H", "K", "G"];
-const AXES: [&str; 8] = ["D", "E", "H", "K", "G", "Past", "Near", "Before"];
+const AXES: [&str; 9] = ["D", "E", "H", "K", "G", "Past", "Near", "Before", "Pairs"];
 
 /// The statements accepted so far, and the values they bind.
 struct Growing {
@@ -65,7 +65,9 @@ impl Growing {
         let (what, value) = self.candidate();
         let stmt = match value.strip_prefix("param ") {
             Some(rest) => format!("param {name}{rest}"),
-            None if what == "tuple" => format!("let {} = {value}", self.draws.pick(&["(NAME, _)", "(_, NAME)"])),
+            None if matches!(what, "tuple" | "top") => {
+                format!("let {} = {value}", self.draws.pick(&["(NAME, _)", "(_, NAME)"]))
+            }
             None => format!("let {name} = {value}"),
         };
         let stmt = stmt.replace("NAME", &name);
@@ -93,10 +95,13 @@ impl Growing {
         let (a, b) = (self.value(), self.value());
         let axis = self.draws.pick(&AXES);
         let (from, to) = (self.draws.pick(&AXES), self.draws.pick(&STATIC_AXES));
-        match self.draws.below(30) {
-            0 => ("map", format!("{}({a})", self.draws.pick(&["tanh", "relu", "sigmoid", "-"]))),
+        match self.draws.below(38) {
+            0 => ("map", format!("{}({a})", self.draws.pick(&["tanh", "relu", "sigmoid", "-", "expm1", "erf"]))),
             1 | 2 => ("map", format!("{a} {} {b}", self.draws.pick(&["+", "-", "*"]))),
-            3 => ("map", format!("max({a}, {b})")),
+            3 => {
+                let form = self.draws.pick(&["max(A, B)", "clamp(A, B, 1)", "A - stop(B)"]);
+                ("map", form.replace('A', &a).replace('B', &b))
+            }
             4 => ("outer", format!("outer({a}, tanh({b}))")),
             5 => ("sum", format!("{}[{axis}]({a})", self.draws.pick(&["sum", "mean"]))),
             6 => ("max", format!("max[{axis}]({a}, else = -1)")),
@@ -129,7 +134,19 @@ impl Growing {
                 ]);
                 ("unit parameter", format!("{unit}({a})"))
             }
+            27..34 => self.blocks(&a, &b, axis, to),
             _ => self.scan(&a, &b),
+        }
+    }
+
+    /// Blocks of positions, and what is picked of them and of others.
+    fn blocks(&mut self, a: &str, b: &str, axis: &str, to: &str) -> (&'static str, String) {
+        match self.draws.below(6) {
+            0 => ("remainder", format!("(pos - 3) % {} - {a}", self.draws.pick(&["2", "3", "K", "(0 - 2)"]))),
+            1 => ("pool", format!("pool({a}, {})", self.draws.pick(&["1", "2", "3", "K", "K - 3"]))),
+            2 | 3 => ("blocks", format!("tanh(blocks[Pairs, {to}]({a}))")),
+            // Rounded, so that scores are equal or far from it in both forms.
+            _ => ("top", format!("top[{} of {axis}](round(7 * {a} + 0.3), {b})", self.draws.pick(&["H", "E", "K"]))),
         }
     }
 

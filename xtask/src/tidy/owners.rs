@@ -49,6 +49,7 @@ const OWNERS: &[(&str, Owner)] = &[
     ("html5gum", Owner::Tests),
     ("indexmap", Owner::One("genesys-check")),
     ("indicatif", Owner::One("genesys-cli")),
+    ("libm", Owner::One("genesys-scalar")),
     ("maud", Owner::One("genesys-report")),
     ("memmap2", Owner::One("genesys-data")),
     (

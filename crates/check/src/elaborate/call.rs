@@ -160,8 +160,8 @@ impl<'a> Elaborator<'a, '_> {
         let refs = match &call.slot {
             None => return Ok(()),
             Some(Slot::Axes(refs)) => refs,
-            Some(Slot::Map { .. }) => {
-                let message = format!("expected axes by name in `{}[..]`, found `->`", unit.name.text);
+            Some(Slot::Map { .. } | Slot::Of { .. }) => {
+                let message = format!("expected axes by name in `{}[..]`, found a map", unit.name.text);
                 return Err(self.fail(error::arguments(call.head.span, message)));
             }
         };

@@ -252,6 +252,7 @@ pub(crate) fn binary(op: BinaryOp) -> Function {
         BinaryOp::Sub => Function::Sub,
         BinaryOp::Mul => Function::Mul,
         BinaryOp::Div => Function::Div,
+        BinaryOp::Rem => Function::Rem,
         BinaryOp::Pow => Function::Pow,
     }
 }

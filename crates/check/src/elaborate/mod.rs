@@ -11,6 +11,7 @@ mod frame;
 mod instance;
 mod law;
 mod linear;
+mod pick;
 mod primitive;
 mod repeat;
 mod reshape;

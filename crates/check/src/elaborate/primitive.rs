@@ -17,17 +17,23 @@ use crate::error;
 pub(crate) const PRIMITIVES: &[&str] = &[
     "abs",
     "after",
+    "blocks",
+    "clamp",
     "concat",
     "cos",
     "cumsum",
     "cut",
     "dot",
     "each",
+    "erf",
     "exp",
+    "expm1",
+    "floor",
     "gelu",
     "inv_softplus",
     "linear",
     "log",
+    "log1p",
     "log_sigmoid",
     "logsumexp",
     "max",
@@ -35,19 +41,24 @@ pub(crate) const PRIMITIVES: &[&str] = &[
     "min",
     "outer",
     "past",
+    "pool",
     "relu",
+    "round",
     "scan",
     "shift",
     "sigmoid",
+    "sign",
     "silu",
     "sin",
     "softmax",
     "softplus",
     "sqrt",
     "stack",
+    "stop",
     "sum",
     "take",
     "tanh",
+    "top",
     "where",
     "window",
 ];
@@ -77,6 +88,9 @@ impl<'a> Elaborator<'a, '_> {
                 self.unknown_head(call)
             });
         }
+        if call.head.text == "top" {
+            return self.top(call, span);
+        }
         self.primitive(call, span).map(Given::One)
     }
 
@@ -87,6 +101,8 @@ impl<'a> Elaborator<'a, '_> {
             "shift" => self.shift(call, span),
             "window" => self.window(call, span),
             "past" => self.past(call, span),
+            "pool" => self.pool(call, span),
+            "blocks" => self.blocks(call, span),
             "cumsum" => self.ordered(Op::Cumsum, call, span),
             "after" => self.ordered(Op::After, call, span),
             "concat" => self.concat(call, span),
@@ -94,6 +110,7 @@ impl<'a> Elaborator<'a, '_> {
             "take" => self.take(call, span),
             "stack" => self.stack(call, span),
             "outer" => self.outer(call, span),
+            "clamp" => self.clamp(call, span),
             "dot" => self.dot(call, span),
             "softmax" => self.softmax(call, span),
             "sum" => self.reduce(Reduction::Sum, call, span),
@@ -200,6 +217,20 @@ impl<'a> Elaborator<'a, '_> {
         Ok(product)
     }
 
+    /// `clamp(x, low, high)`: `min(max(x, low), high)`, and that is its identity, too.
+    fn clamp(&mut self, call: &'a Call, span: Span) -> Elab<NodeId> {
+        if let Some(slot) = &call.slot {
+            return Err(self.fail(no_slot(call, slot, span)));
+        }
+        let args = self.values(call)?;
+        let &[x, low, high] = args.as_slice() else {
+            let message = format!("expected a value and two bounds: `clamp(x, 0, 1)`, found {} values", args.len());
+            return Err(self.fail(error::arguments(span, message)));
+        };
+        let raised = self.map(Function::Max, vec![x, low], span)?;
+        self.map(Function::Min, vec![raised, high], span)
+    }
+
     /// T-dot: the sum of products over axes that both operands have.
     fn dot(&mut self, call: &'a Call, span: Span) -> Elab<NodeId> {
         let args = self.values(call)?;
@@ -247,6 +278,7 @@ impl<'a> Elaborator<'a, '_> {
         match &self.graph.axis(axis).domain {
             Domain::Static(_) => false,
             Domain::Past { skip, .. } => skip.as_int() != Some(0),
+            Domain::Blocks { size } => size.as_int() != Some(1),
         }
     }
 
@@ -254,7 +286,7 @@ impl<'a> Elaborator<'a, '_> {
     fn slot_axes(&mut self, call: &Call, of: &AxisSet, span: Span) -> Elab<AxisSet> {
         let axes: AxisSet = match &call.slot {
             Some(Slot::Axes(refs)) => self.axes(refs)?.into_iter().collect(),
-            Some(slot @ Slot::Map { .. }) => return Err(self.fail(no_slot(call, slot, span))),
+            Some(slot @ (Slot::Map { .. } | Slot::Of { .. })) => return Err(self.fail(no_slot(call, slot, span))),
             None if of.len() == 1 => of.clone(),
             None => {
                 let names = self.names(of.iter().copied());

@@ -26,10 +26,7 @@ impl Elaborator<'_, '_> {
                     SizeOp::Sub => a.sub(&b),
                     SizeOp::Mul => a.mul(&b),
                     SizeOp::Div => a.div(&b),
-                    SizeOp::Rem => {
-                        let message = "expected a size, found a remainder, which only `require a % n == 0` may hold";
-                        return Err(self.fail(Diagnostic::error(Code::SIZE_INVALID, size.span, message)));
-                    }
+                    SizeOp::Rem => return Err(self.remainder(size.span)),
                 };
                 value.map_err(|e| self.invalid_size(size.span, &e))
             }
@@ -63,6 +60,7 @@ impl Elaborator<'_, '_> {
                     BinaryOp::Sub => a.sub(&b),
                     BinaryOp::Mul => a.mul(&b),
                     BinaryOp::Div => a.div(&b),
+                    BinaryOp::Rem => return Err(self.remainder(expr.span)),
                     BinaryOp::Pow => return Err(self.not_a_size(expr.span)),
                 };
                 value.map_err(|e| self.invalid_size(expr.span, &e))
@@ -97,6 +95,11 @@ impl Elaborator<'_, '_> {
                 Err(self.fail(error::unknown("size", name, known.into_iter())))
             }
         }
+    }
+
+    fn remainder(&mut self, span: Span) -> super::Reported {
+        let message = "expected a size, found a remainder, which only `require a % n == 0` may hold";
+        self.fail(Diagnostic::error(Code::SIZE_INVALID, span, message))
     }
 
     fn not_a_size(&mut self, span: Span) -> super::Reported {

@@ -47,6 +47,43 @@ impl<'a> Elaborator<'a, '_> {
         self.push(Op::Window(id), vec![x], Type { stage: Stage::Seq, axes }, span)
     }
 
+    /// `pool(x, n)`: the mean of `x` over the last completed block of `n` positions, 0 before the first.
+    pub(crate) fn pool(&mut self, call: &'a Call, span: Span) -> Elab<NodeId> {
+        let (value, size) = match (&call.slot, call.args.as_slice()) {
+            (None, [Arg::Value(value), Arg::Value(size)]) => (value, size),
+            _ => return Err(self.fail(error::arguments(span, "expected a value and a block's length: `pool(x, 16)`"))),
+        };
+        let x = self.expr(value)?;
+        let length = self.size_of_expr(size)?;
+        self.at_least(&length, 1, size.span, "a block holds at least one position")?;
+        self.viewable(x, "pool", span)?;
+        let ty = Type { stage: Stage::Seq, ..self.ty(x).clone() };
+        self.push(Op::Pool { size: length }, vec![x], ty, span)
+    }
+
+    /// `blocks[B, W](x)`: `x` at the positions of every completed block of as many positions as `W` has elements.
+    pub(crate) fn blocks(&mut self, call: &'a Call, span: Span) -> Elab<NodeId> {
+        let form = "expected two axes and one value: `blocks[B, W](x)`";
+        let (name, within, value) = match (&call.slot, call.args.as_slice()) {
+            (Some(Slot::Axes(axes)), [Arg::Value(value)]) => match axes.as_slice() {
+                [AxisRef::Named(blocks), AxisRef::Named(within)] => (blocks, within, value),
+                _ => return Err(self.fail(blocks_help(error::arguments(span, form)))),
+            },
+            _ => return Err(self.fail(blocks_help(error::arguments(span, form)))),
+        };
+        let x = self.expr(value)?;
+        let id = self.axis(within)?;
+        if self.is_dependent(id) {
+            return Err(self.needs_static(within, "a block holds a fixed number of positions: `axis W = 64`"));
+        }
+        self.viewable(x, "blocks", span)?;
+        self.lacks_axis(x, id, within.span)?;
+        let size = self.size_of(id);
+        let blocks = self.dependent_axis(&name.text, name.span, Domain::Blocks { size })?;
+        let axes = self.ty(x).axes.iter().copied().chain([blocks, id]).collect();
+        self.push(Op::Blocks { blocks, within: id }, vec![x], Type { stage: Stage::Seq, axes }, span)
+    }
+
     fn window_form(&mut self, span: Span) -> super::Reported {
         let diagnostic = error::arguments(span, "expected one axis and one value: `window[W](x)`");
         self.fail(diagnostic.help("a window is as long as its axis: `axis W = 4`, then `window[W](x)`"))
@@ -92,6 +129,11 @@ impl<'a> Elaborator<'a, '_> {
                 return Err(self.fail(error::arguments(call.head.span, message)));
             }
         };
+        self.dependent_axis(name, at, domain)
+    }
+
+    /// The dependent axis of that name: declared where it is first used, of one domain ever after.
+    fn dependent_axis(&mut self, name: &'a str, at: Span, domain: Domain) -> Elab<AxisId> {
         match self.lookup(name) {
             None => {
                 let axis = self.declare_axis(name, domain);
@@ -100,7 +142,12 @@ impl<'a> Elaborator<'a, '_> {
             }
             Some(Binding::Axis(axis)) if self.graph.axis(axis).domain == domain => Ok(axis),
             Some(Binding::Axis(axis)) if self.is_dependent(axis) => {
-                let message = format!("the past `{name}` has another window or skip here than before");
+                let message = match domain {
+                    Domain::Past { .. } => format!("the past `{name}` has another window or skip here than before"),
+                    Domain::Static(_) | Domain::Blocks { .. } => {
+                        format!("the blocks `{name}` are of another length here than what is called so before")
+                    }
+                };
                 let help = "one axis has one reach: give this past a name of its own, as in `past[Near](..)`";
                 let first = self.frame().names[name].1;
                 let diagnostic = Diagnostic::error(Code::PAST_DOMAIN, at, message);
@@ -133,7 +180,7 @@ impl<'a> Elaborator<'a, '_> {
                 _ => None,
             },
             None if pasts.len() == 1 => return Ok(pasts[0]),
-            Some(Slot::Map { .. }) | None => None,
+            Some(Slot::Map { .. } | Slot::Of { .. }) | None => None,
         };
         if pasts.is_empty() {
             let message = format!("expected a value with a past in `{head}`, found {}", self.show_node(x));
@@ -164,4 +211,8 @@ impl<'a> Elaborator<'a, '_> {
         }
         self.no_past(x, Code::VIEW_OF_PAST, &format!("a value in `{view}`"), span)
     }
+}
+
+fn blocks_help(diagnostic: Diagnostic) -> Diagnostic {
+    diagnostic.help("a block is as long as its axis: `axis W = 64`, then `blocks[B, W](x)`, where the name `B` is new")
 }

@@ -147,6 +147,7 @@ impl Builder<'_> {
                 Domain::Static(size) => format!("axis {size}"),
                 Domain::Past { window: Some(window), skip } => format!("past {window} {skip}"),
                 Domain::Past { window: None, skip } => format!("past all {skip}"),
+                Domain::Blocks { size } => format!("blocks {size}"),
             };
             let term = Term {
                 label: label.into(),
@@ -208,6 +209,9 @@ impl Builder<'_> {
                 self.add(format!("softmax {:?}", sink.map(f64::to_bits)), args, axes)
             }
             Op::Shift { by } => self.shift(by, args),
+            // The last block of one position is the position.
+            Op::Pool { size } if size.as_int() == Some(1) => args[0],
+            Op::Pool { size } => self.add(format!("pool {size}"), args, smallvec![]),
             Op::State { scan, index } => self.state(*scan, *index),
             Op::Scanned(scan) => self.scanned(*scan),
             Op::Regroup { .. }
@@ -218,6 +222,9 @@ impl Builder<'_> {
             | Op::Broadcast { .. }
             | Op::Window(_)
             | Op::Past(_)
+            | Op::Blocks { .. }
+            | Op::Top { .. }
+            | Op::Picked { .. }
             | Op::Cumsum(_)
             | Op::After(_) => self.layout(&node.op, args),
         }
@@ -360,6 +367,9 @@ impl Builder<'_> {
             Op::Broadcast { axes } => ("broadcast".into(), Vec::new(), axes.clone()),
             Op::Window(axis) => ("window".into(), vec![*axis], AxisSet::default()),
             Op::Past(axis) => ("past".into(), vec![*axis], AxisSet::default()),
+            Op::Blocks { blocks, within } => ("blocks".into(), vec![*blocks, *within], AxisSet::default()),
+            Op::Top { from, to } => ("top".into(), vec![*from, *to], AxisSet::default()),
+            Op::Picked { from, to } => ("picked".into(), vec![*from, *to], AxisSet::default()),
             Op::Cumsum(axis) => ("cumsum".into(), vec![*axis], AxisSet::default()),
             Op::After(axis) => ("after".into(), vec![*axis], AxisSet::default()),
             _ => unreachable!("only operations on axes come here"),

@@ -100,6 +100,7 @@ fn rename(unit: &mut Unit, old: &str, new: &str) {
         ExprKind::Call(call) => match &mut call.slot {
             Some(Slot::Axes(axes)) => each_name(axes, &swap),
             None if call.head.text == "past" && old == "Past" => call.slot = Some(slot(&[new])),
+            Some(Slot::Of { axis, .. }) => swap(&mut axis.text),
             Some(Slot::Map { .. }) | None => {}
         },
         _ => {}

@@ -54,11 +54,13 @@ fn counting(unit: &Unit) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     tree::visit(&unit.body, &mut |e| {
         let ExprKind::Call(call) = &e.kind else { return };
-        if !matches!(call.head.text.as_str(), "stack" | "take" | "concat" | "cut") {
+        if !matches!(call.head.text.as_str(), "stack" | "take" | "concat" | "cut" | "top") {
             return;
         }
         match &call.slot {
             Some(Slot::Axes(axes)) => tree::axis_names(axes, &mut names),
+            // Not more may be picked than there are.
+            Some(Slot::Of { made, axis }) => names.extend([made.text.clone(), axis.text.clone()]),
             Some(Slot::Map { from, to, .. }) => names.extend(from.iter().chain(to).map(|axis| axis.text.clone())),
             None => {}
         }

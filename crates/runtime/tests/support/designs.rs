@@ -20,6 +20,9 @@ pub fn all() -> Vec<(&'static str, Module, bool)> {
         ("attention that forgets", attention_that_forgets(Some(6), 1), false),
         ("sums in order", sums_in_order(), false),
         ("windows", windows(), false),
+        ("pools and blocks", pools_and_blocks(), true),
+        ("the largest of an axis and of a past", largest(), true),
+        ("scan that picks", scan_that_picks(), false),
         ("linear scan", linear_scan(), false),
         ("nonlinear scan", nonlinear_scan(), false),
         ("scan that attends", scan_that_attends(), false),
@@ -189,6 +192,94 @@ fn windows() -> Module {
     s.finish(out)
 }
 
+/// Means of blocks held, blocks longer than a row, and the two blocks that are most like the position.
+fn pools_and_blocks() -> Module {
+    let mut s = Sketch::new(4);
+    let (w, far, k) = (s.axis("W", 3), s.axis("Far", 70), s.axis("K", 2));
+    let (b, long) = (s.block_axis("B", 3), s.block_axis("Long", 70));
+    let x = s.input();
+    let mut sum = x;
+    for size in [1, 3, 70, 200] {
+        let pool = Op::Pool { size: Size::int(size), direction: Direction::Forward, reset: None };
+        let pooled = s.op(pool, &[x]);
+        sum = s.map(Add, &[sum, pooled]);
+    }
+    let mean = |s: &mut Sketch, (axis, within)| {
+        let seen = s.op(Op::Blocks { axis, within }, &[x]);
+        (seen, s.reduce(Reduction::Mean, seen, &[within], None))
+    };
+    let all = s.past(long, |s| {
+        let (_, means) = mean(s, (long, far));
+        let age = s.op(Op::Age(long), &[]);
+        let aged = s.map(Sub, &[means, age]);
+        s.reduce(Reduction::Max, aged, &[long], Some(0.5))
+    });
+    sum = s.map(Add, &[sum, all]);
+    let best = s.past(b, |s| {
+        let (seen, means) = mean(s, (b, w));
+        let score = s.contract(x, means, &[D]);
+        s.op(Op::Top { from: b, to: k }, &[score, seen])
+    });
+    let picked = s.past(b, |s| {
+        let (_, means) = mean(s, (b, w));
+        s.op(Op::Picked { from: b, to: k }, &[means])
+    });
+    let order = s.op(Op::Index(k), &[]);
+    let best = s.reduce(Reduction::Max, best, &[w], None);
+    let best = s.map(Add, &[best, picked]);
+    let best = s.map(Add, &[best, order]);
+    let best = s.reduce(Reduction::LogSumExp, best, &[k], None);
+    let out = s.map(Add, &[sum, best]);
+    s.finish(out)
+}
+
+/// More elements than there are at the start; equal scores; elements of a static axis.
+fn largest() -> Module {
+    let mut s = Sketch::new(4);
+    let (k, three) = (s.axis("K", 5), s.axis("Three", 3));
+    let p = s.past_axis("P", Some(7), 1);
+    let x = s.input();
+    let found = s.past(p, |s| {
+        let seen = s.view(x, p);
+        let coarse = s.map(Round, &[seen]);
+        s.op(Op::Top { from: p, to: k }, &[coarse, seen])
+    });
+    let order = s.op(Op::Index(k), &[]);
+    let found = s.map(Sub, &[found, order]);
+    let found = s.reduce(Reduction::LogSumExp, found, &[k], None);
+    let index = s.op(Op::Index(D), &[]);
+    let parity = s.with(Rem, index, 2.0);
+    let even = s.op(Op::Top { from: D, to: three }, &[parity, x]);
+    let large = s.op(Op::Top { from: D, to: three }, &[x, x]);
+    let order = s.op(Op::Index(three), &[]);
+    let sum = s.map(Add, &[even, large]);
+    let sum = s.map(Add, &[sum, order]);
+    let sum = s.reduce(Reduction::LogSumExp, sum, &[three], None);
+    let out = s.map(Add, &[found, sum]);
+    s.finish(out)
+}
+
+/// A state that asks for the positions that are most like it.
+fn scan_that_picks() -> Module {
+    let mut s = Sketch::new(4);
+    let (e, k, p) = (s.axis("E", 4), s.axis("K", 2), s.past_axis("P", Some(5), 0));
+    let x = s.input();
+    let key = s.linear(x, &[D], &[e]);
+    let start = s.number(0.25);
+    let y = s.scan(StateClass::General, &[(&[e], start)], |s, state| {
+        let found = s.past(p, |s| {
+            let seen = s.view(key, p);
+            let score = s.contract(state[0], seen, &[e]);
+            s.op(Op::Top { from: p, to: k }, &[score, seen])
+        });
+        let found = s.reduce(Reduction::Sum, found, &[k], None);
+        let sum = s.map(Sub, &[found, key]);
+        let next = s.map(Tanh, &[sum]);
+        (vec![next], s.op(Op::Regroup { from: vec![e], to: vec![D] }, &[next]))
+    });
+    s.finish(y)
+}
+
 /// A past within a past, and a value found by one past that another looks back on.
 fn two_pasts() -> Module {
     let mut s = Sketch::new(4);
@@ -327,16 +418,17 @@ fn elementwise() -> Module {
     let x = s.input();
     let w = s.weight(&[D]);
     let mut sum = s.map(Mul, &[x, w]);
-    for f in [Neg, Abs, Sin, Cos, Tanh, Sigmoid, LogSigmoid, Softplus, Silu, Gelu, Relu] {
+    for f in [Neg, Abs, Sign, Floor, Round, Expm1, Sin, Cos, Tanh, Erf, Sigmoid, LogSigmoid, Softplus, Silu, Gelu, Relu]
+    {
         let y = s.map(f, &[x]);
         sum = s.map(Add, &[sum, y]);
     }
     let positive = s.map(Softplus, &[x]);
-    for f in [Exp, Log, Sqrt, InvSoftplus] {
+    for f in [Exp, Log, Log1p, Sqrt, InvSoftplus] {
         let y = s.map(f, &[positive]);
         sum = s.map(Add, &[sum, y]);
     }
-    for f in [Sub, Div, Pow, Min, Max, Less, AtMost, Equal] {
+    for f in [Sub, Div, Pow, Rem, Min, Max, Less, AtMost, Equal] {
         let y = s.map(f, &[positive, sum]);
         let y = s.map(Tanh, &[y]);
         let other = s.map(Exp, &[w]);

@@ -51,6 +51,10 @@ impl Sketch {
         self.domain(name, Domain::Past { window: window.map(Size::int), skip: Size::int(skip) })
     }
 
+    pub fn block_axis(&mut self, name: &str, size: i64) -> AxisId {
+        self.domain(name, Domain::Blocks { size: Size::int(size) })
+    }
+
     fn domain(&mut self, name: &str, domain: Domain) -> AxisId {
         self.axes.push(Axis { name: name.to_string(), domain });
         AxisId(self.axes.len() as u32 - 1)

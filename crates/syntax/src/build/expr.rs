@@ -184,7 +184,7 @@ impl Builder<'_> {
         let slot = pair.into_inner().find(|p| p.as_rule() == Rule::slot).expect("a rename has a slot");
         let (mut from, mut to) = match self.slot(slot)? {
             Slot::Map { from, to, per } if per.is_empty() => (from, to),
-            Slot::Axes(_) | Slot::Map { .. } => (Vec::new(), Vec::new()),
+            Slot::Axes(_) | Slot::Map { .. } | Slot::Of { .. } => (Vec::new(), Vec::new()),
         };
         match (from.pop(), to.pop()) {
             (Some(old), Some(new)) if from.is_empty() && to.is_empty() => {
@@ -202,7 +202,7 @@ impl Builder<'_> {
         let (mut args, depth) = self.args(parts.next().expect("a regrouping has an argument"))?;
         let (from, to) = match slot {
             Slot::Map { from, to, per } if per.is_empty() && !from.is_empty() && !to.is_empty() => (from, to),
-            Slot::Axes(_) | Slot::Map { .. } => {
+            Slot::Axes(_) | Slot::Map { .. } | Slot::Of { .. } => {
                 return self.error(span, "expected `[AXES -> AXES](value)`", "name the axes taken and the axes made");
             }
         };
@@ -221,7 +221,9 @@ impl Builder<'_> {
         let at = self.span(&slot);
         let axes = match self.slot(slot)? {
             Slot::Axes(axes) => axes.into_iter().map(|axis| self.plain_axis(axis)).collect::<Built<Vec<_>>>()?,
-            Slot::Map { .. } => return self.error(at, "expected axes, found a map", "write `each[H] Unit(x)`"),
+            Slot::Map { .. } | Slot::Of { .. } => {
+                return self.error(at, "expected axes, found a map", "write `each[H] Unit(x)`");
+            }
         };
         let call = self.apply(parts.next().expect("each has a call"))?;
         if !matches!(call.expr.kind, ExprKind::Call(_)) {
@@ -262,10 +264,11 @@ impl Builder<'_> {
 
     fn slot(&self, pair: Pair<'_, Rule>) -> Built<Slot> {
         let span = self.span(&pair);
-        let (mut axes, mut to, mut per) = (None, None, Vec::new());
+        let (mut axes, mut to, mut per, mut of) = (None, None, Vec::new(), None);
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::axis_list => axes = Some(part),
+                Rule::of_axis => of = part.into_inner().find(|p| p.as_rule() == Rule::upper),
                 Rule::map_to => to = Some(part.into_inner().find(|p| p.as_rule() == Rule::axis_list)),
                 Rule::per => {
                     let list = part.into_inner().find(|p| p.as_rule() == Rule::axis_list);
@@ -273,6 +276,13 @@ impl Builder<'_> {
                 }
                 _ => {}
             }
+        }
+        if let Some(of) = of {
+            let made = axes.map_or_else(|| Ok(Vec::new()), |list| self.plain_axes(list))?;
+            return match <[Ident; 1]>::try_from(made) {
+                Ok([made]) if per.is_empty() => Ok(Slot::Of { made, axis: self.ident(&of) }),
+                _ => self.error(span, "expected one axis on either side of `of`", "write `top[K of Past](score, v)`"),
+            };
         }
         let Some(to) = to else {
             if !per.is_empty() {
@@ -421,6 +431,7 @@ fn infix(text: &str, span: Span) -> Infix<Op> {
         "-" => (Op::Binary(BinaryOp::Sub), 2, false),
         "*" => (Op::Binary(BinaryOp::Mul), 3, false),
         "/" => (Op::Binary(BinaryOp::Div), 3, false),
+        "%" => (Op::Binary(BinaryOp::Rem), 3, false),
         "^" => (Op::Binary(BinaryOp::Pow), SIGN + 1, true),
         _ => (Op::Compare(compare_op(text), span), 1, false),
     };

@@ -202,6 +202,7 @@ fn states(list: &[State], parts: &mut Vec<Doc>) {
 fn slot(value: &Slot) -> String {
     match value {
         Slot::Axes(list) => format!("[{}]", axes(list)),
+        Slot::Of { made, axis } => format!("[{} of {}]", made.text, axis.text),
         Slot::Map { from, to, per } => {
             let per = if per.is_empty() { String::new() } else { format!("; per {}", names(per)) };
             let arrow = [names(from), "->".to_owned(), names(to)];
@@ -297,6 +298,7 @@ fn binary(op: BinaryOp) -> (&'static str, u8) {
         BinaryOp::Sub => ("-", ADD),
         BinaryOp::Mul => ("*", MUL),
         BinaryOp::Div => ("/", MUL),
+        BinaryOp::Rem => ("%", MUL),
         BinaryOp::Pow => ("^", POW),
     }
 }

@@ -241,7 +241,7 @@ fn expr() -> BoxedStrategy<Expr> {
 }
 
 fn binary(inner: BoxedStrategy<Expr>) -> impl Strategy<Value = ExprKind> {
-    let op = select(vec![BinaryOp::Add, BinaryOp::Sub, BinaryOp::Mul, BinaryOp::Div, BinaryOp::Pow]);
+    let op = select(vec![BinaryOp::Add, BinaryOp::Sub, BinaryOp::Mul, BinaryOp::Div, BinaryOp::Rem, BinaryOp::Pow]);
     (op, inner.clone(), inner).prop_map(|(op, a, b)| ExprKind::Binary(op, Box::new(a), Box::new(b)))
 }
 
@@ -266,6 +266,7 @@ fn calling(args: BoxedStrategy<Vec<Arg>>) -> impl Strategy<Value = Expr> {
     let names = |least: usize| vec(upper(), least..3);
     let slot = prop_oneof![
         axes(1).prop_map(Slot::Axes),
+        (upper(), upper()).prop_map(|(made, axis)| Slot::Of { made, axis }),
         (names(0), names(0), names(0)).prop_map(|(from, to, per)| Slot::Map { from, to, per }),
     ];
     (name(), statics(), option::of(slot), args)
