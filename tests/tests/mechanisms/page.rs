@@ -39,7 +39,7 @@ fn state(module: &Module) -> String {
 fn collect(module: &Module, region: &Region, found: &mut BTreeSet<String>) {
     for instruction in &region.instructions {
         match &instruction.op {
-            Op::Shift { .. } | Op::Window { .. } => {
+            Op::Shift { .. } | Op::Window { .. } | Op::Pool { .. } => {
                 found.insert("last values".to_string());
             }
             Op::Past { axis, body, .. } => {

@@ -56,6 +56,8 @@ table! {
     differential: "differential attention", "mechanisms/differential", "DifferentialAttention", 16, softmax::differential;
     path_window: "PaTH over a window", "mechanisms/path_window", "PathAttention", 16, softmax::path_window;
     depth_softmax: "softmax over depth of residual sources", "mechanisms/depth_softmax", "Group", 16, softmax::depth;
+    moba: "MoBA, blocks by their mean key", "mechanisms/moba", "BlockAttention<W = 4>", 16, sparse::moba;
+    nsa: "NSA: compress, select, window", "mechanisms/nsa", "SparseAttention<W = 4, N = 6>", 16, sparse::nsa;
     linear_attention: "linear attention, elu + 1", "mechanisms/linear_attention", "LinearAttentionMixer", 16, linear::elu;
     performer: "Performer features", "mechanisms/performer", "PerformerAttention", 16, linear::performer;
     hedgehog: "Hedgehog features", "mechanisms/hedgehog", "HedgehogAttention", 16, linear::hedgehog;
@@ -99,6 +101,9 @@ table! {
             let later = Later(first, v1)
             later
         }", 16, softmax::value_residual;
+    moe: "top-k mixture of experts", "mechanisms/moe", "Experts", 16, sparse::top_experts;
+    vq: "vector quantization, straight-through", "mechanisms/vq", "Quantized", 16, sparse::quantized;
+    multiscale: "causal pool and upsample", "mechanisms/multiscale", "Scales", 16, sparse::scales;
     film: "FiLM", "mechanisms/film", "ModulatedMlp", 16, shell::film;
     scalar_mix: "learned scalar mixture", "mechanisms/scalar_mix", "Group", 16, shell::scalar_mix;
     hyper_connections: "hyper-connections", "mechanisms/hyper_connections", "Read, Write" in "

@@ -5,3 +5,4 @@ pub(crate) mod linear;
 pub(crate) mod recurrent;
 pub(crate) mod shell;
 pub(crate) mod softmax;
+pub(crate) mod sparse;
