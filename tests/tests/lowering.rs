@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use genesys_axis::{Domain, Size};
-use genesys_check::core::{AxisId, Graph, NodeId, Op, Reduction, Stage, WIDTH};
+use genesys_check::core::{AxisId, Graph, Node, NodeId, Op, Reduction, Stage, WIDTH};
 use genesys_compiler::{check_text, compile};
 use genesys_interp::Interpreter;
 use genesys_ir::module::FunctionId;
@@ -155,6 +155,23 @@ impl Core<'_> {
             }
             Op::Stack { axis } => self.value(args[at[axis]], t, &at),
             Op::Broadcast { .. } => self.value(args[0], t, &at),
+            Op::Shift { .. } | Op::Window(_) | Op::Pool { .. } | Op::Past(_) | Op::Blocks { .. } => {
+                self.viewed(id, t, at)
+            }
+            Op::Top { .. } | Op::Picked { .. } | Op::Cumsum(_) | Op::After(_) => self.along(id, t, at),
+            Op::State { scan, index } => {
+                let state = &graph.scan(*scan).states[*index as usize];
+                if t == 0 { self.value(state.init, 0, &at) } else { self.value(state.next, t - 1, &at) }
+            }
+            Op::Scanned(scan) => self.value(graph.scan(*scan).result, t, &at),
+        }
+    }
+
+    /// What looks at other positions.
+    fn viewed(&mut self, id: NodeId, t: usize, at: At) -> f64 {
+        let graph = self.graph;
+        let Node { op, args, .. } = graph.node(id);
+        match op {
             Op::Shift { by } => t.checked_sub(self.size(by)).map_or(0.0, |s| self.value(args[0], s, &at)),
             Op::Window(axis) => {
                 let then = (t + 1 + at[axis]).checked_sub(self.extent(*axis, t).len());
@@ -171,6 +188,15 @@ impl Core<'_> {
                 let s = at[blocks] * self.extent(*within, t).len() + at[within];
                 self.value(args[0], s, &at)
             }
+            _ => unreachable!("views look at other positions"),
+        }
+    }
+
+    /// What goes along an axis in order.
+    fn along(&mut self, id: NodeId, t: usize, mut at: At) -> f64 {
+        let graph = self.graph;
+        let Node { op, args, .. } = graph.node(id);
+        match op {
             Op::Top { from, to } => match self.ranked(args[0], *from, t, &at).get(at[to]) {
                 Some(element) => {
                     at.insert(*from, *element);
@@ -181,11 +207,7 @@ impl Core<'_> {
             Op::Picked { from, to } => f64::from(at[to] < self.extent(*from, t).len()),
             Op::Cumsum(axis) => self.sum_along(args[0], *axis, t, &at, |other, own| other <= own),
             Op::After(axis) => self.sum_along(args[0], *axis, t, &at, |other, own| other > own),
-            Op::State { scan, index } => {
-                let state = &graph.scan(*scan).states[*index as usize];
-                if t == 0 { self.value(state.init, 0, &at) } else { self.value(state.next, t - 1, &at) }
-            }
-            Op::Scanned(scan) => self.value(graph.scan(*scan).result, t, &at),
+            _ => unreachable!("positions and scores have an order"),
         }
     }
 }

@@ -60,6 +60,7 @@ impl Tape<'_> {
         let number = |size: &genesys_axis::Size| size.as_int().unwrap();
         match &self.module.axis(axis).domain {
             Domain::Static(size) => i128::from(number(size)),
+            Domain::Blocks { size } => i128::from((t as i64 + 1) / number(size)),
             Domain::Past { window, skip } => {
                 let end = t as i64 - number(skip);
                 let start = window.as_ref().map_or(0, |window| (end - number(window) + 1).max(0));

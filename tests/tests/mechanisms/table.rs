@@ -4,10 +4,10 @@ use crate::hold::Row;
 use crate::math::{Rows, Weights};
 use crate::tape::Var;
 
-/// `test: "mechanism", "design", "unit", width, module::formula;`
+/// `test: "mechanism", "design", "unit", width, module::formula;`, and `, estimated` where the gradient is an estimate.
 macro_rules! table {
     ($($test:ident: $mechanism:literal, $design:literal, $unit:literal $(in $around:literal)?, $width:literal,
-        $module:ident::$formula:ident;)+) => {
+        $module:ident::$formula:ident $(, $estimated:ident)?;)+) => {
         /// Every mechanism that is held to a formula.
         pub(crate) const ROWS: &[Row] = &[$({
             fn taped<'t>(w: &Weights<Var<'t>>, x: &[Vec<Var<'t>>]) -> Rows<Var<'t>> {
@@ -23,6 +23,7 @@ macro_rules! table {
                 formula: concat!(stringify!($module), "::", stringify!($formula)),
                 plain: crate::reference::$module::$formula::<f64>,
                 taped,
+                estimated: [$(stringify!($estimated),)?].first().copied(),
             }
         }),+];
 
@@ -102,7 +103,7 @@ table! {
             later
         }", 16, softmax::value_residual;
     moe: "top-k mixture of experts", "mechanisms/moe", "Experts", 16, sparse::top_experts;
-    vq: "vector quantization, straight-through", "mechanisms/vq", "Quantized", 16, sparse::quantized;
+    vq: "vector quantization, straight-through", "mechanisms/vq", "Quantized", 16, sparse::quantized, estimated;
     multiscale: "causal pool and upsample", "mechanisms/multiscale", "Scales", 16, sparse::scales;
     film: "FiLM", "mechanisms/film", "ModulatedMlp", 16, shell::film;
     scalar_mix: "learned scalar mixture", "mechanisms/scalar_mix", "Group", 16, shell::scalar_mix;

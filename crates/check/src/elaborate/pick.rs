@@ -5,7 +5,7 @@
 use genesys_axis::{Compare, Requirement};
 use genesys_diag::Code;
 use genesys_span::Span;
-use genesys_syntax::ast::{Call, Slot};
+use genesys_syntax::ast::{Arg, Call, Slot};
 
 use super::{Elab, Elaborator, Given};
 use crate::core::{AxisId, NodeId, Op};
@@ -36,8 +36,9 @@ impl<'a> Elaborator<'a, '_> {
                 Requirement::Holds { left: self.size_of(from), compare: Compare::AtLeast, right: self.size_of(to) };
             self.require(enough, made.span, "not more can be picked than there are", Code::SIZE_MISMATCH)?;
         }
-        for &value in &args {
-            let at = self.graph.node(value).span;
+        for (&value, arg) in args.iter().zip(&call.args) {
+            let (Arg::Value(expr) | Arg::Named(_, expr)) = arg;
+            let at = expr.span;
             self.has_axis(value, from, at)?;
             self.lacks_axis(value, to, at)?;
         }

@@ -293,13 +293,17 @@ impl Builder<'_> {
             Op::Broadcast { axes } => Op::Broadcast { axes: self.set(axes) },
             Op::Window(axis) => Op::Window(self.axes[axis]),
             Op::Past(axis) => Op::Past(self.axes[axis]),
+            Op::Blocks { blocks, within } => Op::Blocks { blocks: self.axes[blocks], within: self.axes[within] },
+            Op::Top { from, to } => Op::Top { from: self.axes[from], to: self.axes[to] },
+            Op::Picked { from, to } => Op::Picked { from: self.axes[from], to: self.axes[to] },
             Op::Cumsum(axis) => Op::Cumsum(self.axes[axis]),
             Op::After(axis) => Op::After(self.axes[axis]),
             Op::State { scan, index } => {
                 let (scan, index) = self.states[&(*scan, *index)];
                 Op::State { scan, index }
             }
-            Op::Input(_) | Op::Constant(_) | Op::Position | Op::Layer | Op::Map(_) | Op::Shift { .. } => op.clone(),
+            Op::Input(_) | Op::Constant(_) | Op::Position | Op::Layer | Op::Map(_) => op.clone(),
+            Op::Shift { .. } | Op::Pool { .. } => op.clone(),
             Op::Weight(_) | Op::Scanned(_) | Op::Dot { .. } => {
                 unreachable!("weights, scans and dot products are made elsewhere")
             }

@@ -61,6 +61,7 @@ fn at_width(graph: &Graph, width: i64) -> Graph {
         match &mut axis.domain {
             Domain::Static(size) => put(size),
             Domain::Past { window, skip } => window.iter_mut().chain([skip]).for_each(put),
+            Domain::Blocks { size } => put(size),
         }
     }
     for leaf in &mut graph.leaves {
@@ -77,6 +78,7 @@ fn at_width(graph: &Graph, width: i64) -> Graph {
         match &mut node.op {
             Op::Constant(Constant::Size(size)) => put(size),
             Op::Shift { by } => put(by),
+            Op::Pool { size } => put(size),
             Op::Cut { offset, .. } => put(offset),
             Op::Take { index, .. } => put(index),
             Op::Input(_)
@@ -87,6 +89,7 @@ fn at_width(graph: &Graph, width: i64) -> Graph {
             | Op::Index(_) => {}
             Op::Age(_) | Op::Map(_) | Op::Reduce { .. } | Op::Softmax { .. } | Op::Dot { .. } | Op::Regroup { .. } => {}
             Op::Concat { .. } | Op::Stack { .. } | Op::Broadcast { .. } | Op::Window(_) | Op::Past(_) => {}
+            Op::Blocks { .. } | Op::Top { .. } | Op::Picked { .. } => {}
             Op::Cumsum(_) | Op::After(_) | Op::State { .. } | Op::Scanned(_) => {}
         }
     }

@@ -21,7 +21,7 @@ pub fn all() -> Vec<(&'static str, Module, bool)> {
         ("sums in order", sums_in_order(), false),
         ("windows", windows(), false),
         ("pools and blocks", pools_and_blocks(), true),
-        ("the largest of an axis and of a past", largest(), true),
+        ("the largest of an axis and of a past", largest(), false),
         ("scan that picks", scan_that_picks(), false),
         ("linear scan", linear_scan(), false),
         ("nonlinear scan", nonlinear_scan(), false),

@@ -280,7 +280,7 @@ impl Builder<'_> {
         if let Some(of) = of {
             let made = axes.map_or_else(|| Ok(Vec::new()), |list| self.plain_axes(list))?;
             return match <[Ident; 1]>::try_from(made) {
-                Ok([made]) if per.is_empty() => Ok(Slot::Of { made, axis: self.ident(&of) }),
+                Ok([made]) if per.is_empty() && to.is_none() => Ok(Slot::Of { made, axis: self.ident(&of) }),
                 _ => self.error(span, "expected one axis on either side of `of`", "write `top[K of Past](score, v)`"),
             };
         }

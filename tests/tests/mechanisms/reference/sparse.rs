@@ -40,9 +40,10 @@ pub(crate) fn moba<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
     w.project("linear", &merge(&(0..q.len()).map(head).collect::<Vec<_>>()))
 }
 
-/// The summary of a block of keys or values: a linear map of all its elements, each moved by its place.
+/// The summary of a block of keys or values: an MLP of all its elements, each moved by its place.
 fn summary<R: Real>(w: &Weights<R>, name: &str, block: &[Vec<R>]) -> Vec<R> {
-    w.linear(name, &add(&block.concat(), w.get(&format!("{name}_place"))))
+    let hidden = w.linear(&format!("{name}_hidden"), &add(&block.concat(), w.get(&format!("{name}_place"))));
+    w.linear(name, &hidden.into_iter().map(R::silu).collect::<Vec<_>>())
 }
 
 /// The mean of values under the softmax of scores; nothing where there are none.
