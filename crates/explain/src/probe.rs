@@ -9,10 +9,11 @@
 
 use std::collections::BTreeMap;
 
+use genesys_axis::Domain;
 use genesys_check::CheckedDesign;
 use genesys_compiler::compile;
 use genesys_interp::Interpreter;
-use genesys_ir::module::{Function, FunctionId, Module};
+use genesys_ir::module::{Function, FunctionId, Module, Op};
 use genesys_ladder::Scale;
 use serde::Serialize;
 
@@ -20,8 +21,9 @@ use crate::InUnit;
 
 /// Draws of all weights and inputs.
 const DRAWS: u64 = 4;
-/// Positions of a row.
+/// Positions of a row, and the most of them where a block is to be complete.
 const POSITIONS: usize = 4;
+const MOST_POSITIONS: usize = 64;
 /// Changes of the output below this part of it are rounding.
 const NOISE: f64 = 1e-9;
 /// Widths that are tried, smallest first.
@@ -162,7 +164,7 @@ impl Subject<'_> {
             let n = self.elements(&self.function.ty(self.function.inputs[i]).axes);
             numbers((1 << 32) + draw * 4096 + (t * 64 + i) as u64, n).map(|x| 2.0 * x).collect()
         };
-        (0..POSITIONS).map(|t| (0..self.function.inputs.len()).map(|i| vector(t, i)).collect()).collect()
+        (0..positions(self.module)).map(|t| (0..self.function.inputs.len()).map(|i| vector(t, i)).collect()).collect()
     }
 
     /// All outputs at all positions; `None` where one is not finite.
@@ -175,6 +177,22 @@ impl Subject<'_> {
         }
         all.iter().all(|value| value.is_finite()).then_some(all)
     }
+}
+
+/// Positions of a row, so that the longest block is complete.
+fn positions(module: &Module) -> usize {
+    let blocks = module.axes.iter().filter_map(|axis| match &axis.domain {
+        Domain::Blocks { size } => size.as_int(),
+        Domain::Static(_) | Domain::Past { .. } => None,
+    });
+    // Pools stand in no region.
+    let instructions = module.functions.iter().flat_map(|function| &function.body.instructions);
+    let pools = instructions.filter_map(|instruction| match &instruction.op {
+        Op::Pool { size, .. } => size.as_int(),
+        _ => None,
+    });
+    let longest = blocks.chain(pools).filter_map(|size| usize::try_from(size).ok()).max();
+    longest.unwrap_or(0).clamp(POSITIONS, MOST_POSITIONS)
 }
 
 /// Numbers between -1 and 1.

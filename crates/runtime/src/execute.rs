@@ -196,7 +196,7 @@ impl<'m> Executor<'m> {
                 layout::blocks(&self.seen(frame, args[0])?, *axis, within, self.masks.positions)?
             }
             Op::Top { from, to } => pick::top(window, self.extent(*from)?, self.extent(*to)?, &x(0)?, &x(1)?)?,
-            Op::Picked { from, to } => pick::picked(window, self.extent(*from)?, self.extent(*to)?)?,
+            Op::Picked { from, to } => pick::picked(window, self.extent(*from)?, self.extent(*to)?, &x(0)?)?,
             Op::View(axis) => {
                 layout::view(&self.seen(frame, args[0])?, *axis, self.masks.extent(*axis), self.masks.positions)?
             }

@@ -26,9 +26,12 @@ pub(crate) fn top(window: Window<'_>, from: Extent, to: Extent, score: &Named, v
     select(&exists, &picked, &Named::new(place.number(0.0)?, Vec::new()))
 }
 
-/// 1 where there is an element to pick.
-pub(crate) fn picked(window: Window<'_>, from: Extent, to: Extent) -> Result<Named> {
-    exists(window, from, to)?.map(|exists| exists.to_dtype(window.masks.place.dtype))
+/// 1 where there is an element to pick, for each choice that the score makes.
+pub(crate) fn picked(window: Window<'_>, from: Extent, to: Extent, score: &Named) -> Result<Named> {
+    let exists = exists(window, from, to)?.map(|exists| exists.to_dtype(window.masks.place.dtype))?;
+    let chosen = without(score.labels(), &[Label::Axis(from.0)]);
+    let absent = score.sized().into_iter().filter(|(label, _)| chosen.contains(label) && !exists.has(*label));
+    exists.expanded(&exists.sized().into_iter().chain(absent).collect::<Vec<_>>())
 }
 
 /// Whether there is a first element, a second one and so on.

@@ -122,24 +122,3 @@ fn a_leak_is_found() {
     let sound = |x: &[Vec<Vec<f64>>]| x.to_vec();
     assert!(laws::leaks(sound, 7).is_empty());
 }
-
-#[test]
-fn zz_scratch() {
-    let bodies = [
-        "let v1 = past(x, window = 2) let v2 = (pos - 3) % K - v1 x + tanh(sum[Past](sum[D](v2)))",
-        "let v1 = past(x, window = 2) let v8 = tanh(v1 - 0.3 * age[Past]) x + tanh(sum[Past](sum[D](v8)))",
-        "let v1 = past(x, window = 2) let (v10, _) = top[H of D](round(7 * v1 + 0.3), v1) x + tanh(sum[Past](sum[H](v10)))",
-        "let v1 = past(x, window = 2) let (_, v14) = top[H of D](round(7 * v1 + 0.3), v1) x + tanh(sum[Past](sum[H](v14)))",
-        "let v1 = past(x, window = 2) x + tanh(sum[Past](max[D](v1 / (1 + pos), else = -1)))",
-        "let v1 = past(x, window = 2) let v12 = (pos - 3) % 2 - v1 x + tanh(sum[Past](sum[D](v12)))",
-        "let v1 = past(x, window = 2) let v12 = v1 * (v1 - 1) x + tanh(sum[Past](sum[D](v12)))",
-        "x + pool(x, 2) + pool(x, 3)",
-        "x + sum[B, K](blocks[B, K](x))",
-    ];
-    for body in bodies {
-        let text = format!(
-            "design Random {{ stack = [Block*] }}\nunit Block<E = 2, H = 2, K = 3, G = D / 2>(x: Seq[D]) -> Seq[D] {{ {body} }}\n"
-        );
-        println!("{body}: {:?}", laws::violations(&text, 3982063461811857949));
-    }
-}
