@@ -20,6 +20,7 @@ fn the_page_tells_the_truth() {
         let shown: Vec<String> = checked.diagnostics.iter().map(|d| render_short(&checked.sources, d)).collect();
         match info {
             "" => assert!(shown.is_empty(), "{shown:#?} in\n{block}"),
+            "sketch" => assert!(checked.sketch.is_some() && checked.design.is_none(), "{shown:#?} in\n{block}"),
             "refused" => assert!(checked.design.is_none(), "nothing is wrong in\n{block}"),
             other => panic!("`{other}` is no kind of block"),
         }

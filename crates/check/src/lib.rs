@@ -24,6 +24,7 @@ mod live;
 mod resolve;
 mod scale;
 mod side;
+pub mod sketch;
 mod stack;
 mod stuck;
 
@@ -36,12 +37,16 @@ use genesys_diag::Diagnostic;
 use genesys_syntax::ast;
 pub use identity::{DesignHash, RunKey, normal_form};
 pub use library::Library;
+use sketch::Hole;
+pub use sketch::Sketch;
 
 /// What checking a file gives.
 #[derive(Clone, Debug)]
 pub struct Checked {
-    /// The design, where no error was found.
+    /// The design, where no error and no hole was found.
     pub design: Option<CheckedDesign>,
+    /// The sketch, where no error was found, and holes were.
+    pub sketch: Option<Sketch>,
     /// Errors and warnings, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -50,11 +55,16 @@ pub struct Checked {
 pub fn check(file: &Arc<ast::File>, library: &Library) -> Checked {
     let mut diagnostics = Vec::new();
     let units = resolve::resolve(file, library, &mut diagnostics);
-    let checks = elaborate::check_units(&units, &mut diagnostics);
+    let mut checks = elaborate::check_units(&units, &mut diagnostics);
+    let holes = std::mem::take(&mut checks.holes);
+    diagnostics.extend(holes.iter().map(Hole::diagnostic));
     let design = stack::build(file, &units, checks, &mut diagnostics);
     finish(&mut diagnostics);
     let refused = diagnostics.iter().any(Diagnostic::is_error);
-    Checked { design: design.filter(|_| !refused), diagnostics }
+    let design = design.filter(|_| !refused && holes.is_empty());
+    let is_sketch = !refused && !holes.is_empty();
+    let sketch = is_sketch.then(|| Sketch { file: Arc::clone(file), holes });
+    Checked { design, sketch, diagnostics }
 }
 
 /// Puts diagnostics in the order of the text, each once.

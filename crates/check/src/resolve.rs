@@ -248,7 +248,11 @@ fn heads_of_block<'a>(block: &'a ast::Block, heads: &mut Vec<&'a str>) {
 
 fn heads_of<'a>(expr: &'a Expr, heads: &mut Vec<&'a str>) {
     match &expr.kind {
-        ExprKind::Number { .. } | ExprKind::Bool(_) | ExprKind::Name(_) | ExprKind::Indexed { .. } => {}
+        ExprKind::Number { .. }
+        | ExprKind::Bool(_)
+        | ExprKind::Name(_)
+        | ExprKind::Hole(_)
+        | ExprKind::Indexed { .. } => {}
         ExprKind::Neg(e) | ExprKind::Regroup { value: e, .. } | ExprKind::Rename { value: e, .. } => heads_of(e, heads),
         ExprKind::Each { call: e, .. } | ExprKind::Labeled { call: e, .. } => heads_of(e, heads),
         ExprKind::Binary(_, a, b) | ExprKind::Compare(_, a, b) => {

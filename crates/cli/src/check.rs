@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use genesys_check::CheckedDesign;
+use genesys_diag::Code;
 use genesys_ladder::Scale;
 
 use crate::design_file::{self, Format};
@@ -58,6 +59,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             Some((_, design)) if !looked.has_errors() => {
                 if args.format == Format::Text {
                     output::line(verdict(path, design, args.scale.as_ref()))?;
+                }
+            }
+            None if !looked.has_errors() => {
+                let holes = looked.diagnostics.iter().filter(|diagnostic| diagnostic.code == Code::HOLE).count();
+                if args.format == Format::Text {
+                    output::line(format_args!("{}: a sketch that checks, {holes} open", path.display()))?;
                 }
             }
             _ => result = Err(Failure::Told),

@@ -59,7 +59,11 @@ impl<T> Looked<T> {
             self.rendered(Format::Text, false).for_each(output::say);
             return Err(Failure::Told);
         }
-        self.value.ok_or(Failure::Told)
+        // A text without errors that is no design is a sketch: its holes are said as warnings.
+        self.value.ok_or_else(|| {
+            self.diagnostics.iter().for_each(|hole| output::say(render_short(&self.sources, hole)));
+            Failure::Input("expected a design, found a sketch: fill its holes first".into())
+        })
     }
 }
 

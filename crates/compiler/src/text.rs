@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use genesys_check::{CheckedDesign, Library};
+use genesys_check::{CheckedDesign, Library, Sketch};
 use genesys_diag::{Code, Diagnostic};
 use genesys_span::{FileId, Sources};
 use genesys_syntax::ast;
@@ -17,8 +17,10 @@ pub struct CheckedText {
     pub file: FileId,
     /// The syntax tree, as far as it could be read.
     pub syntax: Arc<ast::File>,
-    /// The design, where no error was found.
+    /// The design, where no error and no hole was found.
     pub design: Option<CheckedDesign>,
+    /// The sketch, where no error was found, and holes were.
+    pub sketch: Option<Sketch>,
     /// Errors and warnings, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -50,8 +52,8 @@ pub fn check_text(name: &str, text: &str) -> CheckedText {
     let own = checked.diagnostics.into_iter().filter(|d| !unread || !follows_from_syntax(&sources, d, &declared));
     diagnostics.extend(own);
     diagnostics.sort_by_key(|d| d.primary.span);
-    let design = checked.design.filter(|_| !unread);
-    CheckedText { sources, file, syntax, design, diagnostics }
+    let (design, sketch) = (checked.design.filter(|_| !unread), checked.sketch.filter(|_| !unread));
+    CheckedText { sources, file, syntax, design, sketch, diagnostics }
 }
 
 /// Whether an error may come from an item that could not be read: a name that the text declares

@@ -69,6 +69,8 @@ codes! {
     SIDE_VALUE = "side-value";
     /// A unit is not what the static parameter it is bound to promises.
     UNIT_PARAMETER = "unit-parameter";
+    /// Something is not written yet, or nothing says of which type it should be.
+    HOLE = "hole";
     /// The axes found are not those expected.
     AXIS_MISMATCH = "axis-mismatch";
     /// Operands share no side that holds all axes: an outer product must be asked for.

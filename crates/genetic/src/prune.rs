@@ -207,6 +207,7 @@ pub(crate) fn expr_names(expr: &Expr, names: &mut BTreeSet<String>) {
         }
         ExprKind::Number { .. }
         | ExprKind::Bool(_)
+        | ExprKind::Hole(_)
         | ExprKind::Neg(_)
         | ExprKind::Binary(..)
         | ExprKind::Compare(..)

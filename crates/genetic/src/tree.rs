@@ -90,7 +90,11 @@ pub(crate) fn block_exprs(block: &Block) -> impl Iterator<Item = &Expr> {
 /// The parts of an expression, left to right; a scan's or a loop's are its initial values, then its body's.
 pub(crate) fn children(expr: &Expr) -> Vec<&Expr> {
     match &expr.kind {
-        ExprKind::Number { .. } | ExprKind::Bool(_) | ExprKind::Name(_) | ExprKind::Indexed { .. } => Vec::new(),
+        ExprKind::Number { .. }
+        | ExprKind::Bool(_)
+        | ExprKind::Name(_)
+        | ExprKind::Hole(_)
+        | ExprKind::Indexed { .. } => Vec::new(),
         ExprKind::Neg(e) | ExprKind::Regroup { value: e, .. } | ExprKind::Rename { value: e, .. } => vec![e],
         ExprKind::Each { call: e, .. } | ExprKind::Labeled { call: e, .. } => vec![e],
         ExprKind::Binary(_, a, b) | ExprKind::Compare(_, a, b) => vec![a, b],
@@ -104,7 +108,11 @@ pub(crate) fn children(expr: &Expr) -> Vec<&Expr> {
 /// The parts of an expression, to be changed.
 pub(crate) fn children_mut(expr: &mut Expr) -> Vec<&mut Expr> {
     match &mut expr.kind {
-        ExprKind::Number { .. } | ExprKind::Bool(_) | ExprKind::Name(_) | ExprKind::Indexed { .. } => Vec::new(),
+        ExprKind::Number { .. }
+        | ExprKind::Bool(_)
+        | ExprKind::Name(_)
+        | ExprKind::Hole(_)
+        | ExprKind::Indexed { .. } => Vec::new(),
         ExprKind::Neg(e) | ExprKind::Regroup { value: e, .. } | ExprKind::Rename { value: e, .. } => vec![e],
         ExprKind::Each { call: e, .. } | ExprKind::Labeled { call: e, .. } => vec![e],
         ExprKind::Binary(_, a, b) | ExprKind::Compare(_, a, b) => vec![a, b],

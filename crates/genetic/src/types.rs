@@ -150,7 +150,7 @@ impl<'a> Reader<'a> {
     fn infer(&mut self, expr: &'a Expr) -> Option<Type> {
         match &expr.kind {
             ExprKind::Number { .. } => Some(constant([])),
-            ExprKind::Bool(_) => None,
+            ExprKind::Bool(_) | ExprKind::Hole(_) => None,
             ExprKind::Name(name) => match (self.names.get(name.text.as_str()), name.text.as_str()) {
                 (Some(ty), _) => ty.clone(),
                 (None, "pos") => Some(Type { stage: Stage::Seq, axes: BTreeSet::new() }),

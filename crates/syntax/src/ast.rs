@@ -160,7 +160,7 @@ pub struct Unit {
     pub result: Type,
     /// The results behind the first: `v1: Seq[H, E]` in `-> (Seq[D], v1: Seq[H, E])`.
     pub further: Vec<FurtherResult>,
-    /// The body.
+    /// The body; without a value where it is not written yet: `unit Router(x: Seq[D]) -> Seq[D];`
     pub body: Block,
 }
 
@@ -459,6 +459,8 @@ pub enum ExprKind {
         /// The call.
         call: Box<Expr>,
     },
+    /// `?`, `?name`: a value that is not written yet.
+    Hole(Option<Ident>),
     /// `(a, b)`: at least two values, which a body gives or a `let` binds; no operand.
     Tuple(Vec<Expr>),
     /// `scan S: [H, K, V] = 0 { .. }`
@@ -519,6 +521,13 @@ pub struct StaticArg {
     pub name: Option<Ident>,
     /// What it is bound to.
     pub value: StaticValue,
+}
+
+impl Unit {
+    /// Whether its body is not written yet.
+    pub fn is_open(&self) -> bool {
+        self.body.result.is_none()
+    }
 }
 
 /// What a static parameter is bound to.

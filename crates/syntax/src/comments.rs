@@ -117,7 +117,11 @@ fn hang_expr(expr: &mut Expr, stream: &mut Stream, comments: &mut Comments) {
         return;
     }
     match &mut expr.kind {
-        ExprKind::Number { .. } | ExprKind::Bool(_) | ExprKind::Name(_) | ExprKind::Indexed { .. } => {}
+        ExprKind::Number { .. }
+        | ExprKind::Bool(_)
+        | ExprKind::Name(_)
+        | ExprKind::Hole(_)
+        | ExprKind::Indexed { .. } => {}
         ExprKind::Neg(value)
         | ExprKind::Regroup { value, .. }
         | ExprKind::Rename { value, .. }

@@ -18,7 +18,7 @@
 //! file    = item*
 //! item    = "use" path "::" ( Name | "{" Name,* "}" )
 //!         | "design" Name "{" ( name "=" ( bool | stack | Unit ) )* "}"
-//!         | "unit" Name "<" generic,* ">" "(" ( name ":" type ),* ")" "->" ( type | results ) block
+//!         | "unit" Name "<" generic,* ">" "(" ( name ":" type ),* ")" "->" ( type | results ) ( block | ";" )
 //! results = "(" ( ( name ":" )? type ),* ")"
 //! generic = Axis ( "=" size )?  |  Name ":" "pointwise"? "unit" ( "(" type,* ")" "->" type )? ( "=" Unit )?  |  Name ":" "size" ( "=" size )?  |  Row ".."
 //! stack   = "[" ( "share"? ( Unit | stack ) ( "*" int? )? ),* "]"

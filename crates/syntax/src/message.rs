@@ -188,7 +188,7 @@ fn construct(rule: Rule) -> &'static str {
         Rule::r_paren => "`)`",
         Rule::l_square | Rule::slot | Rule::axes => "`[`",
         Rule::r_square => "`]`",
-        Rule::l_brace | Rule::block => "`{`",
+        Rule::l_brace | Rule::block | Rule::open => "`{`",
         Rule::r_brace => "`}`",
         Rule::l_angle | Rule::statics | Rule::inner_statics | Rule::last_statics | Rule::generics => "`<`",
         Rule::r_angle => "`>`",
@@ -220,6 +220,7 @@ fn construct(rule: Rule) -> &'static str {
         | Rule::apply
         | Rule::each
         | Rule::regroup
+        | Rule::hole
         | Rule::group => "a value",
         Rule::shared => "a unit or `linear`",
         Rule::scan | Rule::repeat => "a scan or a loop",

@@ -187,6 +187,7 @@ fn expr(value: &mut Expr) {
     match &mut value.kind {
         ExprKind::Number { .. } | ExprKind::Bool(_) => {}
         ExprKind::Name(name) => ident(name),
+        ExprKind::Hole(name) => name.iter_mut().for_each(ident),
         ExprKind::Indexed { head, axis } => {
             ident(head);
             ident(axis);

@@ -97,10 +97,6 @@ fn look_alike(stop: &Stop<'_>) -> Option<Slip> {
 fn later_version(stop: &Stop<'_>) -> Option<Slip> {
     let before = stop.before();
     match stop.found {
-        "?" => Slip::help("holes are not part of this version: write the value"),
-        ";" if stop.wants(Rule::l_brace) || stop.wants(Rule::block) => {
-            Slip::help("units without a body are not part of this version: write the body")
-        }
         "(" if before.ends_with(':') && stop.wants(Rule::ty) => {
             Slip::help("a parameter is one value: give each value of a tuple a parameter of its own")
         }

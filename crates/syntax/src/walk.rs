@@ -39,7 +39,11 @@ pub fn walk_block(block: &Block, visit: &mut dyn FnMut(&Expr)) {
 pub fn walk_expr(expr: &Expr, visit: &mut dyn FnMut(&Expr)) {
     visit(expr);
     match &expr.kind {
-        ExprKind::Number { .. } | ExprKind::Bool(_) | ExprKind::Name(_) | ExprKind::Indexed { .. } => {}
+        ExprKind::Number { .. }
+        | ExprKind::Bool(_)
+        | ExprKind::Name(_)
+        | ExprKind::Hole(_)
+        | ExprKind::Indexed { .. } => {}
         ExprKind::Neg(value)
         | ExprKind::Regroup { value, .. }
         | ExprKind::Rename { value, .. }
@@ -103,7 +107,11 @@ fn walk_block_mut(block: &mut Block, visit: &mut dyn FnMut(&mut Expr)) {
 fn walk_expr_mut(expr: &mut Expr, visit: &mut dyn FnMut(&mut Expr)) {
     visit(expr);
     match &mut expr.kind {
-        ExprKind::Number { .. } | ExprKind::Bool(_) | ExprKind::Name(_) | ExprKind::Indexed { .. } => {}
+        ExprKind::Number { .. }
+        | ExprKind::Bool(_)
+        | ExprKind::Name(_)
+        | ExprKind::Hole(_)
+        | ExprKind::Indexed { .. } => {}
         ExprKind::Neg(value)
         | ExprKind::Regroup { value, .. }
         | ExprKind::Rename { value, .. }

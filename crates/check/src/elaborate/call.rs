@@ -68,7 +68,8 @@ impl<'a> Elaborator<'a, '_> {
                     }
                 },
             };
-            let value = self.expr(expr);
+            let wanted = unit.params.get(slot).and_then(|param| self.wanted_of(&param.ty));
+            let value = self.expr_wanted(expr, wanted);
             match values.get_mut(slot) {
                 Some(empty @ None) => *empty = Some(value),
                 _ => return Err(self.wrong_count(unit, call, span)),

@@ -4,9 +4,10 @@ use genesys_axis::{Constant, Domain, Size};
 use genesys_diag::{Code, Diagnostic, Edit};
 use genesys_scalar::Function;
 use genesys_span::Span;
-use genesys_syntax::ast::{BinaryOp, Block, CompareOp, Expr, ExprKind, Ident, Stmt, StmtKind, Type as TypeExpr};
+use genesys_syntax::ast::{BinaryOp, Block, CompareOp, Expr, ExprKind, Ident, Stmt, StmtKind, Type as TypeExpr, Unit};
 use genesys_syntax::print_expr;
 
+use super::unit::results_of;
 use super::{Binding, Elab, Elaborator, Given, Reported};
 use crate::AxisSet;
 use crate::core::{NodeId, Op, Stage, Type};
@@ -50,6 +51,7 @@ impl<'a> Elaborator<'a, '_> {
             }
             ExprKind::Scan(scan) => self.scan(scan, span),
             ExprKind::Repeat(repeat) => self.repeat(repeat, span),
+            ExprKind::Hole(_) => Err(self.hole_without_type(span)),
             ExprKind::Tuple(_) | ExprKind::Call(_) | ExprKind::Labeled { .. } | ExprKind::Each { .. } => {
                 unreachable!("what may give a tuple is not asked for here")
             }
@@ -174,7 +176,7 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// A unit's body: its statements, then its values.
-    pub(crate) fn body(&mut self, block: &'a Block) -> Elab<Given> {
+    pub(crate) fn body(&mut self, block: &'a Block, unit: &'a Unit) -> Elab<Given> {
         for stmt in &block.stmts {
             self.stmt(stmt);
         }
@@ -183,9 +185,29 @@ impl<'a> Elaborator<'a, '_> {
             return Err(self.fail(Diagnostic::error(Code::SYNTAX, block.span, message)));
         };
         let outer = self.begin_statement();
-        let given = self.given(result);
+        let given = self.results(result, unit);
         self.end_statement(outer, None);
         given
+    }
+
+    /// The values of a unit, whose types are those that holes among them want.
+    fn results(&mut self, result: &'a Expr, unit: &'a Unit) -> Elab<Given> {
+        let types: Vec<_> = results_of(unit).collect();
+        match &result.kind {
+            ExprKind::Tuple(parts) if parts.len() == types.len() => {
+                let mut values = Vec::new();
+                for (part, ty) in parts.iter().zip(types) {
+                    let wanted = self.wanted(ty);
+                    values.push(self.expr_wanted(part, wanted));
+                }
+                values.into_iter().collect::<Elab<_>>().map(Given::Tuple)
+            }
+            ExprKind::Hole(_) if types.len() == 1 => {
+                let wanted = self.wanted(types[0]);
+                self.expr_wanted(result, wanted).map(Given::One)
+            }
+            _ => self.given(result),
+        }
     }
 
     fn stmt(&mut self, stmt: &'a Stmt) {
@@ -207,7 +229,8 @@ impl<'a> Elaborator<'a, '_> {
     /// `let name: ty = value`; binding a value's name again hides the earlier one.
     pub(crate) fn let_stmt(&mut self, name: &'a Ident, ty: Option<&'a TypeExpr>, value: &'a Expr) -> Elab<()> {
         let outer = self.begin_statement();
-        let node = self.expr(value);
+        let wanted = ty.and_then(|ty| self.wanted(ty));
+        let node = self.expr_wanted(value, wanted);
         self.end_statement(outer, Some(name));
         let checked = node.and_then(|node| {
             if let Some(ty) = ty {

@@ -8,6 +8,7 @@
 mod call;
 mod expr;
 mod frame;
+mod hole;
 mod instance;
 mod law;
 mod linear;
@@ -39,6 +40,7 @@ use crate::core::{Axis, AxisId, Graph, Node, NodeId, Op, Stage, Type};
 use crate::design::Required;
 use crate::error;
 use crate::resolve::Units;
+use crate::sketch::Hole;
 
 /// Most nodes of one graph.
 const MAX_NODES: usize = 50_000;
@@ -60,6 +62,10 @@ pub(crate) struct Elaborator<'a, 'u> {
     pub(crate) graph: Graph,
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) requirements: Vec<Required>,
+    /// What is not written yet.
+    pub(crate) holes: Vec<Hole>,
+    /// The name of the unit that is checked.
+    pub(crate) unit: &'a str,
     pub(crate) frames: Vec<Frame<'a>>,
     /// Axes of the enclosing `each`: every weight gets them, no rule of matching sees them.
     pub(crate) lifted: Vec<AxisId>,
@@ -79,6 +85,8 @@ impl<'a, 'u> Elaborator<'a, 'u> {
             graph: Graph { axes: vec![width], ..Graph::default() },
             diagnostics: Vec::new(),
             requirements: Vec::new(),
+            holes: Vec::new(),
+            unit: "",
             frames: Vec::new(),
             lifted: Vec::new(),
             instances: Vec::new(),

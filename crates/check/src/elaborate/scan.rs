@@ -161,7 +161,13 @@ impl<'a> Elaborator<'a, '_> {
     /// `S <- e`: `e` has the state's axes exactly.
     fn update(&mut self, name: &'a Ident, value: &'a Expr) -> Elab<()> {
         let outer = self.begin_statement();
-        let node = self.expr(value);
+        let wanted = match self.lookup(&name.text) {
+            Some(Binding::State { value: current, .. }) => {
+                Some(Type { stage: Stage::Moment, axes: self.seen(current) })
+            }
+            _ => None,
+        };
+        let node = self.expr_wanted(value, wanted);
         self.end_statement(outer, Some(name));
         let Some(Binding::State { owner, value: current }) = self.lookup(&name.text) else {
             let known = self.state_names().into_iter();

@@ -14,6 +14,7 @@ use crate::AxisSet;
 use crate::core::{AxisId, Graph, NodeId, Op, Output, Port, Stage, Type, WIDTH};
 use crate::design::Required;
 use crate::resolve::Units;
+use crate::sketch::Hole;
 use crate::{effect, error, live, stuck};
 
 /// What the static parameters of a call are bound to; `..` is the row of the same sign.
@@ -23,8 +24,10 @@ pub(crate) struct Statics<'a>(pub(super) BTreeMap<&'a str, Binding>);
 /// What checking units on their own found of each.
 #[derive(Debug, Default)]
 pub(crate) struct UnitChecks {
-    /// Whether it has errors.
+    /// Whether it has errors, or holes.
     pub(crate) broken: Vec<bool>,
+    /// What is not written yet.
+    pub(crate) holes: Vec<Hole>,
     /// What it means, where it is sound and has no static parameters: as a unit of the stack it means the same.
     pub(crate) closed: BTreeMap<usize, Elaborated>,
 }
@@ -39,10 +42,11 @@ pub(crate) struct Elaborated {
 /// Checks every unit of the file on its own, callees first.
 pub(crate) fn check_units(units: &Units<'_>, diagnostics: &mut Vec<Diagnostic>) -> UnitChecks {
     let broken = units.library.units().map(|(_, known)| known.broken).collect();
-    let mut checks = UnitChecks { broken, closed: BTreeMap::new() };
+    let mut checks = UnitChecks { broken, ..UnitChecks::default() };
     for index in checks.broken.len()..units.all.len() {
-        let (elaborated, found) = check_unit(units, &checks.broken, index);
-        let broken = found.iter().any(Diagnostic::is_error);
+        let Found { elaborated, diagnostics: found, holes, complete } = check_unit(units, &checks.broken, index);
+        let broken = !complete || found.iter().any(Diagnostic::is_error);
+        checks.holes.extend(holes);
         if !broken && !is_generic(units.all[index].unit) {
             checks.closed.insert(index, elaborated);
         }
@@ -62,24 +66,38 @@ fn is_generic(unit: &Unit) -> bool {
     !unit.generics.is_empty() || types.flat_map(|ty| &ty.axes).any(|axis| matches!(axis, AxisRef::Rest(_)))
 }
 
+/// What checking one unit found.
+struct Found {
+    elaborated: Elaborated,
+    diagnostics: Vec<Diagnostic>,
+    holes: Vec<Hole>,
+    /// Whether it was expanded as a whole, and has no hole.
+    complete: bool,
+}
+
 /// Checks one unit with its static parameters as rigid symbols.
-fn check_unit(units: &Units<'_>, broken: &[bool], index: usize) -> (Elaborated, Vec<Diagnostic>) {
+fn check_unit(units: &Units<'_>, broken: &[bool], index: usize) -> Found {
     let entry = units.all[index];
     let mut elaborator = Elaborator::new(units, broken);
+    elaborator.unit = &entry.unit.name.text;
     elaborator.frames.push(Frame::new(entry.is_std, None));
     let statics = elaborator.rigid(entry.unit);
-    let args = elaborator.rigid_arguments(entry.unit);
+    let mut args = elaborator.rigid_arguments(entry.unit);
+    if let (true, Ok(values)) = (entry.unit.is_open(), &args) {
+        args = elaborator.open_unit(entry.unit, values).and(Err(Reported));
+    }
     elaborator.frames.pop();
     // What went wrong was reported.
     let values = args.and_then(|args| elaborator.instantiate(index, statics, args, None));
-    if values.is_ok() && !elaborator.diagnostics.iter().any(Diagnostic::is_error) {
+    let complete = values.is_ok() && elaborator.holes.is_empty();
+    if complete && !elaborator.diagnostics.iter().any(Diagnostic::is_error) {
         elaborator.diagnostics.extend(unused_parameters(&elaborator, entry.unit));
         elaborator.diagnostics.extend(live::dead_weights(&elaborator.graph));
         elaborator.diagnostics.extend(effect::without_effect(&elaborator.graph));
         elaborator.diagnostics.extend(stuck::stuck_weights(&elaborator.graph));
     }
-    let Elaborator { graph, requirements, diagnostics, .. } = elaborator;
-    (Elaborated { graph, requirements }, diagnostics)
+    let Elaborator { graph, requirements, diagnostics, holes, .. } = elaborator;
+    Found { elaborated: Elaborated { graph, requirements }, diagnostics, holes, complete }
 }
 
 /// Expands a unit of the stack: `Seq[D] -> Seq[D]`, with static arguments from the stack.
@@ -150,7 +168,7 @@ impl<'a> Elaborator<'a, '_> {
         for (param, arg) in unit.params.iter().zip(args) {
             self.declare(&param.name, Binding::Value(arg))?;
         }
-        let values = self.body(&unit.body)?.values();
+        let values = self.body(&unit.body, unit)?.values();
         self.check_count(unit, values.len())?;
         let declared = results_of(unit).zip(self.result_spans(unit));
         let checked: Vec<Elab<()>> = declared

@@ -20,6 +20,12 @@ impl Builder<'_> {
         Ok(block)
     }
 
+    /// `;`: a body that is not written yet.
+    pub(super) fn open_body(&self, pair: &Pair<'_, Rule>) -> Block {
+        let (result_comments, trailing) = (Comments::default(), Vec::new());
+        Block { stmts: Vec::new(), result: None, result_comments, trailing, span: self.span(pair) }
+    }
+
     /// The body of a scan or a loop: it must not end in a bare value. Gives its depth with it.
     pub(super) fn scan_body(&self, pair: Pair<'_, Rule>) -> Built<(Block, usize)> {
         let (block, depth) = self.block(pair)?;

@@ -117,6 +117,10 @@ impl Builder<'_> {
             Rule::scan => self.scan(part),
             Rule::repeat => self.repeat(part),
             Rule::each => self.each(part),
+            Rule::hole => {
+                let name = part.into_inner().next().map(|name| self.ident(&name));
+                self.node(ExprKind::Hole(name), span, 1)
+            }
             Rule::apply => self.apply(part),
             Rule::regroup => self.regroup(part),
             _ => self.group(part),

@@ -100,6 +100,7 @@ impl Builder<'_> {
                 Rule::ty => results.push(FurtherResult { name: None, ty: self.ty(part) }),
                 Rule::results => results = self.results(part)?,
                 Rule::block => body = Some(self.unit_body(part)?),
+                Rule::open => body = Some(self.open_body(&part)),
                 _ => {}
             }
         }

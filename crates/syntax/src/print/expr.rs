@@ -71,6 +71,7 @@ fn strength(value: &Expr) -> u8 {
         | ExprKind::Regroup { .. }
         | ExprKind::Labeled { .. }
         | ExprKind::Tuple(_)
+        | ExprKind::Hole(_)
         | ExprKind::Scan(_)
         | ExprKind::Repeat(_) => POSTFIX + 1,
     }
@@ -81,6 +82,7 @@ fn form(value: &Expr, place: Place) -> Doc {
         ExprKind::Number { text, .. } => Doc::text(text),
         ExprKind::Bool(value) => Doc::text(value.to_string()),
         ExprKind::Name(name) => Doc::text(&name.text),
+        ExprKind::Hole(name) => Doc::text(format!("?{}", name.as_ref().map_or("", |name| &name.text))),
         ExprKind::Indexed { head, axis } => Doc::text(format!("{}[{}]", head.text, axis.text)),
         ExprKind::Neg(value) => Doc::Concat(vec![Doc::text("-"), part(value, NEG, place.inner())]),
         ExprKind::Binary(BinaryOp::Pow, a, b) => power(a, b, place),

@@ -177,8 +177,7 @@ fn unit_doc(unit: &Unit) -> Doc {
         Doc::list("(", params.collect(), ")"),
         Doc::text(" -> "),
         results(unit),
-        Doc::text(" "),
-        block(&unit.body),
+        if unit.is_open() { Doc::text(";") } else { Doc::Concat(vec![Doc::text(" "), block(&unit.body)]) },
     ])
 }
 

@@ -149,9 +149,19 @@ fn unit() -> impl Strategy<Value = Unit> {
     let param = (name(), ty()).prop_map(|(name, ty)| Param { name, ty });
     let further = (option::of(name()), ty()).prop_map(|(name, ty)| FurtherResult { name, ty });
     let further = prop_oneof![3 => Just(Vec::new()), 1 => vec(further, 1..3)];
-    (upper(), vec(generic, 0..4), vec(param, 0..4), (ty(), further), body(expr())).prop_map(
-        |(name, generics, params, (result, further), body)| Unit { name, generics, params, result, further, body },
-    )
+    (upper(), vec(generic, 0..4), vec(param, 0..4), (ty(), further), prop_oneof![5 => body(expr()), 1 => open_body()])
+        .prop_map(|(name, generics, params, (result, further), body)| Unit {
+            name,
+            generics,
+            params,
+            result,
+            further,
+            body,
+        })
+}
+
+fn open_body() -> impl Strategy<Value = Block> {
+    Just(block(Vec::new(), None, Comments::default(), Vec::new()))
 }
 
 fn unit_kind() -> impl Strategy<Value = GenericKind> {
@@ -215,6 +225,7 @@ fn expr() -> BoxedStrategy<Expr> {
         2 => number(),
         1 => any::<bool>().prop_map(ExprKind::Bool),
         4 => name().prop_map(ExprKind::Name),
+        1 => option::of(name()).prop_map(ExprKind::Hole),
         1 => (name(), upper()).prop_map(|(head, axis)| ExprKind::Indexed { head, axis }),
     ]
     .prop_map(make);
