@@ -76,7 +76,7 @@ table! {
     mamba: "Mamba", "mechanisms/mamba", "SelectiveState<N = 4>", 16, recurrent::mamba;
     mamba2: "Mamba-2, the seed", "mamba2", "Block", 64, recurrent::mamba2;
     rwkv4: "RWKV-4", "mechanisms/rwkv4", "TimeMix", 16, recurrent::rwkv4;
-    rwkv6: "RWKV-6, the seed", "rwkv6", "Block", 32, recurrent::rwkv6;
+    rwkv6: "RWKV-6, the seed", "mechanisms/rwkv6", "Block", 32, recurrent::rwkv6;
     griffin: "Griffin's RG-LRU", "mechanisms/griffin", "RecurrentBlock", 16, recurrent::griffin;
     s4d: "S4D", "mechanisms/s4d", "DiagonalStateSpace<N = 4>", 16, recurrent::s4d;
     hyena: "long convolution (Hyena)", "mechanisms/hyena", "HyenaOperator", 16, recurrent::hyena;

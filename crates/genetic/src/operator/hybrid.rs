@@ -76,9 +76,9 @@ mod tests {
     fn the_variant_is_a_copy_with_another_mixer() {
         let units = "unit F(x: Seq[D]) -> Seq[D] { linear[D -> D](shift(x, 1)) }";
         let text = design("x + F(RmsNorm(x))", units);
-        let out = change(add_block_variant, &text, "in turn: B with SwiGlu for F");
+        let out = change(add_block_variant, &text, "in turn: B with Attention for F");
         assert!(out.contains("stack = [[B, B2]*]"), "{out}");
-        assert!(out.contains("x + F(RmsNorm(x))") && out.contains("x + SwiGlu(RmsNorm(x))"), "{out}");
+        assert!(out.contains("x + F(RmsNorm(x))") && out.contains("x + Attention(RmsNorm(x))"), "{out}");
         assert_eq!(changes(add_block_variant, &out).len(), 0, "two blocks are enough");
     }
 }

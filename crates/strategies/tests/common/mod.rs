@@ -18,6 +18,7 @@ pub(crate) static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::new(rea
 pub(crate) static DESIGNS: LazyLock<Vec<CheckedDesign>> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../designs");
     let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.is_file());
     paths.sort();
     paths.iter().map(|path| design(&fs::read_to_string(path).unwrap())).collect()
 });
