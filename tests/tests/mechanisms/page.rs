@@ -12,7 +12,19 @@ use crate::hold::{Row, root};
 use crate::table::ROWS;
 
 /// Mechanisms that the language cannot say yet, and why.
-const MISSING: &[(&str, &str)] = &[];
+const MISSING: &[(&str, &str)] = &[
+    (
+        "PaTH over the whole past",
+        "between a key and its query stands a product of maps, so every key of the past moves at every position; a state \
+         has the same shape at every position, and cannot hold a past. Over a window it can: `path_window`.",
+    ),
+    (
+        "softmax over depth across the whole stack",
+        "a block sees the nearest earlier value of a name, and their number would grow with depth; within a group of \
+         layers it can be said: `depth_softmax`.",
+    ),
+    ("the load balance of a mixture of experts", "a loss beside the main one, which designs cannot state yet."),
+];
 
 const HEAD: &str = "\
 # The library of mechanisms

@@ -70,6 +70,7 @@ table! {
     gla: "GLA, with a low-rank gate", "gla", "Block", 64, linear::gla;
     hgrn: "HGRN", "mechanisms/hgrn", "GatedRecurrence", 16, linear::hgrn;
     hgrn2: "HGRN2", "mechanisms/hgrn2", "GatedMatrixRecurrence", 16, linear::hgrn2;
+    log_linear: "log-linear attention, Fenwick buckets", "mechanisms/log_linear", "LogLinearAttention", 16, linear::log_linear;
     abc: "ABC, bounded memory", "mechanisms/abc", "SlotAttention", 16, linear::abc;
     gsa: "GSA, gated slots", "mechanisms/gsa", "GatedSlotAttention", 16, linear::gsa;
     gated_norm: "gated RMS norm", "mechanisms/gated_norm", "GatedNormRetention", 16, linear::gated_norm;

@@ -237,3 +237,36 @@ pub(crate) fn gsa<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
     let y = merge(&(0..q.len()).map(head).collect::<Vec<_>>());
     w.project("linear", &w.rms("rms_norm", &map(&y, R::silu)))
 }
+
+/// The bucket of each pair of positions by its definition: the buckets of `t` are cut off one after the
+/// other, each as long as the lowest bit of what is left.
+fn bucket(t: usize, s: usize) -> usize {
+    if s == t {
+        return 0;
+    }
+    let mut end = t;
+    loop {
+        let bit = end.trailing_zeros();
+        let begin = end - (1 << bit);
+        if s >= begin {
+            return bit as usize + 1;
+        }
+        end = begin;
+    }
+}
+
+pub(crate) fn log_linear<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
+    let [q, k, v] = qkv(w, x);
+    let (gate, levels) = (w.project("log_a", x), split(&w.project("weights", x), q.len()));
+    let head = |h: usize| {
+        let at = |t: usize| {
+            let weight = |s: usize| {
+                let kept = (s + 1..=t).fold(R::of(1.0), |kept, i| kept * gate[i][h].sigmoid());
+                kept * levels[h][t][bucket(t, s)].softplus() * scaled_dot(&q[h], &k[h], t, s)
+            };
+            weighed(&(0..=t).map(weight).collect::<Vec<R>>(), &v[h][..=t])
+        };
+        (0..x.len()).map(at).collect::<Rows<R>>()
+    };
+    w.project("linear", &merge(&(0..q.len()).map(head).collect::<Vec<_>>()))
+}
