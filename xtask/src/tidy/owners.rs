@@ -45,6 +45,7 @@ const OWNERS: &[(&str, Owner)] = &[
     ("cargo_metadata", Owner::One("xtask")),
     ("clap", Owner::One("genesys-cli")),
     ("criterion", Owner::One("benches")),
+    ("egg", Owner::One("genesys-family")),
     ("foldhash", Owner::One("genesys-check")),
     ("html5gum", Owner::Tests),
     ("indexmap", Owner::One("genesys-check")),

@@ -1,0 +1,20 @@
+//! Which designs are equal in exact arithmetic, though they round otherwise: the family key.
+//!
+//! - [`FamilyKey::of`]: a checked design to its key. Designs of one key are, but for a collision of hashes, one function
+//!   of real numbers: `a * (b + c)` and `a * b + a * c`, `softmax` and exponentials over their sum.
+//!
+//! Inside: `term` reads a normal form as terms (the step of a scan is one operation, named by the hash of its body),
+//! `rules` holds the laws of real numbers, `saturate` applies them in an e-graph (Willsey et al., 2021) within limits on
+//! nodes and rounds, never on time, and takes out the smallest term, `digest` hashes it so that names and order do not
+//! count. Where a limit was met the key is marked: two members of a family may then have two keys.
+//!
+//! Not here: identity. Equal over the reals is not equal in floating point, and a spelling that overflows must not stand
+//! for its stable twin: results are never kept by this key.
+
+mod digest;
+mod key;
+mod rules;
+mod saturate;
+mod term;
+
+pub use key::FamilyKey;

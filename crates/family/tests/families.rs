@@ -1,0 +1,79 @@
+//! Which pairs of texts are one family, and which are not; none of the first kind is one design.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use genesys_check::{CheckedDesign, Library, check};
+use genesys_family::FamilyKey;
+use genesys_span::Sources;
+
+fn design(body: &str) -> CheckedDesign {
+    let mut sources = Sources::default();
+    let std = sources.add(genesys_stdlib::NAME, genesys_stdlib::TEXT);
+    let std = Library::new(genesys_syntax::parse(&sources, std).file);
+    let text = format!(
+        "design Test {{ stack = [Block*] }}\nunit Block<H = 4, E = D / 4>(x: Seq[D]) -> Seq[D] {{\n    let y = linear[D -> D](x)\n    \
+         let g = sigmoid(linear[D -> D](tanh(x)))\n    {body}\n}}\n"
+    );
+    let file = sources.add("test", text);
+    let parsed = genesys_syntax::parse(&sources, file);
+    assert!(parsed.diagnostics.is_empty(), "{body}: {:?}", parsed.diagnostics);
+    let checked = check(&Arc::new(parsed.file), &std);
+    checked.design.unwrap_or_else(|| panic!("{body}: {:?}", checked.diagnostics))
+}
+
+/// Equal over the reals, and another program each.
+const ONE_FAMILY: &[(&str, &str)] = &[
+    ("x * (y + g)", "x * y + x * g"),
+    ("g * y + (1 - g) * x", "x + g * (y - x)"),
+    ("x * sigmoid(y) * g", "g * x / (1 + exp(-y))"),
+    ("silu(y) * g", "y * sigmoid(y) * g"),
+    ("log(sigmoid(y)) + g", "log_sigmoid(y) + g"),
+    ("log(1 + exp(y)) * g", "softplus(y) * g"),
+    ("exp(y + g)", "exp(y) * exp(g)"),
+    ("exp(log_sigmoid(y)) * g", "sigmoid(y) * g"),
+    ("g * softmax[D](y)", "g * (exp(y) / sum[D](exp(y)))"),
+    ("g * log(sum[D](exp(y)))", "g * logsumexp[D](y)"),
+    ("g * (y ^ 2)", "g * (y * y)"),
+    ("g * sum[D](y + x)", "g * (sum[D](x) + sum[D](y))"),
+];
+
+/// Other functions, or equal under conditions only.
+const TWO_FAMILIES: &[(&str, &str)] = &[
+    ("x * (y + g)", "x * y + g"),
+    ("exp(log(abs(y))) * g", "y * g"),
+    ("sqrt(y * y) * g", "y * g"),
+    ("g * (y / y)", "g * (1 + y * y - y * y)"),
+    ("silu(y) * g", "gelu(y) * g"),
+    ("g * shift(exp(y), 1)", "g * exp(shift(y, 1))"),
+    ("scan S: [D] = 0 { S <- g * S + y yield S }", "scan S: [D] = 0 { S <- g * S + y yield 2 * S }"),
+    ("scan S: [D] = 0 { S <- g * S + y yield S }", "scan S: [D] = 0 { S <- y * S + g yield S }"),
+    ("g * sum[D](softmax[D](y) * x)", "g * sum[D](softmax[D](x) * y)"),
+];
+
+#[test]
+fn laws_of_real_numbers_make_families() {
+    let mut whole = 0;
+    for (left, right) in ONE_FAMILY {
+        let (a, b) = (design(left), design(right));
+        assert_ne!(a.hash(), b.hash(), "{left} | {right}");
+        let (first, second) = (FamilyKey::of(&a), FamilyKey::of(&b));
+        assert_eq!(first.as_str(), second.as_str(), "{left} | {right}");
+        whole += usize::from(!first.is_partial() && !second.is_partial());
+    }
+    assert!(whole > ONE_FAMILY.len() / 2, "{whole} keys were found within the limits");
+}
+
+#[test]
+fn what_differs_somewhere_is_no_family() {
+    for (a, b) in TWO_FAMILIES {
+        assert_ne!(FamilyKey::of(&design(a)), FamilyKey::of(&design(b)), "{a} | {b}");
+    }
+}
+
+#[test]
+fn one_design_has_one_family_however_it_is_spelled() {
+    let key = |body: &str| FamilyKey::of(&design(body));
+    assert_eq!(key("let a = x * g a + y"), key("y + g * x"));
+    assert_eq!(key("max(x, y) * g").to_string().len(), "f1-".len() + 32);
+}
