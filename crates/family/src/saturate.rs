@@ -1,6 +1,6 @@
 //! Equality saturation within limits, and the smallest term of what was found equal.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use egg::{CostFunction, Extractor, Id, Language, Runner, StopReason, SymbolLang};
 
