@@ -85,6 +85,8 @@ pub struct Unit {
     pub kept: Vec<Kept>,
     /// The states of its scans.
     pub states: Vec<StateOf>,
+    /// Operations that jump: where rounding tips one, two forms of the unit may differ by more than rounding.
+    pub jumps: Vec<Place>,
     /// Whether its numbers are proven to stay finite.
     pub finite: bool,
     /// What stands in the way.
@@ -143,6 +145,15 @@ pub struct StateOf {
     pub growth: String,
     /// The values it takes.
     pub interval: String,
+}
+
+/// A piece of text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    /// The text.
+    pub what: String,
+    /// Its line in the file; none for a standard unit.
+    pub line: Option<usize>,
 }
 
 /// A function that may leave its domain.

@@ -23,7 +23,8 @@ mod units;
 mod unreached;
 
 pub use explanation::{
-    Doubtful, Explanation, FORMAT, Figure, InUnit, Kept, Model, ModelPart, StateOf, Typed, Unit, UnitWeight, Work,
+    Doubtful, Explanation, FORMAT, Figure, InUnit, Kept, Model, ModelPart, Place, StateOf, Typed, Unit, UnitWeight,
+    Work,
 };
 pub use probe::{Probe, Suspect};
 pub use text::to_text;

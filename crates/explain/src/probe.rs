@@ -179,7 +179,7 @@ impl Subject<'_> {
     }
 }
 
-/// Positions of a row, so that the longest block is complete.
+/// Positions of a row, so that two of the longest blocks are complete: among one there is nothing to choose.
 fn positions(module: &Module) -> usize {
     let blocks = module.axes.iter().filter_map(|axis| match &axis.domain {
         Domain::Blocks { size } => size.as_int(),
@@ -192,7 +192,7 @@ fn positions(module: &Module) -> usize {
         _ => None,
     });
     let longest = blocks.chain(pools).filter_map(|size| usize::try_from(size).ok()).max();
-    longest.unwrap_or(0).clamp(POSITIONS, MOST_POSITIONS)
+    longest.map_or(0, |size| size.saturating_mul(2)).clamp(POSITIONS, MOST_POSITIONS)
 }
 
 /// Numbers between -1 and 1.

@@ -65,6 +65,10 @@ fn of_unit(text: &mut String, unit: &Unit) {
         row.figure.formula = sizes.named(&row.figure.formula);
     }
     table(text, &rows);
+    for jump in &unit.jumps {
+        let line = jump.line.map_or_else(String::new, |line| format!(", line {line}"));
+        push(text, &format!("  jumps        `{}`{line}", shortened(&jump.what)));
+    }
     if unit.finite {
         push(text, "  finite       proven");
     }

@@ -3,18 +3,19 @@
 use std::collections::BTreeSet;
 
 use genesys_axis::{Size, SizeError};
-use genesys_check::core::Graph;
-use genesys_check::design::Function;
+use genesys_check::core::{Graph, Op};
+use genesys_check::design::Function as Called;
 use genesys_check::{CheckedDesign, normal_form};
 use genesys_compiler::CheckedText;
 use genesys_cost::{Cost, Program, UnitCost, reach, unit_cost};
 use genesys_ladder::Scale;
 use genesys_range::{Doubt, Fails, Growth, Norm, Ranges, Verdict, doubts, growth};
+use genesys_scalar::Function;
 
 use crate::figures::{Context, axes};
 use crate::{
-    Doubtful, Explanation, FORMAT, Figure, Kept, StateOf, Typed, Unit, UnitWeight, Work, decode, model, probe, types,
-    unreached,
+    Doubtful, Explanation, FORMAT, Figure, Kept, Place, StateOf, Typed, Unit, UnitWeight, Work, decode, model, probe,
+    types, unreached,
 };
 
 /// Explains a design that was checked from `text`, at a scale if one is given, at which it must run.
@@ -54,7 +55,7 @@ fn requirements(design: &CheckedDesign) -> Vec<String> {
 
 fn unit(
     context: &Context<'_>,
-    function: &Function,
+    function: &Called,
     (form, cost): (&Graph, &UnitCost),
     (decode, kept): (Figure, Vec<Kept>),
 ) -> Result<Unit, SizeError> {
@@ -82,9 +83,27 @@ fn unit(
         decode,
         kept,
         states: growth(&ranges).iter().map(|state| state_of(context, graph, state)).collect::<Result<_, _>>()?,
+        jumps: jumps(context, &program),
         finite: told.is_empty(),
         doubts: told.iter().map(|doubt| doubtful(context, doubt)).collect(),
     })
+}
+
+/// Operations that are not continuous in what a weight or the input reaches.
+fn jumps(context: &Context<'_>, program: &Program) -> Vec<Place> {
+    let trained = program.gradients();
+    let jumps = |op: &Op| match op {
+        Op::Map(Function::Rem) | Op::Top { .. } => true,
+        Op::Map(function) => function.is_flat() && *function != Function::Stop,
+        _ => false,
+    };
+    let found = program
+        .live
+        .iter()
+        .filter(|&&id| jumps(&program.graph.node(id).op) && program.args(id).any(|arg| trained.contains(&arg)));
+    let places = found.map(|id| program.graph.node(*id).span);
+    let places = places.map(|span| Place { what: context.words(span), line: context.line(span) });
+    places.collect::<BTreeSet<Place>>().into_iter().collect()
 }
 
 fn typed(context: &Context<'_>, graph: &Graph) -> Vec<Typed> {

@@ -76,6 +76,7 @@ const DOUBTFUL: &[(&str, &[&str])] = &[
     ("mamba", &["exp(a)"]),
     ("mesa_net", &["before / dot[K](P, image)", "dot[K](R, R) / before"]),
     ("mlstm", &["dot[K](q, C) / max(abs(dot[K](q, N)), exp(-M))", "exp(-M)"]),
+    ("moe", &["gate / sum[K](gate)"]),
     ("performer", &["exp(dot[K](w, k) - sum[K](k * k) / 2)", "exp(dot[K](w, q) - sum[K](q * q) / 2)"]),
     ("rwkv4", &["(old * A + new * v) / (old * B + new)", "exp(a)"]),
     (
@@ -174,6 +175,14 @@ fn units_that_nothing_reaches_are_told() {
     let text = "design T { stack = [A] }\nunit A(x: Seq[D]) -> Seq[D] {\n    B(x) // as C\n}\n\
                 unit B(x: Seq[D]) -> Seq[D] {\n    x * 2\n}\nunit C(x: Seq[D]) -> Seq[D] {\n    B(x)\n}\n";
     assert_eq!(explained(&check_text("t", text), None).unreached, ["C"]);
+}
+
+#[test]
+fn jumps_of_what_is_learned_are_told_and_others_are_not() {
+    let text = "design T { stack = [A] }\nunit A(x: Seq[D]) -> Seq[D] {\n    where(x > 0, x, where(pos == 0, x / 2, x / 4))\n}\n";
+    let found = explained(&check_text("t", text), None);
+    let jumps: Vec<&str> = found.units[0].jumps.iter().map(|jump| jump.what.as_str()).collect();
+    assert_eq!(jumps, ["x > 0"]);
 }
 
 #[test]

@@ -9,6 +9,8 @@ use crate::{Interval, Ranges};
 
 /// The largest number whose exponential 32 bits hold.
 const LARGEST_EXPONENT: f64 = 88.0;
+/// A number above -1 that 32 bits tell from it.
+const JUST_ABOVE_MINUS_ONE: f64 = -1.0 + 1e-7;
 
 /// What may not be finite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +58,7 @@ fn doubt(ranges: &Ranges<'_>, function: Function, args: &[NodeId]) -> Option<(Fa
     let x = ranges.of(*args.first()?);
     let away = x.low >= TINY;
     match function {
-        Function::Log1p => (x.low < TINY - 1.0).then_some((Fails::Value, x, "above -1")),
+        Function::Log1p => (x.low <= JUST_ABOVE_MINUS_ONE).then_some((Fails::Value, x, "above -1")),
         Function::Log => (!away).then_some((Fails::Value, x, "above 0")),
         Function::InvSoftplus => (!away).then_some((Fails::Value, x, "above 0")),
         Function::Sqrt if x.low < 0.0 => Some((Fails::Value, x, "at least 0")),

@@ -211,7 +211,8 @@ struct Short(f64);
 
 impl fmt::Display for Short {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Short(value) = *self;
+        // Also of -0.
+        let value = self.0 + 0.0;
         if value != 0.0 && (value.abs() < 1e-3 || value.abs() >= 1e5) {
             return write!(f, "{value:.3e}");
         }

@@ -108,6 +108,7 @@ fn functions_that_may_leave_their_domain_are_told_with_the_operand() {
         ("x * sqrt(abs(x))", "sqrt derivative [0, inf)"),
         ("x / sqrt(mean[D](x * x))", "sqrt derivative [0, inf)\ndiv value [0, inf)"),
         ("x * exp(x)", "exp value (-inf, inf)"),
+        ("x * log1p(-sigmoid(x))", "log1p value [-1, 0]"),
         ("x / sum[D](x)", "div value (-inf, inf)"),
         ("x * sigmoid(x) ^ (1 / 16)", "pow derivative [0, 1]"),
         ("x * sqrt(mean[D](x * x) - mean[D](x) ^ 2 + 1e-5)", "sqrt value (-inf, inf)"),
