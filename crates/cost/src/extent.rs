@@ -183,7 +183,7 @@ mod tests {
         for length in [0, 1, 2, 3, 7, 20] {
             for a in &shapes {
                 let one = Extent::Each(vec![a.clone()]);
-                assert_eq!(one.eval(64, length), Ok(counted(&[a.clone()], length)), "{one} at {length}");
+                assert_eq!(one.eval(64, length), Ok(counted(std::slice::from_ref(a), length)), "{one} at {length}");
                 for b in &shapes {
                     let two = Extent::Each(vec![a.clone(), b.clone()]);
                     assert_eq!(two.eval(64, length), Ok(counted(&[a.clone(), b.clone()], length)), "{two} at {length}");

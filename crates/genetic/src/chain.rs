@@ -54,7 +54,8 @@ impl Chain {
     pub(crate) fn of(unit: &Unit) -> Option<Chain> {
         let [param] = unit.params.as_slice() else { return None };
         let is_width = |axes: &[AxisRef]| matches!(axes, [AxisRef::Named(name)] if name.text == "D");
-        if !unit.further.is_empty() || !(param.ty.seq && is_width(&param.ty.axes) && is_width(&unit.result.axes)) {
+        let is_chain = unit.further.is_empty() && param.ty.seq;
+        if !(is_chain && is_width(&param.ty.axes) && is_width(&unit.result.axes)) {
             return None;
         }
         let mut reader = Reader { last: param.name.text.clone(), pending: BTreeMap::new(), sublayers: Vec::new() };
