@@ -4,6 +4,7 @@
 //! - `shift` by `n` keeps the last `n` values of its operand, a `window` of `n` the last `n - 1`;
 //! - a `pool` of blocks of `n` keeps the last `2 n - 2`: the block under way, and the last one that is complete;
 //! - `blocks` keep all values of their operand;
+//! - a `pool` keeps the mean that it holds, and the sum over the block that has begun;
 //! - a past keeps what its views see again at later positions: the last `window + skip - 1` values of their operand, or
 //!   all of them.
 
@@ -30,6 +31,7 @@ impl CallId {
 pub struct Layout {
     slots: Vec<Slot>,
     sites: BTreeMap<(CallId, ValueId), usize>,
+    pools: BTreeMap<(CallId, ValueId), usize>,
     calls: BTreeMap<(CallId, ValueId), CallId>,
 }
 
@@ -53,6 +55,11 @@ impl Layout {
     /// begins, or an operand of a view.
     pub fn slot(&self, call: CallId, value: ValueId) -> Option<usize> {
         self.sites.get(&(call, value)).copied()
+    }
+
+    /// The number of the slot in which a call keeps what a `pool` needs that gives a value there.
+    pub fn pool(&self, call: CallId, result: ValueId) -> Option<usize> {
+        self.pools.get(&(call, result)).copied()
     }
 
     /// The call that `caller` makes where it defines a value.
@@ -137,9 +144,12 @@ impl<'m> Walk<'m> {
                     let most = self.size(*axis)?.sub(&Size::int(1))?;
                     self.keep(function, call, names, instruction.args[0], Kind::Recent(most))?;
                 }
-                Op::Pool { size, .. } => {
-                    let most = size.mul(&Size::int(2))?.sub(&Size::int(2))?;
-                    self.keep(function, call, names, instruction.args[0], Kind::Recent(most))?;
+                Op::Pool { .. } if function.ty(instruction.args[0]).stage == Stage::Const => {}
+                Op::Pool { .. } => {
+                    self.layout.pools.insert((call, instruction.results[0]), self.layout.slots.len());
+                    let slot =
+                        self.slot(function, instruction.args[0], names.value(instruction.args[0]), Kind::Pooled)?;
+                    self.layout.slots.push(slot);
                 }
                 Op::Blocks { .. } => self.keep(function, call, names, instruction.args[0], Kind::Growing)?,
                 Op::View(axis) => {
@@ -214,11 +224,16 @@ impl<'m> Walk<'m> {
         name: String,
         kind: Kind,
     ) -> Result<(), SizeError> {
+        let slot = self.slot(function, value, name, kind)?;
+        self.layout.sites.insert((call, value), self.layout.slots.len());
+        self.layout.slots.push(slot);
+        Ok(())
+    }
+
+    fn slot(&self, function: &Function, value: ValueId, name: String, kind: Kind) -> Result<Slot, SizeError> {
         let axes = function.ty(value).axes.clone();
         let numbers = axes.iter().try_fold(Size::int(1), |product, axis| product.mul(self.size(*axis)?))?;
-        self.layout.sites.insert((call, value), self.layout.slots.len());
-        self.layout.slots.push(Slot { name, kind, axes, numbers });
-        Ok(())
+        Ok(Slot { name, kind, axes, numbers })
     }
 
     /// What a view along a past asks to be kept behind a step.
@@ -240,6 +255,7 @@ fn farther(a: &Kind, b: Kind) -> Result<Kind, SizeError> {
     Ok(match (a, b) {
         (Kind::Growing, _) | (_, Kind::Growing) => Kind::Growing,
         (Kind::State, _) | (_, Kind::State) => Kind::State,
+        (Kind::Pooled, _) | (_, Kind::Pooled) => Kind::Pooled,
         (Kind::Recent(a), Kind::Recent(b)) => Kind::Recent(a.larger(&b)?),
         (Kind::Recent(a) | Kind::Bounded(a), Kind::Recent(b) | Kind::Bounded(b)) => Kind::Bounded(a.larger(&b)?),
     })

@@ -14,6 +14,8 @@ pub enum Kind {
     Recent(Size),
     /// The latest values that a past of bounded reach will see again: at most so many, `window + skip - 1`.
     Bounded(Size),
+    /// Of a `pool` the mean over the last completed block, and the sum over the one that has begun: two values.
+    Pooled,
     /// Every value so far: a past without a bound, or blocks.
     Growing,
 }
@@ -40,6 +42,7 @@ impl Slot {
     pub fn values(&self, tokens: &Size) -> Result<Size, SizeError> {
         match &self.kind {
             Kind::State => Ok(Size::int(1)),
+            Kind::Pooled => Ok(Size::int(2)),
             Kind::Recent(most) | Kind::Bounded(most) => tokens.smaller(most),
             Kind::Growing => Ok(tokens.clone()),
         }
@@ -61,6 +64,7 @@ impl Slot {
     pub fn fixed(&self, bytes: i64) -> Result<Size, SizeError> {
         let values = match &self.kind {
             Kind::State => Size::int(1),
+            Kind::Pooled => Size::int(2),
             Kind::Recent(most) | Kind::Bounded(most) => most.clone(),
             Kind::Growing => Size::int(0),
         };
@@ -73,15 +77,16 @@ impl Slot {
     /// The size does not fit in 64 bits.
     pub fn per_token(&self, bytes: i64) -> Result<Size, SizeError> {
         match &self.kind {
-            Kind::State | Kind::Recent(_) | Kind::Bounded(_) => Ok(Size::int(0)),
+            Kind::State | Kind::Pooled | Kind::Recent(_) | Kind::Bounded(_) => Ok(Size::int(0)),
             Kind::Growing => self.numbers.mul(&Size::int(bytes)),
         }
     }
 
-    /// The kind in one word: `state`, `last`, `window`, `past`.
+    /// The kind in one word: `state`, `last`, `window`, `pool`, `past`.
     pub fn word(&self) -> &'static str {
         match &self.kind {
             Kind::State => "state",
+            Kind::Pooled => "pool",
             Kind::Recent(_) => "last",
             Kind::Bounded(_) => "window",
             Kind::Growing => "past",

@@ -188,9 +188,7 @@ impl<'m> Executor<'m> {
             Op::Window { axis, .. } => {
                 layout::window(&self.seen(frame, args[0])?, *axis, self.size(*axis)?, self.masks.positions)?
             }
-            Op::Pool { size, .. } => {
-                layout::pool(&self.seen(frame, args[0])?, constant(size)?, self.masks.start, self.masks.positions)?
-            }
+            Op::Pool { size, .. } => self.pool(frame, constant(size)?, args[0], result)?,
             Op::Blocks { axis, within } => {
                 let within = (*within, self.size(*within)?);
                 layout::blocks(&self.seen(frame, args[0])?, *axis, within, self.masks.positions)?
@@ -215,9 +213,19 @@ impl<'m> Executor<'m> {
         let values = self.named(frame, id)?;
         let constant = frame.function.ty(id).stage == Stage::Const;
         let Some(memory) = self.memory else { return Ok(Seen { values, before: 0 }) };
-        match memory.join(frame.call, id, &values, self.masks.positions)? {
+        match memory.join(frame.call, id, &values)? {
             Some(seen) => Ok(seen),
             None => Ok(Seen { values, before: if constant { memory.start() } else { 0 } }),
+        }
+    }
+
+    /// The mean over the last completed block of `size` positions of a value.
+    fn pool(&self, frame: &mut Frame<'m>, size: usize, id: ValueId, result: ValueId) -> Result<Named> {
+        let x = self.named(frame, id)?;
+        let remembered = self.memory.map(|memory| memory.pool((frame.call, result), &x, size)).transpose()?;
+        match remembered.flatten() {
+            Some(pooled) => Ok(pooled),
+            None => Ok(layout::pool(&self.seen(frame, id)?, size, self.masks.start, self.masks.positions)?),
         }
     }
 

@@ -114,6 +114,36 @@ pub(crate) fn pool(seen: &Seen, size: usize, start: usize, positions: usize) -> 
     })
 }
 
+/// What [`pool_on`] gives.
+pub(crate) struct Pooled {
+    /// `[t, b, axes]`
+    pub(crate) values: Tensor,
+    /// `[b, 2, axes]`: the mean over the last completed block, and the sum over the one that has begun.
+    pub(crate) held: Tensor,
+}
+
+/// As [`pool`], for values `[t, b, axes]` of which the first stands behind `begun` positions of its block.
+pub(crate) fn pool_on(x: &Tensor, size: usize, begun: usize, held: &Tensor) -> Result<Pooled> {
+    let (mean, sum) = (held.narrow(1, 0, 1)?.squeeze(1)?, held.narrow(1, 1, 1)?.squeeze(1)?);
+    // The sum stands for the positions that have begun the block.
+    let x = match begun {
+        0 => x.clone(),
+        _ => Tensor::cat(&[sum.unsqueeze(0)?, x.pad_with_zeros(0, begun - 1, 0)?], 0)?,
+    };
+    let (n, mut means) = (x.dim(0)?, mean.unsqueeze(0)?);
+    if n >= size {
+        means = Tensor::cat(&[means, split(&x, 0, size)?.mean(1)?], 0)?;
+    }
+    let completed: Vec<u32> = (begun + 1..=n).map(|end| (end / size) as u32).collect();
+    let values = means.contiguous()?.index_select(&Tensor::new(completed, x.device())?, 0)?;
+    let last = means.narrow(0, n / size, 1)?.squeeze(0)?;
+    let sum = match n % size {
+        0 => last.zeros_like()?,
+        rest => x.narrow(0, n - rest, rest)?.sum(0)?,
+    };
+    Ok(Pooled { values, held: Tensor::stack(&[last, sum], 1)? })
+}
+
 /// The operand at each position within each completed block, as elements of two axes; all positions are seen. A row that is
 /// too short for a block has one all the same, which no position sees.
 pub(crate) fn blocks(seen: &Seen, axis: AxisId, within: (AxisId, usize), positions: usize) -> Result<Named> {

@@ -7,12 +7,14 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use candle_core::Tensor;
 use genesys_decode::{CallId, Slot};
 use genesys_ir::module::ValueId;
 
 use crate::RuntimeError;
 use crate::cache::Cache;
 use crate::execute::{constant, labels};
+use crate::layout;
 use crate::named::{Label, Named};
 use crate::state::{Held, State, most, time_of};
 
@@ -37,6 +39,8 @@ pub(crate) struct Seen {
 /// The memory of one run.
 pub(crate) struct Memory<'a> {
     before: &'a State,
+    /// How many positions the run goes over.
+    positions: usize,
     graph: Graph,
     after: RefCell<Vec<Held>>,
     /// Operands that have been joined with what is remembered of them.
@@ -44,8 +48,8 @@ pub(crate) struct Memory<'a> {
 }
 
 impl<'a> Memory<'a> {
-    pub(crate) fn new(before: &'a State, graph: Graph) -> Self {
-        Self { before, graph, after: RefCell::new(before.held.clone()), seen: RefCell::default() }
+    pub(crate) fn new(before: &'a State, positions: usize, graph: Graph) -> Self {
+        Self { before, positions, graph, after: RefCell::new(before.held.clone()), seen: RefCell::default() }
     }
 
     /// The positions before the run.
@@ -53,9 +57,13 @@ impl<'a> Memory<'a> {
         self.before.positions
     }
 
-    /// The state behind a run over `positions` positions.
-    pub(crate) fn finish(self, positions: usize) -> State {
-        State { positions: self.before.positions + positions, held: self.after.into_inner(), ..self.before.clone() }
+    /// The state behind the run.
+    pub(crate) fn finish(self) -> State {
+        State {
+            positions: self.before.positions + self.positions,
+            held: self.after.into_inner(),
+            ..self.before.clone()
+        }
     }
 
     /// The call that `caller` makes where it defines a value.
@@ -64,21 +72,21 @@ impl<'a> Memory<'a> {
     }
 
     /// An operand of a view, behind what is remembered of it: `None` where nothing ever is.
-    pub(crate) fn join(&self, call: CallId, id: ValueId, x: &Named, positions: usize) -> Result<Option<Seen>> {
+    pub(crate) fn join(&self, call: CallId, id: ValueId, x: &Named) -> Result<Option<Seen>> {
         let Some(at) = self.before.layout.slot(call, id) else { return Ok(None) };
         let slot = &self.before.layout.slots()[at];
-        let order = self.order(slot, Some(positions))?;
+        let order = self.order(slot, Some(self.positions))?;
         let known = self.seen.borrow().get(&at).cloned();
         let cache = match known {
             Some(cache) => cache,
             None => self.remember(at, slot, &x.expand(&order)?)?,
         };
-        let before = cache.len() - positions;
+        let before = cache.len() - self.positions;
         let values = Named::new(cache.values()?, order.iter().map(|(label, _)| *label).collect());
         Ok(Some(Seen { values, before }))
     }
 
-    fn remember(&self, at: usize, slot: &Slot, x: &candle_core::Tensor) -> Result<Cache> {
+    fn remember(&self, at: usize, slot: &Slot, x: &Tensor) -> Result<Cache> {
         let held = match &self.before.held[at] {
             Held::Values(cache) => Some(cache),
             Held::Nothing | Held::State(_) => None,
@@ -90,6 +98,26 @@ impl<'a> Memory<'a> {
         self.after.borrow_mut()[at] = Held::Values(cache.last(most(slot)?));
         self.seen.borrow_mut().insert(at, cache.clone());
         Ok(cache)
+    }
+
+    /// The mean over the last completed block of `size` positions, at each position of the run; `None` where nothing of it
+    /// is ever remembered. `result` is the value that it gives.
+    pub(crate) fn pool(&self, (call, result): (CallId, ValueId), x: &Named, size: usize) -> Result<Option<Named>> {
+        let Some(at) = self.before.layout.pool(call, result) else { return Ok(None) };
+        let each = self.order(&self.before.layout.slots()[at], None)?;
+        let order = [&[(Label::Time, self.positions)], each.as_slice()].concat();
+        let held = match &self.before.held[at] {
+            Held::State(held) if self.graph == Graph::None => held.detach(),
+            Held::State(held) => held.clone(),
+            Held::Nothing | Held::Values(_) => {
+                let mut dims: Vec<usize> = each.iter().map(|(_, n)| *n).collect();
+                dims.insert(1, 2);
+                Tensor::zeros(dims, x.tensor().dtype(), x.tensor().device())?
+            }
+        };
+        let pooled = layout::pool_on(&x.expand(&order)?, size, self.start() % size, &held)?;
+        self.after.borrow_mut()[at] = Held::State(pooled.held);
+        Ok(Some(Named::new(pooled.values, order.iter().map(|(label, _)| *label).collect())))
     }
 
     /// What a scan's state holds before the run; `None` before the first position.

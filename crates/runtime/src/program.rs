@@ -134,10 +134,10 @@ impl Program {
         if state.batch != batch {
             return Err(RuntimeError::State(format!("of {} rows, and {batch} go on", state.batch)));
         }
-        let memory = Memory::new(state, graph);
+        let memory = Memory::new(state, positions, graph);
         let watch = Watch { probe: None, memory: Some(&memory) };
         let results = self.run_with(inputs, positions, graph, watch)?;
-        Ok((results, memory.finish(positions)))
+        Ok((results, memory.finish()))
     }
 
     fn run_with(

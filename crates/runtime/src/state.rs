@@ -27,7 +27,7 @@ pub struct State {
 pub(crate) enum Held {
     /// Nothing: no token was read yet.
     Nothing,
-    /// What a scan's state holds: `[b, axes]`.
+    /// What a scan's state holds: `[b, axes]`; a pool's mean and sum: `[b, 2, axes]`.
     State(Tensor),
     /// The last values of an operand.
     Values(Cache),
@@ -50,7 +50,7 @@ impl State {
     }
 
     /// What the slot of a name holds (see [`Slot::name`]): `[b, axes]` of a scan's state, and of values that are kept
-    /// `[b, n, axes]`, the oldest first. `None` if there is no such slot, or nothing was read yet.
+    /// `[b, n, axes]`, the oldest first, of a pool the mean and then the sum. `None` if there is no such slot, or nothing was read yet.
     ///
     /// # Errors
     /// Candle fails.
@@ -106,6 +106,7 @@ pub(crate) fn time_of(slot: &Slot) -> usize {
 pub(crate) fn most(slot: &Slot) -> Result<usize, RuntimeError> {
     match &slot.kind {
         Kind::State => Ok(1),
+        Kind::Pooled => Ok(2),
         Kind::Recent(most) | Kind::Bounded(most) => crate::execute::constant(most),
         Kind::Growing => Ok(usize::MAX),
     }
