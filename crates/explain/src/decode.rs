@@ -46,6 +46,7 @@ fn kind(slot: &Slot) -> &'static str {
         Kind::State => "state",
         Kind::Recent(_) => "recent",
         Kind::Bounded(_) => "bounded",
+        Kind::Pooled => "pooled",
         Kind::Growing => "growing",
     }
 }

@@ -123,8 +123,8 @@ pub struct UnitWeight {
 pub struct Kept {
     /// The state's name, or that of the nearest weight that the value is made with.
     pub name: String,
-    /// `state`, `recent` (a shift or window reaches back to it), `bounded` (a past with a window sees it again) or
-    /// `growing` (a whole past does).
+    /// `state`, `recent` (a shift or window reaches back to it), `bounded` (a past with a window sees it again),
+    /// `pooled` (the mean and the begun sum of a pool) or `growing` (a whole past does).
     pub kind: &'static str,
     /// How many values are kept after `T` tokens.
     pub values: String,

@@ -53,6 +53,7 @@ fn of_unit(text: &mut String, unit: &Unit) {
         let note = match kept.kind {
             "state" => "state".to_owned(),
             "growing" => "each token".to_owned(),
+            "pooled" => "a mean and a sum".to_owned(),
             _ => format!("the last {}", sizes.named(&kept.values)),
         };
         Row { name: format!("    {}", kept.name), figure: kept.bytes.clone(), note }
