@@ -8,7 +8,7 @@ use genesys_ir::module::AxisId;
 /// What is kept, and of how many positions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// What a state of a scan holds: one value, from before the first token on.
+    /// What a state of a scan holds: one value. Before the first token it is the initial one, which needs no room.
     State,
     /// The latest values that a `shift`, a `window` or a `pool` reaches back to: at most so many.
     Recent(Size),
