@@ -79,6 +79,7 @@ const DOUBTFUL: &[(&str, &[&str])] = &[
     ("moe", &["gate / sum[K](gate)"]),
     ("performer", &["exp(dot[K](w, k) - sum[K](k * k) / 2)", "exp(dot[K](w, q) - sum[K](q * q) / 2)"]),
     ("rwkv4", &["(old * A + new * v) / (old * B + new)", "exp(a)"]),
+    ("rwkv6", &["exp(w)"]),
     (
         "s4d",
         &[
