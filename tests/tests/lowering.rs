@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use genesys_axis::{Domain, Size};
-use genesys_check::core::{AxisId, Graph, Node, NodeId, Op, Reduction, Stage, WIDTH};
+use genesys_check::core::{AxisId, Graph, Node, NodeId, Op, Reduction, ScanId, Stage, WIDTH};
 use genesys_compiler::{check_text, compile};
 use genesys_interp::Interpreter;
 use genesys_ir::module::FunctionId;
@@ -159,10 +159,9 @@ impl Core<'_> {
                 self.viewed(id, t, at)
             }
             Op::Top { .. } | Op::Picked { .. } | Op::Cumsum(_) | Op::After(_) => self.along(id, t, at),
-            Op::State { scan, index } => {
-                let state = &graph.scan(*scan).states[*index as usize];
-                if t == 0 { self.value(state.init, 0, &at) } else { self.value(state.next, t - 1, &at) }
-            }
+            Op::State { scan, index } => self.held(*scan, *index, t, &at),
+            Op::Start { scan, index } => self.held(*scan, *index, t - t % self.chunk(*scan), &at),
+            Op::Grad => self.slope(args[0], args[1], t, &at),
             Op::Scanned(scan) => self.value(graph.scan(*scan).result, t, &at),
         }
     }
@@ -209,6 +208,36 @@ impl Core<'_> {
             Op::After(axis) => self.sum_along(args[0], *axis, t, &at, |other, own| other > own),
             _ => unreachable!("positions and scores have an order"),
         }
+    }
+
+    /// What a state holds when a step begins.
+    fn held(&mut self, scan: ScanId, index: u32, t: usize, at: &At) -> f64 {
+        let state = &self.graph.scan(scan).states[index as usize];
+        let anew = state.reset && t.is_multiple_of(self.chunk(scan));
+        if t == 0 || anew { self.value(state.init, 0, at) } else { self.value(state.next, t - 1, at) }
+    }
+
+    /// The derivative of the sum of a value at a position to one element of a start there, by differences.
+    fn slope(&mut self, value: NodeId, start: NodeId, t: usize, at: &At) -> f64 {
+        let (h, middle) = (1e-3, self.value(start, t, at));
+        let axes: Vec<AxisId> = self.graph.node(value).ty.axes.iter().copied().collect();
+        let elements = self.all(axes, t, &At::new());
+        let mut moved = |by: f64| {
+            // What earlier positions hold does not depend on it.
+            let earlier = self.known.iter().filter(|(key, _)| key.1 < t).map(|(key, value)| (key.clone(), *value));
+            let earlier = earlier.chain([((start, t, at.values().copied().collect()), middle + by * h)]).collect();
+            let known = std::mem::replace(&mut self.known, earlier);
+            let sum: f64 = elements.iter().map(|at| self.value(value, t, at)).sum();
+            self.known = known;
+            sum
+        };
+        let (near, far) = (moved(1.0) - moved(-1.0), moved(2.0) - moved(-2.0));
+        (8.0 * near - far) / (12.0 * h)
+    }
+
+    fn chunk(&self, scan: ScanId) -> usize {
+        let chunk = self.graph.scan(scan).chunk.as_ref().unwrap();
+        chunk.eval(&|_| Some(self.width)).unwrap() as usize
     }
 }
 

@@ -86,6 +86,9 @@ pub struct Leaf {
 pub struct Scan {
     /// Its states.
     pub states: Vec<State>,
+    /// The positions of a chunk, where a state is read at a chunk's start or begins it anew. Chunks
+    /// begin at the document's first position; `>= 1`.
+    pub chunk: Option<Size>,
     /// What it gives at each position: of stage moment, or below where it reads no state.
     pub result: NodeId,
     /// Where it was written.
@@ -103,6 +106,8 @@ pub struct State {
     pub init: NodeId,
     /// The node whose value it holds when a step ends; has the state's axes.
     pub next: NodeId,
+    /// Whether it begins each chunk at its initial value.
+    pub reset: bool,
 }
 
 /// One operation.
@@ -266,6 +271,16 @@ pub enum Op {
         /// Which of its states.
         index: u32,
     },
+    /// What a state held when the step at the start of the present chunk began: `Moment[state.axes]`.
+    Start {
+        /// The scan.
+        scan: ScanId,
+        /// Which of its states.
+        index: u32,
+    },
+    /// The derivative of the sum of operand 0 to operand 1, the start of a state: at each (item,
+    /// position) by itself, all else held fixed. Same axes as operand 1.
+    Grad,
     /// What a scan gives, once it has run: `Seq[..]`. Has no operands: see [`Scan`].
     Scanned(ScanId),
 }

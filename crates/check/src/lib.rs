@@ -7,12 +7,14 @@
 //!
 //! - [`check`]: a parsed file and a [`Library`] of standard units in, a design and diagnostics out.
 //! - [`core`]: the formal core, which lowering starts from.
+//! - [`class`]: how the states of scans enter their own updates.
 //! - [`design`]: what a checked design offers.
 //! - [`identity`]: the hash under which a design is known.
 //!
 //! Not here: parsing, lowering, reading files.
 
 pub mod axis_set;
+pub mod class;
 pub mod core;
 pub mod design;
 mod effect;

@@ -17,7 +17,7 @@ pub(crate) fn live_nodes(graph: &Graph) -> Vec<NodeId> {
         let node = graph.node(id);
         open.extend(&node.args);
         match node.op {
-            Op::Scanned(scan) | Op::State { scan, .. } => {
+            Op::Scanned(scan) | Op::State { scan, .. } | Op::Start { scan, .. } => {
                 let scan = graph.scan(scan);
                 open.push(scan.result);
                 open.extend(scan.states.iter().flat_map(|state| [state.init, state.next]));

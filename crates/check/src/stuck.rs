@@ -85,7 +85,7 @@ fn felt_by(graph: &Graph, id: NodeId, zero: &[bool], felt: &mut [bool]) {
         (Op::Top { .. }, [_, value]) => mark(*value),
         (Op::Picked { .. }, _) => {}
         (Op::Scanned(scan), _) => mark(graph.scan(*scan).result),
-        (Op::State { scan, index }, _) => {
+        (Op::State { scan, index } | Op::Start { scan, index }, _) => {
             let state = &graph.scan(*scan).states[*index as usize];
             [state.init, state.next].into_iter().for_each(mark);
         }
@@ -148,7 +148,7 @@ fn is_zero(graph: &Graph, id: NodeId, zero: &[bool], still: &BTreeSet<LeafId>) -
             Reduction::LogSumExp => false,
         },
         Op::Top { .. } => of(&node.args[1]),
-        Op::State { scan, index } => {
+        Op::State { scan, index } | Op::Start { scan, index } => {
             let state = &graph.scan(*scan).states[*index as usize];
             of(&state.init) && of(&state.next)
         }
@@ -167,6 +167,6 @@ fn is_zero(graph: &Graph, id: NodeId, zero: &[bool], still: &BTreeSet<LeafId>) -
         | Op::Cumsum(_)
         | Op::After(_) => all(),
         Op::Input(_) | Op::Position | Op::Layer | Op::Index(_) | Op::Age(_) | Op::Softmax { .. } => false,
-        Op::Picked { .. } => false,
+        Op::Picked { .. } | Op::Grad => false,
     }
 }

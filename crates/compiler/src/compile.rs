@@ -33,8 +33,9 @@ pub fn compile(design: &CheckedDesign, scale: &Scale, vocabulary: u64) -> Result
     let layers = design.at_scale(scale).map_err(CompileError::Scale)?;
     let symbolic = genesys_lower::lower(design, &layers, vocabulary);
     let width = i64::try_from(scale.width).unwrap_or(i64::MAX);
-    let module =
+    let mut module =
         genesys_ir::specialize(&symbolic, width).map_err(|error| CompileError::Invalid(vec![error.to_string()]))?;
+    genesys_autodiff::expand(&mut module).map_err(|error| CompileError::Invalid(vec![error.to_string()]))?;
     genesys_ir::validate(&module)
         .map_err(|violations| CompileError::Invalid(violations.iter().map(ToString::to_string).collect()))?;
     Ok(module)

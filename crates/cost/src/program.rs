@@ -72,6 +72,8 @@ impl Program {
     pub fn states(&self) -> impl Iterator<Item = (NodeId, ScanId, u32)> + '_ {
         self.live.iter().filter_map(|&id| match self.graph.node(id).op {
             Op::State { scan, index } => Some((id, scan, index)),
+            // A state that is read where a chunk begins only.
+            Op::Start { scan, index } if !self.readers.contains_key(&(scan, index)) => Some((id, scan, index)),
             _ => None,
         })
     }
@@ -120,7 +122,7 @@ impl Program {
             Op::Top { .. } => args.nth(1).is_some_and(|value| needs.contains(&value)),
             Op::Picked { .. } => false,
             Op::Map(Function::Where) => args.skip(1).any(|arg| needs.contains(&arg)),
-            Op::State { scan, index } => {
+            Op::State { scan, index } | Op::Start { scan, index } => {
                 let (init, next) = self.state(scan, index);
                 needs.contains(&init) || needs.contains(&next)
             }
@@ -135,7 +137,7 @@ impl Program {
         while let Some(id) = open.pop() {
             if found.insert(id) {
                 open.extend(self.args(id));
-                if let Op::State { scan, index } = self.graph.node(id).op {
+                if let Op::State { scan, index } | Op::Start { scan, index } = self.graph.node(id).op {
                     let (init, next) = self.state(scan, index);
                     open.extend([init, next]);
                 }

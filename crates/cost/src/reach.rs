@@ -107,7 +107,10 @@ fn step(program: &Program, id: NodeId) -> Step {
             let (_, next) = program.state(*scan, *index);
             if program.graph.node(next).ty.stage == Stage::Moment { Step::Recurrent } else { Step::Back(Size::int(1)) }
         }
-        Op::Input(_)
+        // What a chunk ago was written into the state, and so all before.
+        Op::Start { .. } => Step::Recurrent,
+        Op::Grad
+        | Op::Input(_)
         | Op::Weight(_)
         | Op::Constant(_)
         | Op::Position

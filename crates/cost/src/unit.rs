@@ -157,6 +157,26 @@ impl Counter<'_> {
         self.joined(&[id])
     }
 
+    /// A derivative within the unit: twice what is differentiated, there and back.
+    fn derivative(&self, id: NodeId) -> Result<Cost, SizeError> {
+        let args: Vec<NodeId> = self.program.args(id).collect();
+        let mut varies = BTreeSet::from([args[1]]);
+        let mut cost = Cost::default();
+        for id in self.program.behind(args[0]) {
+            if !self.program.args(id).any(|arg| varies.contains(&arg)) {
+                continue;
+            }
+            varies.insert(id);
+            let operands: Vec<NodeId> = self.program.args(id).collect();
+            let own = match self.program.graph.node(id).op {
+                Op::Dot { .. } => self.joined(&operands)?.times(2)?,
+                _ => self.operations(id)?,
+            };
+            cost = cost.plus(&own.times(2)?)?;
+        }
+        Ok(cost)
+    }
+
     /// Elementwise operations of a node.
     fn operations(&self, id: NodeId) -> Result<Cost, SizeError> {
         let operand = || self.joined(&self.program.args(id).collect::<Vec<_>>());
@@ -168,6 +188,7 @@ impl Counter<'_> {
             },
             Op::Softmax { .. } => operand()?.times(4),
             Op::Pool { .. } => operand(),
+            Op::Grad => self.derivative(id),
             // One comparison a score, whatever is picked.
             Op::Top { .. } => self.joined(&[self.program.resolve(self.program.graph.node(id).args[0])]),
             Op::Input(_)
@@ -190,6 +211,7 @@ impl Counter<'_> {
             | Op::Blocks { .. }
             | Op::Picked { .. }
             | Op::State { .. }
+            | Op::Start { .. }
             | Op::Scanned(_) => Ok(Cost::of(Extent::Once, Size::default())),
         }
     }

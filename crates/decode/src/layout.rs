@@ -132,11 +132,15 @@ impl<'m> Walk<'m> {
                 Op::Scan { states, body, .. } => {
                     for state in states {
                         let name = names.state(state);
+                        let start = state.start.map(|id| (id, format!("{name}.start")));
                         self.add(function, call, state.current, name, Kind::State)?;
+                        if let Some((id, name)) = start {
+                            self.add(function, call, id, name, Kind::State)?;
+                        }
                     }
                     self.region(function, body, call, names)?;
                 }
-                Op::Past { body, .. } => self.region(function, body, call, names)?,
+                Op::Past { body, .. } | Op::Grad { body, .. } => self.region(function, body, call, names)?,
                 Op::Shift { by, .. } => {
                     self.keep(function, call, names, instruction.args[0], Kind::Recent(by.clone()))?;
                 }

@@ -85,8 +85,8 @@ fn collect<'m>(region: &'m Region, sources: &mut BTreeMap<ValueId, Source<'m>>) 
             _ => sources.extend(results.iter().map(|result| (*result, Source::Operands(args)))),
         }
         if let Op::Scan { states, .. } = op {
-            let inner = states.iter().map(|state| (state.current, Source::Values(vec![state.next, state.init])));
-            sources.extend(inner);
+            let inner = states.iter().flat_map(|state| state.defined().map(|id| (id, vec![state.next, state.init])));
+            sources.extend(inner.map(|(id, values)| (id, Source::Values(values))));
         }
     }
 }

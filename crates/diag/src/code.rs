@@ -49,6 +49,8 @@ codes! {
     AMBIGUOUS_MINUS = "ambiguous-minus";
     /// A keyword of a later version of the language.
     RESERVED_WORD = "reserved-word";
+    /// A derivative to what is no start of a state, or across positions.
+    DERIVATIVE = "derivative";
     /// A loop whose count or weights differ where they must be the same.
     LOOP = "loop";
     /// The file does not hold exactly one design.

@@ -185,7 +185,7 @@ fn looks_back(design: &CheckedDesign) -> bool {
 fn is_view(op: &Op) -> bool {
     match op {
         Op::Shift { .. } | Op::Window(_) | Op::Pool { .. } | Op::Past(_) | Op::Blocks { .. } => true,
-        Op::State { .. } | Op::Scanned(_) => true,
+        Op::State { .. } | Op::Start { .. } | Op::Grad | Op::Scanned(_) => true,
         Op::Input(_)
         | Op::Weight(_)
         | Op::Constant(_)

@@ -141,10 +141,15 @@ impl Machine<'_> {
             Op::Picked { from, to } => Ok(vec![ops::picked(*from, self.sized(&[*to])?[0], x()?)]),
             Op::Cumsum(axis) => Ok(vec![ops::sum_where(*axis, |other, own| other <= own, x()?)]),
             Op::After(axis) => Ok(vec![ops::sum_where(*axis, |other, own| other > own, x()?)]),
-            Op::Scan { states, class: _, direction, reset, body } => {
+            Op::Scan { states, class: _, chunk, direction, reset, body } => {
                 forward_only(*direction, *reset)?;
-                self.scan(states, body, frame)
+                let begins = match chunk {
+                    Some(chunk) => self.position.is_multiple_of(size(chunk)?),
+                    None => false,
+                };
+                self.scan(states, begins, body, frame)
             }
+            Op::Grad { variable, body } => one(self.differences(*variable, body, x()?, frame)),
             Op::Gather { axis } => Ok(vec![ops::select(*axis, args[1].at(&[]) as usize, x()?)]),
             Op::CrossEntropy { axis } => Ok(vec![cross_entropy(*axis, &args[0], &args[1], key, frame.memory)]),
             Op::Call { function, layer, path } => {
@@ -153,6 +158,26 @@ impl Machine<'_> {
                 self.call(self.module.function(*function), args, *layer, &path, callee)
             }
         }
+    }
+
+    /// The derivative as the limit that it is, by differences of fourth order: the numbers of a derivative
+    /// that was not expanded are those of its definition, to about ten digits.
+    fn differences(&mut self, variable: ValueId, body: &Region, at: &Tensor, frame: &mut Frame<'_>) -> Result<Tensor> {
+        let mut slopes = Vec::with_capacity(at.data().len());
+        for i in 0..at.data().len() {
+            let h = 1e-4 * at.data()[i].abs().max(1.0);
+            let mut moved = |by: f64| {
+                let mut data = at.data().to_vec();
+                data[i] += by * h;
+                let point = Tensor::from_data(at.axes().to_vec(), data).expect("as many numbers as before");
+                frame.values.insert(variable, point);
+                self.region(body, frame)?;
+                Ok::<f64, InterpError>(frame.get(body.results[0])?.data().iter().sum())
+            };
+            let (near, far) = (moved(1.0)? - moved(-1.0)?, moved(2.0)? - moved(-2.0)?);
+            slopes.push((8.0 * near - far) / (12.0 * h));
+        }
+        Ok(Tensor::from_data(at.axes().to_vec(), slopes).expect("as many numbers as before"))
     }
 
     fn weight(&mut self, id: WeightId, frame: &Frame<'_>) -> Result<Tensor> {
@@ -201,17 +226,26 @@ impl Machine<'_> {
         axes.iter().map(sized).collect()
     }
 
-    /// One step: the states are read, the body runs, the states are written together.
-    fn scan(&mut self, states: &[State], body: &Region, frame: &mut Frame<'_>) -> Result<Vec<Tensor>> {
+    /// One step, with which a chunk may begin: the states are read, the body runs, the states are
+    /// written together.
+    fn scan(&mut self, states: &[State], begins: bool, body: &Region, frame: &mut Frame<'_>) -> Result<Vec<Tensor>> {
         for state in states {
             let axes = self.sized(&frame.function.ty(state.current).axes)?;
-            let current = match frame.memory.states.get(&state.current) {
+            let held = frame.memory.states.get(&state.current).filter(|_| !(state.anew && begins));
+            let current = match held {
                 Some(held) => held.clone(),
                 None => {
                     let init = frame.get(state.init)?;
                     Tensor::build(axes, |at| init.at(at))
                 }
             };
+            if let Some(start) = state.start {
+                if begins {
+                    frame.memory.states.insert(start, current.clone());
+                }
+                let held = frame.memory.states.get(&start).cloned();
+                frame.values.insert(start, held.expect("the first position begins a chunk"));
+            }
             frame.values.insert(state.current, current);
         }
         self.region(body, frame)?;

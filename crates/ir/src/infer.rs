@@ -8,7 +8,7 @@
 
 use genesys_axis::Domain;
 
-use crate::module::{Axis, AxisId, Dtype, Function, Op, Stage, Type, ValueId, Weight};
+use crate::module::{Axis, AxisId, Dtype, Function, Op, Region, Stage, Type, ValueId, Weight};
 
 /// What an operation can refer to.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,7 @@ pub fn infer(scope: &Scope<'_>, op: &Op, args: &[ValueId]) -> Result<Vec<Type>> 
     match op {
         Op::Past { axis, body, .. } => past(scope, *axis, &body.results),
         Op::Scan { body, .. } => body.results.iter().map(|id| scan_result(scope, *id)).collect(),
+        Op::Grad { variable, body } => grad(scope, *variable, body, args[0]).map(one),
         Op::Call { function, .. } => call(scope, function.0 as usize, &args),
         Op::Gather { axis } => gather(*axis, args[0], args[1]).map(one),
         Op::CrossEntropy { axis } => cross_entropy(*axis, args[0], args[1]).map(one),
@@ -138,6 +139,7 @@ fn check_arity(op: &Op, found: usize) -> Result<()> {
     let expected = match op {
         Op::Weight(_) | Op::Constant(_) | Op::Position | Op::Layer | Op::Index(_) | Op::Age(_) => 0,
         Op::Past { .. } | Op::Scan { .. } => 0,
+        Op::Grad { .. } => 1,
         Op::Reduce { .. } | Op::Softmax { .. } | Op::Regroup { .. } | Op::Slice { .. } | Op::Select { .. } => 1,
         Op::Broadcast { .. } | Op::Shift { .. } | Op::Window { .. } | Op::View(_) => 1,
         Op::Cumsum(_) | Op::After(_) | Op::Pool { .. } | Op::Blocks { .. } | Op::Picked { .. } => 1,
@@ -202,9 +204,12 @@ fn single(scope: &Scope<'_>, op: &Op, args: &[&Type]) -> Result<Type> {
             scope.dependent(*axis)?;
             scope.has(args[0], &[*axis]).map(|()| args[0].clone())
         }
-        Op::Past { .. } | Op::Scan { .. } | Op::Gather { .. } | Op::CrossEntropy { .. } | Op::Call { .. } => {
-            Err("not an operation of one result on real numbers".into())
-        }
+        Op::Past { .. }
+        | Op::Scan { .. }
+        | Op::Grad { .. }
+        | Op::Gather { .. }
+        | Op::CrossEntropy { .. }
+        | Op::Call { .. } => Err("not an operation of one result on real numbers".into()),
     }
 }
 
@@ -318,6 +323,17 @@ fn scan_result(scope: &Scope<'_>, id: ValueId) -> Result<Type> {
     match ty.axes.iter().find(|axis| scope.is_dependent(**axis)) {
         Some(axis) => Err(format!("the dependent axis {} leaves a scan", scope.name(*axis))),
         None => Ok(Type { stage: Stage::Seq, ..ty.clone() }),
+    }
+}
+
+fn grad(scope: &Scope<'_>, variable: ValueId, body: &Region, at: &Type) -> Result<Type> {
+    let ty = scope.value(variable)?;
+    if ty.stage != at.stage || ty.dtype != at.dtype || !same_axes(&ty.axes, &at.axes) {
+        return Err("an operand is not of its variable's type".into());
+    }
+    match body.results.as_slice() {
+        [_] => Ok(ty.clone()),
+        _ => Err("one value is differentiated".into()),
     }
 }
 

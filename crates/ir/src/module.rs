@@ -196,6 +196,11 @@ pub struct State {
     pub current: ValueId,
     /// Defined in the region: its value when the step ends.
     pub next: ValueId,
+    /// Defined by the region of a scan in chunks: its value when the first step of the present chunk
+    /// began.
+    pub start: Option<ValueId>,
+    /// Whether it begins each chunk at its initial value.
+    pub anew: bool,
 }
 
 /// The operations.
@@ -356,11 +361,23 @@ pub enum Op {
         states: Vec<State>,
         /// How they enter their updates.
         class: StateClass,
+        /// The positions of a chunk, `>= 1`, where a state has a start or begins anew. Chunks begin
+        /// at the document's first position; the last may be shorter.
+        chunk: Option<Size>,
         /// Which way.
         direction: Direction,
         /// Where documents start.
         reset: Option<ValueId>,
         /// One step. A result of stage `Step` leaves the scan as `Seq`.
+        body: Region,
+    },
+    /// `x -> x`: the derivative of the sum of the region's result to its variable, at `x`, at each
+    /// (item, position) by itself; all else is held fixed. Passes
+    /// replace it by operations before a module runs.
+    Grad {
+        /// Defined by the region: what is varied; of the operand's type.
+        variable: ValueId,
+        /// Computes one value from it, and looks at no other position.
         body: Region,
     },
     /// `table, tokens -> Seq[table axes without axis]`: the table's element at each token.
@@ -399,6 +416,13 @@ impl Module {
     /// A function.
     pub fn function(&self, id: FunctionId) -> &Function {
         &self.functions[id.0 as usize]
+    }
+}
+
+impl State {
+    /// The values that the region finds defined: what the state holds, and what it held at its start.
+    pub fn defined(&self) -> impl Iterator<Item = ValueId> + use<> {
+        [self.current].into_iter().chain(self.start)
     }
 }
 

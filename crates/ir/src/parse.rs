@@ -270,6 +270,8 @@ impl Parser {
             (self.past(depth)?, vec![])
         } else if self.take_word("scan") {
             (self.scan(depth)?, vec![])
+        } else if self.take_word("grad") {
+            self.grad(depth)?
         } else {
             (self.op()?, self.values()?)
         };
@@ -290,6 +292,7 @@ impl Parser {
             "general" => StateClass::General,
             other => return self.fail(format!("there is no class {other}")),
         };
+        let chunk = self.take_word("every").then(|| self.braced_size()).transpose()?;
         let (direction, reset) = self.time()?;
         self.mark('(')?;
         let states = self.list(')', |parser| {
@@ -298,9 +301,20 @@ impl Parser {
             parser.mark('=')?;
             let init = parser.value()?;
             parser.arrow()?;
-            Ok(State { name, init, current, next: parser.value()? })
+            let next = parser.value()?;
+            let start = parser.take_word("start").then(|| parser.definition()).transpose()?;
+            Ok(State { name, init, current, next, start, anew: parser.take_word("anew") })
         })?;
-        Ok(Op::Scan { states, class, direction, reset, body: self.body(depth)? })
+        Ok(Op::Scan { states, class, chunk, direction, reset, body: self.body(depth)? })
+    }
+
+    fn grad(&mut self, depth: usize) -> Result<(Op, Vec<ValueId>)> {
+        self.mark('(')?;
+        let variable = self.definition()?;
+        self.mark('=')?;
+        let at = self.value()?;
+        self.mark(')')?;
+        Ok((Op::Grad { variable, body: self.body(depth)? }, vec![at]))
     }
 
     fn body(&mut self, depth: usize) -> Result<Region> {

@@ -174,10 +174,17 @@ impl Printer<'_> {
                 self.time(*direction, *reset)?;
                 self.body(function, body)
             }
-            Op::Scan { states, class, direction, reset, body } => {
+            Op::Scan { states, class, chunk, direction, reset, body } => {
                 write!(self.out, "scan {}", class_name(*class))?;
+                chunk.iter().try_for_each(|chunk| write!(self.out, " every {{{chunk}}}"))?;
                 self.time(*direction, *reset)?;
                 self.states(function, states)?;
+                self.body(function, body)
+            }
+            Op::Grad { variable, body } => {
+                write!(self.out, "grad (")?;
+                self.definition(function, *variable)?;
+                write!(self.out, " ={})", Values(&instruction.args))?;
                 self.body(function, body)
             }
             op => {
@@ -202,6 +209,11 @@ impl Printer<'_> {
             write!(self.out, "{}{} ", if i == 0 { "" } else { ", " }, Name(&state.name))?;
             self.definition(function, state.current)?;
             write!(self.out, " = %{} -> %{}", state.init.0, state.next.0)?;
+            if let Some(start) = state.start {
+                write!(self.out, " start ")?;
+                self.definition(function, start)?;
+            }
+            write!(self.out, "{}", if state.anew { " anew" } else { "" })?;
         }
         write!(self.out, ")")
     }
@@ -278,7 +290,9 @@ impl Printer<'_> {
                 let name = Name(&self.module.function(*function).name);
                 write!(self.out, "call {name} layer {layer} path {}", Name(path))
             }
-            Op::Past { .. } | Op::Scan { .. } => unreachable!("regions are written with their bodies"),
+            Op::Past { .. } | Op::Scan { .. } | Op::Grad { .. } => {
+                unreachable!("regions are written with their bodies")
+            }
         }
     }
 

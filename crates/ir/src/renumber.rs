@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::module::{Function, Instruction, Op, Region, ValueId};
+use crate::module::{Function, Instruction, Op, Region, State, ValueId};
 
 /// The values that an instruction reads from around it: operands, and what its regions see.
 pub fn reads(instruction: &Instruction) -> BTreeSet<ValueId> {
@@ -20,8 +20,12 @@ pub fn reads(instruction: &Instruction) -> BTreeSet<ValueId> {
             found.extend(free(body));
             let defined = defined(body);
             found.extend(states.iter().map(|state| state.next).filter(|next| !defined.contains(next)));
-            states.iter().for_each(|state| _ = found.remove(&state.current));
+            states.iter().flat_map(State::defined).for_each(|id| _ = found.remove(&id));
             found.extend(states.iter().map(|state| state.init));
+        }
+        Op::Grad { variable, body } => {
+            found.extend(free(body));
+            found.remove(variable);
         }
         _ => {}
     }
@@ -45,6 +49,11 @@ pub fn substitute(region: &mut Region, replace: &dyn Fn(ValueId) -> ValueId) {
                 reset.iter_mut().for_each(|id| *id = replace(*id));
                 let ids = states.iter_mut().flat_map(|s| [&mut s.init, &mut s.current, &mut s.next]);
                 ids.for_each(|id| *id = replace(*id));
+                states.iter_mut().filter_map(|s| s.start.as_mut()).for_each(|id| *id = replace(*id));
+                substitute(body, replace);
+            }
+            Op::Grad { variable, body } => {
+                *variable = replace(*variable);
                 substitute(body, replace);
             }
             _ => {}
@@ -82,7 +91,11 @@ fn definitions(region: &Region, order: &mut Vec<ValueId>) {
         match &instruction.op {
             Op::Past { body, .. } => definitions(body, order),
             Op::Scan { states, body, .. } => {
-                order.extend(states.iter().map(|state| state.current));
+                order.extend(states.iter().flat_map(State::defined));
+                definitions(body, order);
+            }
+            Op::Grad { variable, body } => {
+                order.push(*variable);
                 definitions(body, order);
             }
             _ => {}

@@ -112,7 +112,11 @@ impl At {
             Op::Select { index, .. } => self.size(index, 0, "the index of a selection"),
             Op::Shift { by, .. } => self.size(by, 0, "a shift"),
             Op::Pool { size, .. } => self.size(size, 1, "a block"),
-            Op::Past { body, .. } | Op::Scan { body, .. } => self.region(body),
+            Op::Past { body, .. } | Op::Grad { body, .. } => self.region(body),
+            Op::Scan { chunk, body, .. } => {
+                chunk.iter_mut().try_for_each(|chunk| self.size(chunk, 1, "a chunk"))?;
+                self.region(body)
+            }
             Op::Weight(_) | Op::Position | Op::Layer | Op::Index(_) | Op::Age(_) | Op::View(_) => Ok(()),
             Op::Window { .. } | Op::Blocks { .. } | Op::Cumsum(_) | Op::After(_) => Ok(()),
             Op::Top { .. } | Op::Picked { .. } => Ok(()),

@@ -15,7 +15,8 @@
 //!    nothing reads.
 //! 5. A state starts from a constant. Its step holds no scan, shift, window, pool, gather or call: whatever is
 //!    free of the state stands outside, and a state is used at its own position only.
-//! 6. Sizes that are known are at least 1, shifts and skips at least 0, slices within bounds.
+//! 6. A derivative is taken at each (item, position) by itself: its region looks at no other one.
+//! 7. Sizes that are known are at least 1, shifts and skips at least 0, slices within bounds.
 //!
 //! And for those who come after: results have the inferred stage, kind and set of axes; weights'
 //! paths and streams are unique in a function, their full names in the model; callees stand
@@ -101,6 +102,7 @@ struct Around {
     /// Dependent axes whose regions are open.
     open: Vec<AxisId>,
     in_scan: bool,
+    in_grad: bool,
     depth: usize,
 }
 
@@ -241,7 +243,8 @@ impl<'a> Checker<'a> {
         self.attributes(op, args.len());
         match op {
             Op::Past { axis, body, .. } => self.past(*axis, body, around),
-            Op::Scan { states, body, .. } => self.scan(states, body, around),
+            Op::Scan { states, chunk, body, .. } => self.scan(states, chunk.as_ref(), body, around),
+            Op::Grad { variable, body } => self.grad(*variable, body, around),
             _ => {}
         }
         self.place = place;
@@ -266,7 +269,7 @@ impl<'a> Checker<'a> {
 
     /// Whether an operation may stand where it does, and which way time may run.
     fn standing(&mut self, op: &Op, around: &Around) {
-        let inside = around.in_scan || !around.open.is_empty();
+        let inside = around.in_scan || around.in_grad || !around.open.is_empty();
         match op {
             Op::Shift { direction, reset, .. } => {
                 self.require(!inside, "a shift stands in a region");
@@ -280,7 +283,10 @@ impl<'a> Checker<'a> {
                 self.require(!inside, "a pool stands in a region");
                 self.time(*direction, *reset);
             }
-            Op::Past { direction, reset, .. } => self.time(*direction, *reset),
+            Op::Past { direction, reset, .. } => {
+                self.require(!around.in_grad, "a past is looked at where a derivative is taken");
+                self.time(*direction, *reset);
+            }
             Op::Scan { direction, reset, .. } => {
                 self.require(!inside, "a scan stands in a region");
                 self.time(*direction, *reset);
@@ -307,6 +313,25 @@ impl<'a> Checker<'a> {
         }
     }
 
+    fn grad(&mut self, variable: ValueId, body: &Region, around: &Around) {
+        self.define(variable);
+        if let Ok(ty) = self.scope.value(variable) {
+            self.require(ty.stage != Stage::Const, "a derivative is taken at each position");
+            self.ty(ty, &[]);
+        }
+        self.region(body, &Around { in_grad: true, depth: around.depth + 1, ..around.clone() });
+        for id in &body.results {
+            if let Ok(ty) = self.scope.value(*id) {
+                self.require(ty.dtype == Dtype::Real, "a real number is differentiated");
+                self.ty(ty, &[]);
+            }
+        }
+        self.leave(body);
+        if let Some(visible) = self.visible.get_mut(variable.0 as usize) {
+            *visible = false;
+        }
+    }
+
     fn past(&mut self, axis: AxisId, body: &Region, around: &Around) {
         self.require(!around.open.contains(&axis), "a past-region stands in another of its axis");
         let mut inner = around.clone();
@@ -316,8 +341,11 @@ impl<'a> Checker<'a> {
         self.leave(body);
     }
 
-    fn scan(&mut self, states: &[State], body: &Region, around: &Around) {
+    fn scan(&mut self, states: &[State], chunk: Option<&Size>, body: &Region, around: &Around) {
         self.require(!states.is_empty(), "a scan has no state");
+        let chunked = states.iter().any(|state| state.anew || state.start.is_some());
+        self.require(chunked == chunk.is_some(), "a scan has chunks where a state has a start or begins anew");
+        chunk.iter().for_each(|chunk| self.at_least(chunk, 1, "a chunk"));
         for state in states {
             if self.sees(state.init) {
                 self.state_type(state.init, state.current, Stage::Const, true);
@@ -327,6 +355,10 @@ impl<'a> Checker<'a> {
                 self.require(ty.stage == Stage::Step && ty.dtype == Dtype::Real, "a state is a real number in a step");
                 self.ty(ty, &[]);
             }
+            if let Some(start) = state.start {
+                self.define(start);
+                self.state_type(start, state.current, Stage::Step, false);
+            }
         }
         self.region(body, &Around { in_scan: true, depth: around.depth + 1, ..around.clone() });
         for state in states {
@@ -335,8 +367,8 @@ impl<'a> Checker<'a> {
             }
         }
         self.leave(body);
-        for state in states {
-            if let Some(visible) = self.visible.get_mut(state.current.0 as usize) {
+        for id in states.iter().flat_map(State::defined) {
+            if let Some(visible) = self.visible.get_mut(id.0 as usize) {
                 *visible = false;
             }
         }
@@ -453,6 +485,10 @@ impl<'a> Checker<'a> {
             let mut read = instruction.args.iter().any(|id| values.contains(id));
             match &instruction.op {
                 Op::Past { body, .. } => {
+                    read |= body.results.iter().any(|id| values.contains(id));
+                    self.unread(body, values);
+                }
+                Op::Grad { body, .. } => {
                     read |= body.results.iter().any(|id| values.contains(id));
                     self.unread(body, values);
                 }

@@ -39,7 +39,8 @@ struct Context {
 enum Kind {
     Top,
     Past { axis: core::AxisId, bound: AxisId },
-    Step { component: ComponentId, currents: Vec<ValueId> },
+    Grad { node: NodeId, variable: ValueId },
+    Step { component: ComponentId, currents: Vec<ValueId>, starts: Vec<Option<ValueId>> },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +49,8 @@ enum Task {
     Want(NodeId, ContextId),
     /// A node's operands are there in its innermost region: emit it, and close up to its home.
     Close { node: NodeId, home: ContextId, inner: ContextId },
+    /// What is differentiated is there: emit the derivative.
+    CloseGrad { node: NodeId, home: ContextId, inner: ContextId },
     /// A step's values are there: emit its scan.
     CloseScan(ContextId),
 }
@@ -151,6 +154,7 @@ impl<'a> Emitter<'a> {
             match task {
                 Task::Want(node, context) => self.want(self.plan.resolve(node), context, &mut tasks),
                 Task::Close { node, home, inner } => self.close(node, home, inner),
+                Task::CloseGrad { node, home, inner } => self.close_grad(node, home, inner),
                 Task::CloseScan(step) => self.close_scan(step),
             }
         }
@@ -165,6 +169,9 @@ impl<'a> Emitter<'a> {
             && let Some(component) = self.plan.export[id.0 as usize]
         {
             return self.open_scan(component, tasks);
+        }
+        if self.plan.graph.node(id).op == core::Op::Grad {
+            return self.open_grad(id, home, tasks);
         }
         let eliminated = self.plan.eliminated(id);
         if !eliminated.is_empty() {
@@ -195,6 +202,7 @@ impl<'a> Emitter<'a> {
             let bound = match kind {
                 Kind::Top => true,
                 Kind::Past { axis, .. } => self.plan.pasts[id.0 as usize].contains(axis),
+                Kind::Grad { node, .. } => self.plan.varies(id, *node),
                 Kind::Step { component, .. } => self.plan.depends_on(id, *component),
             };
             if bound {
@@ -276,17 +284,48 @@ impl<'a> Emitter<'a> {
         self.contexts[home].values.insert(node, value);
     }
 
+    /// Opens the region of a derivative, once the start that it is taken at is there.
+    fn open_grad(&mut self, node: NodeId, home: ContextId, tasks: &mut Vec<Task>) {
+        let args: Vec<NodeId> = self.plan.args(node).collect();
+        let Some(at) = self.value(args[1], home) else {
+            tasks.extend([Task::Want(node, home), Task::Want(args[1], home)]);
+            return;
+        };
+        let variable = self.builder.value(self.builder.ty(at).clone());
+        let inner = self.open(home, Kind::Grad { node, variable });
+        self.contexts[inner].values.insert(args[1], variable);
+        tasks.extend([Task::CloseGrad { node, home, inner }, Task::Want(args[0], inner)]);
+    }
+
+    fn close_grad(&mut self, node: NodeId, home: ContextId, inner: ContextId) {
+        let Kind::Grad { variable, .. } = self.contexts[inner].kind else {
+            unreachable!("a derivative closes its region")
+        };
+        let args: Vec<NodeId> = self.plan.args(node).collect();
+        let mut body = std::mem::take(&mut self.contexts[inner].region);
+        body.results.push(self.expect(args[0], inner));
+        let at = self.expect(args[1], home);
+        let value = self.push_values(home, Op::Grad { variable, body }, vec![at])[0];
+        self.contexts[home].values.insert(node, value);
+    }
+
     fn open_scan(&mut self, component: ComponentId, tasks: &mut Vec<Task>) {
         let Component { scan, states, update, exports, .. } = &self.plan.components[component];
-        let mut currents = Vec::new();
+        let (mut currents, mut starts) = (Vec::new(), Vec::new());
         for state in states {
             let axes = self.plan.graph.scan(*scan).states[*state as usize].axes.clone();
             let axes = self.axis_list(axes, TOP);
-            currents.push(self.builder.value(Type { stage: Stage::Step, dtype: Dtype::Real, axes }));
+            let ty = Type { stage: Stage::Step, dtype: Dtype::Real, axes };
+            currents.push(self.builder.value(ty.clone()));
+            starts.push(self.plan.starter(*scan, *state).map(|_| self.builder.value(ty)));
         }
-        let step = self.open(TOP, Kind::Step { component, currents: currents.clone() });
+        let kind = Kind::Step { component, currents: currents.clone(), starts: starts.clone() };
+        let step = self.open(TOP, kind);
         tasks.push(Task::CloseScan(step));
-        for (state, current) in states.iter().zip(currents) {
+        for ((state, current), start) in states.iter().zip(currents).zip(starts) {
+            if let (Some(starter), Some(start)) = (self.plan.starter(*scan, *state), start) {
+                self.contexts[step].values.insert(starter, start);
+            }
             tasks.push(Task::Want(self.plan.graph.scan(*scan).states[*state as usize].init, TOP));
             match update {
                 Some((decay, write)) => tasks.extend(decay.iter().chain(write).map(|id| Task::Want(*id, TOP))),
@@ -302,12 +341,12 @@ impl<'a> Emitter<'a> {
     }
 
     fn close_scan(&mut self, step: ContextId) {
-        let Kind::Step { component, currents } = self.contexts[step].kind.clone() else {
+        let Kind::Step { component, currents, starts } = self.contexts[step].kind.clone() else {
             unreachable!("a scan closes a step")
         };
         let Component { scan, states, class, update, exports } = &self.plan.components[component];
         let mut ends = Vec::new();
-        for (state, current) in states.iter().zip(currents) {
+        for ((state, current), start) in states.iter().zip(currents).zip(starts) {
             let next = self.plan.next(*scan, *state);
             let end = match update {
                 Some((decay, write)) => self.diagonal(step, current, *decay, *write),
@@ -316,12 +355,15 @@ impl<'a> Emitter<'a> {
             if self.plan.depends_on(next, component) {
                 self.contexts[step].values.entry(next).or_insert(end);
             }
-            let core::State { name, init, .. } = &self.plan.graph.scan(*scan).states[*state as usize];
-            ends.push(State { name: name.clone(), init: self.expect(*init, TOP), current, next: end });
+            let core::State { name, init, reset, .. } = &self.plan.graph.scan(*scan).states[*state as usize];
+            let init = self.expect(*init, TOP);
+            ends.push(State { name: name.clone(), init, current, next: end, start, anew: *reset });
         }
         let mut body = std::mem::take(&mut self.contexts[step].region);
         body.results = exports.iter().map(|id| self.expect(*id, step)).collect();
-        let op = Op::Scan { states: ends, class: *class, direction: Direction::Forward, reset: None, body };
+        let chunked = ends.iter().any(|state| state.anew || state.start.is_some());
+        let chunk = self.plan.graph.scan(*scan).chunk.clone().filter(|_| chunked);
+        let op = Op::Scan { states: ends, class: *class, chunk, direction: Direction::Forward, reset: None, body };
         let results = self.push_values(TOP, op, vec![]);
         self.contexts[TOP].values.extend(exports.iter().copied().zip(results));
     }
@@ -405,7 +447,11 @@ impl<'a> Emitter<'a> {
             core::Op::Picked { from, to } => Op::Picked { from: self.axis(from, context), to: self.axis(to, context) },
             core::Op::Cumsum(axis) => Op::Cumsum(self.axis(axis, context)),
             core::Op::After(axis) => Op::After(self.axis(axis, context)),
-            core::Op::Input(_) | core::Op::State { .. } | core::Op::Scanned(_) => {
+            core::Op::Grad
+            | core::Op::Input(_)
+            | core::Op::State { .. }
+            | core::Op::Start { .. }
+            | core::Op::Scanned(_) => {
                 unreachable!("the input, states and scans are values of their contexts from the start")
             }
         };

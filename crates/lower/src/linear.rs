@@ -36,7 +36,8 @@ pub(crate) fn hold(plan: &mut Plan) {
         let Component { scan, states, .. } = component;
         let [index] = states[..] else { continue };
         let (Some(reader), next) = (plan.reader(scan, index), plan.next(scan, index)) else { continue };
-        if !below_moment(plan, next) {
+        let chunked = plan.starter(scan, index).is_some() || plan.graph.scan(scan).states[index as usize].reset;
+        if chunked || !below_moment(plan, next) {
             continue;
         }
         let init = plan.graph.scan(scan).states[index as usize].init;
@@ -57,7 +58,11 @@ pub(crate) fn classify(plan: &mut Plan, component: ComponentId, feeding: &BTreeS
     let Component { scan, states, .. } = plan.components[component].clone();
     let [index] = states[..] else { return };
     let next = plan.next(scan, index);
-    if !feeding.contains(&next) || !same_axes(plan, next, feeding) || !is_linear(plan, feeding) {
+    if plan.graph.scan(scan).states[index as usize].reset
+        || !feeding.contains(&next)
+        || !same_axes(plan, next, feeding)
+        || !is_linear(plan, feeding)
+    {
         return;
     }
     let mut found: BTreeMap<NodeId, Linear> = BTreeMap::new();

@@ -23,7 +23,7 @@ pub(crate) fn region(region: &mut Region) {
     region.instructions = merged;
     for instruction in &mut region.instructions {
         match &mut instruction.op {
-            Op::Past { body, .. } | Op::Scan { body, .. } => self::region(body),
+            Op::Past { body, .. } | Op::Scan { body, .. } | Op::Grad { body, .. } => self::region(body),
             _ => {}
         }
     }

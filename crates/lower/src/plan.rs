@@ -52,6 +52,10 @@ pub(crate) struct Plan {
     pub(crate) literal: Vec<bool>,
     /// The node that stands for a state: the first that reads it.
     reader: BTreeMap<(ScanId, u32), NodeId>,
+    /// The node that stands for a state at the start of its chunk.
+    starter: BTreeMap<(ScanId, u32), NodeId>,
+    /// For each derivative the nodes from its variable on, up to what is differentiated.
+    slices: BTreeMap<NodeId, BTreeSet<NodeId>>,
     /// Nodes that do what an earlier node does.
     same: BTreeMap<NodeId, NodeId>,
 }
@@ -68,6 +72,8 @@ impl Plan {
             pasts: Vec::new(),
             literal: Vec::new(),
             reader: BTreeMap::new(),
+            starter: BTreeMap::new(),
+            slices: BTreeMap::new(),
             same: BTreeMap::new(),
         };
         plan.find_readers();
@@ -76,6 +82,7 @@ impl Plan {
         plan.split_scans();
         linear::hold(&mut plan);
         plan.complete();
+        plan.slice();
         for component in 0..plan.components.len() {
             let feeding = plan.feeding(component);
             linear::classify(&mut plan, component, &feeding);
@@ -92,6 +99,7 @@ impl Plan {
             let next = match self.graph.node(id).op {
                 Op::Scanned(scan) => self.graph.scan(scan).result,
                 Op::State { scan, index } => self.reader[&(scan, index)],
+                Op::Start { scan, index } => self.starter[&(scan, index)],
                 _ => self.same.get(&id).copied().unwrap_or(id),
             };
             if next == id {
@@ -109,6 +117,16 @@ impl Plan {
     /// The node that reads a state, if any does.
     pub(crate) fn reader(&self, scan: ScanId, index: u32) -> Option<NodeId> {
         self.reader.get(&(scan, index)).copied()
+    }
+
+    /// The node that reads a state at the start of its chunk, if any does.
+    pub(crate) fn starter(&self, scan: ScanId, index: u32) -> Option<NodeId> {
+        self.starter.get(&(scan, index)).copied()
+    }
+
+    /// Whether a node depends on the variable of a derivative, within what is differentiated.
+    pub(crate) fn varies(&self, id: NodeId, grad: NodeId) -> bool {
+        self.slices[&grad].contains(&id)
     }
 
     /// What a state holds when a step ends.
@@ -134,10 +152,50 @@ impl Plan {
         }
     }
 
+    /// Finds the slices of derivatives. Starts stand before what depends on them.
+    fn slice(&mut self) {
+        let grads = (0..self.graph.nodes.len()).map(|i| NodeId(i as u32));
+        for grad in grads.filter(|id| self.graph.node(*id).op == Op::Grad) {
+            let args: Vec<NodeId> = self.args(grad).collect();
+            let mut slice = BTreeSet::from([args[1]]);
+            for id in (args[1].0 + 1..=args[0].0).map(NodeId) {
+                if self.args_in_step(id).any(|arg| slice.contains(&arg)) {
+                    slice.insert(id);
+                }
+            }
+            self.slices.insert(grad, slice);
+        }
+    }
+
+    /// What a derivative reads from around it: the start, and what its slice reads that does not vary;
+    /// and each use of a node of the slice within it.
+    fn around(&self, grad: NodeId) -> (Vec<NodeId>, Vec<NodeId>) {
+        let args: Vec<NodeId> = self.args(grad).collect();
+        let (mut outside, mut within, mut seen) = (vec![args[1]], vec![args[0]], BTreeSet::new());
+        let mut pending = vec![args[0]];
+        while let Some(id) = pending.pop() {
+            if id == args[1] || !seen.insert(id) {
+                continue;
+            }
+            for arg in self.args(id) {
+                if self.varies(arg, grad) {
+                    within.push(arg);
+                    pending.push(arg);
+                } else {
+                    outside.push(arg);
+                }
+            }
+        }
+        (outside, within)
+    }
+
     fn find_readers(&mut self) {
         for (i, node) in self.graph.nodes.iter().enumerate() {
             if let Op::State { scan, index } = node.op {
                 self.reader.entry((scan, index)).or_insert(NodeId(i as u32));
+            }
+            if let Op::Start { scan, index } = node.op {
+                self.starter.entry((scan, index)).or_insert(NodeId(i as u32));
             }
         }
     }
@@ -207,7 +265,7 @@ impl Plan {
         let mut found = BTreeSet::new();
         self.walk([self.next(scan, state)], |id| {
             match self.graph.node(id).op {
-                Op::State { scan: owner, index } if owner == scan => {
+                Op::State { scan: owner, index } | Op::Start { scan: owner, index } if owner == scan => {
                     found.insert(index);
                 }
                 _ => {}
@@ -239,7 +297,7 @@ impl Plan {
         for i in self.depends.len()..self.graph.nodes.len() {
             let id = NodeId(i as u32);
             let mut depends = BTreeSet::new();
-            if let Op::State { scan, index } = self.graph.node(id).op {
+            if let Op::State { scan, index } | Op::Start { scan, index } = self.graph.node(id).op {
                 let own = |c: &Component| c.scan == scan && c.states.contains(&index);
                 depends.extend(self.components.iter().position(own));
             }
@@ -276,7 +334,8 @@ impl Plan {
 
     fn mark_exports(&mut self, component: ComponentId, feeding: &BTreeSet<NodeId>) {
         let Component { scan, states, class, .. } = self.components[component].clone();
-        let readers = states.iter().filter_map(|state| self.reader(scan, *state));
+        let readers = states.iter().flat_map(|state| [self.reader(scan, *state), self.starter(scan, *state)]);
+        let readers = readers.flatten();
         let readers = readers.filter(|id| self.depends_on(*id, component));
         let nexts = states.iter().map(|state| self.next(scan, *state)).filter(|id| feeding.contains(id));
         let all = match class {
@@ -343,6 +402,11 @@ impl Live<'_> {
                     if running.insert(component) {
                         pending.extend(self.needed(component));
                     }
+                }
+                _ if self.plan.graph.node(id).op == Op::Grad => {
+                    let (outside, within) = self.plan.around(id);
+                    within.into_iter().for_each(|id| self.uses[id.0 as usize] += 1);
+                    pending.extend(outside.into_iter().map(|arg| (arg, inside)));
                 }
                 _ => pending.extend(self.plan.args(id).map(|arg| (arg, inside))),
             }

@@ -54,8 +54,8 @@ fn a_long_row_of_scans() {
         let state = push(&mut graph, Op::State { scan, index: 0 }, Stage::Moment, &[]);
         let next = push(&mut graph, Op::Map(Function::Add), Stage::Moment, &[state, x]);
         let init = push(&mut graph, Op::Index(WIDTH), Stage::Const, &[]);
-        let states = vec![State { name: "S".into(), axes: vec![WIDTH], init, next }];
-        graph.scans.push(Scan { states, result: next, span });
+        let states = vec![State { name: "S".into(), axes: vec![WIDTH], init, next, reset: false }];
+        graph.scans.push(Scan { states, chunk: None, result: next, span });
         x = push(&mut graph, Op::Scanned(scan), Stage::Seq, &[]);
     }
     graph.outputs = vec![Output { port: port(), node: x }];

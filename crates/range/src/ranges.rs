@@ -102,6 +102,8 @@ impl<'p> Ranges<'p> {
         match &node.op {
             // A weight is drawn from a law, and then goes where training takes it.
             Op::Input(_) | Op::Weight(_) => Interval::ALL,
+            // Slopes are not bounded by what they are slopes of.
+            Op::Grad => Interval::ALL,
             Op::Constant(constant) => self.constant(constant),
             Op::Position | Op::Layer => Interval::NOT_NEGATIVE,
             Op::Index(axis) => match self.size(*axis).and_then(Size::as_int) {
@@ -130,7 +132,7 @@ impl<'p> Ranges<'p> {
             | Op::Take { .. }
             | Op::Stack { .. }
             | Op::Broadcast { .. } => joined(),
-            Op::State { scan, index } => self
+            Op::State { scan, index } | Op::Start { scan, index } => self
                 .states
                 .get(&(*scan, *index))
                 .copied()

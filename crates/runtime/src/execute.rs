@@ -89,9 +89,9 @@ impl<'m> Executor<'m> {
         }
         let value = match *frame.slot(id) {
             Slot::Deferred(Instruction { op: Op::Map(expr), args, .. }) => self.expression(frame, expr, args, id)?,
-            Slot::Deferred(instruction @ Instruction { op: Op::Scan { states, body, .. }, .. }) => {
+            Slot::Deferred(instruction @ Instruction { op: Op::Scan { states, chunk, body, .. }, .. }) => {
                 let before = self.probe.map_or(0, Probe::met);
-                let mut values = self.scan(frame, states, body)?;
+                let mut values = self.scan(frame, states, chunk.as_ref(), body)?;
                 self.note(frame, instruction, &values, before)?;
                 values.remove(0)
             }
@@ -134,8 +134,8 @@ impl<'m> Executor<'m> {
 
     fn instruction(&self, frame: &mut Frame<'m>, instruction: &'m Instruction) -> Result<Vec<Value>> {
         let args = &instruction.args;
-        if let Op::Scan { states, body, .. } = &instruction.op {
-            return self.scan(frame, states, body);
+        if let Op::Scan { states, chunk, body, .. } = &instruction.op {
+            return self.scan(frame, states, chunk.as_ref(), body);
         }
         if let Op::Call { function, layer, path } = &instruction.op {
             let inputs = args.iter().map(|id| self.get(frame, *id)).collect::<Result<_>>()?;
@@ -200,6 +200,7 @@ impl<'m> Executor<'m> {
             }
             Op::Cumsum(axis) => ordered::cumsum(window, *axis, &x(0)?)?,
             Op::After(axis) => ordered::after(window, *axis, &x(0)?)?,
+            Op::Grad { .. } => return Err(RuntimeError::Unsupported("a derivative that was not expanded")),
             Op::Gather { axis } => loss::gather(&x(0)?, &x(1)?, *axis)?,
             Op::CrossEntropy { axis } => loss::cross_entropy(self.place, &x(0)?, &x(1)?, *axis)?,
             Op::Past { .. } | Op::Scan { .. } | Op::Call { .. } => {
@@ -331,6 +332,7 @@ fn name(op: &Op) -> &'static str {
         Op::Cumsum(_) => "cumsum",
         Op::After(_) => "after",
         Op::Scan { .. } => "scan",
+        Op::Grad { .. } => "grad",
         Op::Gather { .. } => "gather",
         Op::CrossEntropy { .. } => "cross_entropy",
         Op::Call { .. } => "call",

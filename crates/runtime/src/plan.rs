@@ -61,7 +61,7 @@ fn free(instruction: &Instruction) -> BTreeSet<ValueId> {
     if let Op::Scan { states, body, .. } = &instruction.op {
         let items = flatten(body);
         let mut inside: BTreeSet<ValueId> = items.iter().flat_map(|item| item.results()).collect();
-        inside.extend(states.iter().map(|state| state.current));
+        inside.extend(states.iter().flat_map(State::defined));
         let inner = items.iter().flat_map(|item| item.reads()).chain(body.results.iter().copied());
         let outer = inner.chain(states.iter().map(|state| state.next)).filter(|id| !inside.contains(id));
         reads.extend(outer.chain(states.iter().map(|state| state.init)));
@@ -110,7 +110,7 @@ pub(crate) struct ScanPlan<'m> {
 impl<'m> ScanPlan<'m> {
     pub(crate) fn new(states: &[State], body: &'m Region) -> Self {
         let items = flatten(body);
-        let mut moments: BTreeSet<ValueId> = states.iter().map(|state| state.current).collect();
+        let mut moments: BTreeSet<ValueId> = states.iter().flat_map(State::defined).collect();
         let (mut before, mut dependent) = (Vec::new(), Vec::new());
         for item in items {
             if item.reads().is_disjoint(&moments) {
@@ -133,7 +133,7 @@ impl<'m> ScanPlan<'m> {
         within.reverse();
         behind.reverse();
         let mut looped: BTreeSet<ValueId> = within.iter().flat_map(|item| item.results()).collect();
-        looped.extend(states.iter().map(|state| state.current));
+        looped.extend(states.iter().flat_map(State::defined));
         let captured = needed.difference(&looped).copied().collect();
         let read = behind.iter().flat_map(|item| item.reads()).chain(body.results.iter().copied());
         let collected = read.filter(|id| looped.contains(id)).collect();

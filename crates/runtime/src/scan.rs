@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use genesys_axis::Size;
 use genesys_ir::module::{Op, Region, State, ValueId};
 
 use crate::RuntimeError;
-use crate::execute::Executor;
+use crate::execute::{Executor, constant};
 use crate::frame::{Frame, Slot};
+use crate::memory::Memory;
 use crate::named::{Label, Named, Value, stack, unstack};
 use crate::plan::ScanPlan;
 
@@ -14,13 +16,21 @@ type Result<T> = std::result::Result<T, RuntimeError>;
 
 impl<'m> Executor<'m> {
     /// The results of a scan: those of stage step, stacked over time.
-    pub(crate) fn scan(&self, frame: &mut Frame<'m>, states: &[State], body: &'m Region) -> Result<Vec<Value>> {
+    pub(crate) fn scan(
+        &self,
+        frame: &mut Frame<'m>,
+        states: &[State],
+        chunk: Option<&Size>,
+        body: &'m Region,
+    ) -> Result<Vec<Value>> {
         if frame.step.is_some() {
             return Err(RuntimeError::Unsupported("a scan over another scan's state"));
         }
         let plan = ScanPlan::new(states, body);
         self.run(frame, &plan.before)?;
-        let mut held = self.initial(frame, states)?;
+        let (mut held, mut starts) = (self.initial(frame, states)?, self.starts(frame, states));
+        let chunk = chunk.map(constant).transpose()?;
+        let before = self.memory.map_or(0, Memory::start);
         let mut sliced = BTreeMap::new();
         self.slice(frame, &plan.captured, &mut sliced)?;
         let mut collected: BTreeMap<ValueId, Vec<Named>> = BTreeMap::new();
@@ -29,9 +39,13 @@ impl<'m> Executor<'m> {
             for (id, elements) in &sliced {
                 frame.set(*id, Slot::Ready(elements[t].clone().into()));
             }
+            if chunk.is_some_and(|chunk| (before + t).is_multiple_of(chunk)) {
+                self.begin_chunk(frame, states, &mut held, &mut starts)?;
+            }
             for (state, value) in states.iter().zip(&held) {
                 frame.set(state.current, Slot::Ready(value.clone().into()));
             }
+            starts.iter().for_each(|(id, value)| frame.set(*id, Slot::Ready(value.clone().into())));
             self.run(frame, &plan.within)?;
             for (state, value) in states.iter().zip(&mut held) {
                 *value = self.named(frame, state.next)?;
@@ -43,6 +57,7 @@ impl<'m> Executor<'m> {
         frame.leave();
         if let Some(memory) = self.memory {
             states.iter().zip(&held).try_for_each(|(state, value)| memory.keep(frame.call, state.current, value))?;
+            starts.iter().try_for_each(|(id, value)| memory.keep(frame.call, *id, value))?;
         }
         for (id, values) in &collected {
             let whole = stack(values, Label::Time)?;
@@ -61,10 +76,38 @@ impl<'m> Executor<'m> {
                 held.push(value);
                 continue;
             }
-            let axes = self.sized(&frame.function.ty(state.current).axes)?;
-            held.push(self.named(frame, state.init)?.expanded(&axes)?);
+            held.push(self.begun(frame, state)?);
         }
         Ok(held)
+    }
+
+    /// A state's initial value with all of its axes.
+    fn begun(&self, frame: &mut Frame<'m>, state: &State) -> Result<Named> {
+        let axes = self.sized(&frame.function.ty(state.current).axes)?;
+        Ok(self.named(frame, state.init)?.expanded(&axes)?)
+    }
+
+    /// What the states held at the start of the chunk that an earlier run began.
+    fn starts(&self, frame: &Frame<'m>, states: &[State]) -> BTreeMap<ValueId, Named> {
+        let kept = |id: ValueId| Some((id, self.memory?.state(frame.call, id)?));
+        states.iter().filter_map(|state| state.start).filter_map(kept).collect()
+    }
+
+    /// A chunk begins: states that do so anew take their initial value, and starts are what states hold.
+    fn begin_chunk(
+        &self,
+        frame: &mut Frame<'m>,
+        states: &[State],
+        held: &mut [Named],
+        starts: &mut BTreeMap<ValueId, Named>,
+    ) -> Result<()> {
+        for (state, value) in states.iter().zip(held) {
+            if state.anew {
+                *value = self.begun(frame, state)?;
+            }
+            starts.extend(state.start.map(|id| (id, value.clone())));
+        }
+        Ok(())
     }
 
     /// Cuts what the loop reads into positions. A map that nobody has read and that is larger

@@ -95,7 +95,7 @@ impl Growing {
         let (a, b) = (self.value(), self.value());
         let axis = self.draws.pick(&AXES);
         let (from, to) = (self.draws.pick(&AXES), self.draws.pick(&STATIC_AXES));
-        match self.draws.below(38) {
+        match self.draws.below(42) {
             0 => ("map", format!("{}({a})", self.draws.pick(&["tanh", "relu", "sigmoid", "-", "expm1", "erf"]))),
             1 | 2 => ("map", format!("{a} {} {b}", self.draws.pick(&["+", "-", "*"]))),
             3 => {
@@ -135,6 +135,7 @@ impl Growing {
                 ("unit parameter", format!("{unit}({a})"))
             }
             27..34 => self.blocks(&a, &b, axis, to),
+            34..38 => ("chunked scan", self.chunks(&a, &b)),
             _ => self.scan(&a, &b),
         }
     }
@@ -192,6 +193,22 @@ impl Growing {
             }
         };
         (what, format!("scan S: [{axes}] = {init} {{ {body} }}"))
+    }
+
+    fn chunks(&mut self, a: &str, b: &str) -> String {
+        let axes = self.draws.pick(&["D", "E", "H", "H, E", "", "K"]);
+        let chunk = self.draws.pick(&["1", "2", "K", "K - 3"]);
+        let step = self.draws.pick(&[
+            "G <- G + A * tanh(start(S)) S <- start(S) - 0.3 * G yield S + B",
+            "S <- tanh(S + start(G) * A) G <- G + S yield start(S) * B",
+            "G <- A / (1 + phase) + G S <- 0.5 * S + G yield S + B",
+            "G <- G + 0.3 * grad(tanh(A * start(S)) ^ 2, start(S)) S <- start(S) - G yield S * B",
+            "G <- grad(start(S) / (1 + max(A, start(S)) ^ 2), start(S)) S <- tanh(S + G) yield S + B",
+            "G <- grad(past(A) * start(S), start(S)) S <- S + G yield S",
+            "G <- G + shift(start(S), 1) S <- S + A + B yield G",
+        ]);
+        let step = step.replace('A', a).replace('B', b);
+        format!("scan S: [{axes}] = 0.5, G: [{axes}] = 0 reset every {chunk} {{ {step} }}")
     }
 
     /// An expression that every value enters: each is summed over what axes it has.

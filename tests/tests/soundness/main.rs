@@ -60,6 +60,7 @@ fn must_have_met(tally: &BTreeMap<String, usize>, cases: u32) {
         "past skip",
         "repeat",
         "scan with a loop",
+        "chunked scan",
         "shift",
         "window",
         "cumsum",

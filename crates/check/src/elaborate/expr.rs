@@ -137,6 +137,7 @@ impl<'a> Elaborator<'a, '_> {
         let (op, stage) = match name.text.as_str() {
             "pos" => (Op::Position, Stage::Seq),
             "layer" => (Op::Layer, Stage::Const),
+            "phase" => return self.phase(name.span),
             "T" => {
                 let message = "the length `T` is not a value: what depends on it would see the future";
                 let diagnostic = Diagnostic::error(Code::UNKNOWN_NAME, name.span, message);
@@ -144,7 +145,7 @@ impl<'a> Elaborator<'a, '_> {
             }
             _ => {
                 let known: Vec<&str> = self.frame().names.keys().copied().collect();
-                let known = known.into_iter().chain(["pos", "layer"]);
+                let known = known.into_iter().chain(["pos", "layer", "phase"]);
                 return Err(self.fail(error::unknown("value", name, known)));
             }
         };

@@ -62,6 +62,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) owner: Option<Owner>,
     /// What `share` declared, by name.
     pub(crate) shared: BTreeMap<&'a str, Shared<'a>>,
+    /// The innermost scan.
+    pub(crate) scan: Option<ScanId>,
     /// Calls of the current statement that own weights.
     pub(crate) sites: Vec<Site<'a>>,
     /// The label that the next call takes.
@@ -83,7 +85,7 @@ pub(crate) struct Site<'a> {
 impl Frame<'_> {
     pub(crate) fn new(is_std: bool, call: Option<Span>) -> Self {
         let (names, shared, taken) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { is_std, call, names, owner: None, shared, sites: Vec::new(), label: None, taken }
+        Self { is_std, call, names, owner: None, shared, scan: None, sites: Vec::new(), label: None, taken }
     }
 }
 

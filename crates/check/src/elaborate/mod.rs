@@ -6,8 +6,10 @@
 //! so that one mistake gives one message and the rest of the text is still looked at.
 
 mod call;
+mod chunk;
 mod expr;
 mod frame;
+mod grad;
 mod hole;
 mod instance;
 mod law;
@@ -20,10 +22,13 @@ mod rule;
 mod scan;
 mod share;
 mod size;
+mod stated;
 mod tuple;
 mod unit;
 mod unit_param;
 mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use genesys_axis::{Domain, Size};
 use genesys_diag::Diagnostic;
@@ -36,7 +41,7 @@ pub(crate) use self::primitive::PRIMITIVES;
 pub(crate) use self::tuple::Given;
 pub(crate) use self::unit::{Elaborated, UnitChecks, check_units, instantiate_root};
 use crate::AxisSet;
-use crate::core::{Axis, AxisId, Graph, Node, NodeId, Op, Stage, Type};
+use crate::core::{Axis, AxisId, Graph, Node, NodeId, Op, ScanId, Stage, Type};
 use crate::design::Required;
 use crate::error;
 use crate::resolve::Units;
@@ -73,6 +78,10 @@ pub(crate) struct Elaborator<'a, 'u> {
     instances: Vec<Instance>,
     /// The rounds of loops so far.
     rounds: u32,
+    /// The nodes of `start(S)`, one a state.
+    starts: BTreeMap<(ScanId, u32), NodeId>,
+    /// The scans in chunks whose `phase` is read.
+    phased: BTreeSet<ScanId>,
     depth: usize,
 }
 
@@ -91,6 +100,8 @@ impl<'a, 'u> Elaborator<'a, 'u> {
             lifted: Vec::new(),
             instances: Vec::new(),
             rounds: 0,
+            starts: BTreeMap::new(),
+            phased: BTreeSet::new(),
             depth: 0,
         }
     }

@@ -30,6 +30,7 @@ pub(crate) const PRIMITIVES: &[&str] = &[
     "expm1",
     "floor",
     "gelu",
+    "grad",
     "inv_softplus",
     "linear",
     "log",
@@ -43,6 +44,7 @@ pub(crate) const PRIMITIVES: &[&str] = &[
     "past",
     "pool",
     "relu",
+    "repeat",
     "round",
     "scan",
     "shift",
@@ -54,6 +56,7 @@ pub(crate) const PRIMITIVES: &[&str] = &[
     "softplus",
     "sqrt",
     "stack",
+    "start",
     "stop",
     "sum",
     "take",
@@ -98,6 +101,8 @@ impl<'a> Elaborator<'a, '_> {
     fn primitive(&mut self, call: &'a Call, span: Span) -> Elab<NodeId> {
         match call.head.text.as_str() {
             "linear" => self.linear(call, span),
+            "start" => self.start(call, span),
+            "grad" => self.grad(call, span),
             "shift" => self.shift(call, span),
             "window" => self.window(call, span),
             "past" => self.past(call, span),

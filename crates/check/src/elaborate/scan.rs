@@ -16,31 +16,41 @@ use crate::error;
 impl<'a> Elaborator<'a, '_> {
     /// `scan S: [A] = init { S <- ..; yield .. }`
     pub(crate) fn scan(&mut self, scan: &'a Scan, span: Span) -> Elab<NodeId> {
+        let chunk = self.chunk(scan)?;
         if let Some(class) = &scan.class {
-            let message = format!("a scan cannot state its class yet, found `: {}`", class.text);
-            return Err(self.fail(Diagnostic::error(Code::RESERVED_WORD, class.span, message).help("leave it out")));
+            self.known_class(class)?;
         }
         let id = ScanId(self.graph.scans.len() as u32);
-        self.graph.scans.push(core::Scan { states: Vec::new(), result: NodeId(0), span });
-        let outer = self.frame().names.clone();
+        self.graph.scans.push(core::Scan { states: Vec::new(), chunk, result: NodeId(0), span });
+        let (outer, found) = (self.frame().names.clone(), self.diagnostics.len());
         let around = self.frame().owner.replace(Owner::Scan(id));
+        let enclosing = self.frame().scan.replace(id);
         let states = self.states(id, &scan.states);
         let result = match states {
             Ok(()) => self.step(&scan.body, "scan", span),
             Err(reported) => Err(reported),
         };
-        let finished = self.finish_scan(id, &scan.states);
+        // An update that failed, and was reported, is none that is missing.
+        let failed = self.diagnostics[found..].iter().any(Diagnostic::is_error);
+        let finished = if failed { Err(Reported) } else { self.finish_scan(id, &scan.states) };
+        if finished.is_ok() {
+            self.finish_chunk(id, scan);
+        }
         self.frame().owner = around;
+        self.frame().scan = enclosing;
         self.frame().names = outer;
         let result = result?;
         finished?;
         self.graph.scans[id.0 as usize].result = result;
+        if let Some(class) = &scan.class {
+            self.is_of_class(id, class)?;
+        }
         self.scanned(id, result, span)
     }
 
     fn states(&mut self, scan: ScanId, states: &'a [StateExpr]) -> Elab<()> {
         for (index, state) in states.iter().enumerate() {
-            if state.reset {
+            if state.reset && self.graph.scan(scan).chunk.is_none() {
                 return Err(self.reset_without_chunk(state));
             }
             let init = self.expr(&state.init)?;
@@ -48,7 +58,7 @@ impl<'a> Elaborator<'a, '_> {
             self.check_init(init, &axes, state)?;
             let ty = Type { stage: Stage::Moment, axes: axes.iter().copied().collect() };
             let current = self.push(Op::State { scan, index: index as u32 }, Vec::new(), ty, state.name.span)?;
-            let declared = core::State { name: state.name.text.clone(), axes, init, next: current };
+            let declared = core::State { name: state.name.text.clone(), axes, init, next: current, reset: state.reset };
             self.graph.scans[scan.0 as usize].states.push(declared);
             self.declare(&state.name, Binding::State { owner: Owner::Scan(scan), value: current })?;
         }
@@ -243,7 +253,7 @@ impl<'a> Elaborator<'a, '_> {
                 continue;
             }
             match self.graph.node(node).op {
-                Op::State { scan: of, .. } if of != scan => return true,
+                Op::State { scan: of, .. } | Op::Start { scan: of, .. } if of != scan => return true,
                 _ => open.extend(&self.graph.node(node).args),
             }
         }

@@ -229,6 +229,13 @@ impl Builder<'_> {
                 self.scan(id, *scan, args[0]);
                 return self.push(Op::Scanned(self.scans[scan]), Vec::new(), self.ty(&old.ty), node);
             }
+            Op::Start { scan, index } => {
+                let (scan, index) = self.states[&(*scan, *index)];
+                // A state that is read by its start only is a term of its own all the same.
+                let bound = self.form.terms.all[id].bound.is_some();
+                let op = if bound { Op::State { scan, index } } else { Op::Start { scan, index } };
+                return self.push(op, Vec::new(), self.ty(&old.ty), node);
+            }
             op => self.op(op),
         };
         self.push(op, args, self.ty(&old.ty), node)
@@ -247,14 +254,15 @@ impl Builder<'_> {
             axes.sort_unstable();
             let next = ends.next().expect("a state has a next value");
             let init = ends.next().expect("a state has an initial value");
-            State { name: state.name.clone(), axes, init, next }
+            State { name: state.name.clone(), axes, init, next, reset: state.reset }
         });
         let states = states.collect();
         let number = self.scans[&scan].0 as usize;
         if self.made.scans.len() <= number {
-            self.made.scans.resize(number + 1, Scan { states: Vec::new(), result, span: old.span });
+            let empty = Scan { states: Vec::new(), chunk: None, result, span: old.span };
+            self.made.scans.resize(number + 1, empty);
         }
-        self.made.scans[number] = Scan { states, result, span: old.span };
+        self.made.scans[number] = Scan { states, chunk: old.chunk.clone(), result, span: old.span };
     }
 
     fn ty(&self, ty: &Type) -> Type {
@@ -302,10 +310,10 @@ impl Builder<'_> {
                 let (scan, index) = self.states[&(*scan, *index)];
                 Op::State { scan, index }
             }
-            Op::Input(_) | Op::Constant(_) | Op::Position | Op::Layer | Op::Map(_) => op.clone(),
+            Op::Input(_) | Op::Constant(_) | Op::Position | Op::Layer | Op::Map(_) | Op::Grad => op.clone(),
             Op::Shift { .. } | Op::Pool { .. } => op.clone(),
-            Op::Weight(_) | Op::Scanned(_) | Op::Dot { .. } => {
-                unreachable!("weights, scans and dot products are made elsewhere")
+            Op::Weight(_) | Op::Scanned(_) | Op::Start { .. } | Op::Dot { .. } => {
+                unreachable!("weights, scans, starts and dot products are made elsewhere")
             }
         }
     }

@@ -74,6 +74,7 @@ fn at_width(graph: &Graph, width: i64) -> Graph {
         });
         leaf.law = law.unwrap_or_else(|never| match never {});
     }
+    graph.scans.iter_mut().flat_map(|scan| &mut scan.chunk).for_each(put);
     for node in &mut graph.nodes {
         match &mut node.op {
             Op::Constant(Constant::Size(size)) => put(size),
@@ -89,8 +90,8 @@ fn at_width(graph: &Graph, width: i64) -> Graph {
             | Op::Index(_) => {}
             Op::Age(_) | Op::Map(_) | Op::Reduce { .. } | Op::Softmax { .. } | Op::Dot { .. } | Op::Regroup { .. } => {}
             Op::Concat { .. } | Op::Stack { .. } | Op::Broadcast { .. } | Op::Window(_) | Op::Past(_) => {}
-            Op::Blocks { .. } | Op::Top { .. } | Op::Picked { .. } => {}
-            Op::Cumsum(_) | Op::After(_) | Op::State { .. } | Op::Scanned(_) => {}
+            Op::Blocks { .. } | Op::Top { .. } | Op::Picked { .. } | Op::Grad => {}
+            Op::Cumsum(_) | Op::After(_) | Op::State { .. } | Op::Start { .. } | Op::Scanned(_) => {}
         }
     }
     graph

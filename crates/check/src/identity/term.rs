@@ -213,6 +213,11 @@ impl Builder<'_> {
             Op::Pool { size } if size.as_int() == Some(1) => args[0],
             Op::Pool { size } => self.add(format!("pool {size}"), args, smallvec![]),
             Op::State { scan, index } => self.state(*scan, *index),
+            Op::Grad => self.add("grad", args, smallvec![]),
+            Op::Start { scan, index } => {
+                let state = self.state(*scan, *index);
+                self.add("start", smallvec![state], smallvec![])
+            }
             Op::Scanned(scan) => self.scanned(*scan),
             Op::Regroup { .. }
             | Op::Concat { .. }
@@ -345,10 +350,15 @@ impl Builder<'_> {
             let current = self.states.get(&(id, index)).copied();
             let values = [self.known(state.init), self.known(state.next)];
             let parts = current.into_iter().chain(values).collect();
-            definitions.push(self.made(Make::StateOf(id, index), "state of", parts, smallvec![]));
+            let label = if state.reset { "state reset of" } else { "state of" };
+            definitions.push(self.made(Make::StateOf(id, index), label, parts, smallvec![]));
         }
         let result = self.known(scan.result);
-        self.add("scan", smallvec![result], definitions)
+        let label: Label = match &scan.chunk {
+            Some(chunk) => format!("scan every {chunk}").into(),
+            None => "scan".into(),
+        };
+        self.add(label, smallvec![result], definitions)
     }
 
     fn layout(&mut self, op: &Op, args: Children) -> TermId {

@@ -26,6 +26,7 @@ pub fn all() -> Vec<(&'static str, Module, bool)> {
         ("linear scan", linear_scan(), false),
         ("nonlinear scan", nonlinear_scan(), false),
         ("scan that attends", scan_that_attends(), false),
+        ("scan in chunks", scan_in_chunks(), false),
         ("layout", layout(), false),
         ("elementwise", elementwise(), true),
     ]
@@ -48,6 +49,27 @@ fn norm(s: &mut Sketch, x: ValueId) -> ValueId {
     let y = s.map(Div, &[x, root]);
     let gain = s.weight(&[D]);
     s.map(Mul, &[y, gain])
+}
+
+/// A state moved by what it was at the start of its chunk, through a sum that begins anew there.
+pub fn scan_in_chunks() -> Module {
+    let mut s = Sketch::new(4);
+    let e = s.axis("E", 3);
+    let x = s.input();
+    let (u, g) = (s.linear(x, &[D], &[e]), s.linear(x, &[D], &[e]));
+    let (from, zero) = (s.weight(&[e]), s.number(0.0));
+    let y = s.chunked(StateClass::General, Some(3), &[(&[e], from), (&[e], zero)], |s, current, starts| {
+        let seen = s.map(Mul, &[starts[0], u]);
+        let moved = s.map(Add, &[seen, g]);
+        let step = s.map(Tanh, &[moved]);
+        let sum = s.map(Add, &[current[1], step]);
+        let next = s.map(Sub, &[starts[0], sum]);
+        let read = s.map(Mul, &[next, starts[1]]);
+        let result = s.map(Add, &[read, current[0]]);
+        (vec![next, sum], result)
+    });
+    let y = s.linear(y, &[e], &[D]);
+    s.finish(y)
 }
 
 pub fn attention(window: Option<i64>, skip: i64, sink: Option<f64>) -> Module {

@@ -139,12 +139,27 @@ impl Sketch {
         states: &[(&[AxisId], ValueId)],
         body: impl FnOnce(&mut Self, &[ValueId]) -> (Vec<ValueId>, ValueId),
     ) -> ValueId {
+        self.chunked(class, None, states, |sketch, current, _| body(sketch, current))
+    }
+
+    /// As [`scan`](Self::scan); in chunks, where there are such, the body gets the states at their starts
+    /// as well, and the last state begins each chunk anew.
+    pub fn chunked(
+        &mut self,
+        class: StateClass,
+        chunk: Option<i64>,
+        states: &[(&[AxisId], ValueId)],
+        body: impl FnOnce(&mut Self, &[ValueId], &[ValueId]) -> (Vec<ValueId>, ValueId),
+    ) -> ValueId {
         self.regions.push(Region::default());
         let ty = |axes: &[AxisId]| Type { stage: Stage::Step, dtype: Dtype::Real, axes: axes.to_vec() };
         let current: Vec<ValueId> = states.iter().map(|(axes, _)| self.builder.value(ty(axes))).collect();
-        let (next, result) = body(self, &current);
+        let started = if chunk.is_some() { states } else { &[] };
+        let starts: Vec<ValueId> = started.iter().map(|(axes, _)| self.builder.value(ty(axes))).collect();
+        let (next, result) = body(self, &current, &starts);
         let mut region = self.regions.pop().unwrap();
         region.results = vec![result];
+        let last = states.len() - 1;
         let states = states
             .iter()
             .zip(current.iter().zip(next))
@@ -154,9 +169,12 @@ impl Sketch {
                 init: *init,
                 current: *current,
                 next,
+                start: starts.get(i).copied(),
+                anew: chunk.is_some() && i == last,
             })
             .collect();
-        self.op(Op::Scan { states, class, direction: Direction::Forward, reset: None, body: region }, &[])
+        let chunk = chunk.map(Size::int);
+        self.op(Op::Scan { states, class, chunk, direction: Direction::Forward, reset: None, body: region }, &[])
     }
 
     pub fn number(&mut self, value: f64) -> ValueId {

@@ -1,0 +1,216 @@
+//! The adjoint of each operation: from the cotangent of its result to those of its operands.
+//!
+//! Written for operations within a position; along items and positions nothing is summed.
+
+use std::collections::BTreeSet;
+
+use genesys_axis::{Constant, Size};
+use genesys_ir::module::{AxisId, Expr, Instruction, Op, Reduction, ValueId};
+use genesys_scalar::Function::{Add, Div, Equal, Exp, Mul, Sub, Where};
+
+use crate::emit::{Emit, apply, number};
+use crate::{Unsupported, scalar};
+
+type Cotangents = Vec<(ValueId, ValueId)>;
+
+/// The cotangents of those operands that depend on the variable.
+pub(crate) fn adjoints(
+    emit: &mut Emit<'_>,
+    instruction: &Instruction,
+    active: &BTreeSet<ValueId>,
+    g: ValueId,
+) -> Result<Cotangents, Unsupported> {
+    let Instruction { op, args, results } = instruction;
+    let is_active = |i: usize| args.get(i).is_some_and(|id| active.contains(id));
+    let one = |value: Result<ValueId, Unsupported>| value.map(|value| vec![(args[0], value)]);
+    match op {
+        Op::Map(expr) => map(emit, expr, args, active, g),
+        Op::Reduce { reduction, axes, .. } => one(reduce(emit, *reduction, axes, args[0], results[0], g)),
+        Op::Softmax { axes, .. } => one(softmax(emit, axes, results[0], g)),
+        Op::Contract { axes: _ } => {
+            let mut found = Vec::new();
+            for i in (0..2).filter(|i| is_active(*i)) {
+                let (own, other) = (args[i], args[1 - i]);
+                let held = emit.ty(own).axes.clone();
+                let axes = emit.ty(other).axes.iter().copied().filter(|axis| !held.contains(axis)).collect();
+                found.push((own, emit.push(Op::Contract { axes }, vec![g, other])?));
+            }
+            Ok(found)
+        }
+        Op::Regroup { from, to } => one(emit.push(Op::Regroup { from: to.clone(), to: from.clone() }, vec![g])),
+        Op::Concat { parts, whole } => concat(emit, parts, *whole, args, active, g),
+        Op::Slice { whole, part, offset } => one(unslice(emit, *whole, *part, offset, g)),
+        Op::Select { axis, index } => one(unselect(emit, *axis, index, g)),
+        Op::Stack { axis } => {
+            let select = |(i, id): (usize, &ValueId)| {
+                let index = Size::int(i as i64);
+                Ok((*id, emit.push(Op::Select { axis: *axis, index }, vec![g])?))
+            };
+            args.iter().enumerate().filter(|(i, _)| is_active(*i)).map(select).collect()
+        }
+        Op::Broadcast { axes } => one(emit.sum(g, axes.clone())),
+        Op::Weight(_) | Op::Constant(_) | Op::Position | Op::Layer | Op::Index(_) | Op::Age(_) => Ok(Vec::new()),
+        Op::Shift { .. } => Err(Unsupported::Operation("shift")),
+        Op::Window { .. } => Err(Unsupported::Operation("window")),
+        Op::Pool { .. } => Err(Unsupported::Operation("pool")),
+        Op::Blocks { .. } => Err(Unsupported::Operation("blocks")),
+        // Which elements are picked is no function that has a derivative.
+        Op::Top { .. } | Op::Picked { .. } => Err(Unsupported::Operation("top")),
+        Op::Past { .. } => Err(Unsupported::Operation("past")),
+        Op::View(_) => Err(Unsupported::Operation("view")),
+        Op::Cumsum(_) => Err(Unsupported::Operation("cumsum")),
+        Op::After(_) => Err(Unsupported::Operation("after")),
+        Op::Scan { .. } => Err(Unsupported::Operation("scan")),
+        Op::Grad { .. } => Err(Unsupported::Operation("grad")),
+        Op::Gather { .. } => Err(Unsupported::Operation("gather")),
+        Op::CrossEntropy { .. } => Err(Unsupported::Operation("cross_entropy")),
+        Op::Call { .. } => Err(Unsupported::Operation("call")),
+    }
+}
+
+/// One scalar function, or a copy: see `split`.
+fn map(
+    emit: &mut Emit<'_>,
+    expr: &Expr,
+    args: &[ValueId],
+    active: &BTreeSet<ValueId>,
+    g: ValueId,
+) -> Result<Cotangents, Unsupported> {
+    let (function, operands) = match expr {
+        Expr::Arg(i) => return Ok(vec![(args[*i], emit.sum_to(g, args[*i])?)]),
+        Expr::Const(_) => return Ok(Vec::new()),
+        Expr::Apply(function, operands) => (*function, operands),
+    };
+    // Operand 0 of the adjoint is the cotangent.
+    let shifted: Vec<Expr> = operands.iter().map(shift).collect();
+    let all: Vec<ValueId> = [g].into_iter().chain(args.iter().copied()).collect();
+    let mut found = Vec::new();
+    for (which, operand) in operands.iter().enumerate() {
+        let Expr::Arg(i) = operand else { continue };
+        if active.contains(&args[*i])
+            && let Some(adjoint) = scalar::adjoint(function, which, &shifted, Expr::Arg(0))
+        {
+            let cotangent = read(emit, &adjoint, &all)?;
+            found.push((args[*i], emit.sum_to(cotangent, args[*i])?));
+        }
+    }
+    Ok(found)
+}
+
+/// A map of just the operands that the expression reads: others would add their axes.
+fn read(emit: &mut Emit<'_>, expr: &Expr, all: &[ValueId]) -> Result<ValueId, Unsupported> {
+    let mut args = Vec::new();
+    let expr = renamed(expr, all, &mut args);
+    match expr {
+        Expr::Arg(i) => Ok(args[i]),
+        expr => emit.map(expr, &args),
+    }
+}
+
+fn renamed(expr: &Expr, all: &[ValueId], args: &mut Vec<ValueId>) -> Expr {
+    match expr {
+        Expr::Arg(i) => {
+            let known = args.iter().position(|arg| *arg == all[*i]);
+            Expr::Arg(known.unwrap_or_else(|| {
+                args.push(all[*i]);
+                args.len() - 1
+            }))
+        }
+        Expr::Const(_) => expr.clone(),
+        Expr::Apply(function, operands) => {
+            Expr::Apply(*function, operands.iter().map(|operand| renamed(operand, all, args)).collect())
+        }
+    }
+}
+
+fn shift(expr: &Expr) -> Expr {
+    match expr {
+        Expr::Arg(i) => Expr::Arg(i + 1),
+        Expr::Const(_) => expr.clone(),
+        Expr::Apply(function, operands) => Expr::Apply(*function, operands.iter().map(shift).collect()),
+    }
+}
+
+fn reduce(
+    emit: &mut Emit<'_>,
+    reduction: Reduction,
+    axes: &[AxisId],
+    x: ValueId,
+    y: ValueId,
+    g: ValueId,
+) -> Result<ValueId, Unsupported> {
+    let arg = Expr::Arg;
+    match reduction {
+        Reduction::Sum => emit.push(Op::Broadcast { axes: axes.to_vec() }, vec![g]),
+        Reduction::Mean => {
+            let count = Expr::Const(emit.count(axes)?);
+            let share = emit.map(apply(Div, [arg(0), count]), &[g])?;
+            emit.push(Op::Broadcast { axes: axes.to_vec() }, vec![share])
+        }
+        // Equal extremes share the derivative.
+        Reduction::Max | Reduction::Min => {
+            let extreme = emit.map(apply(Equal, [arg(0), arg(1)]), &[x, y])?;
+            let count = emit.sum(extreme, axes.to_vec())?;
+            let share = apply(Where, [arg(0), apply(Div, [arg(1), arg(2)]), number(0.0)]);
+            emit.map(share, &[extreme, g, count])
+        }
+        Reduction::LogSumExp => {
+            let weight = apply(Exp, [apply(Sub, [arg(0), arg(1)])]);
+            emit.map(apply(Mul, [arg(2), weight]), &[x, y, g])
+        }
+    }
+}
+
+/// `y (g - sum(g y))`; a sink takes part in no sum.
+fn softmax(emit: &mut Emit<'_>, axes: &[AxisId], y: ValueId, g: ValueId) -> Result<ValueId, Unsupported> {
+    let arg = Expr::Arg;
+    let product = emit.map(apply(Mul, [arg(0), arg(1)]), &[g, y])?;
+    let sum = emit.sum(product, axes.to_vec())?;
+    emit.map(apply(Mul, [arg(0), apply(Sub, [arg(1), arg(2)])]), &[y, g, sum])
+}
+
+fn concat(
+    emit: &mut Emit<'_>,
+    parts: &[AxisId],
+    whole: AxisId,
+    args: &[ValueId],
+    active: &BTreeSet<ValueId>,
+    g: ValueId,
+) -> Result<Cotangents, Unsupported> {
+    let mut offset = Size::int(0);
+    let mut found = Vec::new();
+    for (part, id) in parts.iter().zip(args) {
+        if active.contains(id) {
+            let slice = Op::Slice { whole, part: *part, offset: offset.clone() };
+            found.push((*id, emit.push(slice, vec![g])?));
+        }
+        offset = offset.add(&emit.size(*part)?).map_err(|error| Unsupported::Type(error.to_string()))?;
+    }
+    Ok(found)
+}
+
+/// The cotangent where the slice was, 0 elsewhere: selected by index, never multiplied.
+fn unslice(
+    emit: &mut Emit<'_>,
+    whole: AxisId,
+    part: AxisId,
+    offset: &Size,
+    g: ValueId,
+) -> Result<ValueId, Unsupported> {
+    let (to, from) = (emit.push(Op::Index(whole), vec![])?, emit.push(Op::Index(part), vec![])?);
+    let place = apply(Add, [Expr::Arg(1), constant(offset)]);
+    let here = apply(Equal, [Expr::Arg(0), place]);
+    let spread = emit.map(apply(Where, [here, Expr::Arg(2), number(0.0)]), &[to, from, g])?;
+    emit.sum(spread, vec![part])
+}
+
+/// The cotangent at one element of an axis, 0 at the others.
+fn unselect(emit: &mut Emit<'_>, axis: AxisId, index: &Size, g: ValueId) -> Result<ValueId, Unsupported> {
+    let place = emit.push(Op::Index(axis), vec![])?;
+    let here = apply(Equal, [Expr::Arg(0), constant(index)]);
+    emit.map(apply(Where, [here, Expr::Arg(1), number(0.0)]), &[place, g])
+}
+
+fn constant(size: &Size) -> Expr {
+    size.as_int().map_or_else(|| Expr::Const(Constant::Size(size.clone())), |n| number(n as f64))
+}

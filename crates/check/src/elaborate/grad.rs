@@ -1,0 +1,103 @@
+//! T-grad: the derivative of a value to the start of a state, at each (item, position) by itself.
+//!
+//! What is differentiated must reach the start through operations within a position: a start is the
+//! same at all positions of a chunk, and a derivative through a look at other positions would be a sum
+//! over them, which knows the future. For the same reason there is no derivative to a weight.
+
+use std::collections::BTreeSet;
+
+use genesys_diag::{Code, Diagnostic};
+use genesys_span::Span;
+use genesys_syntax::ast::{Arg, Call, Expr, ExprKind};
+
+use super::{Elab, Elaborator};
+use crate::core::{NodeId, Op, Stage, Type};
+use crate::error;
+
+impl<'a> Elaborator<'a, '_> {
+    /// `grad(e, start(S))`: the derivative of the sum of `e` to what `S` was at the chunk's start.
+    pub(super) fn grad(&mut self, call: &'a Call, span: Span) -> Elab<NodeId> {
+        let (value, to) = match (&call.slot, call.args.as_slice()) {
+            (None, [Arg::Value(value), Arg::Value(to)]) => (value, to),
+            _ => {
+                let message = "expected a value and the start of a state: `grad(e, start(S))`";
+                return Err(self.fail(error::arguments(span, message)));
+            }
+        };
+        let start = self.started(to)?;
+        let node = self.expr(value)?;
+        self.no_past(node, Code::DERIVATIVE, "a value in `grad`", value.span)?;
+        self.within_position(node, start, value.span)?;
+        let ty = Type { stage: Stage::Moment, axes: self.ty(start).axes.clone() };
+        self.push(Op::Grad, vec![node, start], ty, span)
+    }
+
+    /// The start of a state, as it is written: nothing else can be differentiated to.
+    fn started(&mut self, to: &'a Expr) -> Elab<NodeId> {
+        match &to.kind {
+            ExprKind::Call(call) if call.head.text == "start" => self.start(call, to.span),
+            _ => {
+                let message = "expected `start(S)`, the start of a state, to differentiate to";
+                let help = "a derivative to a weight is a sum over all positions, which knows the future: \
+                            make the weight the initial value of a state";
+                Err(self.fail(Diagnostic::error(Code::DERIVATIVE, to.span, message).help(help)))
+            }
+        }
+    }
+
+    /// Whether a value depends on a start, through operations within a position only.
+    fn within_position(&mut self, value: NodeId, start: NodeId, span: Span) -> Elab<()> {
+        let between = self.between(start, value);
+        if !between.contains(&value) {
+            let message = "expected a value that depends on the start it is differentiated to, found one that does not";
+            let help = "its derivative is 0";
+            return Err(self.fail(Diagnostic::error(Code::DERIVATIVE, span, message).help(help)));
+        }
+        let across = between.iter().copied().find(|&node| node != start && !self.is_within_position(node));
+        let Some(node) = across else { return Ok(()) };
+        let message = "expected `grad` to pass through operations within a position, found a look at other positions";
+        let help = "compute what looks back before, from values that do not depend on `start(..)`";
+        let diagnostic = Diagnostic::error(Code::DERIVATIVE, span, message);
+        let at = self.graph.node(node).span;
+        Err(self.fail(diagnostic.label(at, "the derivative would pass through this").help(help)))
+    }
+
+    /// The nodes on the ways from one node to another, both included where there is a way.
+    fn between(&self, from: NodeId, to: NodeId) -> BTreeSet<NodeId> {
+        let mut behind = BTreeSet::from([from]);
+        for id in (from.0 + 1..=to.0).map(NodeId) {
+            if self.graph.node(id).args.iter().any(|arg| behind.contains(arg)) {
+                behind.insert(id);
+            }
+        }
+        let (mut open, mut found) = (vec![to], BTreeSet::new());
+        while let Some(id) = open.pop() {
+            if behind.contains(&id) && found.insert(id) {
+                open.extend(&self.graph.node(id).args);
+            }
+        }
+        found
+    }
+
+    /// Whether an operation looks at its own position only, also by its operands.
+    fn is_within_position(&self, id: NodeId) -> bool {
+        let node = self.graph.node(id);
+        let types = node.args.iter().map(|&arg| self.ty(arg)).chain([&node.ty]);
+        let past = types.flat_map(|ty| ty.axes.iter()).any(|&axis| self.is_dependent(axis));
+        let local = match node.op {
+            Op::Map(_)
+            | Op::Reduce { .. }
+            | Op::Softmax { .. }
+            | Op::Dot { .. }
+            | Op::Regroup { .. }
+            | Op::Concat { .. }
+            | Op::Cut { .. }
+            | Op::Take { .. }
+            | Op::Stack { .. }
+            | Op::Broadcast { .. }
+            | Op::Grad => true,
+            _ => false,
+        };
+        local && !past
+    }
+}
