@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use genesys_span::Span;
 use genesys_syntax::ast::{
-    Comments, Design, Field, FieldValue, File, Item, ItemKind, StackItem, StackKind, Unit, UnitRef,
+    Comments, Design, ExprKind, Field, FieldValue, File, Item, ItemKind, StackItem, StackKind, Unit, UnitRef,
 };
 
 use crate::gene::Gene;
@@ -73,6 +73,18 @@ impl Source {
     }
 }
 
+/// An item whose scans state no class: operators change updates, and a class is a claim about them.
+fn unstated(mut item: Item) -> Item {
+    if let ItemKind::Unit(unit) = &mut item.kind {
+        crate::tree::visit_mut(&mut unit.body, &mut |e| {
+            if let ExprKind::Scan(scan) = &mut e.kind {
+                scan.class = None;
+            }
+        });
+    }
+    item
+}
+
 impl Genome {
     /// Writes out the standard units that a file imports.
     pub(crate) fn expand(file: &File, std: &Source) -> Genome {
@@ -88,7 +100,7 @@ impl Genome {
             match &item.kind {
                 ItemKind::Use(import) => imports.extend(import.names.iter().map(|name| name.text.clone())),
                 ItemKind::Design(_) | ItemKind::Unit(_) => {
-                    genome.genes.push(Arc::new(Gene::numbered(item.clone())));
+                    genome.genes.push(Arc::new(Gene::numbered(unstated(item.clone()))));
                 }
             }
         }
