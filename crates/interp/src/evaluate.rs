@@ -143,11 +143,7 @@ impl Machine<'_> {
             Op::After(axis) => Ok(vec![ops::sum_where(*axis, |other, own| other > own, x()?)]),
             Op::Scan { states, class: _, chunk, direction, reset, body } => {
                 forward_only(*direction, *reset)?;
-                let begins = match chunk {
-                    Some(chunk) => self.position.is_multiple_of(size(chunk)?),
-                    None => false,
-                };
-                self.scan(states, begins, body, frame)
+                self.scan(states, self.begins(chunk.as_ref())?, body, frame)
             }
             Op::Grad { variable, body } => one(self.differences(*variable, body, x()?, frame)),
             Op::Gather { axis } => Ok(vec![ops::select(*axis, args[1].at(&[]) as usize, x()?)]),
@@ -158,6 +154,11 @@ impl Machine<'_> {
                 self.call(self.module.function(*function), args, *layer, &path, callee)
             }
         }
+    }
+
+    /// Whether a chunk begins at this position.
+    fn begins(&self, chunk: Option<&Size>) -> Result<bool> {
+        chunk.map_or(Ok(false), |chunk| Ok(self.position.is_multiple_of(size(chunk)?)))
     }
 
     /// The derivative as the limit that it is, by differences of fourth order: the numbers of a derivative

@@ -199,16 +199,16 @@ impl Growing {
         let axes = self.draws.pick(&["D", "E", "H", "H, E", "", "K"]);
         let chunk = self.draws.pick(&["1", "2", "K", "K - 3"]);
         let step = self.draws.pick(&[
-            "G <- G + A * tanh(start(S)) S <- start(S) - 0.3 * G yield S + B",
-            "S <- tanh(S + start(G) * A) G <- G + S yield start(S) * B",
-            "G <- A / (1 + phase) + G S <- 0.5 * S + G yield S + B",
-            "G <- G + 0.3 * grad(tanh(A * start(S)) ^ 2, start(S)) S <- start(S) - G yield S * B",
-            "G <- grad(start(S) / (1 + max(A, start(S)) ^ 2), start(S)) S <- tanh(S + G) yield S + B",
-            "G <- grad(past(A) * start(S), start(S)) S <- S + G yield S",
-            "G <- G + shift(start(S), 1) S <- S + A + B yield G",
+            "R <- R + A * tanh(start(S)) S <- start(S) - 0.3 * R yield S + B",
+            "S <- tanh(S + start(R) * A) R <- R + S yield start(S) * B",
+            "R <- A / (1 + phase) + R S <- 0.5 * S + R yield S + B",
+            "R <- R + 0.3 * grad(tanh(A * start(S)) ^ 2, start(S)) S <- start(S) - R yield S * B",
+            "R <- grad(start(S) / (1 + max(A, start(S)) ^ 2), start(S)) S <- tanh(S + R) yield S + B",
+            "R <- grad(past(A) * start(S), start(S)) S <- S + R yield S",
+            "R <- R + shift(start(S), 1) S <- S + A + B yield R",
         ]);
         let step = step.replace('A', a).replace('B', b);
-        format!("scan S: [{axes}] = 0.5, G: [{axes}] = 0 reset every {chunk} {{ {step} }}")
+        format!("scan S: [{axes}] = 0.5, R: [{axes}] = 0 reset every {chunk} {{ {step} }}")
     }
 
     /// An expression that every value enters: each is summed over what axes it has.
