@@ -126,7 +126,9 @@ impl Row {
         };
         let mut gradients: BTreeMap<_, _> = block.parameters().iter().map(|p| gradient(&p.name, &p.var)).collect();
         gradients.extend([gradient("x", &x)]);
-        let slots = state.layout().slots().iter().filter(|slot| slot.kind == Kind::State);
+        // What a state held when the chunk began is an earlier value of it.
+        let is_state = |slot: &&Slot| slot.kind == Kind::State && !slot.name.ends_with(".start");
+        let slots = state.layout().slots().iter().filter(is_state);
         let held = |slot: &Slot| {
             let value = state.get(&slot.name).expect("a slot").expect("a value of what was read");
             let order = self.as_declared(module, slot);

@@ -88,6 +88,9 @@ table! {
     gated_delta_net: "Gated DeltaNet, more v heads than k heads", "mechanisms/gated_delta_net", "GatedDelta", 16, delta::gated;
     kda: "Kimi delta attention, low-rank gates", "mechanisms/kda", "KimiDelta", 16, delta::kimi;
     delta_product: "DeltaProduct", "mechanisms/delta_product", "DeltaProductMixer", 16, delta::product;
+    ttt_linear: "TTT-Linear, the seed", "mechanisms/ttt_linear", "Block", 64, memory::ttt_linear;
+    ttt_mlp: "TTT-MLP", "mechanisms/ttt_mlp", "TestTimeMlp", 16, memory::two_layers;
+    titans: "Titans, a linear memory", "mechanisms/titans", "Memory", 16, memory::titans;
     mesa_net: "MesaNet", "mechanisms/mesa_net", "MesaLayer<N = 4>", 16, delta::mesa;
     rwkv7: "RWKV-7", "mechanisms/rwkv7", "TimeMix", 16, delta::rwkv7;
     short_conv: "short convolution between two gates", "mechanisms/short_conv", "GatedShortConv", 16, shell::gated_short_conv;

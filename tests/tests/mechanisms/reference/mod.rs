@@ -2,6 +2,7 @@
 
 pub(crate) mod delta;
 pub(crate) mod linear;
+pub(crate) mod memory;
 pub(crate) mod recurrent;
 pub(crate) mod shell;
 pub(crate) mod softmax;
