@@ -146,6 +146,18 @@ impl Program {
         found
     }
 
+    /// The nodes that a value depends on at its own position, itself included: not what states held before.
+    pub(crate) fn within(&self, from: NodeId) -> BTreeSet<NodeId> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![self.resolve(from)];
+        while let Some(id) = open.pop() {
+            if found.insert(id) {
+                open.extend(self.args(id));
+            }
+        }
+        found
+    }
+
     fn contract(&mut self) {
         for i in 0..self.graph.nodes.len() {
             let Node { op: Op::Reduce { reduction: Reduction::Sum, axes, otherwise: None }, args, .. } =

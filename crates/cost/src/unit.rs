@@ -162,7 +162,7 @@ impl Counter<'_> {
         let args: Vec<NodeId> = self.program.args(id).collect();
         let mut varies = BTreeSet::from([args[1]]);
         let mut cost = Cost::default();
-        for id in self.program.behind(args[0]) {
+        for id in self.program.within(args[0]) {
             if !self.program.args(id).any(|arg| varies.contains(&arg)) {
                 continue;
             }

@@ -139,6 +139,8 @@ pub struct StateOf {
     pub name: String,
     /// Its axes.
     pub axes: Vec<String>,
+    /// How it enters its update: the class of its recurrence.
+    pub class: String,
     /// How many numbers.
     pub numbers: Figure,
     /// Whether it can grow of itself, in words.

@@ -60,7 +60,11 @@ fn of_unit(text: &mut String, unit: &Unit) {
     }));
     rows.extend(unit.states.iter().map(|state| {
         let name = format!("  state {} [{}]", state.name, sizes.axes(&state.axes));
-        Row { name, figure: state.numbers.clone(), note: format!("{}, values in {}", state.growth, state.interval) }
+        Row {
+            name,
+            figure: state.numbers.clone(),
+            note: format!("{}, {}, values in {}", state.class, state.growth, state.interval),
+        }
     }));
     for row in &mut rows {
         row.figure.formula = sizes.named(&row.figure.formula);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use genesys_axis::{Size, SizeError};
+use genesys_check::class::classify_scan;
 use genesys_check::core::{Graph, Op};
 use genesys_check::design::Function as Called;
 use genesys_check::{CheckedDesign, normal_form};
@@ -160,10 +161,22 @@ fn state_of(context: &Context<'_>, graph: &Graph, growth: &Growth) -> Result<Sta
     Ok(StateOf {
         name: growth.name.clone(),
         axes: axes(graph, &state.axes),
+        class: class_of(graph, growth),
         numbers: context.size(&elements(graph, &state.axes)?)?,
         growth: verdict(context, &growth.verdict),
         interval: growth.interval.to_string(),
     })
+}
+
+/// The class of a state's recurrence, and whether it takes a step a chunk.
+fn class_of(graph: &Graph, growth: &Growth) -> String {
+    let scan = classify_scan(graph, growth.scan);
+    let own = scan.components.iter().find(|component| component.states.contains(&growth.index));
+    let kind = own.map_or_else(String::new, |component| component.kind.to_string());
+    match &scan.across {
+        Some(chunk) => format!("{kind}, nonlinear across chunks of {chunk}"),
+        None => kind,
+    }
 }
 
 fn verdict(context: &Context<'_>, verdict: &Verdict) -> String {

@@ -172,6 +172,19 @@ fn done(module: &Module, length: u64) -> Done {
     done
 }
 
+/// The designs whose operations are counted exactly. A derivative within a unit is counted by a rule, twice what is
+/// differentiated, for which products the differentiation makes is not known here.
+fn counted() -> Vec<(String, CheckedDesign)> {
+    let derives = |design: &CheckedDesign| {
+        let mut nodes = design.functions().iter().flat_map(|function| &function.graph.nodes);
+        nodes.any(|node| node.op == genesys_check::core::Op::Grad)
+    };
+    let (estimated, exact): (Vec<_>, Vec<_>) = shipped().into_iter().partition(|(_, design)| derives(design));
+    let names: Vec<&str> = estimated.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["titans", "ttt_linear", "ttt_mlp"]);
+    exact
+}
+
 fn units(design: &CheckedDesign) -> Vec<UnitCost> {
     design.functions().iter().map(|function| unit_cost(&normal_form(&function.graph)).unwrap()).collect()
 }
@@ -184,7 +197,7 @@ fn model(design: &CheckedDesign, scale: &Scale) -> Option<ModelCost> {
 #[test]
 fn operations_are_those_of_the_lowered_program_to_the_digit() {
     let (mut compared, mut wrong) = (0, Vec::new());
-    for (name, design) in shipped() {
+    for (name, design) in counted() {
         for mut scale in Scale::all() {
             for length in [1, 7, 64, 600] {
                 scale.context = length;
@@ -230,7 +243,7 @@ fn parameters_are_those_of_the_built_model() {
 #[test]
 fn the_interpreter_multiplies_as_often_as_is_counted() {
     let mut wrong = Vec::new();
-    for (name, design) in shipped() {
+    for (name, design) in counted() {
         let mut scale = Scale::named("nano").unwrap();
         (scale.blocks, scale.vocabulary) = (1, 11);
         for length in [1, 5] {
