@@ -186,7 +186,7 @@ fn expression(kind: usize, other: bool) -> Expr {
     let positive = apply(Add, &[number(0.5), apply(Mul, &[b.clone(), b.clone()])]);
     match kind % 10 {
         0 => apply(Tanh, &[apply(Add, &[a, b])]),
-        1 => apply(Mul, &[apply(Silu, &[a.clone()]), apply(Sigmoid, &[apply(Sub, &[b, a])])]),
+        1 => apply(Mul, &[apply(Silu, std::slice::from_ref(&a)), apply(Sigmoid, &[apply(Sub, &[b, a])])]),
         2 => apply(Div, &[a, positive]),
         3 => apply(Sqrt, &[positive]),
         4 => apply(Log, &[apply(Add, &[positive, apply(Exp, &[apply(Tanh, &[a])])])]),

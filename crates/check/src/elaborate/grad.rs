@@ -96,7 +96,25 @@ impl<'a> Elaborator<'a, '_> {
             | Op::Stack { .. }
             | Op::Broadcast { .. }
             | Op::Grad => true,
-            _ => false,
+            Op::Input(_)
+            | Op::Weight(_)
+            | Op::Constant(_)
+            | Op::Position
+            | Op::Layer
+            | Op::Index(_)
+            | Op::Age(_)
+            | Op::Shift { .. }
+            | Op::Window(_)
+            | Op::Pool { .. }
+            | Op::Past(_)
+            | Op::Blocks { .. }
+            | Op::Cumsum(_)
+            | Op::After(_)
+            | Op::Top { .. }
+            | Op::Picked { .. }
+            | Op::State { .. }
+            | Op::Start { .. }
+            | Op::Scanned(_) => false,
         };
         local && !past
     }
