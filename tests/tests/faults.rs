@@ -20,8 +20,11 @@ const FOUND: usize = 90;
 /// A text and where its fault is.
 type Faulty = (String, Range<usize>);
 
-/// The kinds of faults: a name, and a change at one of the places that the draw chooses from.
-const KINDS: &[(&str, fn(&str, u64) -> Option<Faulty>)] = &[
+/// A change of a text at one of the places that the draw chooses from.
+type Change = fn(&str, u64) -> Option<Faulty>;
+
+/// The kinds of faults.
+const KINDS: &[(&str, Change)] = &[
     ("a value misspelled", |text, draw| misspelled(text, draw, |c| c.is_ascii_lowercase())),
     ("an axis misspelled", |text, draw| misspelled(text, draw, |c| c.is_ascii_uppercase())),
     ("a view of the future", |text, draw| replaced(text, draw, ", 1)", ", -1)")),
@@ -135,7 +138,6 @@ fn the_first_place_that_is_told_is_that_of_the_fault() {
         }
     }
     let hits: usize = tally.values().map(|(hits, _)| hits).sum();
-    println!("{hits} of {total} faults are found: {tally:#?}");
     assert!(tally.len() >= 12, "{} kinds of faults were made", tally.len());
     assert!(hits * 100 >= FOUND * total, "{hits} of {total}: {tally:#?}\n{}", missed.join("\n"));
 }

@@ -5,10 +5,18 @@ mod common;
 
 use common::{design, file, genesys, root};
 
+/// The designs in a folder of the repository.
+fn shipped(folder: &str) -> Vec<std::path::PathBuf> {
+    let paths = std::fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+    let mut designs: Vec<_> = paths.filter(|path| path.extension().is_some_and(|ext| ext == "gau")).collect();
+    designs.sort();
+    assert!(designs.len() >= 5, "{designs:?}");
+    designs
+}
+
 #[test]
-fn every_shipped_design_checks_and_runs_at_every_scale() {
-    for entry in std::fs::read_dir(root().join("designs")).unwrap() {
-        let path = entry.unwrap().path();
+fn every_seed_checks_and_runs_at_every_scale() {
+    for path in shipped("designs") {
         for scale in ["nano", "14M", "31M", "70M", "125M", "350M", "760M", "1.3B"] {
             let said = genesys(["check".as_ref(), path.as_os_str(), "--scale".as_ref(), scale.as_ref()]).ok();
             assert!(said.contains(&format!("checks and runs at {scale}, g2-")), "{said}");
@@ -17,9 +25,11 @@ fn every_shipped_design_checks_and_runs_at_every_scale() {
 }
 
 #[test]
-fn shipped_designs_are_in_canonical_form() {
-    for entry in std::fs::read_dir(root().join("designs")).unwrap() {
-        genesys(["fmt".as_ref(), "--check".as_ref(), entry.unwrap().path().as_os_str()]).ok();
+fn shipped_designs_are_in_canonical_form_and_check() {
+    for path in shipped("designs").into_iter().chain(shipped("designs/mechanisms")) {
+        genesys(["fmt".as_ref(), "--check".as_ref(), path.as_os_str()]).ok();
+        let said = genesys(["check".as_ref(), path.as_os_str()]).ok();
+        assert!(said.contains(" checks, g2-"), "{said}");
     }
 }
 
