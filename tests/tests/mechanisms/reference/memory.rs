@@ -179,7 +179,7 @@ pub(crate) fn titans<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
         let mut m: Matrix<R> = first.chunks(columns).map(<[R]>::to_vec).collect();
         let (mut z, mut start) = (zeros(rows, columns), m.clone());
         let at = |t: usize| {
-            if t % 4 == 0 {
+            if t.is_multiple_of(4) {
                 start = m.clone();
             }
             let miss = add(&read(&start, &k[t]), &scale(&v[h][t], R::of(-1.0)));
