@@ -1,6 +1,7 @@
 //! Layers that learn as they read, against their formulas in plain loops over f64: the gradients of the
 //! inner losses are written out by hand there.
-#![allow(clippy::unwrap_used)]
+// Loops as the formulas have them.
+#![allow(clippy::unwrap_used, clippy::needless_range_loop)]
 
 mod support;
 
