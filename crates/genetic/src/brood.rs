@@ -134,6 +134,11 @@ impl Brood {
             if errors.all(|error| [Code::INERT_WEIGHT, Code::UNTRAINABLE].contains(&error.code)) {
                 return Err(Tally { idle: 1, ..none });
             }
+            // A size of numbers alone is decided by the checker: what is not whole there is so at no scale.
+            let mut errors = checked.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
+            if errors.all(|error| [Code::SIZE_INVALID, Code::REQUIREMENT].contains(&error.code)) {
+                return Err(Tally { off_scale: 1, ..none });
+            }
             let text = print(&file);
             let diagnostics = complaints(&text, &self.library);
             self.refused.push(Refusal { operator, detail: detail.into(), text, diagnostics });

@@ -85,7 +85,8 @@ fn sweep_stmt(stmt: &mut Stmt, named: &BTreeSet<String>, changed: &mut bool, liv
             }
             read
         }
-        StmtKind::Share { name, .. } | StmtKind::Param { name, .. } => live.remove(&name.text),
+        StmtKind::Share { name, .. } => live.remove(&called(&name.text)),
+        StmtKind::Param { name, .. } => live.remove(&name.text),
         StmtKind::Axis { name, .. } => named.contains(&name.text),
         StmtKind::Require { .. } => true,
         StmtKind::Update { state, value } => {
@@ -100,6 +101,12 @@ fn sweep_stmt(stmt: &mut Stmt, named: &BTreeSet<String>, changed: &mut bool, liv
     }
 }
 
+/// What stands for the call of a name among those that are live: a value may bear the name of a
+/// primitive, and what is called may not be read.
+fn called(name: &str) -> String {
+    format!("{name}()")
+}
+
 fn sweep_expr(expr: &mut Expr, named: &BTreeSet<String>, changed: &mut bool, live: &mut BTreeSet<String>) {
     match &mut expr.kind {
         ExprKind::Name(name) => {
@@ -107,7 +114,7 @@ fn sweep_expr(expr: &mut Expr, named: &BTreeSet<String>, changed: &mut bool, liv
         }
         ExprKind::Call(call) => {
             // What is called may be shared.
-            live.insert(call.head.text.clone());
+            live.insert(called(&call.head.text));
             tree::children_mut(expr).into_iter().for_each(|e| sweep_expr(e, named, changed, live));
         }
         ExprKind::Scan(scan) => {
@@ -341,6 +348,14 @@ mod tests {
         let out = pruned(text);
         assert!(out.contains("F<H = 2>(x)") && out.contains("unit F<H = 2>(y: Seq[D])"), "{out}");
         assert!(!out.contains("param") && !out.contains("axis"), "{out}");
+    }
+
+    #[test]
+    fn a_weight_does_not_live_by_a_primitive_of_its_name() {
+        let text = "design A { stack = [B*] }\nunit B(x: Seq[D]) -> Seq[D] {\n\
+                    param shift: [D] = 0 @bias\nshare f = linear[D -> D]\nshare g = linear[D -> D]\nf(shift(x, 1)) }";
+        let out = pruned(text);
+        assert!(!out.contains("param shift") && out.contains("share f") && !out.contains("share g"), "{out}");
     }
 
     #[test]

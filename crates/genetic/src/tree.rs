@@ -168,11 +168,19 @@ pub(crate) fn visit_expr_mut(expr: &mut Expr, see: &mut dyn FnMut(&mut Expr)) {
     see(expr);
 }
 
-/// Changes the one expression of that number.
+/// Changes the one expression of that number. A label or an `each` that stood around a call goes
+/// where the call does: it can stand around nothing else.
 pub(crate) fn edit(unit: &mut Unit, id: ExprId, change: &mut dyn FnMut(&mut Expr)) {
     visit_mut(&mut unit.body, &mut |e| {
         if e.id == id {
             change(e);
+        } else if let ExprKind::Labeled { call, .. } | ExprKind::Each { call, .. } = &e.kind
+            && !matches!(call.kind, ExprKind::Call(_) | ExprKind::Each { .. })
+        {
+            replace_with(e, |e| match e.kind {
+                ExprKind::Labeled { call, .. } | ExprKind::Each { call, .. } => *call,
+                _ => e,
+            });
         }
     });
 }

@@ -30,6 +30,20 @@ fn every_crossing_gives_a_sound_offspring_of_both() {
     }
 }
 
+/// Five features per head have no halves: what no scale can have is no offspring, and no fault of
+/// whoever proposes it.
+#[test]
+fn a_size_that_is_whole_at_no_scale_gives_no_offspring() {
+    let first = checked(include_str!("../../../designs/mechanisms/rwkv6.gau")).design.unwrap();
+    let second = checked(include_str!("../../../designs/retnet.gau")).design.unwrap();
+    let mut all = crossover(&first, &second, &CONTEXT, 0);
+    let texts: Vec<String> = all.by_ref().map(|child| child.text()).collect();
+    let refused: Vec<_> = all.refused().iter().map(|r| (r.operator, &r.detail, &r.diagnostics)).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+    assert!(all.tally_by_operator()["cross-expression"].off_scale > 0, "{:?}", all.tally_by_operator());
+    assert!(texts.iter().any(|text| text.contains("RetentionQ<")), "where it has halves, it is taken");
+}
+
 #[test]
 fn every_operator_crosses() {
     let layered = include_str!("../../../designs/gpt.gau").replace("RmsNorm", "LayerNorm");

@@ -70,7 +70,7 @@ fn holds(types: &Types, value: &Expr, gate: &Expr) -> bool {
 
 fn under_label(expr: &mut Expr, change: &mut dyn FnMut(&mut Expr)) {
     match &mut expr.kind {
-        ExprKind::Labeled { call, .. } => change(call),
+        ExprKind::Labeled { call, .. } | ExprKind::Each { call, .. } => under_label(call, change),
         _ => change(expr),
     }
 }

@@ -87,16 +87,23 @@ pub(crate) struct Place<'a> {
     pub(crate) expr: &'a Expr,
     /// What the expression is a part of.
     pub(crate) parent: Option<&'a Expr>,
+    /// The label and the `each` around a call, which can stand around nothing but a call.
+    around: Option<&'a Expr>,
     /// Whether it stands in the body of a scan.
     pub(crate) in_scan: bool,
 }
 
 impl Place<'_> {
-    /// The expression to replace where this one is: its label goes with it.
+    /// The expression to replace where this one is: its label and its `each` go with it.
     pub(crate) fn outer(&self) -> &Expr {
-        match self.parent {
-            Some(parent) if matches!(parent.kind, ExprKind::Labeled { .. }) => parent,
-            _ => self.expr,
+        self.around.unwrap_or(self.expr)
+    }
+
+    /// The axes of the `each` that the expression is the call of.
+    pub(crate) fn each(&self) -> &[Ident] {
+        match self.parent.map(|parent| &parent.kind) {
+            Some(ExprKind::Each { axes, .. }) => axes,
+            _ => &[],
         }
     }
 }
@@ -112,19 +119,24 @@ fn places_of_block<'a>(block: &'a Block, in_scan: bool, all: &mut Vec<Place<'a>>
     // Laws are no values, and what is shared is not called yet.
     let is_law = |stmt: &Stmt| matches!(stmt.kind, StmtKind::Param { .. } | StmtKind::Share { .. });
     let values = block.stmts.iter().filter(|stmt| !is_law(stmt)).filter_map(tree::stmt_expr).chain(&block.result);
-    values.for_each(|expr| places_of(expr, None, in_scan, all));
+    values.for_each(|expr| places_of(Place { expr, parent: None, around: None, in_scan }, all));
 }
 
-fn places_of<'a>(expr: &'a Expr, parent: Option<&'a Expr>, in_scan: bool, all: &mut Vec<Place<'a>>) {
-    all.push(Place { expr, parent, in_scan });
+fn places_of<'a>(place: Place<'a>, all: &mut Vec<Place<'a>>) {
+    all.push(place);
+    let (expr, in_scan) = (place.expr, place.in_scan);
+    let part = |part| Place { expr: part, parent: Some(expr), around: None, in_scan };
     match &expr.kind {
+        ExprKind::Labeled { call, .. } | ExprKind::Each { call, .. } => {
+            places_of(Place { around: place.around.or(Some(expr)), ..part(call) }, all);
+        }
         ExprKind::Scan(scan) => places_of_block(&scan.body, true, all),
         // The body stands for all rounds: what is put into it must do in each, as in a step.
         ExprKind::Repeat(repeat) => {
-            repeat.states.iter().for_each(|state| places_of(&state.init, Some(expr), in_scan, all));
+            repeat.states.iter().for_each(|state| places_of(part(&state.init), all));
             places_of_block(&repeat.body, true, all);
         }
-        _ => tree::children(expr).into_iter().for_each(|e| places_of(e, Some(expr), in_scan, all)),
+        _ => tree::children(expr).into_iter().for_each(|e| places_of(part(e), all)),
     }
 }
 

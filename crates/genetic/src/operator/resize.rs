@@ -1,15 +1,16 @@
 //! Doubles or halves a size: a head's, a key's, a hidden width's, by a literal of a static
 //! parameter's default, of a declared axis or of a static argument.
 //!
-//! Sizes are no part of a type. What ties sizes together is regrouping, whose sides must multiply
-//! out: in a unit that regroups, all literals of one value change together, and none alone. An axis
-//! that counts values (stacked, joined, cut or taken from) keeps its size.
+//! Sizes are no part of a type. What ties sizes together is regrouping and renaming, whose sides must
+//! multiply out: in a unit that does either, all literals of one value change together, and none alone.
+//! An axis that counts values (stacked, joined, cut or taken from) keeps its size, and so does one that
+//! a block hands to another, or gets from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use genesys_syntax::ast::{ExprKind, Size, SizeFn, SizeKind, SizeOp, Slot, Unit};
+use genesys_syntax::ast::{ExprKind, GenericKind, Size, SizeFn, SizeKind, SizeOp, Slot, Unit};
 
-use super::places;
+use super::{Place, places};
 use crate::candidate::Candidate;
 use crate::pool::Pool;
 use crate::tree;
@@ -21,22 +22,27 @@ const SMALLEST: u64 = 4;
 
 pub(super) fn resize(pool: &Pool<'_>) -> Vec<Candidate> {
     let mut all = Vec::new();
+    let blocks = pool.genome.stack_units();
     for unit in pool.reached() {
         let literals = literals(unit);
         let mut by_value: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         for (index, literal) in literals.iter().enumerate() {
             by_value.entry(literal.value).or_default().push(index);
         }
-        let counting = counting(unit);
-        let regroups = places(unit).iter().any(|place| matches!(place.expr.kind, ExprKind::Regroup { .. }));
+        let mut fixed = counting(unit);
+        if blocks.contains(&unit.name.text) {
+            fixed.append(&mut handed(unit));
+        }
+        let ties = |place: &Place<'_>| matches!(place.expr.kind, ExprKind::Regroup { .. } | ExprKind::Rename { .. });
+        let regroups = places(unit).iter().any(ties);
         let alone = (0..literals.len()).filter(|_| !regroups).map(|index| vec![index]);
         let together = by_value.into_values().filter(|group| group.len() > 1 || regroups);
         for group in alone.chain(together) {
             let value = literals[group[0]].value;
             for new in steps(value) {
                 let admits = |index: &usize| literals[*index].admits(new, pool.room.divisor);
-                let counts = |index: &usize| counting.contains(&literals[*index].name);
-                if !group.iter().all(admits) || group.iter().any(counts) {
+                let is_fixed = |index: &usize| fixed.contains(&literals[*index].name);
+                if !group.iter().all(admits) || group.iter().any(is_fixed) {
                     continue;
                 }
                 let names: Vec<&str> = group.iter().map(|&index| literals[index].name.as_str()).collect();
@@ -65,6 +71,21 @@ fn counting(unit: &Unit) -> BTreeSet<String> {
             None => {}
         }
     });
+    names
+}
+
+/// The sizes of the values beside the main one that a block gives or takes: another block has them too.
+fn handed(unit: &Unit) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let taken = unit.params.iter().skip(1).map(|param| &param.ty);
+    taken.chain(unit.further.iter().map(|result| &result.ty)).for_each(|ty| tree::axis_names(&ty.axes, &mut names));
+    for generic in unit.generics.iter().rev() {
+        if let GenericKind::Axis(Some(size)) | GenericKind::Size(Some(size)) = &generic.kind
+            && names.contains(&generic.name.text)
+        {
+            tree::size_names(size, &mut names);
+        }
+    }
     names
 }
 
@@ -179,5 +200,24 @@ mod tests {
         let out = change(resize, &design("x + F(x)", units), "F: 16 in H, E -> 32");
         assert!(out.contains("H = D / 32, E = 32"), "{out}");
         assert_eq!(changes(resize, &design("x + F(x)", units)).len(), 2);
+    }
+
+    #[test]
+    fn sizes_that_a_renaming_ties_change_together() {
+        let units = "unit F<K = 16, E = 16>(x: Seq[D]) -> Seq[D] {\n\
+                     linear[E -> D](shift(linear[D -> K](x) as [K -> E], 1)) }";
+        let details: Vec<String> =
+            changes(resize, &design("x + F(x)", units)).into_iter().map(|(detail, _)| detail).collect();
+        assert_eq!(details, ["F: 16 in K, E -> 8", "F: 16 in K, E -> 32"]);
+    }
+
+    #[test]
+    fn what_blocks_hand_to_one_another_keeps_its_size() {
+        let text = "design A { stack = [First, Later*] }\n\
+                    unit First<K = 8>(x: Seq[D]) -> (Seq[D], v: Seq[K]) { let v = linear[D -> K](x)\n(shift(x, 1), v) }\n\
+                    unit Later<K = 8, R = 4>(x: Seq[D], v: Seq[K]) -> Seq[D] {\n\
+                    x + linear[K -> D](v) + linear[R -> D](tanh(linear[D -> R](x))) }";
+        let details: Vec<String> = changes(resize, text).into_iter().map(|(detail, _)| detail).collect();
+        assert_eq!(details, ["Later: 4 in R -> 8"]);
     }
 }
