@@ -65,6 +65,7 @@ impl<'a> Elaborator<'a, '_> {
             total = total.add(&self.size_of(part)).unwrap_or_default();
         }
         self.equal_sizes(&total, &self.size_of(whole[0]), "the parts", &to[0].text, span)?;
+        let values = self.spread(values)?;
         let mut rest: Option<AxisSet> = None;
         for (&value, (&part, name)) in values.iter().zip(parts.iter().zip(from)) {
             self.has_axis(value, part, name.span)?;
@@ -127,6 +128,7 @@ impl<'a> Elaborator<'a, '_> {
         let axis = self.slot_axis(call)?;
         let count = Size::int(values.len() as i64);
         self.equal_sizes(&count, &self.size_of(axis), "the values", &self.graph.axis(axis).name.clone(), span)?;
+        let values = self.spread(values)?;
         let Some(&first) = values.first() else {
             return Err(self.fail(error::arguments(span, "expected at least one value to stack")));
         };
@@ -164,6 +166,18 @@ impl<'a> Elaborator<'a, '_> {
             axes.extend(self.static_axis_list(std::slice::from_ref(name))?);
         }
         Ok(axes)
+    }
+
+    /// The values with the axes of an enclosing `each` that one of them varies along: those that do not
+    /// are the same for each, and repeated.
+    fn spread(&mut self, values: Vec<NodeId>) -> Elab<Vec<NodeId>> {
+        let varies = |axis: &AxisId| values.iter().any(|&value| self.ty(value).axes.contains(axis));
+        let axes: Vec<AxisId> = self.lifted.iter().copied().filter(varies).collect();
+        let spread = values.into_iter().map(|value| {
+            let span = self.graph.node(value).span;
+            self.broadcast_to(value, &axes, span)
+        });
+        spread.collect()
     }
 
     fn same_axes(&mut self, expected: AxisSet, found: &AxisSet, span: Span) -> Elab<()> {

@@ -30,8 +30,8 @@ impl<'a> Elaborator<'a, '_> {
             Ok(()) => self.step(&scan.body, "scan", span),
             Err(reported) => Err(reported),
         };
-        // An update that failed, and was reported, is none that is missing.
-        let failed = self.diagnostics[found..].iter().any(Diagnostic::is_error);
+        // An update that failed, here or for a value found fault with before, is none that is missing.
+        let failed = result.is_err() || self.diagnostics[found..].iter().any(Diagnostic::is_error);
         let finished = if failed { Err(Reported) } else { self.finish_scan(id, &scan.states) };
         if finished.is_ok() {
             self.finish_chunk(id, scan);
@@ -111,6 +111,7 @@ impl<'a> Elaborator<'a, '_> {
     /// The statements of one step of a scan, or of one round of a loop, and what it yields.
     pub(super) fn step(&mut self, body: &'a Block, what: &str, span: Span) -> Elab<NodeId> {
         let mut result = None;
+        let mut spoiled = false;
         for stmt in &body.stmts {
             match &stmt.kind {
                 StmtKind::Let { name, ty, value } => {
@@ -121,7 +122,8 @@ impl<'a> Elaborator<'a, '_> {
                     let _: Elab<()> = self.let_tuple(names, value);
                 }
                 StmtKind::Update { state, value } => {
-                    let _: Elab<()> = self.update(state, value);
+                    // A state is not missed where its update was found fault with.
+                    spoiled |= self.update(state, value).is_err();
                 }
                 StmtKind::Yield(value) => result = self.yielded(result, value, stmt, what),
                 StmtKind::Share { .. } | StmtKind::Param { .. } | StmtKind::Axis { .. } | StmtKind::Require { .. } => {
@@ -137,6 +139,7 @@ impl<'a> Elaborator<'a, '_> {
             return Err(self.fail(Diagnostic::error(Code::SCAN_INCOMPLETE, value.span, message).edit(at, "yield ")));
         }
         match result {
+            Some(_) if spoiled => Err(Reported),
             Some(result) => result,
             None => {
                 let message = format!("expected `yield ..` in the {what}, found none: it would give nothing");
