@@ -1,28 +1,42 @@
-//! The shipped operators on the shipped designs, at every scale of the ladder.
+//! The shipped operators on the shipped designs and on the mechanisms, at every scale of the ladder.
 //!
-//! `PROPTEST_CASES` sets the number of offspring. Failures are shrunk and kept in
-//! `crates/strategies/proptest-regressions/operators.txt`, and tried first from then on.
+//! `PROPTEST_CASES` sets the number of offspring of either. Failures are shrunk and kept in
+//! `crates/strategies/proptest-regressions/`, and tried first from then on.
 
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
-use common::{CONTEXT, DESIGNS, design};
+use common::{CONTEXT, DESIGNS, MECHANISMS, design};
+use genesys_check::CheckedDesign;
 use genesys_genetic::Context;
 use genesys_ladder::Scale;
 use genesys_strategies::{Plan, Walk, hold_shipped};
 
-/// Offspring of a run that states no other number.
+/// Offspring of the shipped designs in a run that states no other number.
 const OFFSPRING: u32 = 10_000;
+/// The same of the mechanisms, whose units are more to look at.
+const OF_MECHANISMS: u32 = 4_000;
 
 #[test]
 fn offspring_of_all_shipped_designs_are_valid() {
-    let children = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(OFFSPRING);
-    let plan = Plan { children, depth: 5, kept: Some("proptest-regressions/operators.txt") };
-    let tally = hold_shipped(&DESIGNS, &CONTEXT, plan).unwrap_or_else(|failure| panic!("{failure}"));
+    hold_all(&DESIGNS, &CONTEXT, OFFSPRING, "proptest-regressions/operators.txt");
+}
+
+/// Each mechanism is a parent, a mate and a donor, beside the shipped designs.
+#[test]
+fn offspring_of_all_mechanisms_are_valid() {
+    let context = Context::new(CONTEXT.library(), &MECHANISMS, &Scale::all());
+    hold_all(&MECHANISMS, &context, OF_MECHANISMS, "proptest-regressions/mechanisms.txt");
+}
+
+fn hold_all(designs: &[CheckedDesign], context: &Context, sample: u32, kept: &'static str) {
+    let children = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(sample);
+    let plan = Plan { children, depth: 5, kept: Some(kept) };
+    let tally = hold_shipped(designs, context, plan).unwrap_or_else(|failure| panic!("{failure}"));
     assert_eq!(tally.unchecked, 0, "{tally:?}");
     assert!(tally.offspring >= children as usize, "{tally:?}");
-    if children >= OFFSPRING {
+    if children >= sample {
         // A run that tries nothing hard proves little.
         assert!(tally.valid_share() >= 0.9, "{tally:?}");
     }
