@@ -11,6 +11,7 @@ mod corpus;
 mod crossover;
 mod design_file;
 mod discover;
+mod emit;
 mod explain;
 mod failure;
 mod fix;
@@ -77,6 +78,7 @@ enum Command {
     Resume(resume::Args),
     Check(check::Args),
     Explain(explain::Args),
+    Emit(emit::Args),
     Fix(fix::Args),
     Fmt(fmt::Args),
     Hash(hash::Args),
@@ -118,6 +120,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Resume(args) => resume::run(args),
         Command::Check(args) => check::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Emit(args) => emit::run(args),
         Command::Fix(args) => fix::run(args),
         Command::Fmt(args) => fmt::run(args),
         Command::Hash(args) => hash::run(args),
