@@ -11,7 +11,7 @@ use genesys_compiler::check_text;
 use genesys_diag::{Code, render_short};
 
 /// Mistakes that are not in a text, or in one too large to show.
-const WITHOUT_EXAMPLE: &[Code] = &[Code::FILE_TOO_LARGE, Code::FILE_UNREADABLE, Code::NOT_UTF8, Code::RESERVED_WORD];
+const WITHOUT_EXAMPLE: &[Code] = &[Code::FILE_TOO_LARGE, Code::FILE_UNREADABLE, Code::NOT_UTF8];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/errors")
