@@ -111,3 +111,14 @@ fn an_untied_head_is_a_matrix_of_its_own() {
     let q = table.iter().find(|row| row.name == "blocks.1.q.weight").unwrap();
     assert_eq!((&q.shape[..], q.layer, q.stream.0), (&[1, 32, 64][..], 1, 2));
 }
+
+#[test]
+fn what_is_the_same_for_each_copy_of_a_unit_is_repeated_where_it_is_stacked() {
+    let module = lowered(
+        "design A { stack = [B*] }\nunit B(x: Seq[D]) -> Seq[D] {\naxis X = 4\nsum[X](each[X] Copy(shift(x, 1))) }\n\
+         unit Copy<K = 8>(x: Seq[D]) -> Seq[D] {\naxis Two = 2\naxis L = 16\nlet a = linear[D -> K](x)\n\
+         let k = mean[D](x) * (index[K] + 1)\n\
+         sum[Two](stack[Two](x, linear[K -> D](a))) + linear[L -> D](concat[K, K -> L](k, a)) }",
+    );
+    sound(&module);
+}
