@@ -94,7 +94,8 @@ const EQUAL: &[(&str, &str, &str)] = &[
 const DIFFERENT: &[(&str, &str, &str)] = &[
     ("another function", "tanh(x)", "sigmoid(x)"),
     ("another number", "x * 2", "x * 2.5"),
-    ("numbers that round when they join", "x * 0.1 * 0.2", "x * 0.02"),
+    ("factors that round when they join", "x * 0.1 * 0.2", "x * 0.020000000000000004"),
+    ("summands that round when they join", "x + 0.1 + 0.2", "x + 0.30000000000000004"),
     ("nothing times a value, which may not be finite", "x + 0 * exp(x)", "x"),
     ("a value over itself", "x + exp(x) / exp(x)", "x + 1"),
     ("the square of a root", "sqrt(abs(x)) ^ 2", "abs(x)"),
