@@ -1,22 +1,40 @@
 //! `genesys emit`: what Genesys knows, in the notations of others.
 //!
-//! In: a target. Out: its text on standard output. Nothing is decided here.
+//! In: a target, and a design where the target is made from one. Out: its text on standard output. Nothing is decided here.
+
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use genesys_compiler::compile_to;
+use genesys_ladder::Scale;
 
+use crate::design_file;
 use crate::failure::Failure;
 use crate::output;
+use crate::scale;
 
-/// Print the grammar of designs in the notation of another program.
+/// Print the grammar of designs, or a design, in the notation of another program.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  genesys emit --to gbnf > gau.gbnf     the grammar, for a server that constrains decoding with one
+  genesys emit --to gbnf > gau.gbnf                 the grammar, for a server that constrains decoding with one
+  genesys emit designs/gla.gau --to ir              the module that the design is lowered to, sizes in D
+  genesys emit designs/gla.gau --to ir --scale 14M  the same at a scale, sizes as numbers
 
-The exported grammar admits a little more than the parser does: check what was generated with `genesys check`.")]
+The exported grammar admits a little more than the parser does: check what was generated with `genesys check`.
+A module has as many blocks as the scale: without one, those of the smallest.")]
 pub(crate) struct Args {
+    /// A design file, where a design is printed.
+    #[arg(value_name = "FILE", required_if_eq("to", "ir"))]
+    file: Option<PathBuf>,
     /// What to print.
     #[arg(long, value_name = "TARGET")]
     to: Target,
+    /// The rung of the ladder at which the design is printed.
+    #[arg(long, value_name = "SCALE", value_parser = scale::parse, requires = "file")]
+    scale: Option<Scale>,
+    /// How far the module is on its way to a back end; of a scale `specialized`, else `lowered`.
+    #[arg(long, value_name = "STAGE", requires = "file")]
+    stage: Option<Stage>,
 }
 
 /// What can be printed.
@@ -24,14 +42,45 @@ pub(crate) struct Args {
 enum Target {
     /// The grammar of `.gau` files as GBNF.
     Gbnf,
+    /// A design as the text form of its intermediate representation.
+    Ir,
+}
+
+/// A stage of the compiler.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Stage {
+    /// As lowered: sizes are formulas in the width.
+    Lowered,
+    /// Sizes are numbers.
+    Specialized,
+    /// Derivatives within the design are operations: what a back end is given.
+    Expanded,
 }
 
 /// Prints the target.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    match args.to {
-        Target::Gbnf => {
+    match (args.to, &args.file) {
+        (Target::Gbnf, None) => {
             let text = genesys_gbnf::from_pest(genesys_gbnf::GRAMMAR).expect("the grammar that ships can be exported");
             output::now(&text)
         }
+        (Target::Gbnf, Some(_)) => {
+            Err(Failure::Input("expected no FILE with `--to gbnf`: the grammar is that of all designs".into()))
+        }
+        (Target::Ir, file) => ir(file.as_deref().expect("clap asks for the file"), args),
     }
+}
+
+fn ir(path: &Path, args: &Args) -> Result<(), Failure> {
+    let (_, design) = design_file::check(path).or_say()?;
+    let stage = match (args.stage, &args.scale) {
+        (Some(Stage::Lowered), _) | (None, None) => genesys_compiler::Stage::Lowered,
+        (Some(Stage::Specialized), _) | (None, Some(_)) => genesys_compiler::Stage::Specialized,
+        (Some(Stage::Expanded), _) => genesys_compiler::Stage::Expanded,
+    };
+    let smallest = || Scale::all().into_iter().next().expect("the ladder has a first rung");
+    let scale = args.scale.clone().unwrap_or_else(smallest);
+    let module = compile_to(stage, &design, &scale, scale.vocabulary)
+        .map_err(|error| Failure::Input(format!("{} at {}: {error}", path.display(), scale.name)))?;
+    output::now(&genesys_ir::print(&module))
 }

@@ -28,15 +28,49 @@ impl std::fmt::Display for CompileError {
 
 impl std::error::Error for CompileError {}
 
+/// How far a module is on its way to a back end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// As lowered: sizes are formulas in the width `D`.
+    Lowered,
+    /// Sizes are numbers.
+    Specialized,
+    /// Derivatives within the design (`grad`) are operations: what a back end is given.
+    Expanded,
+}
+
 /// Lowers a design at a scale: a module whose sizes are all plain numbers, held to the IR's rules.
+///
+/// # Errors
+/// The design does not run at the scale.
 pub fn compile(design: &CheckedDesign, scale: &Scale, vocabulary: u64) -> Result<Module, CompileError> {
+    compile_to(Stage::Expanded, design, scale, vocabulary)
+}
+
+/// As [`compile`], up to a stage.
+///
+/// # Errors
+/// The design does not run at the scale.
+pub fn compile_to(
+    stage: Stage,
+    design: &CheckedDesign,
+    scale: &Scale,
+    vocabulary: u64,
+) -> Result<Module, CompileError> {
     let layers = design.at_scale(scale).map_err(CompileError::Scale)?;
-    let symbolic = genesys_lower::lower(design, &layers, vocabulary);
-    let width = i64::try_from(scale.width).unwrap_or(i64::MAX);
-    let mut module =
-        genesys_ir::specialize(&symbolic, width).map_err(|error| CompileError::Invalid(vec![error.to_string()]))?;
-    genesys_autodiff::expand(&mut module).map_err(|error| CompileError::Invalid(vec![error.to_string()]))?;
+    let mut module = genesys_lower::lower(design, &layers, vocabulary);
+    if stage >= Stage::Specialized {
+        let width = i64::try_from(scale.width).unwrap_or(i64::MAX);
+        module = genesys_ir::specialize(&module, width).map_err(invalid)?;
+    }
+    if stage >= Stage::Expanded {
+        genesys_autodiff::expand(&mut module).map_err(invalid)?;
+    }
     genesys_ir::validate(&module)
         .map_err(|violations| CompileError::Invalid(violations.iter().map(ToString::to_string).collect()))?;
     Ok(module)
+}
+
+fn invalid(error: impl ToString) -> CompileError {
+    CompileError::Invalid(vec![error.to_string()])
 }

@@ -1,0 +1,52 @@
+//! `genesys emit`: the grammar, and designs as modules.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{design, file, genesys, root};
+
+#[test]
+fn the_grammar_needs_no_design() {
+    assert!(genesys(["emit", "--to", "gbnf"]).ok().contains("root ::="));
+    let said = genesys(["emit", "--to", "gbnf", design("gpt.gau").to_str().unwrap()]).refused();
+    assert!(said.contains("expected no FILE"), "{said}");
+}
+
+#[test]
+fn a_module_reads_back_to_itself_at_every_stage() {
+    let path = root().join("designs/mechanisms/ttt_linear.gau");
+    let path = path.to_str().unwrap();
+    let module = |stage: &str| {
+        let text = genesys(["emit", path, "--to", "ir", "--scale", "nano", "--stage", stage]).ok();
+        assert_eq!(genesys_ir::print(&genesys_ir::parse(&text).unwrap()), text, "{stage}");
+        text
+    };
+    let (lowered, specialized, expanded) = (module("lowered"), module("specialized"), module("expanded"));
+    assert!(lowered.contains("axis D = {D}") && specialized.contains("axis D = {64}"), "{lowered}\n{specialized}");
+    assert!(specialized.contains("grad") && !expanded.contains("grad"), "{specialized}\n{expanded}");
+}
+
+#[test]
+fn a_module_is_printed_as_lowered_and_at_a_scale_as_specialized() {
+    let gla = design("gla.gau");
+    let gla = gla.to_str().unwrap();
+    let emit = |more: &[&str]| genesys([&["emit", gla, "--to", "ir"], more].concat()).ok();
+    assert_eq!(emit(&[]), emit(&["--scale", "nano", "--stage", "lowered"]));
+    assert_eq!(emit(&["--scale", "14M"]), emit(&["--scale", "14M", "--stage", "specialized"]));
+    assert_ne!(emit(&["--scale", "14M"]), emit(&["--scale", "nano"]));
+}
+
+#[test]
+fn what_has_no_module_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = genesys(["emit", "--to", "ir"]).refused();
+    assert!(said.contains("<FILE>"), "{said}");
+    let broken = file(folder.path(), "broken.gau", "unit A(x: Seq[D] -> {");
+    let said = genesys(["emit", &broken, "--to", "ir"]).refused();
+    assert!(said.contains("unbalanced-bracket"), "{said}");
+    let wide = "design W { stack = [Block*] }\nunit Block<H = D / 100>(x: Seq[D]) -> Seq[D] {\n    \
+                linear[H -> D](linear[D -> H](x))\n}\n";
+    let wide = file(folder.path(), "wide.gau", wide);
+    let said = genesys(["emit", &wide, "--to", "ir", "--scale", "14M"]).refused();
+    assert!(said.contains("at 14M") && said.contains("D/100"), "{said}");
+}
