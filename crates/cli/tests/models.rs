@@ -81,6 +81,46 @@ fn the_seed_decides_the_weights() {
     assert_ne!(model(&init(folder.path(), "gpt", "8")), first);
 }
 
+/// Makes a checkpoint of GPT with the weights of a file.
+fn init_with(folder: &Path, weights: &str) -> (PathBuf, Run) {
+    let (file, out) = (design("gpt.gau"), folder.join("given.ckpt"));
+    let arguments = ["init", file.to_str().unwrap(), "--scale", "nano", "--weights", weights, "--out"];
+    (out.clone(), genesys(arguments.into_iter().chain([out.to_str().unwrap()])))
+}
+
+#[test]
+fn weights_from_elsewhere_are_taken_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let drawn = init(folder.path(), "gpt", "7").join("model.safetensors");
+    let (given, run) = init_with(folder.path(), drawn.to_str().unwrap());
+    run.ok();
+    assert_eq!(fs::read(given.join("model.safetensors")).unwrap(), fs::read(&drawn).unwrap());
+    let tokens = file(folder.path(), "tokens.json", "[[1, 2, 3]]");
+    forward(&given, &tokens, &folder.path().join("out.safetensors"), &[]).ok();
+}
+
+#[test]
+fn weights_that_are_not_the_designs_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = table(&init(folder.path(), "gpt", "7").join("model.safetensors"));
+    let gain = "final.gain".to_owned();
+    let (mut missing, mut other, mut shaped) = (whole.clone(), whole.clone(), whole);
+    missing.remove(&gain);
+    other.insert("final.bias".to_owned(), other[&gain].clone());
+    shaped.get_mut(&gain).unwrap().shape = vec![8, 8];
+    for (weights, part) in [(missing, "final.gain"), (other, "final.bias"), (shaped, "[8, 8]")] {
+        let path = file(folder.path(), "weights.safetensors", tensors::to_bytes(&weights));
+        let (out, run) = init_with(folder.path(), &path);
+        let said = run.refused();
+        assert!(said.contains(part), "{said}");
+        assert!(!out.exists(), "nothing is written");
+    }
+    let path = file(folder.path(), "weights.safetensors", "no tensors");
+    let said = init_with(folder.path(), &path).1.refused();
+    assert!(said.contains("weights.safetensors") && said.contains("not a safetensors file"), "{said}");
+    assert!(init_with(folder.path(), "nowhere.safetensors").1.refused().contains("nowhere.safetensors"));
+}
+
 #[test]
 fn bad_tokens_are_one_clear_error() {
     let folder = tempfile::tempdir().unwrap();

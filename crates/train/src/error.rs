@@ -15,6 +15,8 @@ pub type Source = Box<dyn Error + Send + Sync>;
 pub enum TrainError {
     /// The job's design does not check, or does not run at its scale.
     Design(String),
+    /// The weights that were given are not the design's.
+    Weights(String),
     /// The text is at fault, or could not be read.
     Data(DataError),
     /// The validation rows that fit the limit stand for no text, so bits per byte have no meaning.
@@ -85,7 +87,7 @@ impl TrainError {
     #[must_use]
     pub fn is_input(&self) -> bool {
         match self {
-            Self::Design(_) | Self::NoBytes => true,
+            Self::Design(_) | Self::Weights(_) | Self::NoBytes => true,
             Self::Data(error) => error.is_input(),
             Self::Checkpoint(error) => error.is_input(),
             Self::Compute { .. } => false,
@@ -126,6 +128,7 @@ impl fmt::Display for TrainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Design(why) => write!(f, "the design cannot be trained: {why}"),
+            Self::Weights(why) => f.write_str(why),
             Self::Data(error) => error.fmt(f),
             Self::NoBytes => {
                 write!(f, "the validation rows stand for no text, only for ends of documents; give it longer documents")
@@ -165,7 +168,7 @@ impl Error for TrainError {
             Self::Data(error) => Some(error),
             Self::Checkpoint(error) => Some(error),
             Self::Compute { source, .. } => Some(source.as_ref()),
-            Self::Design(_) | Self::NoBytes => None,
+            Self::Design(_) | Self::Weights(_) | Self::NoBytes => None,
         }
     }
 }

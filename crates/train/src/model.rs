@@ -1,6 +1,6 @@
 //! From a design's text to a model: untrained, or with the weights of a checkpoint.
 //!
-//! In: text, scale, vocabulary; or a [`Checkpoint`]. Out: a model whose weights are those that the design has. A
+//! In: text, scale, vocabulary, maybe weights; or a [`Checkpoint`]. Out: a model whose weights are those that the design has. A
 //! design's errors come back as one line here; who has the file in hand checks it first and shows all of them.
 
 use candle_core::{DType, Device, Tensor};
@@ -47,13 +47,30 @@ pub fn compile(text: &str, scale: &Scale, vocabulary: u64) -> Result<Compiled, T
 /// [`TrainError::Design`], or [`TrainError::Compute`].
 pub fn untrained(text: &str, scale: &Scale, seed: u64, tokenizer: &Tokenizer) -> Result<Checkpoint, TrainError> {
     let vocabulary = tokenizer.vocab_size() as u64;
-    let compiled = compile(text, scale, vocabulary)?;
-    let model = draw(compiled.module, seed)?;
+    let Compiled { hash, module } = compile(text, scale, vocabulary)?;
+    let (layout, weights) = weights_of(&draw(module, seed)?)?;
     let job = Job { steps: 0, ..Job::at_scale(text, scale, seed) };
-    let config = Config::new(job, compiled.hash, vocabulary);
-    let (layout, weights) = weights_of(&model)?;
-    let weights = layout.table(&weights, "");
-    Ok(Checkpoint { config, weights, tokenizer: tokenizer.clone(), optimizer: None, history: None })
+    Ok(begun(Config::new(job, hash, vocabulary), layout.table(&weights, ""), tokenizer))
+}
+
+/// A model with weights from elsewhere as a checkpoint: just those of the design, in their shapes.
+///
+/// # Errors
+/// [`TrainError::Weights`] with the first few differences, [`TrainError::Design`], or [`TrainError::Compute`].
+pub fn given(text: &str, scale: &Scale, weights: Table, tokenizer: &Tokenizer) -> Result<Checkpoint, TrainError> {
+    let vocabulary = tokenizer.vocab_size() as u64;
+    let Compiled { hash, module } = compile(text, scale, vocabulary)?;
+    match from_table(module, &weights)? {
+        Err(error @ RuntimeError::Weights(_)) => return Err(TrainError::Weights(error.to_string())),
+        made => made.map_err(TrainError::compute("make a model"))?,
+    };
+    let job = Job { steps: 0, ..Job::at_scale(text, scale, 0) };
+    Ok(begun(Config::new(job, hash, vocabulary), weights, tokenizer))
+}
+
+/// A checkpoint before the first step.
+fn begun(config: Config, weights: Table, tokenizer: &Tokenizer) -> Checkpoint {
+    Checkpoint { config, weights, tokenizer: tokenizer.clone(), optimizer: None, history: None }
 }
 
 /// The model of a checkpoint.
@@ -67,18 +84,19 @@ pub fn build(checkpoint: &Checkpoint) -> Result<Model, TrainError> {
         let why = format!("expected the hash {design_hash}, but its text has {}", compiled.hash);
         return Err(CheckpointError::OtherDesign { why }.into());
     }
-    with_weights(compiled.module, &checkpoint.weights)
+    match from_table(compiled.module, &checkpoint.weights)? {
+        Err(error @ RuntimeError::Weights(_)) => Err(CheckpointError::OtherDesign { why: error.to_string() }.into()),
+        made => made.map_err(TrainError::compute("make a model")),
+    }
 }
 
-fn with_weights(module: Module, table: &Table) -> Result<Model, TrainError> {
+/// The model of `module` with the weights of `table`; whether they fit is the caller's to tell.
+fn from_table(module: Module, table: &Table) -> Result<Result<Model, RuntimeError>, TrainError> {
     let tensor = |(name, tensor): (&String, &HostTensor)| {
         Ok((name.clone(), Tensor::from_slice(&tensor.values, tensor.shape.as_slice(), &Device::Cpu)?))
     };
     let weights: candle_core::Result<_> = table.iter().map(tensor).collect();
-    match Model::from_weights(module, weights.map_err(TrainError::compute("make a model"))?) {
-        Err(error @ RuntimeError::Weights(_)) => Err(CheckpointError::OtherDesign { why: error.to_string() }.into()),
-        made => made.map_err(TrainError::compute("make a model")),
-    }
+    Ok(Model::from_weights(module, weights.map_err(TrainError::compute("make a model"))?))
 }
 
 /// A model with weights drawn from `seed`.
