@@ -6,6 +6,7 @@ from transformers import (
     BloomConfig,
     CohereConfig,
     DiffLlamaConfig,
+    FalconConfig,
     Gemma2Config,
     GPT2Config,
     GPTNeoXConfig,
@@ -17,60 +18,25 @@ from transformers import (
     Qwen3Config,
 )
 
-from peer import HEAD, HEADS, LAYERS, POSITIONS, VOCABULARY, WIDTH, Pairs, Peer, in_head, layers, part, span, transposed, under
-
-EPSILON = 1e-5
-GROUPS = 2
-HIDDEN = 4 * WIDTH
-GATED_HIDDEN = 2 * WIDTH
-WINDOW = 16
-
-# What the descendants of Llama call their numbers.
-SIZES = {
-    "vocab_size": VOCABULARY,
-    "hidden_size": WIDTH,
-    "intermediate_size": GATED_HIDDEN,
-    "num_hidden_layers": LAYERS,
-    "num_attention_heads": HEADS,
-    "num_key_value_heads": GROUPS,
-    "head_dim": HEAD,
-    "max_position_embeddings": POSITIONS,
-    "rms_norm_eps": EPSILON,
-    "pad_token_id": None,
-}
-
-QKVO: Pairs = {
-    "q.weight": "q_proj.weight",
-    "k.weight": "k_proj.weight",
-    "v.weight": "v_proj.weight",
-    "linear.weight": "o_proj.weight",
-}
-GATED: Pairs = {"gate.weight": "gate_proj.weight", "up.weight": "up_proj.weight", "linear.weight": "down_proj.weight"}
-TIED: Pairs = {"embedding.weight": "model.embed_tokens.weight", "final.gain": "model.norm.weight"}
-UNTIED: Pairs = TIED | {"head.weight": "lm_head.weight"}
-LLAMA: Pairs = (
-    {"attention_norm.gain": "input_layernorm.weight", "mlp_norm.gain": "post_attention_layernorm.weight"}
-    | under("h", "self_attn", QKVO)
-    | under("swi_glu", "mlp", GATED)
+from parts import EPSILON, GATED, LLAMA, QKVO, SIZES, TIED, UNTIED, WINDOW, affine, fused, norm
+from peer import (
+    HEAD,
+    HEADS,
+    LAYERS,
+    POSITIONS,
+    VOCABULARY,
+    WIDTH,
+    Pairs,
+    Peer,
+    in_head,
+    layers,
+    part,
+    span,
+    transposed,
+    under,
 )
 
-
-def norm(ours: str, theirs: str) -> Pairs:
-    """A layer norm."""
-    return {f"{ours}.gain": f"{theirs}.weight", f"{ours}.bias": f"{theirs}.bias"}
-
-
-def affine(ours: str, theirs: str) -> Pairs:
-    """A linear map with a bias."""
-    return {f"{ours}.weight": f"{theirs}.weight", f"{ours}.bias": f"{theirs}.bias"}
-
-
-def fused(theirs: str, with_key_bias: bool) -> Pairs:
-    """Queries, keys and values that one matrix holds head by head."""
-    rows = {name: in_head(HEAD * i, HEAD * (i + 1)) for i, name in enumerate("qkv")}
-    biased = rows if with_key_bias else {name: view for name, view in rows.items() if name != "k"}
-    weights: Pairs = {f"{name}.weight": (f"{theirs}.weight", view) for name, view in rows.items()}
-    return weights | {f"{name}.bias": (f"{theirs}.bias", view) for name, view in biased.items()}
+HIDDEN = 4 * WIDTH
 
 
 def gpt2() -> Peer:
@@ -109,7 +75,9 @@ def opt() -> Peer:
         | affine("relu_mlp.h", "fc1")
         | affine("relu_mlp.linear", "fc2")
     )
+    # Two rows of their table stand before the first position.
     positions = "model.decoder.embed_positions.weight"
+    table: Pairs = {"blocks.0.at": (positions, span(2, 2 + POSITIONS))}
     return Peer(
         name="opt",
         title="OPT",
@@ -124,8 +92,8 @@ def opt() -> Peer:
             word_embed_proj_dim=WIDTH,
             pad_token_id=None,
         ),
-        # Two rows of their table stand before the first position.
-        weights={"embedding.weight": "model.decoder.embed_tokens.weight", "blocks.0.at": (positions, span(2, 2 + POSITIONS))}
+        weights={"embedding.weight": "model.decoder.embed_tokens.weight"}
+        | table
         | layers("model.decoder.layers", block, shift=1)
         | norm("final", "model.decoder.final_layer_norm"),
         silent=((positions, span(0, 2)), *(f"model.decoder.layers.{i}.self_attn.k_proj.bias" for i in range(LAYERS))),
@@ -184,6 +152,30 @@ def gpt_neox() -> Peer:
     )
 
 
+def falcon() -> Peer:
+    qkv = "self_attention.query_key_value.weight"
+    keys = HEADS * HEAD
+    block = (
+        norm("y", "input_layernorm")
+        | {"multi_query_attention.q.weight": (qkv, span(0, keys))}
+        | {"multi_query_attention.k.weight": (qkv, span(keys, keys + HEAD))}
+        | {"multi_query_attention.v.weight": (qkv, span(keys + HEAD, keys + 2 * HEAD))}
+        | {"multi_query_attention.linear.weight": "self_attention.dense.weight"}
+        | {"exact_mlp.h.weight": "mlp.dense_h_to_4h.weight", "exact_mlp.linear.weight": "mlp.dense_4h_to_h.weight"}
+    )
+    return Peer(
+        name="falcon",
+        title="Falcon",
+        mechanisms="MQA, attention beside MLP behind one norm",
+        config=FalconConfig(
+            vocab_size=VOCABULARY, hidden_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=HEADS
+        ),
+        weights={"embedding.weight": "transformer.word_embeddings.weight"}
+        | layers("transformer.h", block)
+        | norm("final", "transformer.ln_f"),
+    )
+
+
 def nemotron() -> Peer:
     block = (
         norm("attention_norm", "input_layernorm")
@@ -195,7 +187,9 @@ def nemotron() -> Peer:
         name="nemotron",
         title="Nemotron",
         mechanisms="ReLU^2, gains 1 + w, RoPE on half of each head",
-        config=NemotronConfig(**(SIZES | {"intermediate_size": HIDDEN, "norm_eps": EPSILON, "partial_rotary_factor": 0.5})),
+        config=NemotronConfig(
+            **(SIZES | {"intermediate_size": HIDDEN, "norm_eps": EPSILON, "partial_rotary_factor": 0.5})
+        ),
         weights=UNTIED | layers("model.layers", block) | {"final.bias": "model.norm.bias"},
     )
 
@@ -251,7 +245,10 @@ def gemma2() -> Peer:
     block = (
         under("attended", "self_attn", QKVO)
         | {"attention_norm.gain": "input_layernorm.weight", "h.gain": "post_attention_layernorm.weight"}
-        | {"mlp.norm.gain": "pre_feedforward_layernorm.weight", "mlp.rms_norm1_p.gain": "post_feedforward_layernorm.weight"}
+        | {
+            "mlp.norm.gain": "pre_feedforward_layernorm.weight",
+            "mlp.rms_norm1_p.gain": "post_feedforward_layernorm.weight",
+        }
         | under("mlp.y", "mlp", GATED)
     )
     return Peer(
@@ -289,7 +286,8 @@ def cohere() -> Peer:
 
 def diffllama() -> Peer:
     lambdas: Pairs = {
-        f"h.{ours}": f"self_attn.lambda_{theirs}" for ours, theirs in (("a1", "q1"), ("b1", "k1"), ("a2", "q2"), ("b2", "k2"))
+        f"h.{ours}": f"self_attn.lambda_{theirs}"
+        for ours, theirs in (("a1", "q1"), ("b1", "k1"), ("a2", "q2"), ("b2", "k2"))
     }
     return Peer(
         name="diffllama",
@@ -300,4 +298,4 @@ def diffllama() -> Peer:
     )
 
 
-PEERS = (gpt2, opt, bloom, gpt_neox, llama, mistral, qwen3, olmo2, nemotron, gemma2, cohere, diffllama)
+PEERS = (gpt2, opt, bloom, gpt_neox, falcon, llama, mistral, qwen3, olmo2, nemotron, gemma2, cohere, diffllama)

@@ -1,7 +1,7 @@
 """Runs a peer and its design on the same weights and tokens, and measures how far apart they are.
 
-The measure is that of the library of mechanisms: RMS of the difference by RMS of the peer's value, for the logits and for
-the gradient of every weight, the loss being the mean cross entropy of the next token. Both sides compute in f32.
+The measure is that of the library of mechanisms: RMS of the difference by RMS of the peer's value, for the logits and
+for the gradient of every weight, the loss being the mean cross entropy of the next token. Both sides compute in f32.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ZERO = 1e-6
 Table = dict[str, Tensor]
 
 
-class Unequal(Exception):
+class IncomparableError(Exception):
     """The two cannot be compared; the message says why."""
 
 
@@ -41,14 +41,14 @@ class Figures:
     weight: str
 
     def worst(self) -> float:
+        """The larger of both."""
         return max(self.logits, self.gradient)
 
 
-def measure(peer: Peer, genesys: Path, designs: Path, scratch: Path) -> Figures:
-    """The figures of one peer. Raises `Unequal`."""
+def measure(peer: Peer, genesys: Path, design: Path, scratch: Path) -> Figures:
+    """The figures of one peer. Raises `IncomparableError`."""
     folder = scratch / peer.name
     folder.mkdir(parents=True, exist_ok=True)
-    design = designs / f"{peer.name}.gau"
     model = drawn(peer)
     tokens = torch.randint(VOCABULARY, (ROWS, POSITIONS), generator=torch.Generator().manual_seed(1))
     logits, theirs = run_theirs(model, tokens)
@@ -66,7 +66,7 @@ def measure(peer: Peer, genesys: Path, designs: Path, scratch: Path) -> Figures:
 def drawn(peer: Peer) -> PreTrainedModel:
     """The peer's model, with noise on every weight: none of them keeps a value at which it would not show."""
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(peer.config, attn_implementation="eager").float().eval()
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(peer.config, attn_implementation="eager").float().eval()
     with torch.no_grad():
         for values in model.parameters():
             values.add_(0.1 * torch.randn_like(values))
@@ -77,10 +77,10 @@ def run_theirs(model: PreTrainedModel, tokens: Tensor) -> tuple[Tensor, Table]:
     """Logits, and the gradient of every weight."""
     logits = model(input_ids=tokens, use_cache=False).logits
     functional.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten()).backward()
-    gradients = {name: values.grad for name, values in model.named_parameters()}
-    unread = [name for name, gradient in gradients.items() if gradient is None]
+    gradients = {name: values.grad for name, values in model.named_parameters() if values.grad is not None}
+    unread = [name for name, _ in model.named_parameters() if name not in gradients]
     if unread:
-        raise Unequal(f"the peer does not read {', '.join(unread)}")
+        raise IncomparableError(f"the peer does not read {', '.join(unread)}")
     return logits.detach(), gradients
 
 
@@ -106,37 +106,49 @@ def translated(peer: Peer, theirs: Table, shapes: dict[str, torch.Size]) -> Tabl
     """Weights or gradients of the peer under our names, in our shapes."""
     missing = sorted(shapes.keys() ^ peer.weights.keys())
     if missing:
-        raise Unequal(f"the design and the table of names differ in {', '.join(missing)}")
+        raise IncomparableError(f"the design and the table of names differ in {', '.join(missing)}")
     return {name: taken(theirs, pair).reshape(shapes[name]) for name, pair in peer.weights.items()}
 
 
 def taken(theirs: Table, pair: Theirs) -> Tensor:
-    """The tensor or the part of one that `pair` names."""
-    name, view = (pair, None) if isinstance(pair, str) else pair
-    if name not in theirs:
-        raise Unequal(f"the peer has no weight {name}; it has {', '.join(theirs)}")
-    return theirs[name] if view is None else view(theirs[name])
+    """What `pair` names: a tensor, a part of one, or several in a row."""
+    missing = [name for name in names(pair) if name not in theirs]
+    if missing:
+        raise IncomparableError(f"the peer has no weight {', '.join(missing)}; it has {', '.join(theirs)}")
+    if isinstance(pair, str):
+        return theirs[pair]
+    if isinstance(pair, list):
+        return torch.stack([theirs[name] for name in pair])
+    return pair[1](theirs[pair[0]])
+
+
+def names(pair: Theirs) -> list[str]:
+    """The tensors that `pair` is about."""
+    if isinstance(pair, str):
+        return [pair]
+    return pair if isinstance(pair, list) else [pair[0]]
 
 
 def check_all_are_used(peer: Peer, weights: Table, gradients: Table) -> None:
     """Every weight of the peer is one of ours, or moves nothing."""
-    used = sum(taken(weights, pair).numel() for pair in (*peer.weights.values(), *peer.silent))
+    pairs = (*peer.weights.values(), *peer.silent)
+    used = sum(taken(weights, pair).numel() for pair in pairs)
     there = sum(values.numel() for values in weights.values())
     if used != there:
-        named = {pair if isinstance(pair, str) else pair[0] for pair in (*peer.weights.values(), *peer.silent)}
+        named = {name for pair in pairs for name in names(pair)}
         rest = ", ".join(weights.keys() - named) or "a part"
-        raise Unequal(f"the peer has {there} weights, of which the design takes {used}; not {rest}")
+        raise IncomparableError(f"the peer has {there} weights, of which the design takes {used}; not {rest}")
     largest = max(rms(gradient) for gradient in gradients.values())
     for pair in peer.silent:
         if rms(taken(gradients, pair)) > ZERO * largest:
-            raise Unequal(f"{pair} is said to move nothing, and has a gradient")
+            raise IncomparableError(f"{pair} is said to move nothing, and has a gradient")
 
 
 def call(genesys: Path, *arguments: str | Path) -> None:
-    """Runs the command. Raises `Unequal` with what it says where it refuses."""
+    """Runs the command. Raises `IncomparableError` with what it says where it refuses."""
     done = subprocess.run([genesys, *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise Unequal(f"genesys {arguments[0]}: {done.stderr.strip() or done.stdout.strip()}")
+        raise IncomparableError(f"genesys {arguments[0]}: {done.stderr.strip() or done.stdout.strip()}")
 
 
 def error(found: Tensor, expected: Tensor) -> float:

@@ -1,8 +1,9 @@
 """A peer: a model of `transformers`, a design that says the same, and which weight is which.
 
 Both sides keep a weight of axes [A, B, C] row-major, so a pair of names is enough in most cases: the shape is the
-design's. Where a peer keeps several of our weights in one tensor, a view takes the part that is ours. A view picks and
-reorders elements and computes nothing, so that it maps gradients as it maps weights.
+design's. Where a peer keeps several of our weights in one tensor, a view takes the part that is ours; where it keeps
+one of ours in several, they are listed. A view picks and reorders elements and computes nothing, so that it maps
+gradients as it maps weights.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ VOCABULARY = 257
 POSITIONS = 64
 
 View = Callable[[Tensor], Tensor]
-Theirs = str | tuple[str, View]
+# A tensor, a part of one, or several that are the elements of our first axis.
+Theirs = str | tuple[str, View] | list[str]
 Pairs = dict[str, Theirs]
 
 
@@ -29,9 +31,10 @@ Pairs = dict[str, Theirs]
 class Peer:
     """What is held to what.
 
-    `name` is the design's file, `mechanisms` says in words what the pair shows, `weights` maps our names to theirs.
-    `silent` lists parts of theirs that move no logit, which is why a design may not have them: their gradient is
-    held to be zero. `left` says what of theirs is switched off, because no design can say it.
+    `mechanisms` says in words what the pair shows. `weights` maps our names to theirs. `silent` lists parts of theirs
+    that move no logit, which is why a design may not have them: their gradient is held to be zero. `left` says what
+    of theirs is switched off, because no design can say it. `design` is a file of the project; without one it is
+    `NAME.gau` in the folder beside this file.
     """
 
     name: str
@@ -41,6 +44,11 @@ class Peer:
     weights: Pairs
     silent: tuple[Theirs, ...] = field(default=())
     left: str = ""
+    design: str = ""
+
+    def path(self) -> str:
+        """The design's path in the project."""
+        return self.design or f"tests/peers/designs/{self.name}.gau"
 
 
 def layers(theirs: str, pairs: Pairs, only: Iterable[int] = range(LAYERS), shift: int = 0) -> Pairs:
@@ -59,7 +67,11 @@ def under(ours: str, theirs: str, pairs: Pairs) -> Pairs:
 
 def placed(beginning: str, pair: Theirs) -> Theirs:
     """`pair` with a beginning for their name."""
-    return beginning + pair if isinstance(pair, str) else (beginning + pair[0], pair[1])
+    if isinstance(pair, str):
+        return beginning + pair
+    if isinstance(pair, list):
+        return [beginning + name for name in pair]
+    return beginning + pair[0], pair[1]
 
 
 def part(index: int, count: int, dim: int = 0) -> View:
@@ -80,6 +92,11 @@ def in_head(start: int, end: int, heads: int = HEADS) -> View:
 def transposed(view: View = lambda tensor: tensor) -> View:
     """A view of the matrix with its dimensions swapped: the weight of a convolution of width 1."""
     return lambda tensor: view(tensor.T if tensor.dim() > 1 else tensor)
+
+
+def swapped(tensor: Tensor) -> Tensor:
+    """The last two dimensions in the other order."""
+    return tensor.transpose(-1, -2)
 
 
 def kernel(view: View = lambda tensor: tensor) -> View:

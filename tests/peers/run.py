@@ -1,81 +1,81 @@
-"""Holds designs to the models of `transformers` with copied weights, and writes what was measured.
+"""Holds designs to the models of `transformers` with copied weights.
 
-In: the `genesys` program, a scratch folder, names of peers (all without). Out: a line for each peer on standard output, and
-with `--figures` the rows of the table in docs/mechanisms.md. Exit status 1 where a peer is further off than `LIMIT` or
-cannot be compared. `cargo xtask peers` calls it; nothing of the project depends on it.
+In: the `genesys` program, a scratch folder, names of peers (all without). Out: a line for each peer on standard
+output, and with `--page` the section of that page that holds the last figures. Exit status 1 where a peer is further
+off than `LIMIT`, or cannot be compared. `cargo xtask peers` calls it; nothing else of the project depends on it.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from transformers.utils import logging
 
 import attention
-from measure import Figures, Unequal, measure
+import hybrid
+import mixture
+import page
+import recurrent
+from measure import Figures, IncomparableError, measure
 from peer import Peer
 
 LIMIT = 0.005
-DESIGNS = Path(__file__).parent / "designs"
-MAKERS: tuple[Callable[[], Peer], ...] = (*attention.PEERS,)
+ROOT = Path(__file__).resolve().parents[2]
+MAKERS = (*attention.PEERS, *mixture.PEERS, *recurrent.PEERS, *hybrid.PEERS)
 
 
 def main() -> int:
+    """Measures the peers that were asked for; the exit status."""
     arguments = parsed()
-    # The same sums in the same order, whatever the machine.
-    torch.set_num_threads(1)
     makers = {maker.__name__: maker for maker in MAKERS}
     unknown = [name for name in arguments.names if name not in makers]
     if unknown:
         print(f"expected names of peers, found {', '.join(unknown)}; there are {', '.join(makers)}", file=sys.stderr)
         return 1
-    rows, failed = [], 0
-    for name in arguments.names or makers:
-        peer = makers[name]()
-        try:
-            figures = measure(peer, arguments.genesys.resolve(), DESIGNS, arguments.scratch)
-        except Unequal as reason:
-            print(f"{peer.name}: {reason}", file=sys.stderr)
-            failed += 1
-            continue
-        held = figures.worst() <= LIMIT
-        failed += not held
-        print(told(peer, figures, held), flush=True)
-        rows.append(row(peer, figures))
-    print(f"{len(rows)} compared, {failed} failed")
-    if arguments.figures and not failed:
-        arguments.figures.write_text("".join(rows))
-    return 1 if failed else 0
+    # One thread, so that sums are taken in the same order on every machine.
+    torch.set_num_threads(1)
+    logging.set_verbosity_error()
+    peers = [makers[name]() for name in arguments.names or makers]
+    measured = [(peer, figures) for peer in peers if (figures := told(peer, arguments.genesys, arguments.scratch))]
+    held = sum(figures.worst() <= LIMIT for _, figures in measured)
+    print(f"{held} of {len(peers)} within {LIMIT}")
+    if held < len(peers):
+        return 1
+    if arguments.page:
+        page.write(arguments.page, measured)
+    return 0
 
 
 def parsed() -> argparse.Namespace:
+    """The arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--genesys", type=Path, required=True, help="the program")
     parser.add_argument("--scratch", type=Path, required=True, help="a folder for weights and results")
-    parser.add_argument("--figures", type=Path, help="where to write the rows of the table")
+    parser.add_argument("--page", type=Path, help="the page to write the figures of all peers to")
     parser.add_argument("names", nargs="*", metavar="PEER", help="which peers; all without")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.page and arguments.names:
+        parser.error("the page holds all peers: name none with --page")
+    return arguments
 
 
-def told(peer: Peer, figures: Figures, held: bool) -> str:
-    """A line for the terminal."""
-    end = "" if held else f"  above {LIMIT}"
-    return (
+def told(peer: Peer, genesys: Path, scratch: Path) -> Figures | None:
+    """The figures of a peer, after a line about them; none where it cannot be compared."""
+    try:
+        figures = measure(peer, genesys.resolve(), ROOT / peer.path(), scratch)
+    except IncomparableError as reason:
+        print(f"{peer.name}: {reason}", file=sys.stderr)
+        return None
+    beyond = "" if figures.worst() <= LIMIT else f"  above {LIMIT}"
+    print(
         f"{peer.name:<16} logits {figures.logits:.1e}  gradients {figures.gradient:.1e} ({figures.weight})"
-        f"  {figures.parameters:,} parameters{end}"
+        f"  {figures.parameters:,} parameters{beyond}",
+        flush=True,
     )
-
-
-def row(peer: Peer, figures: Figures) -> str:
-    """A row of the table."""
-    left = peer.left or "-"
-    return (
-        f"| {peer.title} | [{peer.name}](../tests/peers/designs/{peer.name}.gau) | {peer.mechanisms} | {left} "
-        f"| {figures.logits:.0e} | {figures.gradient:.0e} |\n"
-    )
+    return figures
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 //! | module | does |
 //! | --- | --- |
 //! | [`ci`] | everything that decides whether a change may land, stage by stage, with the minutes of each |
+//! | [`peers`] | designs against the models of PyPI's `transformers`, by scripts in Python |
 //! | [`tidy`] | the house rules that no compiler checks |
 //!
 //! It depends on nothing of the project, so that a chore never waits for candle to build.
 
 pub mod ci;
+pub mod peers;
 pub mod tidy;

@@ -1,4 +1,4 @@
-//! `cargo xtask ci` and `cargo xtask tidy`.
+//! `cargo xtask ci`, `cargo xtask tidy` and `cargo xtask peers`.
 //!
 //! In: the name of a chore. Out: exit status 0 when it went well. It does nothing but call the library.
 // A chore talks to the person at the terminal.
@@ -10,7 +10,9 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask CHORE
 
   ci     format check, clippy, docs, tidy, and a small run of the main job, with the minutes of each
-  tidy   the house rules: file and function length, floors of crates, spelling, ..";
+  tidy   the house rules: file and function length, floors of crates, spelling, ..
+  peers [PEER ..]
+         designs against the models of PyPI's transformers; without names all, and the page with their figures";
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace");
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
     let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["ci"] => xtask::ci::run(root),
         ["tidy"] => xtask::tidy::run(root),
+        ["peers", ref names @ ..] => xtask::peers::run(root, names),
         _ => Err(USAGE.to_owned()),
     };
     match result {

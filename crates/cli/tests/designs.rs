@@ -26,7 +26,7 @@ fn every_seed_checks_and_runs_at_every_scale() {
 
 #[test]
 fn shipped_designs_are_in_canonical_form_and_check() {
-    for path in shipped("designs").into_iter().chain(shipped("designs/mechanisms")) {
+    for path in ["designs", "designs/mechanisms", "tests/peers/designs"].into_iter().flat_map(shipped) {
         genesys(["fmt".as_ref(), "--check".as_ref(), path.as_os_str()]).ok();
         let said = genesys(["check".as_ref(), path.as_os_str()]).ok();
         assert!(said.contains(" checks, g2-"), "{said}");

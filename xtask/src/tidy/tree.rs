@@ -31,7 +31,7 @@ impl TextFile {
 }
 
 /// Extensions of the files the rules are about.
-const EXTENSIONS: [&str; 8] = ["rs", "toml", "md", "gau", "pest", "sh", "txt", "json"];
+const EXTENSIONS: [&str; 9] = ["rs", "toml", "md", "gau", "pest", "py", "sh", "txt", "json"];
 
 /// Hidden folders that belong to the project.
 const HIDDEN: [&str; 3] = [".ci", ".cargo", ".config"];

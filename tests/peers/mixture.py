@@ -1,0 +1,134 @@
+"""Peers with a mixture of experts."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from transformers import DeepseekV3Config, GptOssConfig, MixtralConfig, OlmoeConfig
+
+from parts import GATED, LLAMA, SIZES, UNTIED, WINDOW, affine, experts
+from peer import HEAD, HEADS, WIDTH, Pairs, Peer, View, in_head, layers, span, swapped, under
+
+EXPERTS = 4
+TAKEN = 2
+
+# Attention and both norms.
+ATTENTION: Pairs = {name: pair for name, pair in LLAMA.items() if not name.startswith("swi_glu")}
+# An expert in the names of Mixtral.
+NUMBERED: Pairs = {"gate.weight": "w1.weight", "up.weight": "w3.weight", "linear.weight": "w2.weight"}
+
+
+def mixtral() -> Peer:
+    mixture = {"p.weight": "gate.weight"} | {
+        f"y.{name}": pair for name, pair in experts(EXPERTS, "experts", NUMBERED).items()
+    }
+    return Peer(
+        name="mixtral",
+        title="Mixtral",
+        mechanisms="the best two of four experts",
+        config=MixtralConfig(**SIZES, num_local_experts=EXPERTS, num_experts_per_tok=TAKEN, rope_theta=10_000.0),
+        weights=UNTIED | layers("model.layers", ATTENTION | under("experts", "block_sparse_moe", mixture)),
+    )
+
+
+def olmoe() -> Peer:
+    block = (
+        ATTENTION
+        | {"h.q_norm.gain": "self_attn.q_norm.weight", "h.k_norm.gain": "self_attn.k_norm.weight"}
+        | {"experts.p.weight": "mlp.gate.weight"}
+        | under("experts.y", "mlp", experts(EXPERTS, "experts", GATED))
+    )
+    sizes = {"num_key_value_heads": HEADS, "num_experts": EXPERTS, "num_experts_per_tok": TAKEN}
+    return Peer(
+        name="olmoe",
+        title="OLMoE",
+        mechanisms="experts weighed by the softmax over all",
+        config=OlmoeConfig(**(SIZES | sizes)),
+        weights=UNTIED | layers("model.layers", block),
+    )
+
+
+def gpt_oss() -> Peer:
+    fused = "mlp.experts.gate_up_proj"
+    block = (
+        {"attention_norm.gain": "input_layernorm.weight", "mlp_norm.gain": "post_attention_layernorm.weight"}
+        | {"h.b": "self_attn.sinks"}
+        | under("h", "self_attn", affine("q", "q_proj") | affine("k", "k_proj") | affine("v", "v_proj"))
+        | under("h", "self_attn", affine("linear", "o_proj"))
+        | affine("experts.score", "mlp.router")
+        | {"experts.y.gate.weight": (fused, every_second(0)), "experts.y.gate.bias": (f"{fused}_bias", every_second(0))}
+        | {"experts.y.up.weight": (fused, every_second(1)), "experts.y.up.bias": (f"{fused}_bias", every_second(1))}
+        | {"experts.y.linear.weight": ("mlp.experts.down_proj", swapped)}
+        | {"experts.y.linear.bias": "mlp.experts.down_proj_bias"}
+    )
+    sizes = {"intermediate_size": WIDTH, "num_local_experts": EXPERTS, "num_experts_per_tok": TAKEN}
+    return Peer(
+        name="gpt_oss",
+        title="GPT-OSS",
+        mechanisms="learned sinks, window and full attention in turn, experts with a clipped gate",
+        config=GptOssConfig(**(SIZES | sizes), sliding_window=WINDOW, rope_scaling=None, rope_theta=10_000.0),
+        weights=UNTIED | layers("model.layers", block),
+        left="the stretching of rotary angles (YaRN)",
+    )
+
+
+def every_second(first: int) -> View:
+    """Of what is interleaved along the last dimension one half, as [expert, feature, input] where there is an input."""
+
+    def view(tensor: Tensor) -> Tensor:
+        half = tensor[..., first::2]
+        return swapped(half) if tensor.dim() == 3 else half
+
+    return view
+
+
+def deepseek_v3() -> Peer:
+    width, rotary, latent, groups, count = HEAD, HEAD // 2, HEAD, 2, 2 * EXPERTS
+    attention: Pairs = {
+        "down_q.weight": "q_a_proj.weight",
+        "query.gain": "q_a_layernorm.weight",
+        "q.weight": ("q_b_proj.weight", in_head(0, width)),
+        "r.weight": ("q_b_proj.weight", in_head(width, width + rotary)),
+        "down.weight": ("kv_a_proj_with_mqa.weight", span(0, latent)),
+        "u.weight": ("kv_a_proj_with_mqa.weight", span(latent, latent + rotary)),
+        "latent.gain": "kv_a_layernorm.weight",
+        "k.weight": ("kv_b_proj.weight", in_head(0, width)),
+        "v.weight": ("kv_b_proj.weight", in_head(width, 2 * width)),
+        "linear.weight": "o_proj.weight",
+    }
+    block = {
+        "attention_norm.gain": "input_layernorm.weight",
+        "mlp_norm.gain": "post_attention_layernorm.weight",
+    } | under("h", "self_attn", attention)
+    sparse = (
+        {"experts.score.weight": "mlp.gate.weight"}
+        | under("experts.y", "mlp", experts(count, "experts", GATED))
+        | under("experts.common", "mlp.shared_experts", GATED)
+    )
+    sizes = {
+        "num_key_value_heads": HEADS,
+        "moe_intermediate_size": WIDTH,
+        "n_routed_experts": count,
+        "num_experts_per_tok": TAKEN,
+        "n_group": groups,
+        "topk_group": 1,
+        "q_lora_rank": WIDTH // 2,
+        "kv_lora_rank": latent,
+        "qk_nope_head_dim": width,
+        "qk_rope_head_dim": rotary,
+        "v_head_dim": width,
+        "first_k_dense_replace": 1,
+    }
+    return Peer(
+        name="deepseek_v3",
+        title="DeepSeek-V3",
+        mechanisms="MLA, experts chosen within the best group, an expert for all",
+        config=DeepseekV3Config(**{key: value for key, value in (SIZES | sizes).items() if key != "head_dim"}),
+        weights=UNTIED
+        | layers("model.layers", block)
+        | layers("model.layers", under("swi_glu", "mlp", GATED), only=[0])
+        | layers("model.layers", sparse, only=[1]),
+        left="the correction of the choice, which no gradient reaches",
+    )
+
+
+PEERS = (mixtral, olmoe, gpt_oss, deepseek_v3)
