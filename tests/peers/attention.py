@@ -263,7 +263,7 @@ def gemma2() -> Peer:
             final_logit_softcapping=None,
         ),
         weights=TIED | layers("model.layers", block, shift=1),
-        left="the soft cap of the logits",
+        left="the soft cap of the logits, which are linear in the last unit",
     )
 
 

@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
-from transformers import FalconH1Config, JambaConfig, Lfm2Config, MiniMaxConfig, Qwen3NextConfig, RecurrentGemmaConfig
+from transformers import (
+    FalconH1Config,
+    JambaConfig,
+    Lfm2Config,
+    MiniMaxConfig,
+    Qwen3NextConfig,
+    RecurrentGemmaConfig,
+    ZambaConfig,
+)
 
-from parts import EPSILON, GATED, GROUPS, QKVO, SIZES, UNTIED, affine, experts, selective_state, state_space
-from peer import HEAD, HEADS, POSITIONS, WIDTH, Pairs, Peer, in_head, kernel, layers, part, span, swapped, under
+from parts import EPSILON, GATED, GROUPS, QKVO, SIZES, UNTIED, affine, experts, short_conv, state_space
+from peer import (
+    HEAD,
+    HEADS,
+    POSITIONS,
+    WIDTH,
+    Pairs,
+    Peer,
+    every_second,
+    in_head,
+    kernel,
+    layers,
+    part,
+    span,
+    transposed,
+    under,
+)
 
 FEATURES = 2 * WIDTH
 STATES = 16
@@ -21,7 +44,7 @@ def recurrent_gemma() -> Peer:
     )
     gates: Pairs = {"y.l": "rg_lru.recurrent_param"}
     for ours, theirs in (("i", "input_gate"), ("r", "recurrent_gate")):
-        gates[f"y.{ours}.weight"] = (f"rg_lru.{theirs}_weight", swapped)
+        gates[f"y.{ours}.weight"] = (f"rg_lru.{theirs}_weight", transposed())
         gates[f"y.{ours}.bias"] = f"rg_lru.{theirs}_bias"
     recurrence = (
         affine("gate", "linear_y")
@@ -36,13 +59,13 @@ def recurrent_gemma() -> Peer:
         name="recurrent_gemma",
         title="RecurrentGemma",
         mechanisms="RG-LRU and attention in turn, RoPE on half of each head",
-        # A window as long as the text, for without a cache the peer does not apply it; a cap that no logit comes near.
+        # A window as long as the text, and a cap that no logit comes near.
         config=RecurrentGemmaConfig(**(SIZES | sizes), attention_window_size=POSITIONS, logits_soft_cap=1e6),
         weights={"embedding.weight": "model.embed_tokens.weight", "final.gain": "model.final_norm.weight"}
         | layers("model.layers", block, shift=1)
         | layers("model.layers", under("h", "temporal_block", recurrence), only=[0], shift=1)
         | layers("model.layers", under("h", "temporal_block", attention), only=[1], shift=1),
-        left="the soft cap of the logits, the window",
+        left="the soft cap of the logits; the window, which the peer forgets without a cache",
     )
 
 
@@ -74,11 +97,21 @@ def lfm2() -> Peer:
 
 def jamba() -> Peer:
     block: Pairs = {"mixer_norm.gain": "input_layernorm.weight", "mlp_norm.gain": "pre_ff_layernorm.weight"}
-    mixer = selective_state(FEATURES, STATES, WIDTH // 16) | {
+    rank = WIDTH // 16
+    mixer: Pairs = {
+        "u_in.weight": ("in_proj.weight", part(0, 2)),
+        "z.weight": ("in_proj.weight", part(1, 2)),
+        "low.weight": ("x_proj.weight", span(0, rank)),
+        "b_in.weight": ("x_proj.weight", span(rank, rank + STATES)),
+        "c_in.weight": ("x_proj.weight", span(rank + STATES, rank + 2 * STATES)),
+        "dt_norm.gain": "dt_layernorm.weight",
         "b.gain": "b_layernorm.weight",
         "c.gain": "c_layernorm.weight",
-        "dt_norm.gain": "dt_layernorm.weight",
+        "a": "A_log",
+        "skip": "D",
+        "linear.weight": "out_proj.weight",
     }
+    mixer |= affine("dt", "dt_proj") | short_conv("conv", "conv1d", 0, FEATURES)
     selecting = under("h", "mamba", mixer) | under("swi_glu", "feed_forward", GATED)
     attending = (
         under("h", "self_attn", QKVO)
@@ -139,7 +172,7 @@ def falcon_h1() -> Peer:
 
 
 def qwen3_next() -> Peer:
-    """Queries, keys, values and gates are rows of one matrix, group by group, as are the write strengths and decays."""
+    # Queries, keys, values and gates are rows of one matrix, group by group; so are write strengths and decays.
     ratio = HEADS // GROUPS
     keys, values = GROUPS * HEAD, HEADS * HEAD
     ends = {"q_in": (0, 1), "k_in": (1, 2), "v_in": (2, 2 + ratio), "gate": (2 + ratio, 2 + 2 * ratio)}
@@ -209,4 +242,42 @@ def minimax() -> Peer:
     )
 
 
-PEERS = (recurrent_gemma, lfm2, jamba, falcon_h1, qwen3_next, minimax)
+def zamba() -> Peer:
+    rank = WIDTH // 16
+    mixer: Pairs = {
+        # What is read and what gates are interleaved rows.
+        "u_in.weight": ("in_proj.weight", every_second(0)),
+        "z.weight": ("in_proj.weight", every_second(1)),
+        "low.weight": ("x_proj_weight", span(0, rank, 1)),
+        "b.weight": ("x_proj_weight", span(rank, rank + STATES, 1)),
+        "c.weight": ("x_proj_weight", span(rank + STATES, rank + 2 * STATES, 1)),
+        "dt.weight": "dt_proj_weight",
+        "dt.bias": "dt_proj_bias",
+        "a": "A_log",
+        "skip": "D",
+        "linear.weight": "out_proj.weight",
+    } | short_conv("conv", "conv1d", 0, FEATURES)
+    layer = {"rms_norm.gain": "input_layernorm.weight"} | under("selective_state", "mamba", mixer)
+    common: Pairs = (
+        {"attention_norm.gain": "input_layernorm.weight", "mlp_norm.gain": "pre_ff_layernorm.weight"}
+        | under("y", "self_attn", QKVO)
+        | under("exact_ge_glu", "feed_forward", GATED)
+    )
+    weights: Pairs = {"embedding.weight": "model.embed_tokens.weight", "final.gain": "model.final_layernorm.weight"}
+    for i, name in enumerate(("first", "second", "third", "fourth", "fifth")):
+        shared = i in (2, 4)
+        weights |= under(f"blocks.0.{name}", f"model.layers.{i}" + ".mamba_decoder" * shared, layer)
+        if shared:
+            weights[f"blocks.0.to_{name}.weight"] = f"model.layers.{i}.linear.weight"
+    sizes = {"num_hidden_layers": 5, "num_key_value_heads": HEADS, "attn_layer_period": 2, "attn_layer_offset": 1}
+    config = {key: value for key, value in (SIZES | sizes).items() if key != "head_dim"}
+    return Peer(
+        name="zamba",
+        title="Zamba",
+        mechanisms="Mamba in heads, one instance of attention and MLP that comes back and reads the embedding",
+        config=ZambaConfig(**config, n_mamba_heads=2, mamba_d_state=STATES, use_mamba_kernels=False),
+        weights=weights | under("blocks.0.common", "model.layers.2.shared_transf", common),
+    )
+
+
+PEERS = (recurrent_gemma, lfm2, jamba, falcon_h1, qwen3_next, minimax, zamba)

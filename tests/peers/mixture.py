@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from torch import Tensor
 from transformers import DeepseekV3Config, GptOssConfig, MixtralConfig, OlmoeConfig
 
 from parts import GATED, LLAMA, SIZES, UNTIED, WINDOW, affine, experts
-from peer import HEAD, HEADS, WIDTH, Pairs, Peer, View, in_head, layers, span, swapped, under
+from peer import HEAD, HEADS, WIDTH, Pairs, Peer, every_second, in_head, layers, span, transposed, under
 
 EXPERTS = 4
 TAKEN = 2
@@ -55,30 +54,19 @@ def gpt_oss() -> Peer:
         | under("h", "self_attn", affine("q", "q_proj") | affine("k", "k_proj") | affine("v", "v_proj"))
         | under("h", "self_attn", affine("linear", "o_proj"))
         | affine("experts.score", "mlp.router")
-        | {"experts.y.gate.weight": (fused, every_second(0)), "experts.y.gate.bias": (f"{fused}_bias", every_second(0))}
-        | {"experts.y.up.weight": (fused, every_second(1)), "experts.y.up.bias": (f"{fused}_bias", every_second(1))}
-        | {"experts.y.linear.weight": ("mlp.experts.down_proj", swapped)}
+        | {f"experts.y.{name}.weight": (fused, transposed(every_second(i, 1))) for i, name in enumerate(("gate", "up"))}
+        | {f"experts.y.{name}.bias": (f"{fused}_bias", every_second(i, 1)) for i, name in enumerate(("gate", "up"))}
+        | {"experts.y.linear.weight": ("mlp.experts.down_proj", transposed())}
         | {"experts.y.linear.bias": "mlp.experts.down_proj_bias"}
     )
     sizes = {"intermediate_size": WIDTH, "num_local_experts": EXPERTS, "num_experts_per_tok": TAKEN}
     return Peer(
         name="gpt_oss",
         title="GPT-OSS",
-        mechanisms="learned sinks, window and full attention in turn, experts with a clipped gate",
-        config=GptOssConfig(**(SIZES | sizes), sliding_window=WINDOW, rope_scaling=None, rope_theta=10_000.0),
+        mechanisms="learned sinks, window and full attention in turn, YaRN, experts with a clipped gate",
+        config=GptOssConfig(**(SIZES | sizes), sliding_window=WINDOW),
         weights=UNTIED | layers("model.layers", block),
-        left="the stretching of rotary angles (YaRN)",
     )
-
-
-def every_second(first: int) -> View:
-    """Of what is interleaved along the last dimension one half, as [expert, feature, input] where there is an input."""
-
-    def view(tensor: Tensor) -> Tensor:
-        half = tensor[..., first::2]
-        return swapped(half) if tensor.dim() == 3 else half
-
-    return view
 
 
 def deepseek_v3() -> Peer:
@@ -127,7 +115,7 @@ def deepseek_v3() -> Peer:
         | layers("model.layers", block)
         | layers("model.layers", under("swi_glu", "mlp", GATED), only=[0])
         | layers("model.layers", sparse, only=[1]),
-        left="the correction of the choice, which no gradient reaches",
+        left="the correction of the choice: a weight that only a choice reads learns nothing",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any
 
 from peer import HEAD, HEADS, LAYERS, POSITIONS, VOCABULARY, WIDTH, Pairs, in_head, kernel, span, under
@@ -75,14 +76,7 @@ def short_conv(ours: str, theirs: str, start: int, end: int) -> Pairs:
 
 def state_space(features: int, states: int, heads: int) -> Pairs:
     """Mamba-2's mixer, whose gate, inputs and steps are rows of one matrix."""
-    ends = (
-        0,
-        features,
-        2 * features,
-        2 * features + states,
-        2 * features + 2 * states,
-        2 * features + 2 * states + heads,
-    )
+    ends = (0, *accumulate((features, features, states, states, heads)))
     rows = {name: span(ends[i], ends[i + 1]) for i, name in enumerate(("z", "u_in", "b_in", "c_in", "dt"))}
     return (
         {f"{name}.weight": ("in_proj.weight", view) for name, view in rows.items()}
@@ -96,19 +90,4 @@ def state_space(features: int, states: int, heads: int) -> Pairs:
             "norm.gain": "norm.weight",
             "linear.weight": "out_proj.weight",
         }
-    )
-
-
-def selective_state(features: int, states: int, rank: int) -> Pairs:
-    """Mamba's mixer."""
-    return (
-        {
-            "u_in.weight": ("in_proj.weight", span(0, features)),
-            "z.weight": ("in_proj.weight", span(features, 2 * features)),
-        }
-        | short_conv("conv", "conv1d", 0, features)
-        | {"low.weight": ("x_proj.weight", span(0, rank)), "b_in.weight": ("x_proj.weight", span(rank, rank + states))}
-        | {"c_in.weight": ("x_proj.weight", span(rank + states, rank + 2 * states))}
-        | affine("dt", "dt_proj")
-        | {"a": "A_log", "skip": "D", "linear.weight": "out_proj.weight"}
     )

@@ -89,14 +89,14 @@ def in_head(start: int, end: int, heads: int = HEADS) -> View:
     return lambda tensor: tensor.unflatten(0, (heads, -1))[:, start:end]
 
 
+def every_second(first: int, dim: int = 0) -> View:
+    """One half of what is interleaved along a dimension."""
+    return lambda tensor: tensor.unflatten(dim, (-1, 2)).select(dim + 1, first)
+
+
 def transposed(view: View = lambda tensor: tensor) -> View:
-    """A view of the matrix with its dimensions swapped: the weight of a convolution of width 1."""
-    return lambda tensor: view(tensor.T if tensor.dim() > 1 else tensor)
-
-
-def swapped(tensor: Tensor) -> Tensor:
-    """The last two dimensions in the other order."""
-    return tensor.transpose(-1, -2)
+    """A view of matrices with their two dimensions swapped, as some peers keep them; a bias stays as it is."""
+    return lambda tensor: view(tensor.transpose(-1, -2) if tensor.dim() > 1 else tensor)
 
 
 def kernel(view: View = lambda tensor: tensor) -> View:

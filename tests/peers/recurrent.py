@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from transformers import Mamba2Config, MambaConfig, RwkvConfig, xLSTMConfig
 
-from parts import norm, selective_state, state_space
-from peer import HEAD, HEADS, LAYERS, POSITIONS, VOCABULARY, WIDTH, Pairs, Peer, layers, under
+from parts import norm, short_conv, state_space
+from peer import HEAD, HEADS, LAYERS, POSITIONS, VOCABULARY, WIDTH, Pairs, Peer, layers, part, span, under
 
 FEATURES = 2 * WIDTH
 STATES = 16
@@ -39,12 +39,19 @@ def rwkv() -> Peer:
 
 
 def mamba() -> Peer:
-    # The design is that of the library, which names the inner values otherwise, and adds the step's bias itself.
-    names = {"u_in": "u", "conv": "u_conv", "b_in": "b", "c_in": "c"}
-    mixer: Pairs = {}
-    for name, pair in selective_state(FEATURES, STATES, WIDTH // 16).items():
-        head, _, rest = name.partition(".")
-        mixer["dt_bias" if name == "dt.bias" else ".".join(filter(None, (names.get(head, head), rest)))] = pair
+    rank = WIDTH // 16
+    mixer: Pairs = {
+        "u.weight": ("in_proj.weight", part(0, 2)),
+        "z.weight": ("in_proj.weight", part(1, 2)),
+        "low.weight": ("x_proj.weight", span(0, rank)),
+        "b.weight": ("x_proj.weight", span(rank, rank + STATES)),
+        "c.weight": ("x_proj.weight", span(rank + STATES, rank + 2 * STATES)),
+        "dt.weight": "dt_proj.weight",
+        "dt_bias": "dt_proj.bias",
+        "a": "A_log",
+        "skip": "D",
+        "linear.weight": "out_proj.weight",
+    } | short_conv("u_conv", "conv1d", 0, FEATURES)
     return Peer(
         name="mamba",
         title="Mamba",
@@ -104,7 +111,7 @@ def xlstm() -> Peer:
         weights={"embedding.weight": "backbone.embeddings.weight", "final.gain": "backbone.out_norm.weight"}
         | {"head.weight": "lm_head.weight"}
         | layers("backbone.blocks", block),
-        left="the soft cap of the logits",
+        left="the soft cap of the logits, which are linear in the last unit",
     )
 
 
