@@ -29,13 +29,12 @@ def section(measured: list[tuple[Peer, Figures]]) -> str:
     libraries = f"`transformers` {version('transformers')} on `torch` {version('torch').partition('+')[0]}"
     how = (
         f"Whole models of {libraries}, and designs that say the same, on the same weights: width {WIDTH}, {LAYERS} "
-        f"layers or a few more, {ROWS} rows of {POSITIONS} tokens, noise on every weight, f32 on both sides. The errors are taken as "
-        "above, of the logits, and of the gradient of each weight, of which the largest stands here. Every weight of "
-        "a peer is in its design, or moves no logit, and then its gradient is held to be zero."
+        f"layers or a few more, {ROWS} rows of {POSITIONS} tokens, noise on every weight, f32 on both sides. The "
+        "errors are taken as above, of the logits, and of the gradient of each weight, of which the largest stands "
+        "here. Every weight of a peer is in its design, or moves no logit, and then its gradient is held to be zero."
     )
-    when = (
-        f"Measured on {datetime.date.today().isoformat()} and written by `cargo xtask peers`; `tests/peers` says how."
-    )
+    today = datetime.date.today().isoformat()
+    when = f"Measured on {today} and written by `cargo xtask peers`; `tests/peers` says how."
     text = "\n\n".join(textwrap.fill(paragraph, LINE, break_on_hyphens=False) for paragraph in (how, when))
     return f"{HEADING}\n{text}\n\n{HEAD}{''.join(row(peer, figures) for peer, figures in measured)}"
 
