@@ -27,17 +27,16 @@ pub(crate) const ROW: &str = "Seq[0.., ..] -> Seq[0.., ..]";
 impl Interface {
     /// The shape of a unit's signature.
     pub(crate) fn of(unit: &Unit) -> Interface {
-        let mut numbers = BTreeMap::new();
-        let generics: BTreeSet<&str> = unit.generics.iter().map(|generic| generic.name.text.as_str()).collect();
-        let params: Vec<String> = unit.params.iter().map(|param| show(&param.ty, &generics, &mut numbers)).collect();
-        let mut results = show(&unit.result, &generics, &mut numbers);
-        for result in &unit.further {
-            let name = result.name.as_ref().map_or("", |name| &name.text);
-            results.push_str(&format!(", {name}: {}", show(&result.ty, &generics, &mut numbers)));
-        }
-        Interface(format!("{} -> {results}", params.join(" ")))
+        read(unit).0
     }
 
+    /// The generic axes that a unit's signature names, in its order: where two interfaces are
+    /// equal, these answer to each other.
+    pub(crate) fn axes(unit: &Unit) -> Vec<String> {
+        let mut axes: Vec<(usize, &str)> = read(unit).1.into_iter().map(|(name, number)| (number, name)).collect();
+        axes.sort_unstable();
+        axes.into_iter().map(|(_, name)| name.into()).collect()
+    }
     /// Whether it is `Seq[D] -> Seq[D]`.
     pub(crate) fn is_sequence(&self) -> bool {
         self.0 == SEQUENCE
@@ -47,6 +46,19 @@ impl Interface {
     pub(crate) fn is_row(&self) -> bool {
         self.0 == ROW
     }
+}
+
+/// The shape, and the number of each generic axis in it.
+fn read(unit: &Unit) -> (Interface, BTreeMap<&str, usize>) {
+    let mut numbers = BTreeMap::new();
+    let generics: BTreeSet<&str> = unit.generics.iter().map(|generic| generic.name.text.as_str()).collect();
+    let params: Vec<String> = unit.params.iter().map(|param| show(&param.ty, &generics, &mut numbers)).collect();
+    let mut results = show(&unit.result, &generics, &mut numbers);
+    for result in &unit.further {
+        let name = result.name.as_ref().map_or("", |name| &name.text);
+        results.push_str(&format!(", {name}: {}", show(&result.ty, &generics, &mut numbers)));
+    }
+    (Interface(format!("{} -> {results}", params.join(" "))), numbers)
 }
 
 fn show<'a>(ty: &'a Type, generics: &BTreeSet<&str>, numbers: &mut BTreeMap<&'a str, usize>) -> String {
@@ -150,6 +162,13 @@ mod tests {
         assert_ne!(shape("(x: Seq[D]) -> Seq[D]"), shape("(x: [D]) -> Seq[D]"));
         assert!(shape("<A..>(x: Seq[A.., ..]) -> Seq[A.., ..]").is_row());
         assert!(shape("<H = 8>(x: Seq[D]) -> Seq[D]").is_sequence());
+    }
+
+    #[test]
+    fn axes_come_in_the_order_of_the_signature() {
+        let file = testing::parse("unit F<Z = 3, K, A, B = 2>(x: Seq[D, B]) -> Seq[K, A] { x }");
+        let genome = Genome::expand(&file, testing::std());
+        assert_eq!(Interface::axes(genome.unit("F").unwrap()), ["B", "K", "A"]);
     }
 
     #[test]

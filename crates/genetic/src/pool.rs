@@ -20,6 +20,8 @@ pub(crate) struct Pooled {
     pub(crate) name: String,
     /// The shape of its signature.
     pub(crate) interface: Interface,
+    /// The generic axes that its signature names.
+    pub(crate) axes: Vec<String>,
     /// What it does.
     pub(crate) facts: Facts,
     /// Whether its design stacks it: it holds whole layers.
@@ -103,6 +105,7 @@ impl<'a> Pool<'a> {
                 source: source.cloned(),
                 name: name.clone(),
                 interface: Interface::of(unit),
+                axes: Interface::axes(unit),
                 facts: facts.get(name).copied().unwrap_or_default(),
                 is_block: blocks.contains(name),
                 uses: self.shared(from, from.closure([name.as_str()])),

@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use genesys_syntax::ast::{Expr, ExprId, ExprKind, FieldValue};
+use genesys_syntax::ast::{Call, Expr, ExprId, ExprKind, FieldValue, StaticArg};
 
 use super::Cross;
 use crate::candidate::Candidate;
-use crate::operator::call::{redirect, replace_call, replacements};
+use crate::operator::call::{bindings, redirect, replace_call, replacements};
 use crate::operator::places;
 use crate::operator::stack::plain;
 use crate::pool::{Pool, Pooled};
@@ -36,13 +36,16 @@ pub(super) fn unit(cross: &Cross<'_>) -> Vec<Candidate> {
             if !calls.iter().all(|call| call.admits(new)) {
                 continue;
             }
-            let sites: Vec<(String, ExprId)> = calls.iter().map(|call| (call.caller.clone(), call.id)).collect();
+            let sites: Vec<(String, ExprId, Vec<StaticArg>)> = calls
+                .iter()
+                .map(|site| (site.caller.clone(), site.id, bindings(&cross.pool, site.call, new)))
+                .collect();
             let (new, detail) = (Arc::clone(new), format!("{name} -> {} everywhere", new.name));
             all.push(Candidate::new("cross-unit", detail, move |genome| {
                 let local = new.bring(genome);
-                for (caller, id) in &sites {
-                    if let Some(unit) = genome.unit_mut(caller) {
-                        tree::edit(unit, *id, &mut |e: &mut Expr| redirect(e, &local));
+                for (caller, id, statics) in sites {
+                    if let Some(unit) = genome.unit_mut(&caller) {
+                        tree::edit(unit, id, &mut |e: &mut Expr| redirect(e, &local, &statics));
                     }
                 }
                 if is_last {
@@ -58,6 +61,7 @@ pub(super) fn unit(cross: &Cross<'_>) -> Vec<Candidate> {
 struct Site<'p> {
     caller: String,
     id: ExprId,
+    call: &'p Call,
     admitted: Vec<&'p Arc<Pooled>>,
 }
 
@@ -71,9 +75,10 @@ fn calls<'p>(pool: &'p Pool<'_>, name: &str) -> Vec<Site<'p>> {
     let mut all = Vec::new();
     for caller in pool.reached() {
         for place in places(caller) {
-            if matches!(&place.expr.kind, ExprKind::Call(call) if call.head.text == name) {
+            let ExprKind::Call(call) = &place.expr.kind else { continue };
+            if call.head.text == name {
                 let admitted = replacements(pool, caller, &place);
-                all.push(Site { caller: caller.name.text.clone(), id: place.expr.id, admitted });
+                all.push(Site { caller: caller.name.text.clone(), id: place.expr.id, call, admitted });
             }
         }
     }

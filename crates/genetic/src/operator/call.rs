@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use genesys_syntax::ast::{Arg, Call, Expr, ExprKind, Unit};
+use genesys_syntax::ast::{Arg, Call, Expr, ExprKind, StaticArg, Unit};
 
 use super::{Place, places};
 use crate::candidate::Candidate;
@@ -32,8 +32,9 @@ pub(crate) fn replace_call(
             for new in replacements(pool, unit, &place).into_iter().filter(|new| admits(new)) {
                 let id = place.expr.id;
                 let detail = format!("{} -> {}", call.head.text, new.name);
+                let statics = bindings(pool, call, new);
                 all.push(Candidate::bringing(operator, new, unit, &detail, move |unit, name| {
-                    tree::edit(unit, id, &mut |e| redirect(e, name));
+                    tree::edit(unit, id, &mut |e| redirect(e, name, &statics));
                 }));
             }
         }
@@ -57,12 +58,25 @@ pub(crate) fn replacements<'p>(pool: &'p Pool<'_>, caller: &Unit, place: &Place<
         .collect()
 }
 
-/// Makes a call one of another unit of the same interface: axes that the signature names are bound
-/// by the slot and the arguments; static arguments were the old unit's own.
-pub(crate) fn redirect(expr: &mut Expr, name: &str) {
+/// The static arguments of a call when it is one of another unit of the same interface: axes that
+/// the signature names stay bound to what they were, under the other unit's names for them; what
+/// else was bound was the old unit's own.
+pub(crate) fn bindings(pool: &Pool<'_>, call: &Call, new: &Pooled) -> Vec<StaticArg> {
+    let Some(old) = pool.genome.unit(&call.head.text) else { return Vec::new() };
+    let axes = Interface::axes(old);
+    let bind = |(place, arg): (usize, &StaticArg)| {
+        let name = arg.name.as_ref().or_else(|| old.generics.get(place).map(|generic| &generic.name))?;
+        let number = axes.iter().position(|axis| *axis == name.text)?;
+        Some(StaticArg { name: Some(tree::ident(new.axes.get(number)?)), value: arg.value.clone() })
+    };
+    call.statics.iter().enumerate().filter_map(bind).collect()
+}
+
+/// Makes a call one of another unit of the same interface.
+pub(crate) fn redirect(expr: &mut Expr, name: &str, bindings: &[StaticArg]) {
     if let ExprKind::Call(Call { head, statics, .. }) = &mut expr.kind {
         head.text = name.into();
-        statics.clear();
+        *statics = bindings.to_vec();
     }
 }
 
@@ -77,6 +91,18 @@ mod tests {
         assert!(out.contains("x + GeGlu(RmsNorm(x))") && out.contains("use std::{GeGlu, RmsNorm}"), "{out}");
         let out = change(replace_unit, &design("x + SwiGlu(RmsNorm(x))", ""), "B: RmsNorm -> LayerNorm");
         assert!(out.contains("x + SwiGlu(LayerNorm(x))"), "{out}");
+    }
+
+    #[test]
+    fn axes_of_the_signature_stay_bound() {
+        let units = "unit F<H, E, R = 4>(x: Seq[D]) -> Seq[H, E] { linear[R -> H, E](linear[D -> R](x)) }\n\
+                     unit G<P = 2, Q = 4, R = 8>(x: Seq[D]) -> Seq[P, Q] { linear[D -> P, Q](tanh(x)) }\n\
+                     unit M<H = 2, E = 8>(x: Seq[D]) -> Seq[D] { let g = F<E = E, H = H, R = 2>(x)\n\
+                     let f = F<H, E>(x)\nlinear[H, E -> D](g * silu(f) * G<H, E>(x)) }";
+        let all = changes(replace_unit, &design("x + M(x)", units));
+        let texts: Vec<&str> = all.iter().filter(|(d, _)| d == "M: F -> G").map(|(_, text)| text.as_str()).collect();
+        assert!(texts.iter().any(|text| text.contains("let g = G<Q = E, P = H>(x)")), "{texts:?}");
+        assert!(texts.iter().any(|text| text.contains("let f = G<P = H, Q = E>(x)")), "{texts:?}");
     }
 
     #[test]

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use genesys_syntax::ast::{ExprKind, FieldValue, Unit, UnitRef};
+use genesys_syntax::ast::{ExprKind, FieldValue, StaticArg, Unit, UnitRef};
 
-use super::call::{redirect, replacements};
+use super::call::{bindings, redirect, replacements};
 use super::stack::{Pattern, plain};
 use super::{Place, places};
 use crate::candidate::Candidate;
@@ -33,9 +33,9 @@ pub(super) fn add_block_variant(pool: &Pool<'_>) -> Vec<Candidate> {
             for (pattern, new_first) in Pattern::ALL.into_iter().flat_map(|p| [(p, false), (p, true)]) {
                 let old = &block.name.text;
                 let detail = format!("{}: {old} with {} for {}", pattern.title(), new.name, call.head.text);
-                let (only, new) = ((*only).clone(), Arc::clone(new));
+                let (only, new, statics) = ((*only).clone(), Arc::clone(new), bindings(pool, call, new));
                 all.push(Candidate::new("add-block-variant", detail, move |genome| {
-                    vary(genome, &only, nth, &new, pattern, new_first);
+                    vary(genome, &only, (nth, statics), &new, pattern, new_first);
                 }));
             }
         }
@@ -54,13 +54,20 @@ fn variants<'p>(pool: &'p Pool<'_>, block: &Unit, place: &Place<'_>) -> Vec<&'p 
     all
 }
 
-fn vary(genome: &mut Genome, old: &UnitRef, nth: usize, new: &Pooled, pattern: Pattern, new_first: bool) {
+fn vary(
+    genome: &mut Genome,
+    old: &UnitRef,
+    (nth, statics): (usize, Vec<StaticArg>),
+    new: &Pooled,
+    pattern: Pattern,
+    new_first: bool,
+) {
     let local = new.bring(genome);
     let Some(copy) = genome.duplicate(&old.name.text) else { return };
     if let Some(unit) = genome.unit_mut(&copy) {
         // The copy's expressions have numbers of their own, in the order of the original's.
         let id = places(unit)[nth].expr.id;
-        tree::edit(unit, id, &mut |e| redirect(e, &local));
+        tree::edit(unit, id, &mut |e| redirect(e, &local, &statics));
     }
     let variant = UnitRef { statics: old.statics.clone(), ..plain(&copy) };
     let (a, b) = if new_first { (variant, old.clone()) } else { (old.clone(), variant) };
