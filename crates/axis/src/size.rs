@@ -59,6 +59,16 @@ impl std::error::Error for SizeError {}
 
 type Result<T> = std::result::Result<T, SizeError>;
 
+/// A product; of whole numbers without a look for common factors.
+fn multiply(a: Rational, b: Rational) -> Result<Rational> {
+    let product = if a.is_integer() && b.is_integer() {
+        a.to_integer().checked_mul(b.to_integer()).map(Rational::from_integer)
+    } else {
+        a.checked_mul(&b)
+    };
+    product.ok_or(SizeError::Overflow)
+}
+
 impl Size {
     /// The constant `n`.
     pub fn int(n: i64) -> Self {
@@ -144,18 +154,22 @@ impl Size {
     }
 
     fn value(&self, lookup: &dyn Fn(&str) -> Option<i64>) -> Result<Rational> {
-        let mut sum = Rational::zero();
+        let mut sum = None;
         for (monomial, coefficient) in &self.terms {
             let mut product = *coefficient;
             for (atom, power) in monomial {
                 let value = atom.value(lookup)?;
                 for _ in 0..*power {
-                    product = product.checked_mul(&value).ok_or(SizeError::Overflow)?;
+                    product = multiply(product, value)?;
                 }
             }
-            sum = sum.checked_add(&product).ok_or(SizeError::Overflow)?;
+            // Most sizes have one term.
+            sum = Some(match sum {
+                None => product,
+                Some(sum) => product.checked_add(&sum).ok_or(SizeError::Overflow)?,
+            });
         }
-        Ok(sum)
+        Ok(sum.unwrap_or_else(Rational::zero))
     }
 
     /// Every symbol replaced by what `lookup` gives for it; the others stay.

@@ -36,6 +36,11 @@ impl AxisSet {
 
     /// Adds an axis; whether it was missing.
     pub fn insert(&mut self, axis: AxisId) -> bool {
+        // Most come in ascending order.
+        if self.0.last().is_none_or(|last| *last < axis) {
+            self.0.push(axis);
+            return true;
+        }
         match self.0.binary_search(&axis) {
             Ok(_) => false,
             Err(place) => {

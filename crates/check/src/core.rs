@@ -372,11 +372,11 @@ impl Graph {
     /// fit in 64 bits.
     pub fn parameters(&self, width: i64) -> Option<u64> {
         let at = |name: &str| (name == "D").then_some(width);
+        let size = |axis: &Axis| u64::try_from(axis.domain.size()?.eval(&at).ok()?).ok();
+        let sizes: Vec<Option<u64>> = self.axes.iter().map(size).collect();
         self.leaves.iter().try_fold(0u64, |sum, leaf| {
-            let elements = leaf.axes.iter().try_fold(1u64, |product, &axis| {
-                let size = self.axis(axis).domain.size()?.eval(&at).ok()?;
-                product.checked_mul(u64::try_from(size).ok()?)
-            })?;
+            let elements =
+                leaf.axes.iter().try_fold(1u64, |product, axis| product.checked_mul(sizes[axis.0 as usize]?))?;
             sum.checked_add(elements)
         })
     }

@@ -7,15 +7,13 @@
 //!
 //! Not here: what depends on ranges of values or on numbers ([`crate::stuck`] looks at first values alone).
 
-use std::collections::BTreeSet;
-
 use genesys_axis::{Constant, Size};
 use genesys_diag::{Code, Diagnostic};
 use genesys_scalar::Function;
 use genesys_span::Span;
 
 use crate::AxisSet;
-use crate::core::{AxisId, Graph, Leaf, LeafId, NodeId, Op, Reduction};
+use crate::core::{AxisId, Graph, Leaf, NodeId, Op, Reduction};
 
 /// Most nodes compared to find two values equal.
 const MOST_COMPARED: usize = 256;
@@ -31,15 +29,19 @@ struct Cut {
 pub(crate) fn without_effect(graph: &Graph) -> Vec<Diagnostic> {
     let walk = Walk { graph };
     let results: Vec<NodeId> = graph.outputs.iter().map(|output| output.node).collect();
-    let (felt, cuts) = walk.reached(&results, |id| walk.needed(id));
-    let (trained, _) = walk.reached(&results, |id| walk.differentiated(id));
-    let (read, _) = walk.reached(&results, |id| walk.read(id));
-    let [felt, trained, read] = [&felt, &trained, &read].map(|nodes| walk.leaves(nodes));
+    let trained = walk.leaves(&walk.reached(&results, |id, reach| walk.differentiated(id, reach)).seen);
+    // What a derivative reaches has an effect, and most often that is every weight.
+    if trained.iter().all(|trained| *trained) {
+        return Vec::new();
+    }
+    let Reach { seen, cuts, .. } = walk.reached(&results, |id, reach| walk.needed(id, reach));
+    let felt = walk.leaves(&seen);
+    let read = walk.leaves(&walk.reached(&results, |id, reach| walk.read(id, reach)).seen);
     let mut found = Vec::new();
-    for (id, leaf) in (0..).map(LeafId).zip(&graph.leaves) {
-        if read.contains(&id) && !felt.contains(&id) {
-            found.push(inert(leaf, cuts.iter().find(|cut| walk.reads(cut.operand, id))));
-        } else if felt.contains(&id) && !trained.contains(&id) {
+    for (n, leaf) in graph.leaves.iter().enumerate() {
+        if read[n] && !felt[n] {
+            found.push(inert(leaf, cuts.iter().find(|cut| walk.reads(cut.operand, n))));
+        } else if felt[n] && !trained[n] {
             found.push(untrainable(leaf));
         }
     }
@@ -67,130 +69,141 @@ struct Walk<'g> {
     graph: &'g Graph,
 }
 
+/// How far a walk has come.
+struct Reach {
+    /// Of each node, whether it was reached.
+    seen: Vec<bool>,
+    /// What is still to be looked at.
+    open: Vec<NodeId>,
+    /// What was cut off.
+    cuts: Vec<Cut>,
+}
+
+impl Reach {
+    /// Goes on to `kept`, and leaves `cut` out.
+    fn only(&mut self, span: Span, kept: &[NodeId], cut: &[NodeId], why: &'static str) {
+        self.open.extend(kept);
+        self.cuts.extend(cut.iter().map(|operand| Cut { span, operand: *operand, why }));
+    }
+}
+
 impl Walk<'_> {
-    /// The nodes that values reach through the operands that `step` gives, and what it cut off.
-    fn reached(
-        &self,
-        from: &[NodeId],
-        step: impl Fn(NodeId) -> (Vec<NodeId>, Vec<Cut>),
-    ) -> (BTreeSet<NodeId>, Vec<Cut>) {
-        let (mut seen, mut cuts) = (BTreeSet::new(), Vec::new());
-        let mut open = from.to_vec();
-        while let Some(id) = open.pop() {
-            if !seen.insert(id) {
+    /// The nodes that values reach through the operands that `step` opens, and what it cut off.
+    fn reached(&self, from: &[NodeId], step: impl Fn(NodeId, &mut Reach)) -> Reach {
+        let mut reach = Reach { seen: vec![false; self.graph.nodes.len()], open: from.to_vec(), cuts: Vec::new() };
+        while let Some(id) = reach.open.pop() {
+            if std::mem::replace(&mut reach.seen[id.0 as usize], true) {
                 continue;
             }
-            let (args, cut) = step(id);
-            open.extend(args);
-            cuts.extend(cut);
+            step(id, &mut reach);
             match self.graph.node(id).op {
-                Op::Scanned(scan) => open.push(self.graph.scan(scan).result),
+                Op::Scanned(scan) => reach.open.push(self.graph.scan(scan).result),
                 Op::State { scan, index } => {
                     let state = &self.graph.scan(scan).states[index as usize];
-                    open.extend([state.init, state.next]);
+                    reach.open.extend([state.init, state.next]);
                 }
                 _ => {}
             }
         }
-        (seen, cuts)
+        reach
     }
 
-    fn leaves(&self, nodes: &BTreeSet<NodeId>) -> BTreeSet<LeafId> {
-        let leaf = |id: &NodeId| match self.graph.node(*id).op {
-            Op::Weight(leaf) => Some(leaf),
-            _ => None,
-        };
-        nodes.iter().filter_map(leaf).collect()
+    /// Of each weight, whether it is among the nodes.
+    fn leaves(&self, nodes: &[bool]) -> Vec<bool> {
+        let mut leaves = vec![false; self.graph.leaves.len()];
+        for (node, _) in self.graph.nodes.iter().zip(nodes).filter(|(_, reached)| **reached) {
+            if let Op::Weight(leaf) = node.op {
+                leaves[leaf.0 as usize] = true;
+            }
+        }
+        leaves
     }
 
     /// Whether a value reads a weight.
-    fn reads(&self, from: NodeId, leaf: LeafId) -> bool {
-        let (read, _) = self.reached(&[from], |id| self.read(id));
-        self.leaves(&read).contains(&leaf)
+    fn reads(&self, from: NodeId, leaf: usize) -> bool {
+        self.leaves(&self.reached(&[from], |id, reach| self.read(id, reach)).seen)[leaf]
     }
 
     /// The operands of a node.
-    fn read(&self, id: NodeId) -> (Vec<NodeId>, Vec<Cut>) {
-        (self.graph.node(id).args.clone(), vec![])
+    fn read(&self, id: NodeId, reach: &mut Reach) {
+        reach.open.extend(&self.graph.node(id).args);
     }
 
     /// The operands that have a part in a node's derivative.
-    fn differentiated(&self, id: NodeId) -> (Vec<NodeId>, Vec<Cut>) {
-        let (needed, _) = self.needed(id);
-        let kept = match self.graph.node(id).op {
-            Op::Map(function) if is_flat(function) => Vec::new(),
+    fn differentiated(&self, id: NodeId, reach: &mut Reach) {
+        let node = self.graph.node(id);
+        let from = reach.open.len();
+        self.needed(id, reach);
+        match node.op {
+            Op::Map(function) if is_flat(function) => reach.open.truncate(from),
             Op::Map(Function::Where) => {
-                let condition = self.graph.node(id).args[0];
-                let sides = &self.graph.node(id).args[1..];
-                needed.into_iter().filter(|arg| *arg != condition || sides.contains(arg)).collect()
+                let (condition, sides) = (node.args[0], &node.args[1..]);
+                let kept = reach.open.split_off(from).into_iter();
+                reach.open.extend(kept.filter(|arg| *arg != condition || sides.contains(arg)));
             }
-            _ => needed,
-        };
-        (kept, vec![])
+            _ => {}
+        }
     }
 
     /// The values that a node depends on, in exact arithmetic, and the operands that it does not feel.
-    fn needed(&self, id: NodeId) -> (Vec<NodeId>, Vec<Cut>) {
+    fn needed(&self, id: NodeId, reach: &mut Reach) {
         let node = self.graph.node(id);
-        let args = node.args.as_slice();
-        let all = || (args.to_vec(), vec![]);
-        let only = |kept: Vec<NodeId>, cut: &[NodeId], why: &'static str| {
-            let cuts = cut.iter().map(|operand| Cut { span: node.span, operand: *operand, why });
-            (kept, cuts.collect())
-        };
+        let (span, args) = (node.span, node.args.as_slice());
+        let even = "weights that sum to one, of equal values, give that value";
         match (&node.op, args) {
-            (Op::Map(Function::Sub), [a, b]) if self.same(*a, *b) => only(vec![], args, "a value less itself is 0"),
-            (Op::Map(Function::Mul), [a, b]) if self.is_zero(*a) || self.is_zero(*b) => {
-                only(vec![], args, "a product with 0 is 0")
+            (Op::Map(Function::Sub), [a, b]) if self.same(*a, *b) => {
+                reach.only(span, &[], args, "a value less itself is 0");
             }
-            (Op::Map(Function::Div), [a, _]) if self.is_zero(*a) => only(vec![], args, "0 divided is 0"),
+            (Op::Map(Function::Mul), [a, b]) if self.is_zero(*a) || self.is_zero(*b) => {
+                reach.only(span, &[], args, "a product with 0 is 0");
+            }
+            (Op::Map(Function::Div), [a, _]) if self.is_zero(*a) => reach.only(span, &[], args, "0 divided is 0"),
             (Op::Map(Function::Where), [c, a, b]) => match self.number(*c) {
-                Some(0.0) => only(vec![*b], &[*a], "the condition is always false"),
-                Some(_) => only(vec![*a], &[*b], "the condition is always true"),
-                None if self.same(*a, *b) => only(vec![*a], &[*c], "both sides are the same"),
-                None => all(),
+                Some(0.0) => reach.only(span, &[*b], &[*a], "the condition is always false"),
+                Some(_) => reach.only(span, &[*a], &[*b], "the condition is always true"),
+                None if self.same(*a, *b) => reach.only(span, &[*a], &[*c], "both sides are the same"),
+                None => reach.open.extend(args),
             },
             (Op::Map(Function::Add), [a, b]) => match self.convex_of_equals(*a, *b) {
-                Some((x, f)) => only(vec![x], &[f], "parts that sum to one, of equal values, are that value"),
-                None => all(),
-            },
-            (Op::Softmax { axes, sink: None }, [x]) => self.softmax(axes, *x, node.span),
-            (Op::Reduce { reduction: Reduction::Sum, axes, .. }, [x]) => match self.normalized(*x, axes) {
-                Some((kept, weights)) => {
-                    only(kept, &[weights], "weights that sum to one, of equal values, give that value")
+                Some((x, f)) => {
+                    reach.only(span, &[x], &[f], "parts that sum to one, of equal values, are that value");
                 }
-                None => all(),
+                None => reach.open.extend(args),
+            },
+            (Op::Softmax { axes, sink: None }, [x]) => self.softmax(axes, *x, span, reach),
+            (Op::Reduce { reduction: Reduction::Sum, axes, .. }, [x]) => match self.normalized(*x, axes) {
+                Some((kept, weights)) => reach.only(span, &kept, &[weights], even),
+                None => reach.open.extend(args),
             },
             (Op::Dot { axes }, [a, b]) => {
                 let pair = |w: NodeId, v: NodeId| self.is_softmax(w, axes) && self.is_uniform(v, axes);
                 if pair(*a, *b) {
-                    only(vec![*b], &[*a], "weights that sum to one, of equal values, give that value")
+                    reach.only(span, &[*b], &[*a], even);
                 } else if pair(*b, *a) {
-                    only(vec![*a], &[*b], "weights that sum to one, of equal values, give that value")
+                    reach.only(span, &[*a], &[*b], even);
                 } else {
-                    all()
+                    reach.open.extend(args);
                 }
             }
-            _ => all(),
+            _ => reach.open.extend(args),
         }
     }
 
     /// A softmax does not feel a summand that is the same for all of its elements; of one element it is 1.
-    fn softmax(&self, axes: &AxisSet, x: NodeId, span: Span) -> (Vec<NodeId>, Vec<Cut>) {
+    fn softmax(&self, axes: &AxisSet, x: NodeId, span: Span, reach: &mut Reach) {
         let single = axes.iter().all(|axis| self.graph.axis(*axis).domain.size() == Some(&Size::int(1)));
         if single {
-            return (vec![], vec![Cut { span, operand: x, why: "a softmax over one element is 1" }]);
+            return reach.only(span, &[], &[x], "a softmax over one element is 1");
         }
-        let (mut kept, mut cuts, mut open) = (Vec::new(), Vec::new(), vec![x]);
+        let mut open = vec![x];
         while let Some(id) = open.pop() {
             let why = "a softmax does not feel what is the same for all of its elements";
             match self.graph.node(id).op {
-                _ if self.is_uniform(id, axes) => cuts.push(Cut { span, operand: id, why }),
+                _ if self.is_uniform(id, axes) => reach.only(span, &[], &[id], why),
                 Op::Map(Function::Add | Function::Sub) => open.extend(&self.graph.node(id).args),
-                _ => kept.push(id),
+                _ => reach.open.push(id),
             }
         }
-        (kept, cuts)
     }
 
     /// For `f x + (1 - f) x`, or the same in another order, `x` and `f`.
@@ -263,13 +276,13 @@ impl Walk<'_> {
 
     fn map<const N: usize>(&self, id: NodeId, function: Function) -> Option<[NodeId; N]> {
         let node = self.graph.node(id);
-        (node.op == Op::Map(function)).then(|| node.args.clone().try_into().ok()).flatten()
+        (node.op == Op::Map(function)).then(|| node.args.as_slice().try_into().ok()).flatten()
     }
 
     /// Whether two values are one operation of the same operands.
     fn same(&self, a: NodeId, b: NodeId) -> bool {
-        let (mut open, mut compared) = (vec![(a, b)], 0);
-        while let Some((a, b)) = open.pop() {
+        let (mut next, mut open, mut compared) = (Some((a, b)), Vec::new(), 0);
+        while let Some((a, b)) = next.take().or_else(|| open.pop()) {
             if a == b {
                 continue;
             }

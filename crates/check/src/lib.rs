@@ -23,6 +23,7 @@ mod error;
 pub mod identity;
 mod library;
 mod live;
+mod renumber;
 mod resolve;
 mod scale;
 mod side;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use genesys_diag::Diagnostic;
 use genesys_syntax::ast::{self, Item, ItemKind, Unit};
 
+use crate::elaborate::Elaborated;
 use crate::{elaborate, finish, resolve};
 
 /// Units that designs import.
@@ -18,6 +19,8 @@ pub struct Library {
     order: Vec<usize>,
     /// What is known of each, in that order.
     known: Vec<Known>,
+    /// What each means where it is given the width's values and nothing is bound, if that has a meaning, in that order.
+    closed: Vec<Option<Elaborated>>,
     /// The place in that order by name.
     by_name: BTreeMap<String, usize>,
     diagnostics: Vec<Diagnostic>,
@@ -40,6 +43,12 @@ impl Library {
         let units = resolve::resolve(&file, &empty, &mut diagnostics);
         let checks = elaborate::check_units(&units, &mut diagnostics);
         finish(&mut diagnostics);
+        let closed = (0..units.all.len()).map(|index| {
+            let sound = !checks.broken[index] && !units.all[index].recursive;
+            // What has no meaning at the width is no error: a call may give it one.
+            sound.then(|| elaborate::instantiate_root(&units, &checks, index, &[], &mut Vec::new())).flatten()
+        });
+        let closed = closed.collect();
         let place = |unit: &Unit| {
             file.items.iter().position(|item| unit_of(item).is_some_and(|other| std::ptr::eq(other, unit)))
         };
@@ -47,7 +56,7 @@ impl Library {
         let known = units.all.iter().zip(&checks.broken);
         let known = known.map(|(entry, &broken)| Known { recursive: entry.recursive, broken }).collect();
         let by_name = units.all.iter().enumerate().map(|(n, entry)| (entry.unit.name.text.clone(), n)).collect();
-        Library { order, known, by_name, diagnostics, file }
+        Library { order, known, closed, by_name, diagnostics, file }
     }
 
     /// Their syntax tree.
@@ -64,6 +73,17 @@ impl Library {
     pub(crate) fn units(&self) -> impl Iterator<Item = (&Unit, Known)> {
         let units = self.order.iter().filter_map(|&item| unit_of(&self.file.items[item]));
         units.zip(self.known.iter().copied())
+    }
+
+    /// What the unit at a place in that order means at the width.
+    pub(crate) fn closed(&self, place: usize) -> Option<&Elaborated> {
+        self.closed.get(place)?.as_ref()
+    }
+
+    /// The same units, of which none is copied.
+    #[cfg(test)]
+    pub(crate) fn expanding(self) -> Library {
+        Library { closed: Vec::new(), ..self }
     }
 
     /// The place of a unit in that order.

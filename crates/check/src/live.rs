@@ -1,10 +1,8 @@
 //! Dead weights: weights that no value of the result depends on.
 
-use std::collections::BTreeSet;
-
 use genesys_diag::{Code, Diagnostic};
 
-use crate::core::{Graph, LeafId, NodeId, Op};
+use crate::core::{Graph, NodeId, Op};
 
 /// The nodes that the outputs depend on, in ascending order.
 pub(crate) fn live_nodes(graph: &Graph) -> Vec<NodeId> {
@@ -28,19 +26,17 @@ pub(crate) fn live_nodes(graph: &Graph) -> Vec<NodeId> {
     (0..).map(NodeId).zip(live).filter_map(|(id, live)| live.then_some(id)).collect()
 }
 
-/// One error for each weight that has no effect.
-pub(crate) fn dead_weights(graph: &Graph) -> Vec<Diagnostic> {
-    let live = live_nodes(graph);
-    let used: BTreeSet<LeafId> = live
-        .iter()
-        .filter_map(|&id| match graph.node(id).op {
-            Op::Weight(leaf) => Some(leaf),
-            _ => None,
-        })
-        .collect();
-    let leaves = graph.leaves.iter().enumerate().filter(|(index, _)| !used.contains(&LeafId(*index as u32)));
-    leaves
-        .map(|(_, leaf)| {
+/// One error for each weight that has no effect, given the nodes that are live.
+pub(crate) fn dead_weights(graph: &Graph, live: &[NodeId]) -> Vec<Diagnostic> {
+    let mut used = vec![false; graph.leaves.len()];
+    for id in live {
+        if let Op::Weight(leaf) = graph.node(*id).op {
+            used[leaf.0 as usize] = true;
+        }
+    }
+    let unused = graph.leaves.iter().zip(used).filter(|(_, used)| !used);
+    unused
+        .map(|(leaf, _)| {
             let message = format!("the weight `{}` has no effect: nothing in the result depends on it", leaf.path);
             Diagnostic::error(Code::DEAD_CODE, leaf.span, message).help("use its value, or take it out")
         })

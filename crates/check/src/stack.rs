@@ -237,7 +237,7 @@ impl Builder<'_, '_, '_> {
         if function.is_none() {
             self.failed = true;
         }
-        let (name, Elaborated { graph, requirements }) = function?;
+        let (name, Elaborated { graph, requirements, depth: _ }) = function?;
         let id = FunctionId(self.functions.len());
         let same = self.functions.iter().filter(|f| f.name == name || f.name.starts_with(&format!("{name}_"))).count();
         let name = if same == 0 { name } else { format!("{name}_{}", same + 1) };
@@ -271,8 +271,7 @@ impl Builder<'_, '_, '_> {
         }
         // The arguments live as long as the file; the builder is done with them when it returns.
         let args: Vec<ast::StaticArg> = unit.statics.clone();
-        let broken = &self.checks.broken;
-        let elaborated = elaborate::instantiate_root(self.units, broken, index, &args, self.diagnostics)?;
+        let elaborated = elaborate::instantiate_root(self.units, &self.checks, index, &args, self.diagnostics)?;
         Some((name, elaborated))
     }
 }

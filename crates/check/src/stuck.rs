@@ -11,17 +11,15 @@ use genesys_diag::{Code, Diagnostic};
 use genesys_scalar::{Function, Law};
 
 use crate::core::{Graph, LeafId, NodeId, Op, Reduction};
-use crate::live;
 
-/// One error for each weight that is stuck at 0.
-pub(crate) fn stuck_weights(graph: &Graph) -> Vec<Diagnostic> {
+/// One error for each weight that is stuck at 0, given the nodes that are live.
+pub(crate) fn stuck_weights(graph: &Graph, live: &[NodeId]) -> Vec<Diagnostic> {
     let starts_at_zero = |law: &Law<Constant>| *law == Law::Const(Constant::Real(0.0));
     let leaves = (0..).map(LeafId).zip(&graph.leaves);
     let mut still: BTreeSet<LeafId> = leaves.filter(|(_, leaf)| starts_at_zero(&leaf.law)).map(|(id, _)| id).collect();
-    let live = live::live_nodes(graph);
     // A weight that moves is 0 no longer, which may let others move.
     while !still.is_empty() {
-        let moved = moved(graph, &live, &still);
+        let moved = moved(graph, live, &still);
         if moved.is_empty() {
             break;
         }
@@ -103,7 +101,8 @@ fn zeros(graph: &Graph, live: &[NodeId], still: &BTreeSet<LeafId>) -> Vec<bool> 
             changed |= zero[id.0 as usize] != now;
             zero[id.0 as usize] = now;
         }
-        if !changed {
+        // Only a state reads what stands behind it.
+        if !changed || graph.scans.is_empty() {
             return zero;
         }
     }

@@ -45,6 +45,11 @@ impl<'a> Elaborator<'a, '_> {
         span: Span,
     ) -> Elab<Given> {
         let entry = self.units.all[index];
+        if statics.is_empty()
+            && let Some(values) = self.copied(index, &args)
+        {
+            return Ok(Given::of(values));
+        }
         for (param, &arg) in entry.unit.params.iter().zip(&args) {
             self.match_argument(entry.unit, param, arg, &mut statics)?;
         }
@@ -385,6 +390,10 @@ fn show_ref(axis: &AxisRef) -> String {
 impl<'a> Statics<'a> {
     pub(crate) fn insert(&mut self, name: &'a str, binding: Binding) -> Option<Binding> {
         self.0.insert(name, binding)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Binding> {

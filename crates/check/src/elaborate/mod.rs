@@ -7,6 +7,7 @@
 
 mod call;
 mod chunk;
+mod closed;
 mod expr;
 mod frame;
 mod grad;
@@ -64,6 +65,8 @@ pub(crate) struct Elaborator<'a, 'u> {
     /// Of each unit checked before this one, whether it has errors of its own: calls of such give an opaque value and
     /// no further message.
     pub(crate) broken: &'u [bool],
+    /// What units mean whose calls bind nothing; those of the library stand there.
+    closed: &'u BTreeMap<usize, Elaborated>,
     pub(crate) graph: Graph,
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) requirements: Vec<Required>,
@@ -83,14 +86,17 @@ pub(crate) struct Elaborator<'a, 'u> {
     /// The scans in chunks whose `phase` is read.
     phased: BTreeSet<ScanId>,
     depth: usize,
+    /// The largest depth so far.
+    deepest: usize,
 }
 
 impl<'a, 'u> Elaborator<'a, 'u> {
-    pub(crate) fn new(units: &'u Units<'a>, broken: &'u [bool]) -> Self {
+    pub(crate) fn new(units: &'u Units<'a>, broken: &'u [bool], closed: &'u BTreeMap<usize, Elaborated>) -> Self {
         let width = Axis { name: "D".into(), domain: Domain::Static(Size::symbol("D")) };
         Self {
             units,
             broken,
+            closed,
             graph: Graph { axes: vec![width], ..Graph::default() },
             diagnostics: Vec::new(),
             requirements: Vec::new(),
@@ -103,6 +109,7 @@ impl<'a, 'u> Elaborator<'a, 'u> {
             starts: BTreeMap::new(),
             phased: BTreeSet::new(),
             depth: 0,
+            deepest: 0,
         }
     }
 
@@ -135,6 +142,7 @@ impl<'a, 'u> Elaborator<'a, 'u> {
             return Err(self.fail(error::too_large(span, &what)));
         }
         self.depth += 1;
+        self.deepest = self.deepest.max(self.depth);
         let result = f(self);
         self.depth -= 1;
         result

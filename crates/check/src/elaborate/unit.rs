@@ -1,6 +1,6 @@
 //! Units: each checked once on its own, and expanded wherever it is called.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use genesys_axis::{Domain, Size};
@@ -28,15 +28,18 @@ pub(crate) struct UnitChecks {
     pub(crate) broken: Vec<bool>,
     /// What is not written yet.
     pub(crate) holes: Vec<Hole>,
-    /// What it means, where it is sound and has no static parameters: as a unit of the stack it means the same.
+    /// What it means, where it is sound and its static parameters, if any, are axes with defaults: as a unit of the stack,
+    /// and where a call binds nothing, it means the same.
     pub(crate) closed: BTreeMap<usize, Elaborated>,
 }
 
 /// A unit expanded.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Elaborated {
     pub(crate) graph: Graph,
     pub(crate) requirements: Vec<Required>,
+    /// How deep expressions and calls nest in it.
+    pub(crate) depth: usize,
 }
 
 /// Checks every unit of the file on its own, callees first.
@@ -44,10 +47,10 @@ pub(crate) fn check_units(units: &Units<'_>, diagnostics: &mut Vec<Diagnostic>) 
     let broken = units.library.units().map(|(_, known)| known.broken).collect();
     let mut checks = UnitChecks { broken, ..UnitChecks::default() };
     for index in checks.broken.len()..units.all.len() {
-        let Found { elaborated, diagnostics: found, holes, complete } = check_unit(units, &checks.broken, index);
+        let Found { elaborated, diagnostics: found, holes, complete } = check_unit(units, &checks, index);
         let broken = !complete || found.iter().any(Diagnostic::is_error);
         checks.holes.extend(holes);
-        if !broken && !is_generic(units.all[index].unit) {
+        if !broken && is_closed(units.all[index].unit) {
             checks.closed.insert(index, elaborated);
         }
         checks.broken.push(broken);
@@ -61,24 +64,30 @@ pub(crate) fn results_of(unit: &Unit) -> impl Iterator<Item = &ast::Type> {
     [&unit.result].into_iter().chain(unit.further.iter().map(|result| &result.ty))
 }
 
-fn is_generic(unit: &Unit) -> bool {
+/// Whether a type of its signature takes whatever other axes an argument has: `..`
+fn has_rest(unit: &Unit) -> bool {
     let types = unit.params.iter().map(|param| &param.ty).chain(results_of(unit));
-    !unit.generics.is_empty() || types.flat_map(|ty| &ty.axes).any(|axis| matches!(axis, AxisRef::Rest(_)))
+    types.flat_map(|ty| &ty.axes).any(|axis| matches!(axis, AxisRef::Rest(_)))
+}
+
+/// Whether nothing but the unit says what its axes are, where no call binds them.
+fn is_closed(unit: &Unit) -> bool {
+    !has_rest(unit) && unit.generics.iter().all(|generic| matches!(generic.kind, GenericKind::Axis(Some(_))))
 }
 
 /// What checking one unit found.
-struct Found {
-    elaborated: Elaborated,
-    diagnostics: Vec<Diagnostic>,
+pub(super) struct Found {
+    pub(super) elaborated: Elaborated,
+    pub(super) diagnostics: Vec<Diagnostic>,
     holes: Vec<Hole>,
     /// Whether it was expanded as a whole, and has no hole.
     complete: bool,
 }
 
 /// Checks one unit with its static parameters as rigid symbols.
-fn check_unit(units: &Units<'_>, broken: &[bool], index: usize) -> Found {
+pub(super) fn check_unit(units: &Units<'_>, checks: &UnitChecks, index: usize) -> Found {
     let entry = units.all[index];
-    let mut elaborator = Elaborator::new(units, broken);
+    let mut elaborator = Elaborator::new(units, &checks.broken, &checks.closed);
     elaborator.unit = &entry.unit.name.text;
     elaborator.frames.push(Frame::new(entry.is_std, None));
     let statics = elaborator.rigid(entry.unit);
@@ -91,25 +100,27 @@ fn check_unit(units: &Units<'_>, broken: &[bool], index: usize) -> Found {
     let values = args.and_then(|args| elaborator.instantiate(index, statics, args, None));
     let complete = values.is_ok() && elaborator.holes.is_empty();
     if complete && !elaborator.diagnostics.iter().any(Diagnostic::is_error) {
-        elaborator.diagnostics.extend(unused_parameters(&elaborator, entry.unit));
-        elaborator.diagnostics.extend(live::dead_weights(&elaborator.graph));
-        elaborator.diagnostics.extend(effect::without_effect(&elaborator.graph));
-        elaborator.diagnostics.extend(stuck::stuck_weights(&elaborator.graph));
+        let graph = &elaborator.graph;
+        let live = live::live_nodes(graph);
+        elaborator.diagnostics.extend(unused_parameters(graph, entry.unit));
+        elaborator.diagnostics.extend(live::dead_weights(graph, &live));
+        elaborator.diagnostics.extend(effect::without_effect(graph));
+        elaborator.diagnostics.extend(stuck::stuck_weights(graph, &live));
     }
-    let Elaborator { graph, requirements, diagnostics, holes, .. } = elaborator;
-    Found { elaborated: Elaborated { graph, requirements }, diagnostics, holes, complete }
+    let Elaborator { graph, requirements, diagnostics, holes, deepest, .. } = elaborator;
+    Found { elaborated: Elaborated { graph, requirements, depth: deepest }, diagnostics, holes, complete }
 }
 
 /// Expands a unit of the stack: `Seq[D] -> Seq[D]`, with static arguments from the stack.
 pub(crate) fn instantiate_root<'a>(
     units: &Units<'a>,
-    broken: &[bool],
+    checks: &UnitChecks,
     index: usize,
     args: &'a [ast::StaticArg],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Elaborated> {
     let entry = units.all[index];
-    let mut elaborator = Elaborator::new(units, broken);
+    let mut elaborator = Elaborator::new(units, &checks.broken, &checks.closed);
     elaborator.frames.push(Frame::new(entry.is_std, None));
     elaborator.bind_width(entry.unit);
     let outputs = elaborator.statics(entry.unit, args).and_then(|mut statics| {
@@ -121,19 +132,22 @@ pub(crate) fn instantiate_root<'a>(
     // Warnings of a unit were given when it was checked on its own.
     diagnostics.extend(elaborator.diagnostics.into_iter().filter(Diagnostic::is_error));
     outputs.ok()?;
-    Some(Elaborated { graph: elaborator.graph, requirements: elaborator.requirements })
+    let Elaborator { graph, requirements, deepest, .. } = elaborator;
+    Some(Elaborated { graph, requirements, depth: deepest })
 }
 
-fn unused_parameters(elaborator: &Elaborator<'_, '_>, unit: &Unit) -> Vec<Diagnostic> {
-    let used: BTreeSet<NodeId> = elaborator.graph.nodes.iter().flat_map(|node| node.args.iter().copied()).collect();
-    let given: BTreeSet<NodeId> = elaborator.graph.outputs.iter().map(|output| output.node).collect();
-    let inputs = elaborator.graph.nodes.iter().zip((0..).map(NodeId));
+fn unused_parameters(graph: &Graph, unit: &Unit) -> Vec<Diagnostic> {
+    let is_used = |id: NodeId| {
+        let given = graph.outputs.iter().any(|output| output.node == id);
+        given || graph.nodes.iter().any(|node| node.args.contains(&id))
+    };
+    let inputs = graph.nodes.iter().zip((0..).map(NodeId)).filter_map(|(node, id)| match node.op {
+        Op::Input(parameter) => Some((parameter as usize, id)),
+        _ => None,
+    });
     inputs
-        .filter_map(|(node, id)| match node.op {
-            Op::Input(parameter) if !used.contains(&id) && !given.contains(&id) => Some(parameter as usize),
-            _ => None,
-        })
-        .map(|parameter| {
+        .filter(|(_, id)| !is_used(*id))
+        .map(|(parameter, _)| {
             let param = &unit.params[parameter];
             let message = format!("the parameter `{}` of `{}` is never read", param.name.text, unit.name.text);
             Diagnostic::warning(Code::DEAD_CODE, param.name.span, message)
@@ -340,7 +354,7 @@ impl<'a> Elaborator<'a, '_> {
                 statics.insert(&name.text, binding);
             }
         }
-        if is_generic(unit) {
+        if has_rest(unit) {
             let rest = self.declare_axis("..", Domain::Static(Size::symbol("..")));
             statics.insert("..", Binding::Row(vec![rest]));
             self.frame().names.insert("..", (Binding::Row(vec![rest]), unit.name.span));

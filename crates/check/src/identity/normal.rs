@@ -18,6 +18,7 @@ use crate::AxisSet;
 use crate::core::{
     AxisId, Graph, LeafId, Node, NodeId, Op, Output, Port, Reduction, Scan, ScanId, Stage, State, Type, WIDTH,
 };
+use crate::renumber::Renumber;
 
 /// The normal form of a graph: live nodes only, in canonical order.
 pub fn normal_form(graph: &Graph) -> Graph {
@@ -58,6 +59,24 @@ struct Builder<'a> {
     /// The scan and number of each state.
     states: BTreeMap<(ScanId, u32), (ScanId, u32)>,
     scans: BTreeMap<ScanId, ScanId>,
+}
+
+impl Renumber for Builder<'_> {
+    fn axis(&self, axis: AxisId) -> AxisId {
+        self.axes[&axis]
+    }
+
+    fn leaf(&self, leaf: LeafId) -> LeafId {
+        self.leaves[&leaf]
+    }
+
+    fn scan(&self, scan: ScanId) -> ScanId {
+        self.scans[&scan]
+    }
+
+    fn state(&self, scan: ScanId, index: u32) -> (ScanId, u32) {
+        self.states[&(scan, index)]
+    }
 }
 
 impl Builder<'_> {
@@ -226,7 +245,7 @@ impl Builder<'_> {
         let old = self.graph.node(node);
         let op = match &old.op {
             Op::Scanned(scan) => {
-                self.scan(id, *scan, args[0]);
+                self.make_scan(id, *scan, args[0]);
                 return self.push(Op::Scanned(self.scans[scan]), Vec::new(), self.ty(&old.ty), node);
             }
             Op::Start { scan, index } => {
@@ -241,7 +260,7 @@ impl Builder<'_> {
         self.push(op, args, self.ty(&old.ty), node)
     }
 
-    fn scan(&mut self, id: TermId, scan: ScanId, result: NodeId) {
+    fn make_scan(&mut self, id: TermId, scan: ScanId, result: NodeId) {
         let old = self.graph.scan(scan);
         let states = self.sorted(id).into_iter().map(|definition| {
             let Make::StateOf(owner, index) = self.form.terms.makes[definition].0 else {
@@ -265,57 +284,9 @@ impl Builder<'_> {
         self.made.scans[number] = Scan { states, chunk: old.chunk.clone(), result, span: old.span };
     }
 
-    fn ty(&self, ty: &Type) -> Type {
-        Type { stage: ty.stage, axes: self.set(&ty.axes) }
-    }
-
-    fn set(&self, axes: &AxisSet) -> AxisSet {
-        axes.iter().map(|axis| self.axes[axis]).collect()
-    }
-
-    fn list(&self, axes: &[AxisId]) -> Vec<AxisId> {
-        axes.iter().map(|axis| self.axes[axis]).collect()
-    }
-
     fn port(&self, port: &Port) -> Port {
         let axes = port.axes.iter().map(|(name, axis)| (name.clone(), self.axes[axis])).collect();
         Port { axes, ..port.clone() }
-    }
-
-    /// The operation with axes and states as they are numbered now.
-    fn op(&self, op: &Op) -> Op {
-        match op {
-            Op::Index(axis) => Op::Index(self.axes[axis]),
-            Op::Age(axis) => Op::Age(self.axes[axis]),
-            Op::Reduce { reduction, axes, otherwise } => {
-                Op::Reduce { reduction: *reduction, axes: self.set(axes), otherwise: *otherwise }
-            }
-            Op::Softmax { axes, sink } => Op::Softmax { axes: self.set(axes), sink: *sink },
-            Op::Regroup { from, to } => Op::Regroup { from: self.list(from), to: self.list(to) },
-            Op::Concat { parts, whole } => Op::Concat { parts: self.list(parts), whole: self.axes[whole] },
-            Op::Cut { whole, part, offset } => {
-                Op::Cut { whole: self.axes[whole], part: self.axes[part], offset: offset.clone() }
-            }
-            Op::Take { axis, index } => Op::Take { axis: self.axes[axis], index: index.clone() },
-            Op::Stack { axis } => Op::Stack { axis: self.axes[axis] },
-            Op::Broadcast { axes } => Op::Broadcast { axes: self.set(axes) },
-            Op::Window(axis) => Op::Window(self.axes[axis]),
-            Op::Past(axis) => Op::Past(self.axes[axis]),
-            Op::Blocks { blocks, within } => Op::Blocks { blocks: self.axes[blocks], within: self.axes[within] },
-            Op::Top { from, to } => Op::Top { from: self.axes[from], to: self.axes[to] },
-            Op::Picked { from, to } => Op::Picked { from: self.axes[from], to: self.axes[to] },
-            Op::Cumsum(axis) => Op::Cumsum(self.axes[axis]),
-            Op::After(axis) => Op::After(self.axes[axis]),
-            Op::State { scan, index } => {
-                let (scan, index) = self.states[&(*scan, *index)];
-                Op::State { scan, index }
-            }
-            Op::Input(_) | Op::Constant(_) | Op::Position | Op::Layer | Op::Map(_) | Op::Grad => op.clone(),
-            Op::Shift { .. } | Op::Pool { .. } => op.clone(),
-            Op::Weight(_) | Op::Scanned(_) | Op::Start { .. } | Op::Dot { .. } => {
-                unreachable!("weights, scans, starts and dot products are made elsewhere")
-            }
-        }
     }
 
     fn push(&mut self, op: Op, args: Vec<NodeId>, ty: Type, like: NodeId) -> NodeId {

@@ -197,12 +197,11 @@ impl Builder<'_> {
             }
             Op::Map(function) => self.map(*function, args),
             Op::Reduce { reduction, axes, otherwise } => {
-                let label = format!("reduce {reduction:?} {:?}", otherwise.map(f64::to_bits));
-                self.reduce(*reduction, label, axes, args)
+                self.reduce(*reduction, reduction_label(*reduction, *otherwise), axes, args)
             }
             Op::Dot { axes } => {
                 let product = self.map(Function::Mul, args);
-                self.reduce(Reduction::Sum, sum_label(), axes, smallvec![product])
+                self.reduce(Reduction::Sum, PLAIN_SUM.into(), axes, smallvec![product])
             }
             Op::Softmax { axes, sink } => {
                 let axes = self.axis_list(axes);
@@ -306,7 +305,7 @@ impl Builder<'_> {
     }
 
     /// A sum of a sum is one sum.
-    fn reduce(&mut self, reduction: Reduction, label: String, axes: &AxisSet, args: Children) -> TermId {
+    fn reduce(&mut self, reduction: Reduction, label: Label, axes: &AxisSet, args: Children) -> TermId {
         let mut axes = self.axis_list(axes);
         let mut args = args;
         let inner = &self.all[args[0]];
@@ -314,7 +313,7 @@ impl Builder<'_> {
             axes.extend_from_slice(&inner.unordered);
             args = inner.ordered.clone();
         }
-        let plain = reduction == Reduction::Sum && label == sum_label();
+        let plain = label == PLAIN_SUM;
         let make = if plain { Make::Sum } else { Make::Like(self.at) };
         self.made(make, label, args, axes)
     }
@@ -390,8 +389,14 @@ impl Builder<'_> {
     }
 }
 
-fn sum_label() -> String {
-    format!("reduce {:?} {:?}", Reduction::Sum, None::<u64>)
+/// The label of a sum that says nothing of an empty past.
+const PLAIN_SUM: &str = "reduce Sum None";
+
+fn reduction_label(reduction: Reduction, otherwise: Option<f64>) -> Label {
+    match (reduction, otherwise) {
+        (Reduction::Sum, None) => PLAIN_SUM.into(),
+        _ => format!("reduce {reduction:?} {:?}", otherwise.map(f64::to_bits)).into(),
+    }
 }
 
 /// The sum or product of two numbers, where it is one without rounding.
@@ -431,6 +436,6 @@ fn write_law(law: &Law<Constant>, out: &mut String) {
 /// Writes a number as the 16 hexadecimal digits of its bits.
 fn write_bits(value: f64, out: &mut String) {
     let bits = value.to_bits();
-    let digits = (0..16).rev().map(|place| (bits >> (4 * place)) as u32 & 15);
-    out.extend(digits.filter_map(|digit| char::from_digit(digit, 16)));
+    let digits: [u8; 16] = std::array::from_fn(|place| b"0123456789abcdef"[(bits >> (60 - 4 * place)) as usize & 15]);
+    out.push_str(std::str::from_utf8(&digits).expect("digits are ASCII"));
 }
