@@ -1,9 +1,11 @@
 //! The checker says the same of a text and of its canonical form: the same codes, and the same hash.
 #![no_main]
 
+mod tree;
+
 use genesys_compiler::{CheckedText, check_text};
 use genesys_syntax::print;
-use libfuzzer_sys::fuzz_target;
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
 fn outcome(checked: &CheckedText) -> (Vec<String>, Option<String>) {
     let mut codes: Vec<String> = checked.diagnostics.iter().map(|d| d.code.to_string()).collect();
@@ -11,14 +13,13 @@ fn outcome(checked: &CheckedText) -> (Vec<String>, Option<String>) {
     (codes, checked.design.as_ref().map(|design| design.hash().to_string()))
 }
 
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| { tree::mutate(data, size, max_size, seed) });
+
 fuzz_target!(|text: &str| {
-    let mut sources = genesys_span::Sources::default();
-    let file = sources.add("fuzz.gau", text);
-    let parsed = genesys_syntax::parse(&sources, file);
     let checked = check_text("fuzz.gau", text);
     // The tree of a text with errors of syntax lacks what could not be read.
-    if parsed.diagnostics.is_empty() {
-        let printed = print(&parsed.file);
+    if let Some(tree) = tree::read(text) {
+        let printed = print(&tree);
         assert_eq!(outcome(&checked), outcome(&check_text("fuzz.gau", &printed)), "{text}\nprints to\n{printed}");
     }
 });
