@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from transformers import (
+    ApertusConfig,
     BloomConfig,
     CohereConfig,
     DiffLlamaConfig,
     FalconConfig,
     Gemma2Config,
+    Gemma3TextConfig,
     GPT2Config,
     GPTNeoXConfig,
     LlamaConfig,
@@ -18,7 +20,7 @@ from transformers import (
     Qwen3Config,
 )
 
-from parts import EPSILON, GATED, LLAMA, QKVO, SIZES, TIED, UNTIED, WINDOW, affine, fused, norm
+from parts import EPSILON, GATED, LLAMA, QKVO, SIZES, TIED, UNTIED, WINDOW, affine, fused, norm, qk_norms
 from peer import (
     HEAD,
     HEADS,
@@ -215,7 +217,7 @@ def mistral() -> Peer:
 
 
 def qwen3() -> Peer:
-    norms: Pairs = {"h.q_norm.gain": "self_attn.q_norm.weight", "h.k_norm.gain": "self_attn.k_norm.weight"}
+    norms = qk_norms("h")
     return Peer(
         name="qwen3",
         title="Qwen3",
@@ -228,7 +230,7 @@ def qwen3() -> Peer:
 def olmo2() -> Peer:
     block = (
         under("attention", "self_attn", QKVO)
-        | {"attention.q_norm.gain": "self_attn.q_norm.weight", "attention.k_norm.gain": "self_attn.k_norm.weight"}
+        | qk_norms("attention")
         | {"h.gain": "post_attention_layernorm.weight", "rms_norm.gain": "post_feedforward_layernorm.weight"}
         | under("swi_glu", "mlp", GATED)
     )
@@ -241,29 +243,52 @@ def olmo2() -> Peer:
     )
 
 
-def gemma2() -> Peer:
+def apertus() -> Peer:
     block = (
-        under("attended", "self_attn", QKVO)
-        | {"attention_norm.gain": "input_layernorm.weight", "h.gain": "post_attention_layernorm.weight"}
-        | {
-            "mlp.norm.gain": "pre_feedforward_layernorm.weight",
-            "mlp.rms_norm1_p.gain": "post_feedforward_layernorm.weight",
-        }
-        | under("mlp.y", "mlp", GATED)
+        {"attention_norm.gain": "attention_layernorm.weight", "mlp_norm.gain": "feedforward_layernorm.weight"}
+        | under("h", "self_attn", QKVO)
+        | qk_norms("h")
+        | {"xielu_mlp.h.weight": "mlp.up_proj.weight", "xielu_mlp.linear.weight": "mlp.down_proj.weight"}
+        | {"xielu_mlp.p": "mlp.act_fn.alpha_p", "xielu_mlp.n": "mlp.act_fn.alpha_n"}
     )
+    return Peer(
+        name="apertus",
+        title="Apertus",
+        mechanisms="QK-norm, an activation with learned curves (xIELU)",
+        config=ApertusConfig(**SIZES, rope_scaling=None, rope_theta=10_000.0),
+        weights=UNTIED | layers("model.layers", block),
+    )
+
+
+# A layer of Gemma, with norms around attention and MLP.
+GEMMA: Pairs = (
+    {"attention_norm.gain": "input_layernorm.weight", "h.gain": "post_attention_layernorm.weight"}
+    | {"mlp.norm.gain": "pre_feedforward_layernorm.weight", "mlp.rms_norm1_p.gain": "post_feedforward_layernorm.weight"}
+    | under("attended", "self_attn", QKVO)
+    | under("mlp.y", "mlp", GATED)
+)
+
+
+def gemma2() -> Peer:
+    caps = {"attn_logit_softcapping": 2.0, "final_logit_softcapping": None}
     return Peer(
         name="gemma2",
         title="Gemma 2",
         mechanisms="soft-capped scores, window and full attention in turn, GEGLU",
-        config=Gemma2Config(
-            **SIZES,
-            sliding_window=WINDOW,
-            query_pre_attn_scalar=HEAD,
-            attn_logit_softcapping=2.0,
-            final_logit_softcapping=None,
-        ),
-        weights=TIED | layers("model.layers", block, shift=1),
+        config=Gemma2Config(**SIZES, **caps, sliding_window=WINDOW, query_pre_attn_scalar=HEAD),
+        weights=TIED | layers("model.layers", GEMMA, shift=1),
         left="the soft cap of the logits, which are linear in the last unit",
+    )
+
+
+def gemma3() -> Peer:
+    types = ["sliding_attention", "full_attention"]
+    return Peer(
+        name="gemma3",
+        title="Gemma 3",
+        mechanisms="window and full attention with rotary angles of two bases, QK-norm",
+        config=Gemma3TextConfig(**SIZES, layer_types=types, sliding_window=WINDOW, query_pre_attn_scalar=HEAD),
+        weights=TIED | layers("model.layers", GEMMA | qk_norms("attended"), shift=1),
     )
 
 
@@ -298,4 +323,20 @@ def diffllama() -> Peer:
     )
 
 
-PEERS = (gpt2, opt, bloom, gpt_neox, falcon, llama, mistral, qwen3, olmo2, nemotron, gemma2, cohere, diffllama)
+PEERS = (
+    gpt2,
+    opt,
+    bloom,
+    gpt_neox,
+    falcon,
+    llama,
+    mistral,
+    qwen3,
+    olmo2,
+    nemotron,
+    apertus,
+    gemma2,
+    gemma3,
+    cohere,
+    diffllama,
+)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from transformers import DeepseekV3Config, GptOssConfig, MixtralConfig, OlmoeConfig
+from transformers import DeepseekV3Config, GptOssConfig, Llama4TextConfig, MixtralConfig, OlmoeConfig
 
-from parts import GATED, LLAMA, SIZES, UNTIED, WINDOW, affine, experts
-from peer import HEAD, HEADS, WIDTH, Pairs, Peer, every_second, in_head, layers, span, transposed, under
+from parts import GATED, GATED_HIDDEN, LLAMA, SIZES, UNTIED, WINDOW, affine, experts, qk_norms
+from peer import HEAD, HEADS, WIDTH, Pairs, Peer, every_second, in_head, layers, part, span, transposed, under
 
 EXPERTS = 4
 TAKEN = 2
@@ -32,7 +32,7 @@ def mixtral() -> Peer:
 def olmoe() -> Peer:
     block = (
         ATTENTION
-        | {"h.q_norm.gain": "self_attn.q_norm.weight", "h.k_norm.gain": "self_attn.k_norm.weight"}
+        | qk_norms("h")
         | {"experts.p.weight": "mlp.gate.weight"}
         | under("experts.y", "mlp", experts(EXPERTS, "experts", GATED))
     )
@@ -119,4 +119,34 @@ def deepseek_v3() -> Peer:
     )
 
 
-PEERS = (mixtral, olmoe, gpt_oss, deepseek_v3)
+def llama4() -> Peer:
+    fused = "experts.gate_up_proj"
+    mixture: Pairs = {
+        "score.weight": "router.weight",
+        "y.gate.weight": (fused, transposed(part(0, 2, 1))),
+        "y.up.weight": (fused, transposed(part(1, 2, 1))),
+        "y.linear.weight": ("experts.down_proj", transposed()),
+    } | under("common", "shared_expert", GATED)
+    sizes = {
+        "intermediate_size_mlp": GATED_HIDDEN,
+        "num_local_experts": EXPERTS,
+        "num_experts_per_tok": TAKEN,
+        "moe_layers": [1],
+        "no_rope_layers": [1, 0],
+        "attention_chunk_size": WINDOW,
+        "floor_scale": 8,
+        "rope_theta": 10_000.0,
+    }
+    return Peer(
+        name="llama4",
+        title="Llama 4",
+        mechanisms="attention within chunks and without positions in turn, scores that grow, scaled inputs of experts",
+        config=Llama4TextConfig(**SIZES, **sizes),
+        weights=UNTIED
+        | layers("model.layers", ATTENTION)
+        | layers("model.layers", under("swi_glu", "feed_forward", GATED), only=[0])
+        | layers("model.layers", under("experts", "feed_forward", mixture), only=[1]),
+    )
+
+
+PEERS = (mixtral, olmoe, gpt_oss, llama4, deepseek_v3)

@@ -52,6 +52,11 @@ def affine(ours: str, theirs: str) -> Pairs:
     return {f"{ours}.weight": f"{theirs}.weight", f"{ours}.bias": f"{theirs}.bias"}
 
 
+def qk_norms(attention: str) -> Pairs:
+    """The gains of the norms of queries and keys."""
+    return under(attention, "self_attn", {"q_norm.gain": "q_norm.weight", "k_norm.gain": "k_norm.weight"})
+
+
 def fused(theirs: str, with_key_bias: bool) -> Pairs:
     """Queries, keys and values that one matrix holds head by head."""
     rows = {name: in_head(HEAD * i, HEAD * (i + 1)) for i, name in enumerate("qkv")}

@@ -39,12 +39,12 @@ unit Block<H = 4, E = D / 4, W = 4>(x: Seq[D], v1: Seq[H, E]) -> Seq[D] {
 }
 ";
 
-/// All designs of the folders `designs` and `designs/mechanisms`, at a scale that a test can step through.
+/// All designs of the seeds, the mechanisms and the peers, at a scale that a test can step through.
 fn designs() -> Vec<(String, Module)> {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../designs");
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     let mut found = Vec::new();
-    for folder in [root.to_string(), format!("{root}/mechanisms")] {
-        let Ok(entries) = std::fs::read_dir(folder) else { continue };
+    for folder in ["designs", "designs/mechanisms", "tests/peers/designs"] {
+        let entries = std::fs::read_dir(format!("{root}/{folder}")).unwrap();
         found.extend(
             entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "gau")),
         );
