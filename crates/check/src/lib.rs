@@ -10,6 +10,7 @@
 //! - [`class`]: how the states of scans enter their own updates.
 //! - [`design`]: what a checked design offers.
 //! - [`identity`]: the hash under which a design is known.
+//! - [`inspect`], [`vocabulary`]: for those who write a text, what is known of one that may have errors.
 //!
 //! Not here: parsing, lowering, reading files.
 
@@ -21,6 +22,7 @@ mod effect;
 mod elaborate;
 mod error;
 pub mod identity;
+mod inspect;
 mod library;
 mod live;
 mod renumber;
@@ -30,6 +32,7 @@ mod side;
 pub mod sketch;
 mod stack;
 mod stuck;
+pub mod vocabulary;
 
 use std::sync::Arc;
 
@@ -39,6 +42,7 @@ pub use elaborate::weight_name;
 use genesys_diag::Diagnostic;
 use genesys_syntax::ast;
 pub use identity::{DesignHash, RunKey, normal_form};
+pub use inspect::{Inspected, inspect};
 pub use library::Library;
 use sketch::Hole;
 pub use sketch::Sketch;

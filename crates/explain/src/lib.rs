@@ -9,11 +9,13 @@
 //! - `model`: the figures of a model at a scale.
 //! - `probe`: weights that move nothing, found by moving them.
 //! - `types`: the text with types, reach and costs.
+//! - `facts`: what is known of one place of a text, for editors.
 //!
 //! Nothing is measured here: figures are of the program, see `genesys-cost`.
 
 mod decode;
 mod explanation;
+mod facts;
 mod figures;
 mod model;
 mod probe;
@@ -26,6 +28,7 @@ pub use explanation::{
     Doubtful, Explanation, FORMAT, Figure, InUnit, Kept, Model, ModelPart, Place, StateOf, Typed, Unit, UnitWeight,
     Work,
 };
+pub use facts::{Facts, Value};
 pub use probe::{Probe, Suspect};
 pub use text::to_text;
 pub use types::annotated;

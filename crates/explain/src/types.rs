@@ -60,7 +60,8 @@ fn unit_named<'f>(file: &'f File, name: &str) -> Option<&'f Unit> {
     units(file).find(|unit| unit.name.text == name)
 }
 
-fn unit_comment(graph: &Graph, cost: &UnitCost) -> Result<String, SizeError> {
+/// Reach, weights and operations of a unit, in one line.
+pub(crate) fn unit_comment(graph: &Graph, cost: &UnitCost) -> Result<String, SizeError> {
     let reach = reach(graph);
     let label = match reach.label.name() {
         "local" => format!("local({})", reach.horizon),

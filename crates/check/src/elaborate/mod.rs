@@ -40,7 +40,7 @@ pub(crate) use self::frame::{Binding, Frame};
 use self::instance::Instance;
 pub(crate) use self::primitive::PRIMITIVES;
 pub(crate) use self::tuple::Given;
-pub(crate) use self::unit::{Elaborated, UnitChecks, check_units, instantiate_root};
+pub(crate) use self::unit::{Elaborated, UnitChecks, check_units, expand_units, instantiate_root};
 use crate::AxisSet;
 use crate::core::{Axis, AxisId, Graph, Node, NodeId, Op, ScanId, Stage, Type};
 use crate::design::Required;

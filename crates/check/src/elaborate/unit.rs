@@ -47,8 +47,9 @@ pub(crate) fn check_units(units: &Units<'_>, diagnostics: &mut Vec<Diagnostic>) 
     let broken = units.library.units().map(|(_, known)| known.broken).collect();
     let mut checks = UnitChecks { broken, ..UnitChecks::default() };
     for index in checks.broken.len()..units.all.len() {
-        let Found { elaborated, diagnostics: found, holes, complete } = check_unit(units, &checks, index);
-        let broken = !complete || found.iter().any(Diagnostic::is_error);
+        let unit = check_unit(units, &checks, index);
+        let broken = unit.is_broken();
+        let Found { elaborated, diagnostics: found, holes, .. } = unit;
         checks.holes.extend(holes);
         if !broken && is_closed(units.all[index].unit) {
             checks.closed.insert(index, elaborated);
@@ -57,6 +58,20 @@ pub(crate) fn check_units(units: &Units<'_>, diagnostics: &mut Vec<Diagnostic>) 
         diagnostics.extend(found);
     }
     checks
+}
+
+/// Checks every unit of the file on its own as [`check_units`] does, and keeps what each was expanded to, as far as that
+/// went, and whether it went to the end.
+pub(crate) fn expand_units<'a>(units: &Units<'a>) -> Vec<(&'a Unit, Graph, bool)> {
+    let broken = units.library.units().map(|(_, known)| known.broken).collect();
+    let mut checks = UnitChecks { broken, ..UnitChecks::default() };
+    let mut expanded = Vec::new();
+    for index in checks.broken.len()..units.all.len() {
+        let found = check_unit(units, &checks, index);
+        checks.broken.push(found.is_broken());
+        expanded.push((units.all[index].unit, found.elaborated.graph, found.complete));
+    }
+    expanded
 }
 
 /// The types of a unit's results, the main one first.
@@ -82,6 +97,13 @@ pub(super) struct Found {
     holes: Vec<Hole>,
     /// Whether it was expanded as a whole, and has no hole.
     complete: bool,
+}
+
+impl Found {
+    /// Whether it has errors, or holes.
+    fn is_broken(&self) -> bool {
+        !self.complete || self.diagnostics.iter().any(Diagnostic::is_error)
+    }
 }
 
 /// Checks one unit with its static parameters as rigid symbols.
