@@ -23,6 +23,7 @@ mod hash;
 mod init;
 mod leaderboard;
 mod live;
+mod lsp;
 mod mutate;
 mod offspring;
 mod output;
@@ -79,6 +80,7 @@ enum Command {
     Check(check::Args),
     Explain(explain::Args),
     Emit(emit::Args),
+    Lsp(lsp::Args),
     Fix(fix::Args),
     Fmt(fmt::Args),
     Hash(hash::Args),
@@ -121,6 +123,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Check(args) => check::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Emit(args) => emit::run(args),
+        Command::Lsp(args) => lsp::run(args),
         Command::Fix(args) => fix::run(args),
         Command::Fmt(args) => fmt::run(args),
         Command::Hash(args) => hash::run(args),

@@ -7,12 +7,14 @@ use std::process::Stdio;
 
 use common::{command, design, finished, genesys};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 15] = [
     "discover",
     "resume",
     "report",
     "check",
     "explain",
+    "emit",
+    "lsp",
     "fmt",
     "hash",
     "mutate",

@@ -65,7 +65,9 @@ impl Facts {
         let here = |node: &Node| node.span == span;
         // The last operation of an expression gives its value.
         let last = graph.nodes.iter().rposition(here)?;
-        let weights = graph.leaves.iter().filter(|leaf| leaf.span == span);
+        // A call's weights stand at its head.
+        let begins = |at: Span| at.file == span.file && at.start == span.start && at.end <= span.end;
+        let weights = graph.leaves.iter().filter(|leaf| begins(leaf.span));
         Some(Value {
             ty: show_type(graph, NodeId(last as u32)),
             operations: unit.cost.as_ref().and_then(|cost| operations(cost, span)),

@@ -37,6 +37,8 @@ pub enum Place<'t> {
     Statement,
     /// A value.
     Value,
+    /// The initial law of a weight.
+    Law,
     /// An argument of what has that name, which may be empty.
     Argument(&'t str),
     /// What may follow a value.
@@ -69,7 +71,8 @@ pub fn cursor(text: &str, mut offset: usize) -> Cursor<'_> {
         offset -= 1;
     }
     let before = &text[..offset];
-    let start = before.rfind(|c| !is_word(c)).map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
+    let start =
+        before.rfind(|c| !is_word(c)).map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
     let mut reader = Reader::new(&text[..start], Default::default());
     reader.items();
     let is_number = before[start..].starts_with(|c: char| c.is_ascii_digit());

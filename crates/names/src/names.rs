@@ -114,6 +114,13 @@ pub enum Sort {
     Class,
 }
 
+impl Sort {
+    /// Whether what it asks for may be a unit.
+    pub fn asks_for_unit(&self) -> bool {
+        matches!(self, Sort::Unit | Sort::Head | Sort::Value | Sort::Axis)
+    }
+}
+
 /// A name where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mention {

@@ -281,7 +281,7 @@ impl<'t> Reader<'t> {
             self.ty();
         }
         if self.take("=", Place::Nothing) {
-            self.expression(Place::Value);
+            self.expression(Place::Law);
         }
         if self.take("@", Place::Operator) && self.peek(Place::Role).is_some_and(|word| word.starts_with(is_word)) {
             self.mention(Sort::Role);

@@ -111,6 +111,7 @@ fn a_broken_text_says_what_it_asks_for() {
         ("    let k = B<|", Place::Statics("B")),
         ("    let k = B<E = |", Place::StaticValue),
         ("    param g: [H] = 1 @|", Place::Role),
+        ("    param g: [H] = |", Place::Law),
         ("    param g: |", Place::Type),
         ("    axis K = D / |", Place::Size),
         ("    let y = scan S: [H] = 0 : |", Place::Class),

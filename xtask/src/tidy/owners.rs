@@ -51,6 +51,8 @@ const OWNERS: &[(&str, Owner)] = &[
     ("indexmap", Owner::One("genesys-check")),
     ("indicatif", Owner::One("genesys-cli")),
     ("libm", Owner::One("genesys-scalar")),
+    ("lsp-server", Owner::One("genesys-lsp")),
+    ("lsp-types", Owner::One("genesys-lsp")),
     ("maud", Owner::One("genesys-report")),
     ("memmap2", Owner::One("genesys-data")),
     (
