@@ -25,15 +25,9 @@ pub(crate) fn publish(state: &State, uri: &str) -> Option<PublishDiagnosticsPara
 
 /// A diagnostic as the protocol has it.
 pub(crate) fn translated(state: &State, document: &Document, diagnostic: &Diagnostic) -> lsp_types::Diagnostic {
-    let mut message = diagnostic.message.clone();
-    for more in
-        [(!diagnostic.primary.message.is_empty()).then_some(&diagnostic.primary.message), diagnostic.help.as_ref()]
-    {
-        if let Some(more) = more {
-            message.push('\n');
-            message.push_str(more);
-        }
-    }
+    let label = (!diagnostic.primary.message.is_empty()).then_some(&diagnostic.primary.message);
+    let parts = [Some(&diagnostic.message), label, diagnostic.help.as_ref()];
+    let message = parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("\n");
     let related = diagnostic.secondary.iter().filter_map(|label| {
         let within = if document.holds(label.span) { document } else { state.std() };
         let location = state.location(within, label.span)?;

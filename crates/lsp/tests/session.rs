@@ -334,3 +334,25 @@ fn every_design_is_answered_at_sampled_places_and_every_name_has_a_hover() {
         }
     }
 }
+
+#[test]
+fn a_text_that_is_damaged_at_random_is_answered_all_the_same() {
+    let pieces = ["", "}", "{", "(", "[", "😀", "\n", "unit ", "let ", "scan S: [", "<", "//", "\r", "é", "use std::{"];
+    let mut drawn = 1u64;
+    let mut below = |end: usize| {
+        drawn = drawn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (drawn >> 33) as usize % end
+    };
+    for _ in 0..8 {
+        let mut client = Client::open(DESIGN);
+        for _ in 0..25 {
+            // Places beyond the text and ranges that run backwards are among them.
+            let mut place = || json!({ "line": below(45), "character": below(90) });
+            let (start, end) = (place(), place());
+            let end = if below(4) > 0 { start.clone() } else { end };
+            client.change(json!([{ "range": { "start": start, "end": end }, "text": pieces[below(pieces.len())] }]));
+            client.ask_all(json!({ "textDocument": { "uri": URI }, "position": start }));
+        }
+        client.request("shutdown", Value::Null).unwrap();
+    }
+}

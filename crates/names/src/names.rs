@@ -152,7 +152,7 @@ impl Names {
     /// The mention that an offset is in, or at the end of.
     pub fn at(&self, offset: u32) -> Option<&Mention> {
         let next = self.mentions.partition_point(|mention| mention.span.end < offset);
-        self.mentions[next..].iter().take(2).filter(|mention| mention.span.start <= offset).last()
+        self.mentions[next..].iter().take(2).rev().find(|mention| mention.span.start <= offset)
     }
 
     /// A declaration.
