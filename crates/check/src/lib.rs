@@ -21,6 +21,7 @@ pub mod design;
 mod effect;
 mod elaborate;
 mod error;
+mod flow;
 pub mod identity;
 mod inspect;
 mod library;

@@ -22,7 +22,7 @@ use crate::scale;
   genesys check --format short designs/*.gau         one line an error
   genesys check --types my.gau                       the text back, with types, reach and costs as comments
   genesys check --format json my.gau                 one JSON object a line: code, severity, message, file, span
-                                                     (bytes), line, column, help, edit
+                                                     (bytes), line, column, counterexample, help, edit
 
 Exit status: 0 all files check, 1 one does not.")]
 pub(crate) struct Args {

@@ -123,6 +123,18 @@ mod tests {
     }
 
     #[test]
+    fn an_edit_that_does_not_help_is_taken_back() {
+        // A comma is put behind the one that stands there already, and the text is none any more.
+        let text = "design T { stack = [Block*] }\nunit Block(x: Seq[D]) -> Seq[D] {\n    \
+                    max[Past](past(silo(x), skip = 1),)\n}\n";
+        let fixed = fix("t.gau", text);
+        assert_eq!(fixed.applied.iter().map(|applied| applied.line).collect::<Vec<_>>(), [3]);
+        assert_eq!(fixed.text, text.replace("silo", "silu"), "what helps is kept");
+        let left = &fixed.checked.diagnostics;
+        assert!(matches!(left.as_slice(), [only] if only.code == Code::EMPTY_PAST && only.edit.is_some()), "{left:?}");
+    }
+
+    #[test]
     fn what_offers_no_edit_is_left_and_told() {
         let text = "design T { stack = [Block*] }\nunit Block(x: Seq[D]) -> Seq[D] {\n    shift(x, -1)\n}\n";
         let fixed = fix("t.gau", text);

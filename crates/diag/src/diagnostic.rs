@@ -2,7 +2,7 @@
 
 use genesys_span::Span;
 
-use crate::Code;
+use crate::{Code, Counterexample};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +54,8 @@ pub struct Diagnostic {
     pub primary: Label,
     /// Further places.
     pub secondary: Vec<Label>,
+    /// The smallest case that shows why, where the rule is about time and there is one.
+    pub counterexample: Option<Counterexample>,
     /// A way out, in words.
     pub help: Option<String>,
     /// The way out as an edit, where one exists.
@@ -69,6 +71,7 @@ impl Diagnostic {
             message: message.into(),
             primary: Label { span, message: String::new() },
             secondary: Vec::new(),
+            counterexample: None,
             help: None,
             edit: None,
         }
@@ -90,6 +93,13 @@ impl Diagnostic {
     #[must_use]
     pub fn label(mut self, span: Span, message: impl Into<String>) -> Self {
         self.secondary.push(Label { span, message: message.into() });
+        self
+    }
+
+    /// With the smallest case that shows why, where one was found.
+    #[must_use]
+    pub fn counterexample(mut self, case: Option<Counterexample>) -> Self {
+        self.counterexample = case;
         self
     }
 

@@ -1,12 +1,11 @@
-//! The three forms of a diagnostic.
+//! The two forms of a diagnostic that a person reads.
 
-use annotate_snippets::{AnnotationKind, Level, Patch, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
 use genesys_span::Sources;
-use serde::Serialize;
 
-use crate::{Diagnostic, Severity};
+use crate::{Counterexample, Diagnostic, Severity};
 
-/// One line: `file:line:column: error[code]: message; help`.
+/// One line: `file:line:column: error[code]: message; counterexample; help`.
 pub fn render_short(sources: &Sources, diagnostic: &Diagnostic) -> String {
     let span = diagnostic.primary.span;
     let at = sources.position(span.file, span.start);
@@ -19,6 +18,10 @@ pub fn render_short(sources: &Sources, diagnostic: &Diagnostic) -> String {
         diagnostic.code,
         diagnostic.message
     );
+    if let Some(case) = &diagnostic.counterexample {
+        line.push_str("; ");
+        line.push_str(&case.sentence(sources));
+    }
     if let Some(help) = &diagnostic.help {
         line.push_str("; help: ");
         line.push_str(help);
@@ -45,7 +48,9 @@ pub fn render_text(sources: &Sources, diagnostic: &Diagnostic, color: bool) -> S
                 .annotation(AnnotationKind::Context.span(clamped(sources, label.span)).label(label.message.as_str())),
         );
     }
+    let case = diagnostic.counterexample.as_ref().map(|case| (case, case.sentence(sources)));
     let mut report = vec![group];
+    report.extend(case.as_ref().map(|(case, sentence)| shown(sources, case, sentence)));
     match (&diagnostic.help, &diagnostic.edit) {
         (help, Some(edit)) => {
             let source = sources.get(edit.span.file);
@@ -67,62 +72,17 @@ pub fn render_text(sources: &Sources, diagnostic: &Diagnostic, color: bool) -> S
     renderer.render(&report).to_string()
 }
 
-/// One JSON object on one line: code, severity, message, file, byte span, line, column, help, edit.
-pub fn render_json(sources: &Sources, diagnostic: &Diagnostic) -> String {
-    #[derive(Serialize)]
-    struct Json<'a> {
-        code: &'a str,
-        severity: &'a str,
-        message: &'a str,
-        file: &'a str,
-        span: [u32; 2],
-        line: usize,
-        column: usize,
-        label: &'a str,
-        related: Vec<JsonLabel<'a>>,
-        help: Option<&'a str>,
-        edit: Option<JsonEdit<'a>>,
+/// A counterexample with its positions at their places.
+fn shown<'a>(sources: &'a Sources, case: &Counterexample, sentence: &'a str) -> Group<'a> {
+    let mut group = Group::with_title(Level::NOTE.secondary_title(sentence));
+    for step in &case.path {
+        let label = format!("position {}", step.position);
+        group = group.element(
+            snippet(sources, step.span)
+                .annotation(AnnotationKind::Context.span(clamped(sources, step.span)).label(label)),
+        );
     }
-    #[derive(Serialize)]
-    struct JsonLabel<'a> {
-        file: &'a str,
-        span: [u32; 2],
-        message: &'a str,
-    }
-    #[derive(Serialize)]
-    struct JsonEdit<'a> {
-        file: &'a str,
-        span: [u32; 2],
-        replacement: &'a str,
-    }
-    let span = diagnostic.primary.span;
-    let at = sources.position(span.file, span.start);
-    let json = Json {
-        code: diagnostic.code.as_str(),
-        severity: diagnostic.severity.name(),
-        message: &diagnostic.message,
-        file: &sources.get(span.file).name,
-        span: [span.start, span.end],
-        line: at.line,
-        column: at.column,
-        label: &diagnostic.primary.message,
-        related: diagnostic
-            .secondary
-            .iter()
-            .map(|l| JsonLabel {
-                file: &sources.get(l.span.file).name,
-                span: [l.span.start, l.span.end],
-                message: &l.message,
-            })
-            .collect(),
-        help: diagnostic.help.as_deref(),
-        edit: diagnostic.edit.as_ref().map(|e| JsonEdit {
-            file: &sources.get(e.span.file).name,
-            span: [e.span.start, e.span.end],
-            replacement: &e.replacement,
-        }),
-    };
-    serde_json::to_string(&json).expect("strings and numbers serialize")
+    group
 }
 
 fn snippet<'a>(sources: &'a Sources, span: genesys_span::Span) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
@@ -145,13 +105,13 @@ fn clamped(sources: &Sources, span: genesys_span::Span) -> std::ops::Range<usize
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use genesys_span::{Sources, Span};
 
     use super::*;
-    use crate::Code;
+    use crate::{Code, Flaw, Step};
 
-    fn sample() -> (Sources, Diagnostic) {
+    pub(crate) fn sample() -> (Sources, Diagnostic) {
         let mut sources = Sources::default();
         let file = sources.add("a.gau", "unit A(x: Seq[D]) -> Seq[D] {\n    y\n}\n");
         let span = Span::new(file, 34, 35);
@@ -173,23 +133,31 @@ mod tests {
     }
 
     #[test]
+    fn a_counterexample_is_told_with_its_places() {
+        let (sources, diagnostic) = sample();
+        let file = diagnostic.primary.span.file;
+        let path = vec![
+            Step { span: Span::new(file, 34, 35), position: 0 },
+            Step { span: Span::new(file, 5, 9), position: 1 },
+            Step { span: Span::new(file, 7, 8), position: 1 },
+        ];
+        let case = Counterexample { length: 2, flaw: Flaw::Future, path };
+        let diagnostic = diagnostic.counterexample(Some(case));
+        let said = "with T = 2: position 0 of `y` reads position 1 of `x`, through `A(x:` at 1";
+        let short = render_short(&sources, &diagnostic);
+        assert!(short.contains(&format!("here; {said}; help: use `x`")), "{short}");
+        let text = render_text(&sources, &diagnostic, false);
+        for part in [said, "position 0\n", "position 1\n"] {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
+    }
+
+    #[test]
     fn text_shows_the_place_and_the_way_out() {
         let (sources, diagnostic) = sample();
         let text = render_text(&sources, &diagnostic, false);
         for part in ["error[unknown-name]", "a.gau:2:5", "not found", "did you mean this", "use `x`"] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
-    }
-
-    #[test]
-    fn json_is_one_object_on_one_line() {
-        let (sources, diagnostic) = sample();
-        let json = render_json(&sources, &diagnostic);
-        assert!(!json.contains('\n'));
-        let value: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
-        assert_eq!(value["code"], "unknown-name");
-        assert_eq!(value["span"], serde_json::json!([34, 35]));
-        assert_eq!((&value["line"], &value["column"]), (&2.into(), &5.into()));
-        assert_eq!(value["edit"]["replacement"], "x");
     }
 }

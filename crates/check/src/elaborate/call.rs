@@ -210,7 +210,8 @@ impl<'a> Elaborator<'a, '_> {
         if !param.ty.seq && self.ty(arg).stage != Stage::Const {
             let message = format!("expected a constant as `{}`, found {}", param.name.text, self.show_node(arg));
             let span = self.graph.node(arg).span;
-            return Err(self.fail(Diagnostic::error(Code::NOT_CONSTANT, span, message)));
+            let case = self.varying(arg, span);
+            return Err(self.fail(Diagnostic::error(Code::NOT_CONSTANT, span, message).counterexample(case)));
         }
         let mut left = self.seen(arg);
         let mut unbound = Vec::new();

@@ -6,11 +6,11 @@
 
 use std::collections::BTreeSet;
 
-use genesys_diag::{Code, Diagnostic};
+use genesys_diag::{Code, Counterexample, Diagnostic};
 use genesys_span::Span;
 use genesys_syntax::ast::{Arg, Call, Expr, ExprKind};
 
-use super::{Elab, Elaborator};
+use super::{Binding, Elab, Elaborator};
 use crate::core::{NodeId, Op, Stage, Type};
 use crate::error;
 
@@ -24,7 +24,7 @@ impl<'a> Elaborator<'a, '_> {
                 return Err(self.fail(error::arguments(span, message)));
             }
         };
-        let start = self.started(to)?;
+        let start = self.started(value, to)?;
         let node = self.expr(value)?;
         self.no_past(node, Code::DERIVATIVE, "a value in `grad`", value.span)?;
         self.within_position(node, start, value.span)?;
@@ -33,16 +33,31 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// The start of a state, as it is written: nothing else can be differentiated to.
-    fn started(&mut self, to: &'a Expr) -> Elab<NodeId> {
+    fn started(&mut self, value: &'a Expr, to: &'a Expr) -> Elab<NodeId> {
         match &to.kind {
             ExprKind::Call(call) if call.head.text == "start" => self.start(call, to.span),
             _ => {
                 let message = "expected `start(S)`, the start of a state, to differentiate to";
                 let help = "a derivative to a weight is a sum over all positions, which knows the future: \
                             make the weight the initial value of a state";
-                Err(self.fail(Diagnostic::error(Code::DERIVATIVE, to.span, message).help(help)))
+                let case = self.sum_over_positions(value, to);
+                let diagnostic = Diagnostic::error(Code::DERIVATIVE, to.span, message).help(help);
+                Err(self.fail(diagnostic.counterexample(case)))
             }
         }
+    }
+
+    /// What a derivative to a weight would read: of each position what the value reads there.
+    fn sum_over_positions(&mut self, value: &'a Expr, to: &'a Expr) -> Option<Counterexample> {
+        let ExprKind::Name(name) = &to.kind else { return None };
+        let Some(Binding::Value(weight)) = self.lookup(&name.text) else { return None };
+        let known = self.diagnostics.len();
+        let node = self.expr(value).ok();
+        // What is wrong within the value is told once the derivative is right.
+        self.diagnostics.truncate(known);
+        let node = node.filter(|&node| self.between(weight, node).contains(&node))?;
+        let is_weight = self.ty(weight).stage == Stage::Const;
+        is_weight.then(|| self.summed(node, value.span)).flatten()
     }
 
     /// Whether a value depends on a start, through operations within a position only.

@@ -42,7 +42,7 @@ impl<'a> Elaborator<'a, '_> {
             let message = "expected the axes of `linear`, as in `linear[D -> H, E](x)`";
             return Err(self.fail(error::arguments(call.head.span, message)));
         };
-        let axes = self.linear_axes(x, from, to, per)?;
+        let axes = self.linear_axes(x, from, to, per, span)?;
         let law = match options.get("init") {
             Some(init) => self.law(init, &axes.weight())?,
             None => self.fan_in_law(&axes.from, span)?,
@@ -57,10 +57,10 @@ impl<'a> Elaborator<'a, '_> {
         Ok(y)
     }
 
-    fn linear_axes(&mut self, x: NodeId, from: &[Ident], to: &[Ident], per: &[Ident]) -> Elab<Axes> {
-        let from_ids = self.static_axis_list(from)?;
+    fn linear_axes(&mut self, x: NodeId, from: &[Ident], to: &[Ident], per: &[Ident], span: Span) -> Elab<Axes> {
+        let from_ids = self.static_axes_of(from, Some((x, span)))?;
         let to_ids = self.static_axis_list(to)?;
-        let per_ids = self.static_axis_list(per)?;
+        let per_ids = self.static_axes_of(per, Some((x, span)))?;
         for (&axis, name) in from_ids.iter().zip(from).chain(per_ids.iter().zip(per)) {
             self.has_axis(x, axis, name.span)?;
         }

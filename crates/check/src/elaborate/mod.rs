@@ -8,6 +8,7 @@
 mod call;
 mod chunk;
 mod closed;
+mod counterexample;
 mod expr;
 mod frame;
 mod grad;
@@ -85,6 +86,8 @@ pub(crate) struct Elaborator<'a, 'u> {
     starts: BTreeMap<(ScanId, u32), NodeId>,
     /// The scans in chunks whose `phase` is read.
     phased: BTreeSet<ScanId>,
+    /// How many places may still be looked at for counterexamples.
+    places: usize,
     depth: usize,
     /// The largest depth so far.
     deepest: usize,
@@ -108,6 +111,7 @@ impl<'a, 'u> Elaborator<'a, 'u> {
             rounds: 0,
             starts: BTreeMap::new(),
             phased: BTreeSet::new(),
+            places: counterexample::MOST_PLACES,
             depth: 0,
             deepest: 0,
         }

@@ -269,10 +269,13 @@ impl<'a> Elaborator<'a, '_> {
         let axes = self.slot_axes(call, &self.seen(x), span)?;
         let otherwise = self.number(options.get("else").copied())?;
         let needs = matches!(reduction, Reduction::Max | Reduction::Min | Reduction::LogSumExp);
-        if needs && otherwise.is_none() && axes.iter().any(|&axis| self.may_be_empty(axis)) {
+        let empty = axes.iter().copied().find(|&axis| self.may_be_empty(axis));
+        if let Some(axis) = empty.filter(|_| needs && otherwise.is_none()) {
             let message = format!("expected `else = ..` in `{}`: at the start this past is empty", call.head.text);
             let end = Span { start: span.end.saturating_sub(1), end: span.end.saturating_sub(1), ..span };
-            return Err(self.fail(Diagnostic::error(Code::EMPTY_PAST, span, message).edit(end, ", else = 0")));
+            let case = self.empty(axis, span);
+            let diagnostic = Diagnostic::error(Code::EMPTY_PAST, span, message).edit(end, ", else = 0");
+            return Err(self.fail(diagnostic.counterexample(case)));
         }
         let mut ty = self.ty(x).clone();
         ty.axes.retain(|axis| !axes.contains(axis));

@@ -1,7 +1,7 @@
 //! Regrouping, joining, cutting and stacking static axes.
 
 use genesys_axis::{Compare, Requirement, Size};
-use genesys_diag::{Code, Diagnostic};
+use genesys_diag::{Code, Counterexample, Diagnostic};
 use genesys_span::Span;
 use genesys_syntax::ast::{Arg, AxisRef, Call, Expr, Ident, Slot};
 
@@ -14,7 +14,7 @@ impl<'a> Elaborator<'a, '_> {
     /// T-regroup and T-rename: `[D -> H, E](x)`, `x as [K -> V]`.
     pub(crate) fn regroup(&mut self, from: &[Ident], to: &[Ident], value: &'a Expr, span: Span) -> Elab<NodeId> {
         let x = self.expr(value)?;
-        let from_ids = self.static_axis_list(from)?;
+        let from_ids = self.static_axes_of(from, Some((x, span)))?;
         let to_ids = self.static_axis_list(to)?;
         for (&axis, name) in from_ids.iter().zip(from) {
             self.has_axis(x, axis, name.span)?;
@@ -87,7 +87,7 @@ impl<'a> Elaborator<'a, '_> {
             Some(Slot::Map { from, to, .. }) if from.len() == 1 && to.len() == 1 => (&from[0], &to[0]),
             _ => return Err(self.fail(error::arguments(call.head.span, "expected axes, as in `cut[P -> Z](p)`"))),
         };
-        let ids = self.static_axis_list(&[whole.clone(), part.clone()])?;
+        let ids = self.static_axes_of(&[whole.clone(), part.clone()], Some((x, span)))?;
         self.has_axis(x, ids[0], whole.span)?;
         self.lacks_axis(x, ids[1], part.span)?;
         let offset = match options.get("from") {
@@ -199,7 +199,22 @@ impl<'a> Elaborator<'a, '_> {
 
     /// Requires a size not to be below a bound.
     pub(crate) fn at_least(&mut self, size: &Size, bound: i64, span: Span, reason: &str) -> Elab<()> {
+        self.offset(size, bound, span, reason, None)
+    }
+
+    /// Requires an offset in time not to be below a bound; `case` is what would happen.
+    pub(crate) fn offset(
+        &mut self,
+        size: &Size,
+        bound: i64,
+        span: Span,
+        reason: &str,
+        case: Option<Counterexample>,
+    ) -> Elab<()> {
         let holds = Requirement::Holds { left: size.clone(), compare: Compare::AtLeast, right: Size::int(bound) };
-        self.require(holds, span, reason, Code::NEGATIVE_OFFSET)
+        match self.unmet(holds, span, reason, Code::NEGATIVE_OFFSET) {
+            None => Ok(()),
+            Some(diagnostic) => Err(self.fail(diagnostic.counterexample(case))),
+        }
     }
 }

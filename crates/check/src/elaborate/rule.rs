@@ -105,13 +105,18 @@ impl Elaborator<'_, '_> {
 
     /// Axes by name that must be static.
     pub(crate) fn static_axis_list(&mut self, names: &[Ident]) -> Elab<Vec<AxisId>> {
+        self.static_axes_of(names, None)
+    }
+
+    /// Axes by name that must be static; where they are those of a value, one that is not is told with a counterexample.
+    pub(crate) fn static_axes_of(&mut self, names: &[Ident], of: Option<(NodeId, Span)>) -> Elab<Vec<AxisId>> {
         let mut axes = Vec::with_capacity(names.len());
         for name in names {
             let axis = self.axis(name)?;
             if self.is_dependent(axis) {
-                return Err(
-                    self.needs_static(name, "a past cannot be regrouped, renamed, joined or contracted by weights")
-                );
+                let case = of.and_then(|(value, span)| self.growing(value, axis, span));
+                let why = "a past cannot be regrouped, renamed, joined or contracted by weights";
+                return Err(self.fail(not_static(name, why).counterexample(case)));
             }
             if axes.contains(&axis) {
                 let message = format!("the axis `{}` is named twice", name.text);
@@ -124,8 +129,7 @@ impl Elaborator<'_, '_> {
 
     /// The error of a dependent axis where only a static one may stand.
     pub(crate) fn needs_static(&mut self, name: &Ident, why: &str) -> super::Reported {
-        let message = format!("expected a static axis, found `{}`, whose extent grows with the position", name.text);
-        self.fail(Diagnostic::error(Code::DEPENDENT_AXIS, name.span, message).help(why))
+        self.fail(not_static(name, why))
     }
 
     /// Checks that a value has an axis.
@@ -153,16 +157,19 @@ impl Elaborator<'_, '_> {
 
     /// Checks that a value has no dependent axis.
     pub(crate) fn no_past(&mut self, value: NodeId, code: Code, what: &str, span: Span) -> Elab<()> {
-        let axes = self.ty(value).axes.clone();
-        match self.dependent(&axes).first() {
+        match self.past_of(value, code, what, span) {
             None => Ok(()),
-            Some(&axis) => {
-                let name = self.graph.axis(axis).name.clone();
-                let message = format!("expected {what} without a past, found {}", self.show_node(value));
-                let help = format!("reduce the past first: `sum[{name}](..)` or `dot[{name}](.., ..)`");
-                Err(self.fail(Diagnostic::error(code, span, message).help(help)))
-            }
+            Some(diagnostic) => Err(self.fail(diagnostic)),
         }
+    }
+
+    /// The error of a value with a dependent axis where none may be; nothing where it has none.
+    pub(crate) fn past_of(&self, value: NodeId, code: Code, what: &str, span: Span) -> Option<Diagnostic> {
+        let axis = *self.dependent(&self.ty(value).axes).first()?;
+        let name = &self.graph.axis(axis).name;
+        let message = format!("expected {what} without a past, found {}", self.show_node(value));
+        let help = format!("reduce the past first: `sum[{name}](..)` or `dot[{name}](.., ..)`");
+        Some(Diagnostic::error(code, span, message).help(help))
     }
 
     /// The difference of two axis sets in words: `missing D, extra H, V`.
@@ -212,6 +219,11 @@ impl Elaborator<'_, '_> {
         };
         self.fail(diagnostic)
     }
+}
+
+fn not_static(name: &Ident, why: &str) -> Diagnostic {
+    let message = format!("expected a static axis, found `{}`, whose extent grows with the position", name.text);
+    Diagnostic::error(Code::DEPENDENT_AXIS, name.span, message).help(why)
 }
 
 /// The place of an axis in a list.

@@ -91,7 +91,9 @@ impl<'a> Elaborator<'a, '_> {
                 self.show(ty.stage, &ty.axes)
             );
             let help = "a state starts the same in every document: a number, or weights";
-            return Err(self.fail(Diagnostic::error(Code::NOT_CONSTANT, state.init.span, message).help(help)));
+            let case = self.varying(init, state.init.span);
+            let diagnostic = Diagnostic::error(Code::NOT_CONSTANT, state.init.span, message).help(help);
+            return Err(self.fail(diagnostic.counterexample(case)));
         }
         self.within_axes(init, &axes.iter().copied().collect(), state)
     }

@@ -125,17 +125,26 @@ impl Elaborator<'_, '_> {
 
     /// Records a requirement, or decides it at once where it holds no symbol.
     pub(crate) fn require(&mut self, requirement: Requirement, span: Span, reason: &str, code: Code) -> Elab<()> {
+        match self.unmet(requirement, span, reason, code) {
+            None => Ok(()),
+            Some(diagnostic) => Err(self.fail(diagnostic)),
+        }
+    }
+
+    /// The error of a requirement that does not hold; one that holds a symbol is recorded.
+    pub(super) fn unmet(
+        &mut self,
+        requirement: Requirement,
+        span: Span,
+        reason: &str,
+        code: Code,
+    ) -> Option<Diagnostic> {
         if !requirement.is_constant() {
             self.requirements.push(Required { requirement, span, reason: reason.into() });
-            return Ok(());
+            return None;
         }
-        match requirement.check(&|_| None) {
-            Ok(()) => Ok(()),
-            Err(unmet) => {
-                let message = format!("{}: {reason}", unmet_constant(&requirement, &unmet));
-                Err(self.fail(Diagnostic::error(code, span, message)))
-            }
-        }
+        let unmet = requirement.check(&|_| None).err()?;
+        Some(Diagnostic::error(code, span, format!("{}: {reason}", unmet_constant(&requirement, &unmet))))
     }
 
     /// `require a % n == 0`, `require a >= b`.

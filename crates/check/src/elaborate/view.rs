@@ -7,6 +7,7 @@ use genesys_diag::{Code, Diagnostic};
 use genesys_span::Span;
 use genesys_syntax::ast::{Arg, AxisRef, Call, Ident, Slot};
 
+use super::counterexample::View;
 use super::{Binding, Elab, Elaborator};
 use crate::core::{AxisId, NodeId, Op, Stage, Type};
 use crate::error;
@@ -20,8 +21,9 @@ impl<'a> Elaborator<'a, '_> {
         };
         let x = self.expr(value)?;
         let size = self.size_of_expr(by)?;
-        self.at_least(&size, 0, by.span, "a negative shift would read the future")?;
-        self.viewable(x, "shift", span)?;
+        let ahead = self.shift_ahead(x, &size, span);
+        self.offset(&size, 0, by.span, "a negative shift would read the future", ahead)?;
+        self.viewable(x, &View::Shift(&size), span)?;
         let ty = Type { stage: Stage::Seq, ..self.ty(x).clone() };
         self.push(Op::Shift { by: size }, vec![x], ty, span)
     }
@@ -41,7 +43,7 @@ impl<'a> Elaborator<'a, '_> {
         if self.is_dependent(id) {
             return Err(self.needs_static(axis, "a past of the last 64 positions is `past[Near](x, window = 64)`"));
         }
-        self.viewable(x, "window", span)?;
+        self.viewable(x, &View::Window(id), span)?;
         self.lacks_axis(x, id, axis.span)?;
         let axes = self.ty(x).axes.iter().copied().chain([id]).collect();
         self.push(Op::Window(id), vec![x], Type { stage: Stage::Seq, axes }, span)
@@ -56,7 +58,7 @@ impl<'a> Elaborator<'a, '_> {
         let x = self.expr(value)?;
         let length = self.size_of_expr(size)?;
         self.at_least(&length, 1, size.span, "a block holds at least one position")?;
-        self.viewable(x, "pool", span)?;
+        self.viewable(x, &View::Pool(&length), span)?;
         let ty = Type { stage: Stage::Seq, ..self.ty(x).clone() };
         self.push(Op::Pool { size: length }, vec![x], ty, span)
     }
@@ -76,7 +78,7 @@ impl<'a> Elaborator<'a, '_> {
         if self.is_dependent(id) {
             return Err(self.needs_static(within, "a block holds a fixed number of positions: `axis W = 64`"));
         }
-        self.viewable(x, "blocks", span)?;
+        self.viewable(x, &View::Blocks(id), span)?;
         self.lacks_axis(x, id, within.span)?;
         let size = self.size_of(id);
         let blocks = self.dependent_axis(&name.text, name.span, Domain::Blocks { size })?;
@@ -104,13 +106,15 @@ impl<'a> Elaborator<'a, '_> {
         let skip = match options.get("skip") {
             Some(expr) => {
                 let size = self.size_of_expr(expr)?;
-                self.at_least(&size, 0, expr.span, "a negative skip would read the future")?;
+                let ahead = self.skip_ahead(x, window.as_ref(), &size, span);
+                self.offset(&size, 0, expr.span, "a negative skip would read the future", ahead)?;
                 size
             }
             None => Size::int(0),
         };
-        self.viewable(x, "past", span)?;
-        let axis = self.past_axis(call, Domain::Past { window, skip })?;
+        let domain = Domain::Past { window, skip };
+        self.viewable(x, &View::Past(&domain), span)?;
+        let axis = self.past_axis(call, domain)?;
         let ty = self.ty(x).clone();
         let ty = Type { stage: Stage::Seq, axes: ty.axes.into_iter().chain([axis]).collect() };
         self.push(Op::Past(axis), vec![x], ty, span)
@@ -150,7 +154,8 @@ impl<'a> Elaborator<'a, '_> {
                 };
                 let help = "one axis has one reach: give this past a name of its own, as in `past[Near](..)`";
                 let first = self.frame().names[name].1;
-                let diagnostic = Diagnostic::error(Code::PAST_DOMAIN, at, message);
+                let case = self.differing(axis, first, &domain, at);
+                let diagnostic = Diagnostic::error(Code::PAST_DOMAIN, at, message).counterexample(case);
                 Err(self.fail(diagnostic.label(first, "first used here").help(help)))
             }
             Some(_) => {
@@ -202,14 +207,21 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// Whether a time view may read a value.
-    fn viewable(&mut self, x: NodeId, view: &str, span: Span) -> Elab<()> {
+    fn viewable(&mut self, x: NodeId, view: &View<'_>, span: Span) -> Elab<()> {
+        let name = view.name();
         if self.ty(x).stage == Stage::Moment {
-            let message = format!("expected a value free of any state in `{view}`, found one that depends on a state");
+            let message = format!("expected a value free of any state in `{name}`, found one that depends on a state");
             let help =
                 "within a step only the present state is known: look back before the scan, or keep a second state";
             return Err(self.fail(Diagnostic::error(Code::VIEW_OF_STATE, span, message).help(help)));
         }
-        self.no_past(x, Code::VIEW_OF_PAST, &format!("a value in `{view}`"), span)
+        match self.past_of(x, Code::VIEW_OF_PAST, &format!("a value in `{name}`"), span) {
+            None => Ok(()),
+            Some(diagnostic) => {
+                let case = self.lacking(x, view, span);
+                Err(self.fail(diagnostic.counterexample(case)))
+            }
+        }
     }
 }
 
