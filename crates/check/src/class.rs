@@ -30,9 +30,10 @@ pub enum Kind {
     Free,
     /// As they are: `S + w`.
     Identity,
-    /// Times a number of each head: `a S + w`.
+    /// Times a number of each head, and the identity along what a head holds of keys and of values: `a S + w`.
     Scalar,
-    /// Times a number of each element of these axes.
+    /// Times a number of each element of these axes: of keys, which a reader sums over, or of values, where there is a number
+    /// for each.
     Diagonal(Vec<AxisId>),
     /// `S - b k (k' S)`: one reflection, or a part of one, along an axis.
     Householder,
@@ -165,7 +166,7 @@ pub fn classify_scan(graph: &Graph, scan: ScanId) -> ScanClass {
         edges.push(found);
     }
     let parts = component::split(&edges);
-    let heads = component::heads(graph, scan);
-    let components = parts.into_iter().map(|states| component::class(graph, scan, states, &heads)).collect();
+    let sides = component::sides(graph, scan);
+    let components = parts.into_iter().map(|states| component::class(graph, scan, states, &sides)).collect();
     ScanClass { scan, components, across: graph.scan(scan).chunk.clone().filter(|_| starts) }
 }

@@ -76,9 +76,20 @@ type Rows = Vec<(&'static str, String, &'static str)>;
 /// Updates that are linear in one state.
 fn linear_updates() -> Rows {
     let read = " yield sum[H, V](dot[K](q, S)) }";
+    // Keys and queries that all heads share.
+    let shared = "yield sum[H, V](dot[K](sum[H](q), S)) }";
     vec![
         ("linear attention", format!("{STATE}S <- S + outer(k, v){read}"), "S: identity"),
-        ("RetNet, Mamba-2", format!("{STATE}S <- a * S + outer(k, v){read}"), "S: scalar"),
+        ("RetNet", format!("{STATE}S <- a * S + outer(k, v){read}"), "S: scalar"),
+        ("Mamba-2", format!("{STATE}S <- a * S + outer(sum[H](k), b * v) {shared}"), "S: scalar"),
+        ("Mamba-2, a gate a key", format!("{STATE}S <- ak * S + outer(sum[H](k), b * v) {shared}"), "S: diagonal[K]"),
+        ("a gate a value", format!("{STATE}S <- sigmoid(v) * S + outer(k, v){read}"), "S: diagonal[V]"),
+        (
+            "GLA, read behind the scan",
+            format!("sum[H, V](dot[K](q, {STATE}S <- ak * S + outer(k, v) yield S }}))"),
+            "S: diagonal[K]",
+        ),
+        ("a vector a head", "sum[H, K](scan S: [H, K] = 0 { S <- a * S + k yield S })".into(), "S: scalar"),
         ("GLA", format!("{STATE}S <- ak * S + outer(k, v){read}"), "S: diagonal[K]"),
         ("Mamba-1", "scan S: [D, N] = 0 { S <- da * S + outer(u, n) yield dot[N](n, S) }".into(), "S: diagonal[D,N]"),
         ("HGRN, minGRU", "scan S: [D] = 0 { S <- f * S + (1 - f) * u yield S }".into(), "S: diagonal[D]"),

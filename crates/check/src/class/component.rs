@@ -7,7 +7,7 @@ use genesys_scalar::Function;
 use super::form::{Form, Forms, Term};
 use super::{ComponentClass, Kind};
 use crate::AxisSet;
-use crate::core::{AxisId, Graph, NodeId, Op, Reduction, ScanId};
+use crate::core::{AxisId, Graph, NodeId, Op, Reduction, ScanId, Stage, Type};
 
 /// What is added to a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,10 +55,32 @@ fn reached(edges: &[BTreeSet<u32>], from: u32) -> BTreeSet<u32> {
     found
 }
 
-/// The axes of heads: those that all factors of a write that is a product share, and those that a state
-/// shares with what it is contracted with.
-pub(super) fn heads(graph: &Graph, scan: ScanId) -> AxisSet {
-    let mut heads = readers_heads(graph, scan);
+/// What the axes of a scan's states are for.
+#[derive(Debug, Default)]
+pub(super) struct Sides {
+    /// Those that all factors of a write that is a product share, and those that a state shares with what it is contracted
+    /// with: along them there are as many recurrences beside one another.
+    heads: AxisSet,
+    /// Those that a state is summed over where it is read: a number that varies along one is a matrix to the reader.
+    keys: AxisSet,
+}
+
+impl Sides {
+    /// The axes along which a transition is a diagonal that varies so: those of keys; and those of values, unless there is
+    /// one along which it does not vary, for then the others count heads of that.
+    fn diagonal(&self, axes: &AxisSet, varies: impl Fn(&AxisId) -> bool) -> Vec<AxisId> {
+        let (keys, others): (Vec<AxisId>, Vec<AxisId>) =
+            axes.iter().filter(|axis| !self.heads.contains(axis)).partition(|axis| self.keys.contains(axis));
+        let values = if others.iter().all(&varies) { others } else { Vec::new() };
+        let mut found: Vec<AxisId> = keys.into_iter().filter(&varies).chain(values).collect();
+        found.sort_unstable();
+        found
+    }
+}
+
+/// What the axes of states are for, by how they are written and read.
+pub(super) fn sides(graph: &Graph, scan: ScanId) -> Sides {
+    let mut sides = read_sides(graph, scan);
     for state in &graph.scan(scan).states {
         let axes: AxisSet = state.axes.iter().copied().collect();
         for factors in writes(graph, scan, state.next) {
@@ -69,39 +91,56 @@ pub(super) fn heads(graph: &Graph, scan: ScanId) -> AxisSet {
             }
             // A factor with axes of heads alone scales, and tells nothing.
             let common = axes.iter().copied().filter(|axis| wide.iter().all(|of| of.contains(axis)));
-            heads.extend(common);
+            sides.heads.extend(common);
         }
     }
-    heads
+    sides
 }
 
-/// The axes that states keep where they are contracted with something that has them too.
-fn readers_heads(graph: &Graph, scan: ScanId) -> AxisSet {
-    let states = &graph.scan(scan).states;
-    let is_state = |id: &NodeId| {
-        matches!(graph.node(*id).op, Op::State { scan: of, .. } if of == scan)
-            || states.iter().any(|state| state.next == *id)
-    };
-    let mut heads = AxisSet::default();
-    let mut shared = |a: NodeId, b: NodeId, contracted: &AxisSet| {
-        let (a, b) = (&graph.node(a).ty.axes, &graph.node(b).ty.axes);
-        heads.extend(a.intersection(b).copied().filter(|axis| !contracted.contains(axis)));
-    };
-    for node in &graph.nodes {
-        match &node.op {
-            Op::Dot { axes } if node.args.iter().any(is_state) => shared(node.args[0], node.args[1], axes),
-            Op::Reduce { reduction: Reduction::Sum, axes, .. } => {
-                let product = graph.node(node.args[0]);
-                if let (Op::Map(Function::Mul), [a, b]) = (&product.op, product.args.as_slice())
-                    && (is_state(a) || is_state(b))
-                {
-                    shared(*a, *b, axes);
+/// Heads and keys by the contractions that read states, also behind the scan, and through what is done to each element.
+fn read_sides(graph: &Graph, scan: ScanId) -> Sides {
+    let ends: BTreeSet<NodeId> = graph.scan(scan).states.iter().map(|state| state.next).collect();
+    let mut sides = Sides::default();
+    let mut carries = BTreeSet::new();
+    for (id, node) in (0..).map(NodeId).zip(&graph.nodes) {
+        let of = |id: &NodeId| &graph.node(*id).ty;
+        match (&node.op, node.args.as_slice()) {
+            (Op::State { scan: own, .. }, _) if *own == scan => _ = carries.insert(id),
+            (Op::Scanned(own), _) if *own == scan && carries.contains(&graph.scan(scan).result) => {
+                carries.insert(id);
+            }
+            (Op::Map(_) | Op::Broadcast { .. }, args) if args.iter().any(|arg| carries.contains(arg)) => {
+                carries.insert(id);
+            }
+            (Op::Dot { axes }, &[a, b]) if carries.contains(&a) || carries.contains(&b) => {
+                let other = if carries.contains(&a) { b } else { a };
+                // Behind the scan a map mixes heads, too.
+                if node.ty.stage == Stage::Moment || of(&other).stage != Stage::Const {
+                    sides.read(of(&a), of(&b), axes);
+                }
+            }
+            (Op::Reduce { reduction: Reduction::Sum, axes, .. }, [of_all]) if carries.contains(of_all) => {
+                match (&graph.node(*of_all).op, graph.node(*of_all).args.as_slice()) {
+                    (Op::Map(Function::Mul), [a, b]) => sides.read(of(a), of(b), axes),
+                    _ if node.ty.stage == Stage::Moment => sides.keys.extend(axes),
+                    _ => {}
                 }
             }
             _ => {}
         }
+        if ends.contains(&id) {
+            carries.insert(id);
+        }
     }
-    heads
+    sides
+}
+
+impl Sides {
+    /// A state contracted with something.
+    fn read(&mut self, a: &Type, b: &Type, over: &AxisSet) {
+        self.keys.extend(over);
+        self.heads.extend(a.axes.intersection(&b.axes).copied().filter(|axis| !over.contains(axis)));
+    }
 }
 
 /// The free terms that are added to a state, each as its factors.
@@ -149,10 +188,10 @@ fn depends(graph: &Graph, scan: ScanId) -> BTreeSet<NodeId> {
 }
 
 /// The class of a component.
-pub(super) fn class(graph: &Graph, scan: ScanId, states: Vec<u32>, heads: &AxisSet) -> ComponentClass {
+pub(super) fn class(graph: &Graph, scan: ScanId, states: Vec<u32>, sides: &Sides) -> ComponentClass {
     let updates = Updates::new(graph, scan, &states);
     let (kind, cause) = match states.as_slice() {
-        [index] => updates.single(*index, heads),
+        [index] => updates.single(*index, sides),
         _ => updates.coupled(&states),
     };
     let cause = cause.map(|at| (at, updates.read_by(at).unwrap_or(states[0])));
@@ -199,7 +238,7 @@ impl<'g> Updates<'g> {
     }
 
     /// One state: the product of the parts that its update passes through one after the other.
-    fn single(&self, index: u32, heads: &AxisSet) -> (Kind, Option<NodeId>) {
+    fn single(&self, index: u32, sides: &Sides) -> (Kind, Option<NodeId>) {
         let next = self.next(index);
         if !self.feeding.contains(&next) {
             return (Kind::Free, None);
@@ -209,7 +248,7 @@ impl<'g> Updates<'g> {
         let mut from: BTreeSet<NodeId> = self.readers.keys().copied().filter(|id| self.feeding.contains(id)).collect();
         for cut in self.cuts(&axes) {
             let form = self.form(&from, cut);
-            parts.push(self.part(&form, &axes, heads));
+            parts.push(self.part(&form, &axes, sides));
             from = BTreeSet::from([cut]);
         }
         joined(parts)
@@ -266,7 +305,7 @@ impl<'g> Updates<'g> {
         cuts
     }
 
-    fn part(&self, form: &Form, axes: &AxisSet, heads: &AxisSet) -> (Kind, Option<NodeId>) {
+    fn part(&self, form: &Form, axes: &AxisSet, sides: &Sides) -> (Kind, Option<NodeId>) {
         let terms = match form {
             Form::Nonlinear(at) => return (Kind::Nonlinear, Some(*at)),
             Form::MaxPlus(at) => return (Kind::MaxPlus, Some(*at)),
@@ -287,7 +326,7 @@ impl<'g> Updates<'g> {
         let kept = plain.len() == 1 && factors.is_empty();
         match low.as_slice() {
             [] if kept => (Kind::Identity, None),
-            [] => (self.diagonal(&factors, axes, heads), terms.iter().find_map(|term| term.at)),
+            [] => (self.diagonal(&factors, axes, sides), terms.iter().find_map(|term| term.at)),
             [only] if kept && self.reflects(only) => (Kind::Householder, only.at),
             _ => (Kind::LowRank(low.len()), low[0].at),
         }
@@ -297,9 +336,9 @@ impl<'g> Updates<'g> {
         &self.graph.node(id).ty.axes
     }
 
-    fn diagonal(&self, factors: &[NodeId], axes: &AxisSet, heads: &AxisSet) -> Kind {
+    fn diagonal(&self, factors: &[NodeId], axes: &AxisSet, sides: &Sides) -> Kind {
         let varies = |axis: &AxisId| factors.iter().any(|factor| self.axes(*factor).contains(axis));
-        let matrix: Vec<AxisId> = axes.iter().copied().filter(|axis| !heads.contains(axis) && varies(axis)).collect();
+        let matrix = sides.diagonal(axes, varies);
         if matrix.is_empty() { Kind::Scalar } else { Kind::Diagonal(matrix) }
     }
 
