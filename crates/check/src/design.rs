@@ -115,7 +115,8 @@ impl CheckedDesign {
         &self.stack
     }
 
-    pub(crate) fn stack_span(&self) -> Span {
+    /// Where the stack is written.
+    pub fn stack_span(&self) -> Span {
         self.stack_span
     }
 

@@ -120,7 +120,7 @@ pub(crate) fn look(path: &Path) -> Looked<(CheckedText, CheckedDesign)> {
 pub(crate) fn check_at(path: &Path, scale: &Scale) -> Looked<(String, CheckedDesign)> {
     let mut looked = check(path);
     if let Some((_, design)) = &looked.value {
-        looked.diagnostics.extend(design.at_scale(scale).err().unwrap_or_default());
+        looked.diagnostics.extend(genesys_compiler::fitting(design, scale).err().unwrap_or_default());
     }
     looked
 }

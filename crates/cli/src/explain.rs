@@ -37,7 +37,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut looked = design_file::look(&args.file);
     if let (Some((_, design)), Some(scale)) = (&looked.value, &args.scale) {
-        looked.diagnostics.extend(design.at_scale(scale).err().unwrap_or_default());
+        looked.diagnostics.extend(genesys_compiler::fitting(design, scale).err().unwrap_or_default());
     }
     let (text, design) = looked.or_say()?;
     let explanation = genesys_explain::explain(&text, &design, args.scale.as_ref())

@@ -1,6 +1,7 @@
 //! From a checked design to a validated IR module at a scale.
 
 use genesys_check::CheckedDesign;
+use genesys_check::design::Layer;
 use genesys_diag::Diagnostic;
 use genesys_ir::module::Module;
 use genesys_ladder::Scale;
@@ -57,7 +58,8 @@ pub fn compile_to(
     scale: &Scale,
     vocabulary: u64,
 ) -> Result<Module, CompileError> {
-    let layers = design.at_scale(scale).map_err(CompileError::Scale)?;
+    let scale = &Scale { vocabulary, ..scale.clone() };
+    let layers = fitting(design, scale).map_err(CompileError::Scale)?;
     let mut module = genesys_lower::lower(design, &layers, vocabulary);
     if stage >= Stage::Specialized {
         let width = i64::try_from(scale.width).unwrap_or(i64::MAX);
@@ -69,6 +71,16 @@ pub fn compile_to(
     genesys_ir::validate(&module)
         .map_err(|violations| CompileError::Invalid(violations.iter().map(ToString::to_string).collect()))?;
     Ok(module)
+}
+
+/// The layers of a design at a scale, where it runs there and is within the limits.
+///
+/// # Errors
+/// What does not hold at the scale, or is too large there.
+pub fn fitting(design: &CheckedDesign, scale: &Scale) -> Result<Vec<Layer>, Vec<Diagnostic>> {
+    let layers = design.at_scale(scale)?;
+    genesys_cost::within_limits(design, &layers, scale).map_err(|diagnostic| vec![diagnostic])?;
+    Ok(layers)
 }
 
 fn invalid(error: impl ToString) -> CompileError {

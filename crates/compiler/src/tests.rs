@@ -1,9 +1,9 @@
 //! Shipped designs through the whole front.
 
-use genesys_diag::render_short;
+use genesys_diag::{Code, render_short};
 use genesys_ladder::Scale;
 
-use crate::{check_text, compile};
+use crate::{CompileError, check_text, compile};
 
 const GPT: &str = include_str!("../../../designs/gpt.gau");
 const GLA: &str = include_str!("../../../designs/gla.gau");
@@ -25,6 +25,37 @@ fn shipped_designs_check_without_a_warning_and_compile_at_every_scale() {
             compile(&design, &scale, scale.vocabulary).unwrap_or_else(|e| panic!("{name} at {}: {e}", scale.name));
         }
     }
+}
+
+/// What a design is told at the smallest scale.
+fn too_large(unit: &str) -> String {
+    let checked = check_text("large.gau", &format!("design T {{ stack = [Block] }}\n{unit}"));
+    let shown: Vec<String> = checked.diagnostics.iter().map(|d| render_short(&checked.sources, d)).collect();
+    let design = checked.design.unwrap_or_else(|| panic!("{shown:#?}"));
+    let scale = Scale::named("nano").expect("it is on the ladder");
+    match compile(&design, &scale, scale.vocabulary) {
+        Err(CompileError::Scale(told)) => {
+            assert!(told.iter().all(|d| d.code == Code::TOO_LARGE && d.help.is_some()), "{told:#?}");
+            told.iter().map(|d| d.message.clone()).collect()
+        }
+        other => panic!("it is too large, and gives {other:?}"),
+    }
+}
+
+#[test]
+fn what_no_machine_could_hold_is_refused_before_it_is_made() {
+    let bytes = too_large("unit Block<A = 1000000000000>(x: Seq[D]) -> Seq[D] { sum[A](outer(x, index[A])) }");
+    assert!(bytes.contains("bytes at nano, more than 4503599627370496"), "{bytes}");
+    let operations = too_large(
+        "unit Block<A = 131072, B = 131072, C = 50000>(x: Seq[D]) -> Seq[D] {\n    \
+         let h = outer(linear[D -> A](x), index[C])\n    linear[B -> D](max[C](linear[A -> B](h)))\n}",
+    );
+    assert!(operations.contains("operations at nano, more than 72057594037927936"), "{operations}");
+    let square = too_large(
+        "unit Block<A = 3037000500, B = 3037000500>(x: Seq[D]) -> Seq[D] {\n    \
+                            sum[A, B](outer(x, index[A], index[B]))\n}",
+    );
+    assert!(square.contains("bytes") || square.contains("cannot be counted"), "{square}");
 }
 
 #[test]

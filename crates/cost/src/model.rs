@@ -120,6 +120,11 @@ impl ModelCost {
         Ok(ModelCost { parts, memory })
     }
 
+    /// Bytes of all values of one row, in 32 bits.
+    pub fn row_bytes(&self) -> i128 {
+        self.total(|part| part.values).saturating_mul(BYTES_A_NUMBER)
+    }
+
     /// The parameters of all parts.
     pub fn parameters(&self) -> i128 {
         self.parts.iter().map(|part| part.parameters).sum()
@@ -127,7 +132,8 @@ impl ModelCost {
 
     /// The sum of one figure, other than the parameters, over all parts.
     pub fn total(&self, figure: impl Fn(&PartCost) -> i128) -> i128 {
-        self.parts.iter().map(|part| figure(part) * i128::from(part.times)).sum()
+        let figures = self.parts.iter().map(|part| figure(part).saturating_mul(i128::from(part.times)));
+        figures.fold(0, i128::saturating_add)
     }
 }
 

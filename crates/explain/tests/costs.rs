@@ -13,7 +13,7 @@ use std::path::Path;
 use genesys_axis::Domain;
 use genesys_check::{CheckedDesign, normal_form};
 use genesys_compiler::{check_text, compile};
-use genesys_cost::{ModelCost, UnitCost, unit_cost};
+use genesys_cost::{MAX_ROW_BYTES, MAX_ROW_OPERATIONS, ModelCost, UnitCost, unit_cost};
 use genesys_interp::Interpreter;
 use genesys_ir::module::{AxisId, Expr, Function, IGNORE, Instruction, Module, Op, Region, Stage, StateClass, ValueId};
 use genesys_ladder::Scale;
@@ -268,4 +268,64 @@ fn the_interpreter_multiplies_as_often_as_is_counted() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Numbers in the values that a module makes of a row, where each past is a rectangle of all positions. What is passed on
+/// under another name is the same value: the results of calls and regions.
+fn made(module: &Module, function: &Function, region: &Region, length: u64) -> i128 {
+    let elements = |id: &ValueId| -> i128 {
+        let ty = function.ty(*id);
+        let axes = ty.axes.iter().map(|axis| match &module.axis(*axis).domain {
+            Domain::Static(size) => i128::from(size.as_int().unwrap()),
+            Domain::Past { .. } | Domain::Blocks { .. } => i128::from(length),
+        });
+        axes.product::<i128>() * if ty.stage == Stage::Const { 1 } else { i128::from(length) }
+    };
+    let of = |instruction: &Instruction| match &instruction.op {
+        Op::Call { function, .. } => {
+            let function = module.function(*function);
+            made(module, function, &function.body, length)
+        }
+        Op::Past { body, .. } | Op::Scan { body, .. } => made(module, function, body, length),
+        Op::Weight(_) => 0,
+        _ => instruction.results.iter().map(elements).sum(),
+    };
+    region.instructions.iter().map(of).sum()
+}
+
+#[test]
+fn values_bound_what_the_lowered_program_makes() {
+    let (mut compared, mut wrong) = (0, Vec::new());
+    let mut closest = f64::INFINITY;
+    for (name, design) in counted() {
+        for mut scale in Scale::all() {
+            for length in [1, 7, 64, 600] {
+                scale.context = length;
+                let Some(cost) = model(&design, &scale) else { continue };
+                let module = compile(&design, &scale, scale.vocabulary).unwrap();
+                let (counted, made) =
+                    (cost.total(|part| part.values), made(&module, module.main(), &module.main().body, length));
+                if made > counted {
+                    wrong.push(format!("{name} at {}, {length} positions: {made} made, {counted} counted", scale.name));
+                }
+                closest = closest.min(counted as f64 / made as f64);
+                compared += 1;
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {compared}: {:#?}", wrong.len(), &wrong[..wrong.len().min(20)]);
+    assert!(compared >= 5 * 8 * 4, "{compared} comparisons");
+    assert!(closest < 1.5, "the bound is {closest} times what is made, or more, for every design");
+}
+
+#[test]
+fn shipped_designs_are_far_within_the_limits() {
+    for (name, design) in shipped() {
+        for scale in Scale::all() {
+            let Some(cost) = model(&design, &scale) else { continue };
+            let (bytes, operations) = (cost.row_bytes(), cost.total(|part| part.forward + part.elementwise));
+            assert!(4 * bytes < MAX_ROW_BYTES, "{name} at {}: {bytes} bytes", scale.name);
+            assert!(16 * operations < MAX_ROW_OPERATIONS, "{name} at {}: {operations} operations", scale.name);
+        }
+    }
 }
