@@ -200,6 +200,14 @@ fn refused(body: &str, code: Code) -> (Diagnostic, Sources) {
     (errors.remove(0), sources)
 }
 
+#[test]
+fn a_case_has_no_more_positions_than_the_limit() {
+    let longest = |body: &str| refused(body, Code::NEGATIVE_OFFSET).0.counterexample.map(|case| case.length);
+    assert_eq!(longest("shift(x, -2047)"), Some(2048));
+    assert_eq!(longest("shift(x, -2048)"), None);
+    assert_eq!(longest("shift(shift(x, 5), -3)"), None, "nothing of the future is read");
+}
+
 /// The positions `(t, s)` of a text of some length where what a rule guards against happens: `t` reads `s`.
 type Faults<'a> = &'a dyn Fn(usize) -> Vec<(usize, usize)>;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use genesys_check::{Checked, Library, check};
 use genesys_diag::Code;
+use genesys_ladder::Scale;
 use genesys_span::Sources;
 
 /// Checks a text on a stack of 2 MiB, as test threads and worker threads have.
@@ -54,6 +55,42 @@ fn a_chain_that_doubles_is_refused_before_it_fills_the_memory() {
     }
     let found = codes(text);
     assert!(!found.is_empty() && found.iter().all(|&code| code == Code::TOO_LARGE), "{found:?}");
+}
+
+#[test]
+fn as_many_units_as_a_file_may_have_are_checked_and_no_more() {
+    let text = |count: usize| {
+        (1..count).fold(format!("{DESIGN}{}", unit("Block", "x")), |text, i| text + &unit(&format!("U{i}"), "x"))
+    };
+    assert_eq!(codes(text(1024)), []);
+    assert_eq!(codes(text(1025)), [Code::TOO_LARGE]);
+}
+
+/// The codes of what keeps a design from running at a scale.
+fn codes_at(text: &str, scale: &Scale) -> Vec<Code> {
+    let mut sources = Sources::default();
+    let std = sources.add(genesys_stdlib::NAME, genesys_stdlib::TEXT);
+    let library = Library::new(genesys_syntax::parse(&sources, std).file);
+    let file = sources.add("hostile", text);
+    let parsed = genesys_syntax::parse(&sources, file);
+    let design = check(&Arc::new(parsed.file), &library).design.unwrap();
+    design.at_scale(scale).map_or_else(|told| told.iter().map(|d| d.code).collect(), |_| Vec::new())
+}
+
+#[test]
+fn weights_and_layers_beyond_the_limits_are_refused_at_the_scale() {
+    let nano = Scale::named("nano").unwrap();
+    let wide = |size: u64| {
+        let body = "linear[A -> D](linear[D -> A](x))";
+        format!("design Hostile {{ stack = [Block] }}\nunit Block<A = {size}>(x: Seq[D]) -> Seq[D] {{ {body} }}\n")
+    };
+    // Two tables of A by D = 64, beside one of 1,024 by 64: 2^36 and less.
+    let most = (1 << 29) - 512;
+    assert_eq!(codes_at(&wide(most), &nano), []);
+    assert_eq!(codes_at(&wide(most + 1), &nano), [Code::TOO_LARGE]);
+    let deep = format!("{DESIGN}{}", unit("Block", "x"));
+    assert_eq!(codes_at(&deep, &Scale { blocks: 4096, ..nano.clone() }), []);
+    assert_eq!(codes_at(&deep, &Scale { blocks: 4097, ..nano }), [Code::TOO_LARGE]);
 }
 
 #[test]

@@ -79,8 +79,10 @@ pub fn compile_to(
 /// What does not hold at the scale, or is too large there.
 pub fn fitting(design: &CheckedDesign, scale: &Scale) -> Result<Vec<Layer>, Vec<Diagnostic>> {
     let layers = design.at_scale(scale)?;
-    genesys_cost::within_limits(design, &layers, scale).map_err(|diagnostic| vec![diagnostic])?;
-    Ok(layers)
+    match genesys_cost::beyond_limits(design, &layers, scale) {
+        None => Ok(layers),
+        Some(diagnostic) => Err(vec![diagnostic]),
+    }
 }
 
 fn invalid(error: impl ToString) -> CompileError {

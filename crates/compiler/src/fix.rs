@@ -135,6 +135,15 @@ mod tests {
     }
 
     #[test]
+    fn no_more_edits_are_made_than_the_limit() {
+        let lines: String = (0..MAX_EDITS + 3).map(|_| "    let y = silo(x)\n").collect();
+        let text =
+            format!("design T {{ stack = [Block*] }}\nunit Block(x: Seq[D]) -> Seq[D] {{\n{lines}    silu(x)\n}}\n");
+        let fixed = fix("t.gau", &text);
+        assert_eq!((fixed.applied.len(), fixed.text.matches("silo").count()), (MAX_EDITS, 3));
+    }
+
+    #[test]
     fn what_offers_no_edit_is_left_and_told() {
         let text = "design T { stack = [Block*] }\nunit Block(x: Seq[D]) -> Seq[D] {\n    shift(x, -1)\n}\n";
         let fixed = fix("t.gau", text);

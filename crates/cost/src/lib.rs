@@ -6,7 +6,7 @@
 //! - [`Cost`]: a polynomial over `D` and extents of time ([`Extent`]), evaluated, printed and ordered by growth.
 //! - [`UnitCost`]: parameters, contractions, scans, elementwise work and values of one unit.
 //! - [`ModelCost`]: the same for a whole model at a scale, embedding and head included.
-//! - [`within_limits`]: what no machine could hold is refused before it is made.
+//! - [`beyond_limits`]: what no machine could hold is refused before it is made.
 //! - [`Program`]: the graph as it runs, on which this and other analyses are made.
 //! - [`Reach`]: how far back a unit looks, and through what.
 //!
@@ -24,7 +24,7 @@ mod unit;
 
 pub use cost::Cost;
 pub use extent::Extent;
-pub use limits::{MAX_ROW_BYTES, MAX_ROW_OPERATIONS, within_limits};
+pub use limits::{MAX_ROW_BYTES, MAX_ROW_OPERATIONS, beyond_limits};
 pub use model::{Memory, ModelCost, Part, PartCost};
 pub use program::Program;
 pub use reach::{Horizon, Label, Reach, reach};

@@ -19,28 +19,27 @@ pub const MAX_ROW_BYTES: i128 = 1 << 52;
 /// Most operations of a forward pass over one row, elementwise ones with them.
 pub const MAX_ROW_OPERATIONS: i128 = 1 << 56;
 
-/// Holds a design whose blocks are `layers` to the limits at a scale.
-///
-/// # Errors
-/// A diagnostic with the number that is too large, and the limit.
-pub fn within_limits(design: &CheckedDesign, layers: &[Layer], scale: &Scale) -> Result<(), Diagnostic> {
+/// What is too large of a design whose blocks are `layers` at a scale, with the number and the limit.
+pub fn beyond_limits(design: &CheckedDesign, layers: &[Layer], scale: &Scale) -> Option<Diagnostic> {
     let refused = |what: String| {
         let message = format!("the design is too large: {what}");
         let help = "make an axis smaller, or sum over one before it meets others";
         Diagnostic::error(Code::TOO_LARGE, design.stack_span(), message).help(help)
     };
-    let cost = model(design, layers, scale)
-        .map_err(|error| refused(format!("its costs at {} cannot be counted: {error}", scale.name)))?;
+    let cost = match model(design, layers, scale) {
+        Ok(cost) => cost,
+        Err(error) => return Some(refused(format!("its costs at {} cannot be counted: {error}", scale.name))),
+    };
     let (bytes, operations) = (cost.row_bytes(), cost.total(|part| part.forward.saturating_add(part.elementwise)));
     if bytes > MAX_ROW_BYTES {
         let what = format!("the values of a row take {bytes} bytes at {}, more than {MAX_ROW_BYTES}", scale.name);
-        return Err(refused(what));
+        return Some(refused(what));
     }
     if operations > MAX_ROW_OPERATIONS {
         let what = format!("a row takes {operations} operations at {}, more than {MAX_ROW_OPERATIONS}", scale.name);
-        return Err(refused(what));
+        return Some(refused(what));
     }
-    Ok(())
+    None
 }
 
 fn model(design: &CheckedDesign, layers: &[Layer], scale: &Scale) -> Result<ModelCost, SizeError> {
