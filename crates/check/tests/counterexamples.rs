@@ -67,6 +67,9 @@ impl Past {
 
 type Reads = Vec<BTreeSet<usize>>;
 
+/// The positions at which a view reads: at a position, in a text of a length.
+type Look = Box<dyn Fn(usize, usize) -> Vec<usize>>;
+
 impl Value {
     fn text(&self) -> String {
         match self {
@@ -250,7 +253,7 @@ fn what_reads_ahead_is_shown_the_first_position_that_does() {
         let mut dice = Dice(seed, 0);
         let value = dice.value(3, true);
         let past = Past { window: [None, Some(1), Some(3)][dice.below(3)], skip: -1 - dice.below(3) as i64 };
-        let (body, look): (_, Box<dyn Fn(usize, usize) -> Vec<usize>>) = if dice.below(2) == 0 {
+        let (body, look): (_, Look) = if dice.below(2) == 0 {
             let by = past.skip.unsigned_abs() as usize;
             let look = move |t, length| (t + by < length).then_some(t + by).into_iter().collect();
             (format!("shift({}, -{by})", value.text()), Box::new(look))
@@ -365,7 +368,9 @@ fn a_view_of_a_past_is_shown_the_first_element_without_a_value() {
                 })
             }),
             3 => (format!("sum[Over]({})", over.text(&inner, "Over")), Box::new(move |t| over.holds(t, t + 1))),
-            _ => (format!("sum[Over, W2](blocks[Over, W2]({inner}))"), Box::new(|t| (0..(t + 1) / 2 * 2).collect())),
+            _ => {
+                (format!("sum[Over, W2](blocks[Over, W2]({inner}))"), Box::new(|t| (0..t + 1 - (t + 1) % 2).collect()))
+            }
         };
         let faults = |length: usize| {
             let t = length - 1;
