@@ -12,16 +12,33 @@ pub(crate) fn file(rules: &Rules) -> String {
     let mut text = String::from(
         "# The grammar of .gau files, exported from grammar/gau.pest. It admits a little more than the parser does:\n\
          # check what was generated with `genesys check`.\n\
-         root ::= ws item+ (\"//\" [^\\n]*)?\n",
+         root ::= lines item (lines1 item)* lines ([ \\t\\r]* (\"//\" [^\\n]*)?)\n\
+         lines ::= lines1?\n\
+         lines1 ::= ([ \\t\\r]* (\"//\" [^\\n]*)? \"\\n\")+\n",
     );
     for (name, body) in rules.iter().filter(|(name, _)| name != "keyword") {
-        let body = if name == "comment" { "\"//\" [^\\n]* \"\\n\"".to_owned() } else { out.choice(body) };
+        let body = match name.as_str() {
+            "comment" => "\"//\" [^\\n]* \"\\n\"".to_owned(),
+            // A comment behind a `/` would be another one: it stands behind a blank.
+            "ws" => "ws1?".to_owned(),
+            _ => out.choice(body, Touch::default()),
+        };
         text.push_str(&format!("{} ::= {body}\n", dashed(name)));
-        if let ("ws" | "gap", Some(once)) = (name.as_str(), body.strip_suffix('*')) {
-            text.push_str(&format!("{name}1 ::= {once}+\n"));
+        match name.as_str() {
+            "ws" => text.push_str("ws1 ::= [ \\t\\n\\r]+ (comment [ \\t\\n\\r]*)*\n"),
+            "gap" => text.push_str(&format!("gap1 ::= {}+\n", body.trim_end_matches('*'))),
+            _ => {}
         }
     }
     text
+}
+
+/// Whether what stands before an expression may end with a letter, a digit or `_`, and what stands behind it begin with one:
+/// blanks between two such are not left out.
+#[derive(Clone, Copy, Default)]
+struct Touch {
+    before: bool,
+    after: bool,
 }
 
 struct Emitter<'a> {
@@ -33,72 +50,105 @@ impl Emitter<'_> {
         self.rules.iter().find(|(known, _)| known == name).map(|(_, body)| body)
     }
 
-    fn choice(&self, expr: &Expr) -> String {
+    fn choice(&self, expr: &Expr, touch: Touch) -> String {
         match expr {
-            Expr::Choice(parts) => parts.iter().map(|part| self.sequence(part)).collect::<Vec<_>>().join(" | "),
+            Expr::Choice(parts) => parts.iter().map(|part| self.sequence(part, touch)).collect::<Vec<_>>().join(" | "),
             Expr::Text(_) | Expr::Range(..) | Expr::Rule(_) | Expr::Not(_) | Expr::Seq(_) | Expr::Many(..) => {
-                self.sequence(expr)
+                self.sequence(expr, touch)
             }
         }
     }
 
-    fn sequence(&self, expr: &Expr) -> String {
-        let Expr::Seq(parts) = expr else { return self.term(expr) };
-        if let [Expr::Choice(ways), tail @ Expr::Many(..)] = parts.as_slice()
+    fn sequence(&self, expr: &Expr, touch: Touch) -> String {
+        let parts = match expr {
+            Expr::Seq(parts) => parts.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        if let [Expr::Choice(ways), tail @ Expr::Many(..)] = parts
             && ways.iter().any(is_no_keyword)
         {
             let others = Expr::Choice(ways.iter().filter(|way| !is_no_keyword(way)).cloned().collect());
-            let free = format!("{} {}", self.term(&others), self.term(tail));
+            let free = format!("{} {}", self.term(&others, touch), self.term(tail, touch));
             return format!("{free} | {}", words::none_of(&self.keywords()));
         }
+        let mut before = touch.before;
         let mut out = Vec::new();
         for (index, part) in parts.iter().enumerate() {
-            let text = match part {
+            let behind = &parts[index + 1..];
+            let after = self.starts(behind, touch.after);
+            match part {
                 Expr::Not(_) => continue,
-                Expr::Rule(end) if end == "SOI" || end == "EOI" => continue,
-                Expr::Rule(blank) if self.must_part(parts, index) => format!("{blank}1"),
-                Expr::Rule(_) | Expr::Text(_) | Expr::Range(..) | Expr::Seq(_) | Expr::Choice(_) | Expr::Many(..) => {
-                    self.term(part)
+                Expr::Rule(end) if is_end(end) => continue,
+                // Around an item stand whole lines.
+                Expr::Rule(blank)
+                    if blank == "ws"
+                        && (index > 0 && is_edge(&parts[index - 1]) || behind.first().is_some_and(is_edge)) =>
+                {
+                    continue;
                 }
-            };
-            out.push(text);
+                Expr::Rule(blank) if is_blank(blank) && before && after => {
+                    out.push(format!("{blank}1"));
+                    before = false;
+                }
+                Expr::Rule(_) | Expr::Text(_) | Expr::Range(..) | Expr::Seq(_) | Expr::Choice(_) | Expr::Many(..) => {
+                    out.push(self.term(part, Touch { before, after }));
+                    before = self.ends(part) || self.may_be_nothing(part) && before;
+                }
+            }
         }
         out.join(" ")
     }
 
-    /// Is the part at `index` blank space that stands between a word and what can only be another?
-    fn must_part(&self, parts: &[Expr], index: usize) -> bool {
-        let blank = matches!(&parts[index], Expr::Rule(name) if name == "ws" || name == "gap");
-        blank && index > 0 && self.ends_word(&parts[index - 1]) && self.starts_word(&parts[index + 1..])
-    }
-
-    /// Is this a rule that ends with `!idc`?
-    fn ends_word(&self, expr: &Expr) -> bool {
-        let Expr::Rule(name) = expr else { return false };
-        let Some(Expr::Seq(parts)) = self.body(name) else { return false };
-        matches!(parts.last(), Some(Expr::Not(not)) if **not == Expr::Rule("idc".to_owned()))
-    }
-
-    /// Can these parts begin with nothing but a letter, a digit or `_`?
-    fn starts_word(&self, parts: &[Expr]) -> bool {
-        match parts.first() {
-            None => false,
-            Some(Expr::Text(text)) => text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_'),
-            Some(Expr::Range(low, high)) => low.is_ascii_alphanumeric() && high.is_ascii_alphanumeric(),
-            Some(Expr::Rule(name)) => match self.body(name) {
-                Some(body) => self.starts_word(std::slice::from_ref(body)),
-                None => name.starts_with("ASCII_"),
-            },
-            Some(Expr::Not(_)) => self.starts_word(&parts[1..]),
-            Some(Expr::Seq(inner)) => self.starts_word(inner),
-            Some(Expr::Choice(ways)) => ways.iter().all(|way| self.starts_word(std::slice::from_ref(way))),
-            Some(Expr::Many(inner, mark)) => {
-                self.starts_word(std::slice::from_ref(inner)) && (*mark == '+' || self.starts_word(&parts[1..]))
-            }
+    /// May these parts, and what stands behind them, begin with a letter, a digit or `_`?
+    fn starts(&self, parts: &[Expr], behind: bool) -> bool {
+        match parts.split_first() {
+            None => behind,
+            Some((first, rest)) => self.begins(first) || self.may_be_nothing(first) && self.starts(rest, behind),
         }
     }
 
-    fn term(&self, expr: &Expr) -> String {
+    fn begins(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Text(text) => text.starts_with(is_of_word),
+            Expr::Range(low, high) => is_of_word(*low) && is_of_word(*high),
+            Expr::Not(_) => false,
+            Expr::Rule(name) => self.body(name).map_or(name.starts_with("ASCII_"), |body| self.begins(body)),
+            Expr::Seq(parts) => self.starts(parts, false),
+            Expr::Choice(ways) => ways.iter().any(|way| self.begins(way)),
+            Expr::Many(inner, _) => self.begins(inner),
+        }
+    }
+
+    /// May it end with a letter, a digit or `_`?
+    fn ends(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Text(text) => text.ends_with(is_of_word),
+            Expr::Range(low, high) => is_of_word(*low) && is_of_word(*high),
+            Expr::Not(_) => false,
+            Expr::Rule(name) => self.body(name).map_or(name.starts_with("ASCII_"), |body| self.ends(body)),
+            Expr::Seq(parts) => {
+                let mut last = parts.iter().rev();
+                last.by_ref().find_map(|part| (!self.may_be_nothing(part) || self.ends(part)).then(|| self.ends(part)))
+                    == Some(true)
+            }
+            Expr::Choice(ways) => ways.iter().any(|way| self.ends(way)),
+            Expr::Many(inner, _) => self.ends(inner),
+        }
+    }
+
+    fn may_be_nothing(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Text(text) => text.is_empty(),
+            Expr::Range(..) => false,
+            Expr::Not(_) => true,
+            Expr::Rule(name) => self.body(name).map_or(is_end(name), |body| self.may_be_nothing(body)),
+            Expr::Seq(parts) => parts.iter().all(|part| self.may_be_nothing(part)),
+            Expr::Choice(ways) => ways.iter().any(|way| self.may_be_nothing(way)),
+            Expr::Many(inner, mark) => *mark != '+' || self.may_be_nothing(inner),
+        }
+    }
+
+    fn term(&self, expr: &Expr, touch: Touch) -> String {
         match expr {
             Expr::Text(text) => format!("\"{}\"", text.chars().map(escaped).collect::<String>()),
             Expr::Range(low, high) => format!("[{}-{}]", escaped(*low), escaped(*high)),
@@ -110,8 +160,14 @@ impl Emitter<'_> {
                 name => dashed(name),
             },
             Expr::Not(_) => "\"\"".to_owned(),
-            Expr::Seq(_) | Expr::Choice(_) => format!("({})", self.choice(expr)),
-            Expr::Many(inner, mark) => format!("{}{mark}", self.term(inner)),
+            Expr::Seq(_) | Expr::Choice(_) => format!("({})", self.choice(expr, touch)),
+            Expr::Many(inner, mark) => {
+                // One may stand behind another.
+                let more = *mark != '?';
+                let before = touch.before || more && self.ends(inner);
+                let after = touch.after || more && self.begins(inner);
+                format!("{}{mark}", self.term(inner, Touch { before, after }))
+            }
         }
     }
 
@@ -122,6 +178,22 @@ impl Emitter<'_> {
         let text = |word: &Expr| if let Expr::Text(text) = word { Some(text.clone()) } else { None };
         words.iter().filter_map(text).collect()
     }
+}
+
+fn is_blank(rule: &str) -> bool {
+    matches!(rule, "ws" | "gap")
+}
+
+fn is_end(rule: &str) -> bool {
+    matches!(rule, "SOI" | "EOI")
+}
+
+fn is_edge(expr: &Expr) -> bool {
+    matches!(expr, Expr::Rule(name) if is_end(name))
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
 }
 
 /// Is this the first letter of a word that is no keyword?

@@ -307,11 +307,12 @@ fn every_design_that_ships_is_in_the_exported_language() {
 #[test]
 fn keywords_are_no_names_and_words_stand_apart() {
     let rules = exported();
-    let unit = |body: &str| format!("unit U(x: Seq[D]) -> Seq[D] {{ {body} }}");
-    for good in ["let lets = x", "let le = x", "let e = x // a comment\n", "let (a, b) = f(x)", "let _9 = x"] {
+    let unit = |body: &str| format!("unit U(x: Seq[D]) -> Seq[D] {{ {body}\n    x }}");
+    for good in ["let lets = x", "let le = x", "let e = x // a comment", "let (a, b) = f(x)", "let _9 = x"] {
         assert!(Recognizer::reads(&rules, &unit(good)), "{good}");
     }
-    for bad in ["let let = x", "let scan = x", "axisA = 3", "let u = x // a comment"] {
+    assert!(!Recognizer::reads(&rules, "unit U(x: Seq[D]) -> Seq[D] { x // a comment }"));
+    for bad in ["let let = x", "let scan = x", "axisA = 3", "let u = x; y", "let u = x\n-u;"] {
         assert!(!Recognizer::reads(&rules, &unit(bad)), "{bad}");
     }
 }
@@ -330,9 +331,8 @@ fn what_the_exported_grammar_generates_is_read() {
             Some(first) => drop(refused.insert(format!("{:?}", first.code), text)),
         }
     }
-    // Not all: words and numbers may touch, a `/` may touch a comment (random texts are full of them), a `-` may begin a
-    // line. No text breaks a limit.
-    assert!(read >= 800, "{read} of 2000 are read; {refused:#?}");
+    // Not all, perhaps: what the parser asks beyond its grammar is stated by hand. No text breaks a limit.
+    assert!(read >= 1900, "{read} of 2000 are read; {refused:#?}");
     let known = ["syntax", "ambiguous-minus"].map(|code| format!("Code({code:?})"));
     refused.retain(|code, _| !known.contains(code));
     assert!(refused.is_empty(), "{refused:#?}");
