@@ -63,7 +63,7 @@ fn what_would_keep_more_than_the_limit_is_refused_before_a_token() {
     genesys(["init", design.to_str().unwrap(), "--scale", "nano", "--out", out.to_str().unwrap()]).ok();
     // Keys and values of 64 numbers in two blocks are 1 KiB a token.
     let said = generate(&out, &["--prompt", "", "--tokens", "1100000"]).refused();
-    assert!(said.contains("expected at most 1.0 GiB to keep of prompt and continuation"), "{said}");
+    assert!(said.contains("expected at most 1024.0 MiB to keep of prompt and continuation"), "{said}");
 }
 
 #[test]
