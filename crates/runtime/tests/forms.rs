@@ -4,14 +4,43 @@
 
 mod support;
 
-use support::close;
-use support::formula::{block, outputs_and_gradients};
+use genesys_ir::module::{FunctionId, Module};
+use genesys_ladder::Scale;
+use genesys_runtime::Block;
+use genesys_runtime::candle_core::{DType, Device, Tensor, Var};
+use support::{close, noise, numbers};
 
 const RETNET: &str = include_str!("../../../designs/retnet.gau");
 const MAMBA2: &str = include_str!("../../../designs/mamba2.gau");
 
 /// The positions of a row.
 const T: usize = 7;
+/// The width at the smallest scale.
+const D: usize = 64;
+
+fn module(text: &str) -> Module {
+    let checked = genesys_compiler::check_text("seed.gau", text);
+    let design = checked.design.unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
+    genesys_compiler::compile(&design, &Scale::named("nano").unwrap(), 41).unwrap()
+}
+
+/// The first block of a design.
+fn block(text: &str) -> Block {
+    Block::init(&module(text), FunctionId(0), 0, 7, DType::F64, &Device::Cpu).unwrap()
+}
+
+/// Outputs, and the gradients of their sum weighted by noise: of the input, then of each weight.
+fn outputs_and_gradients(block: &Block, positions: usize) -> (Vec<f64>, Vec<(String, Vec<f64>)>) {
+    let x = Var::from_tensor(&Tensor::from_vec(noise(positions * D, 11), (1, positions, D), &Device::Cpu).unwrap())
+        .unwrap();
+    let y = block.run(&x).unwrap();
+    let c = Tensor::from_vec(noise(positions * D, 3), (1, positions, D), &Device::Cpu).unwrap();
+    let store = (&y * c).unwrap().sum_all().unwrap().backward().unwrap();
+    let gradient = |var: &Var| numbers(store.get(var).unwrap());
+    let mut gradients = vec![("x".to_string(), gradient(&x))];
+    gradients.extend(block.parameters().iter().map(|p| (p.name.clone(), gradient(&p.var))));
+    (numbers(&y), gradients)
+}
 
 /// The same design with its scan written as a look at the past, under the same weights.
 fn same_in_both_forms(text: &str, read: &str) {

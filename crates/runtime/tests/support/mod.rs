@@ -5,7 +5,6 @@
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "shared by several test programs")]
 
 pub mod designs;
-pub mod formula;
 
 use std::collections::BTreeMap;
 
