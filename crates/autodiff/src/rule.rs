@@ -64,6 +64,7 @@ pub(crate) fn adjoints(
         Op::Grad { .. } => Err(Unsupported::Operation("grad")),
         Op::Gather { .. } => Err(Unsupported::Operation("gather")),
         Op::CrossEntropy { .. } => Err(Unsupported::Operation("cross_entropy")),
+        Op::MeanTokens => Err(Unsupported::Operation("mean_tokens")),
         Op::Call { .. } => Err(Unsupported::Operation("call")),
     }
 }

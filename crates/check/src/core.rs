@@ -43,6 +43,9 @@ pub enum Stage {
     Seq,
     /// One value per position that depends on a scan's state.
     Moment,
+    /// One value for a batch: a mean over its tokens, and what constants make of such. It depends on other items and on
+    /// later positions, so nothing but a loss reads it.
+    Loss,
 }
 
 /// A stage and a set of axes.
@@ -281,6 +284,9 @@ pub enum Op {
     /// The derivative of the sum of operand 0 to operand 1, the start of a state: at each (item,
     /// position) by itself, all else held fixed. Same axes as operand 1.
     Grad,
+    /// The mean of the operand, at most a sequence without dependent axes, over the tokens of the batch: `Loss[A(0)]`. 0
+    /// where no token counts.
+    MeanTokens,
     /// What a scan gives, once it has run: `Seq[..]`. Has no operands: see [`Scan`].
     Scanned(ScanId),
 }
@@ -301,6 +307,8 @@ pub struct Graph {
     /// What the unit gives: first its value (of a unit of the stack `Seq[D]`), then what it gives
     /// beside it.
     pub outputs: Vec<Output>,
+    /// What it adds to the training loss: constants or of stage loss, without axes, in no order.
+    pub losses: Vec<NodeId>,
     /// The values that the text names by `let`, each time it is expanded; what they are called means nothing.
     pub named: Vec<Named>,
 }
@@ -351,6 +359,11 @@ impl Graph {
     /// The node of the unit's main value; `None` before the unit is complete.
     pub fn output(&self) -> Option<NodeId> {
         self.outputs.first().map(|output| output.node)
+    }
+
+    /// What is asked of the unit: its results, then its losses.
+    pub fn roots(&self) -> impl Iterator<Item = NodeId> {
+        self.outputs.iter().map(|output| output.node).chain(self.losses.iter().copied())
     }
 
     /// A node.

@@ -28,16 +28,17 @@ struct Cut {
 /// One error for each weight that is read and has no effect, or that no derivative reaches.
 pub(crate) fn without_effect(graph: &Graph) -> Vec<Diagnostic> {
     let walk = Walk { graph };
-    let results: Vec<NodeId> = graph.outputs.iter().map(|output| output.node).collect();
+    let results: Vec<NodeId> = graph.roots().collect();
     let trained = walk.leaves(&walk.reached(&results, |id, reach| walk.differentiated(id, reach)).seen);
+    let idle = graph.losses.iter().filter(|loss| walk.trains_nothing(**loss)).map(|loss| idle(graph.node(*loss).span));
+    let mut found: Vec<Diagnostic> = idle.collect();
     // What a derivative reaches has an effect, and most often that is every weight.
     if trained.iter().all(|trained| *trained) {
-        return Vec::new();
+        return found;
     }
     let Reach { seen, cuts, .. } = walk.reached(&results, |id, reach| walk.needed(id, reach));
     let felt = walk.leaves(&seen);
     let read = walk.leaves(&walk.reached(&results, |id, reach| walk.read(id, reach)).seen);
-    let mut found = Vec::new();
     for (n, leaf) in graph.leaves.iter().enumerate() {
         if read[n] && !felt[n] {
             found.push(inert(leaf, cuts.iter().find(|cut| walk.reads(cut.operand, n))));
@@ -46,6 +47,12 @@ pub(crate) fn without_effect(graph: &Graph) -> Vec<Diagnostic> {
         }
     }
     found
+}
+
+fn idle(loss: Span) -> Diagnostic {
+    let message = "expected a loss that trains something, found one whose derivative is 0";
+    Diagnostic::error(Code::LOSS, loss, message)
+        .help("a choice, a comparison and a number learn nothing: let a weight enter it, or what the unit is given")
 }
 
 fn inert(leaf: &Leaf, cut: Option<&Cut>) -> Diagnostic {
@@ -117,6 +124,13 @@ impl Walk<'_> {
             }
         }
         leaves
+    }
+
+    /// Whether a loss has no derivative to a weight or to what the unit is given.
+    fn trains_nothing(&self, loss: NodeId) -> bool {
+        let reached = self.reached(&[loss], |id, reach| self.differentiated(id, reach)).seen;
+        let mut nodes = self.graph.nodes.iter().zip(reached);
+        !nodes.any(|(node, reached)| reached && matches!(node.op, Op::Weight(_) | Op::Input(_)))
     }
 
     /// Whether a value reads a weight.

@@ -4,10 +4,10 @@ use genesys_diag::{Code, Diagnostic};
 
 use crate::core::{Graph, NodeId, Op};
 
-/// The nodes that the outputs depend on, in ascending order.
+/// The nodes that the outputs and losses depend on, in ascending order.
 pub(crate) fn live_nodes(graph: &Graph) -> Vec<NodeId> {
     let mut live = vec![false; graph.nodes.len()];
-    let mut open: Vec<NodeId> = graph.outputs.iter().map(|output| output.node).collect();
+    let mut open: Vec<NodeId> = graph.roots().collect();
     while let Some(id) = open.pop() {
         if std::mem::replace(&mut live[id.0 as usize], true) {
             continue;

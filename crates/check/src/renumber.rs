@@ -68,7 +68,7 @@ pub(crate) trait Renumber {
             }
             Op::Scanned(scan) => Op::Scanned(self.scan(*scan)),
             Op::Input(_) | Op::Constant(_) | Op::Position | Op::Layer | Op::Map(_) | Op::Grad => op.clone(),
-            Op::Shift { .. } | Op::Pool { .. } => op.clone(),
+            Op::Shift { .. } | Op::Pool { .. } | Op::MeanTokens => op.clone(),
         }
     }
 }

@@ -202,7 +202,7 @@ fn names_of_axes(unit: &Unit) -> BTreeSet<&str> {
     names
 }
 
-/// Whether a unit, or one it calls, holds a view or a scan.
+/// Whether a unit, or one it calls, holds a view or a scan, or adds a loss.
 pub(crate) fn looks_back(units: &Units<'_>, index: usize, seen: &mut BTreeSet<usize>) -> bool {
     const VIEWS: [&str; 5] = ["shift", "window", "past", "pool", "blocks"];
     if !seen.insert(index) {
@@ -211,9 +211,9 @@ pub(crate) fn looks_back(units: &Units<'_>, index: usize, seen: &mut BTreeSet<us
     let entry = &units.all[index];
     let mut heads = Vec::new();
     heads_of_block(&entry.unit.body, &mut heads);
-    let mut scans = false;
-    genesys_syntax::walk_block(&entry.unit.body, &mut |e| scans |= matches!(e.kind, ExprKind::Scan(_)));
-    scans
+    let mut looks = entry.unit.body.stmts.iter().any(|stmt| matches!(stmt.kind, StmtKind::Loss(_)));
+    genesys_syntax::walk_block(&entry.unit.body, &mut |e| looks |= matches!(e.kind, ExprKind::Scan(_)));
+    looks
         || heads.iter().any(|head| VIEWS.contains(head) && units.find(head, entry.is_std).is_none())
         || callees(entry, units).into_iter().any(|callee| looks_back(units, callee, seen))
 }
@@ -235,7 +235,8 @@ fn heads_of_block<'a>(block: &'a ast::Block, heads: &mut Vec<&'a str>) {
             | StmtKind::LetTuple { value, .. }
             | StmtKind::Share { value, .. }
             | StmtKind::Update { value, .. }
-            | StmtKind::Yield(value) => {
+            | StmtKind::Yield(value)
+            | StmtKind::Loss(value) => {
                 heads_of(value, heads);
             }
             StmtKind::Param { .. } | StmtKind::Axis { .. } | StmtKind::Require { .. } => {}

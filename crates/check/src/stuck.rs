@@ -41,8 +41,8 @@ fn moved(graph: &Graph, live: &[NodeId], still: &BTreeSet<LeafId>) -> BTreeSet<L
     let mut felt = vec![false; graph.nodes.len()];
     // Around a recurrence once more than there are states.
     for _ in 0..=graph.scans.iter().map(|scan| scan.states.len()).sum::<usize>() {
-        for output in &graph.outputs {
-            felt[output.node.0 as usize] = true;
+        for root in graph.roots() {
+            felt[root.0 as usize] = true;
         }
         for &id in live.iter().rev().filter(|id| !matches!(graph.node(**id).op, Op::Input(_))) {
             if felt[id.0 as usize] {
@@ -164,7 +164,8 @@ fn is_zero(graph: &Graph, id: NodeId, zero: &[bool], still: &BTreeSet<LeafId>) -
         | Op::Past(_)
         | Op::Blocks { .. }
         | Op::Cumsum(_)
-        | Op::After(_) => all(),
+        | Op::After(_)
+        | Op::MeanTokens => all(),
         Op::Input(_) | Op::Position | Op::Layer | Op::Index(_) | Op::Age(_) | Op::Softmax { .. } => false,
         Op::Picked { .. } | Op::Grad => false,
     }

@@ -40,7 +40,8 @@ pub(crate) struct Args {
     /// The file to write.
     #[arg(long, value_name = "FILE.safetensors")]
     out: PathBuf,
-    /// Also the gradient of the loss for every weight.
+    /// Also the gradient of what training minimizes for every weight: of the loss, and of the auxiliary loss, which is told
+    /// apart, where units have losses.
     #[arg(long)]
     grads: bool,
 }
@@ -66,7 +67,10 @@ fn evaluate(model: &Model, tokens: &Tokens, grads: bool) -> Result<Table, Runtim
     if grads {
         let all = model.forward_backward(&xs, &targets)?;
         table.insert("logits".to_owned(), host(&all.logits)?);
-        table.insert("loss".to_owned(), host(&all.loss)?);
+        table.insert("loss".to_owned(), host(&all.losses.loss)?);
+        if let Some(auxiliary) = &all.losses.auxiliary {
+            table.insert("auxiliary".to_owned(), host(auxiliary)?);
+        }
         for (parameter, gradient) in model.parameters().iter().zip(all.gradients) {
             // A weight that the loss does not depend on has the gradient zero.
             let gradient = gradient.map_or_else(|| parameter.var.zeros_like(), Ok)?;

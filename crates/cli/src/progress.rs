@@ -54,7 +54,8 @@ impl Shown {
     fn step(&mut self, step: &Step) {
         self.tokens += step.tokens;
         let rate = self.tokens as f64 / self.begin.elapsed().as_secs_f64().max(1e-9);
-        let message = format!("loss {:.3} nats, {rate:.0} tokens/s", step.loss);
+        let auxiliary = step.auxiliary.map_or_else(String::new, |sum| format!(", auxiliary {sum:.4}"));
+        let message = format!("loss {:.3} nats{auxiliary}, {rate:.0} tokens/s", step.loss);
         if self.bar.is_hidden() {
             let tenth = |done: u64| done * 10 / step.steps.max(1);
             if tenth(step.done) > tenth(step.done - 1) {

@@ -81,7 +81,7 @@ impl Program {
     /// How often a value of these axes is computed in one row.
     pub fn extent(&self, stage: Stage, axes: &AxisSet) -> Extent {
         match stage {
-            Stage::Const => Extent::Once,
+            Stage::Const | Stage::Loss => Extent::Once,
             Stage::Seq | Stage::Moment => {
                 let domains = axes.iter().map(|axis| self.graph.axis(*axis).domain.clone());
                 let mut dependent: Vec<Domain> = domains.filter(Domain::is_dependent).collect();
@@ -192,7 +192,7 @@ impl Program {
     }
 
     fn find_live(&mut self) {
-        let live: BTreeSet<NodeId> = self.results().flat_map(|id| self.behind(id)).collect();
+        let live: BTreeSet<NodeId> = self.graph.roots().flat_map(|id| self.behind(id)).collect();
         self.live = live.into_iter().collect();
     }
 }

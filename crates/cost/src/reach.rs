@@ -110,6 +110,7 @@ fn step(program: &Program, id: NodeId) -> Step {
         // What a chunk ago was written into the state, and so all before.
         Op::Start { .. } => Step::Recurrent,
         Op::Grad
+        | Op::MeanTokens
         | Op::Input(_)
         | Op::Weight(_)
         | Op::Constant(_)

@@ -187,7 +187,7 @@ impl Counter<'_> {
                 Reduction::LogSumExp => operand()?.times(3),
             },
             Op::Softmax { .. } => operand()?.times(4),
-            Op::Pool { .. } => operand(),
+            Op::Pool { .. } | Op::MeanTokens => operand(),
             Op::Grad => self.derivative(id),
             // One comparison a score, whatever is picked.
             Op::Top { .. } => self.joined(&[self.program.resolve(self.program.graph.node(id).args[0])]),

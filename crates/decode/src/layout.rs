@@ -188,7 +188,8 @@ impl<'m> Walk<'m> {
                 | Op::Stack { .. }
                 | Op::Broadcast { .. }
                 | Op::Gather { .. }
-                | Op::CrossEntropy { .. } => {}
+                | Op::CrossEntropy { .. }
+                | Op::MeanTokens => {}
             }
         }
         Ok(())

@@ -47,10 +47,12 @@ codes! {
     SYNTAX = "syntax";
     /// A binary minus that starts a line could be read as a new expression.
     AMBIGUOUS_MINUS = "ambiguous-minus";
-    /// A keyword of a later version of the language.
+    /// A word of the language where a name is expected.
     RESERVED_WORD = "reserved-word";
     /// A derivative to what is no start of a state, or across positions.
     DERIVATIVE = "derivative";
+    /// A loss where none may stand, or a mean over tokens that something else than a loss reads.
+    LOSS = "loss";
     /// A loop whose count or weights differ where they must be the same.
     LOOP = "loop";
     /// The file does not hold exactly one design.

@@ -4,6 +4,7 @@ use genesys_axis::{Size, SizeError};
 use genesys_check::CheckedDesign;
 use genesys_compiler::compile;
 use genesys_decode::{Kind, Layout, Slot, layout};
+use genesys_ir::without_losses;
 use genesys_ladder::Scale;
 use genesys_lower::{Layer, Stack, lower_stack};
 
@@ -24,7 +25,7 @@ pub(crate) fn of_units(context: &Context<'_>, design: &CheckedDesign) -> Result<
         last: None,
         tie_embeddings: true,
     };
-    let layout = layout(&lower_stack(&stack, 2))?;
+    let layout = layout(&without_losses(&lower_stack(&stack, 2)))?;
     (0..functions.len()).map(|index| of_unit(context, &layout, &format!("blocks.{index}."))).collect()
 }
 
@@ -55,5 +56,5 @@ fn kind(slot: &Slot) -> &'static str {
 pub(crate) fn of_model(design: &CheckedDesign, scale: &Scale) -> Result<Option<i64>, SizeError> {
     let Ok(module) = compile(design, scale, scale.vocabulary) else { return Ok(None) };
     let tokens = Size::int(i64::try_from(scale.context).map_err(|_| SizeError::Overflow)?);
-    layout(&module)?.bytes(&tokens, BYTES)?.eval(&|_| None).map(Some)
+    layout(&without_losses(&module))?.bytes(&tokens, BYTES)?.eval(&|_| None).map(Some)
 }

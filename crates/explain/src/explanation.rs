@@ -85,6 +85,8 @@ pub struct Unit {
     pub kept: Vec<Kept>,
     /// The states of its scans.
     pub states: Vec<StateOf>,
+    /// What it adds to the training loss, and to no other.
+    pub losses: Vec<Place>,
     /// Operations that jump: where rounding tips one, two forms of the unit may differ by more than rounding.
     pub jumps: Vec<Place>,
     /// Whether its numbers are proven to stay finite.
@@ -116,6 +118,8 @@ pub struct UnitWeight {
     pub role: &'static str,
     /// How many numbers.
     pub parameters: Figure,
+    /// Whether it moves a loss of the unit alone, and no prediction.
+    pub loss_only: bool,
 }
 
 /// What decoding keeps between two tokens.

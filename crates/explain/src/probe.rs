@@ -13,7 +13,7 @@ use genesys_axis::Domain;
 use genesys_check::CheckedDesign;
 use genesys_compiler::compile;
 use genesys_interp::Interpreter;
-use genesys_ir::module::{Function, FunctionId, Module, Op};
+use genesys_ir::module::{Dtype, Function, FunctionId, Module, Op};
 use genesys_ladder::Scale;
 use serde::Serialize;
 
@@ -114,7 +114,9 @@ impl Subject<'_> {
         }
         let mut still: Vec<(&'static str, String)> =
             self.function.weights.iter().map(|weight| ("weight", weight.path.clone())).collect();
-        still.extend((0..self.function.inputs.len()).map(|i| ("input", i.to_string())));
+        // The targets, which a unit with a loss takes, tell the tokens that count.
+        let values = (0..self.function.inputs.len()).filter(|i| !self.is_targets(*i));
+        still.extend(values.map(|i| ("input", i.to_string())));
         let mut evaluated = false;
         for draw in 0..DRAWS {
             if still.is_empty() {
@@ -142,6 +144,10 @@ impl Subject<'_> {
         evaluated.then_some(still)
     }
 
+    fn is_targets(&self, input: usize) -> bool {
+        self.function.ty(self.function.inputs[input]).dtype == Dtype::Token
+    }
+
     fn elements(&self, axes: &[genesys_ir::module::AxisId]) -> usize {
         let size = |axis: &genesys_ir::module::AxisId| self.module.axis(*axis).domain.size()?.as_int();
         axes.iter().map(|axis| size(axis).and_then(|n| usize::try_from(n).ok()).unwrap_or(1)).product()
@@ -161,13 +167,16 @@ impl Subject<'_> {
     /// For each position the vectors of all inputs.
     fn inputs(&self, draw: u64) -> Vec<Vec<Vec<f64>>> {
         let vector = |t: usize, i: usize| {
+            if self.is_targets(i) {
+                return vec![0.0];
+            }
             let n = self.elements(&self.function.ty(self.function.inputs[i]).axes);
             numbers((1 << 32) + draw * 4096 + (t * 64 + i) as u64, n).map(|x| 2.0 * x).collect()
         };
         (0..positions(self.module)).map(|t| (0..self.function.inputs.len()).map(|i| vector(t, i)).collect()).collect()
     }
 
-    /// All outputs at all positions; `None` where one is not finite.
+    /// All outputs, and the losses, at all positions; `None` where one is not finite.
     fn evaluate(&self, weights: &Weights, inputs: &[Vec<Vec<f64>>]) -> Option<Vec<f64>> {
         let lookup = |name: &str| weights.get(name).cloned();
         let mut interpreter = Interpreter::function(self.module, self.id, 0, &lookup);

@@ -35,7 +35,8 @@ fn of_unit(text: &mut String, unit: &Unit) {
     let mut rows = vec![Row::new("  parameters", &unit.parameters, "")];
     rows.extend(unit.weights.iter().map(|weight| {
         let name = format!("    {} [{}]", weight.path, sizes.axes(&weight.axes));
-        Row { name, figure: weight.parameters.clone(), note: weight.role.to_owned() }
+        let note = if weight.loss_only { format!("{}, moves a loss alone", weight.role) } else { weight.role.to_owned() };
+        Row { name, figure: weight.parameters.clone(), note }
     }));
     rows.push(Row::new("  forward", &unit.forward, &unit.class));
     rows.extend(unit.contractions.iter().map(|work| {
@@ -70,6 +71,10 @@ fn of_unit(text: &mut String, unit: &Unit) {
         row.figure.formula = sizes.named(&row.figure.formula);
     }
     table(text, &rows);
+    for loss in &unit.losses {
+        let line = loss.line.map_or_else(String::new, |line| format!(", line {line}"));
+        push(text, &format!("  loss         `{}`{line}", shortened(&loss.what)));
+    }
     for jump in &unit.jumps {
         let line = jump.line.map_or_else(String::new, |line| format!(", line {line}"));
         push(text, &format!("  jumps        `{}`{line}", shortened(&jump.what)));

@@ -101,5 +101,6 @@ pub(crate) fn show_type(graph: &Graph, id: NodeId) -> String {
         Stage::Const => format!("[{}]", names.join(", ")),
         Stage::Seq => format!("Seq[{}]", names.join(", ")),
         Stage::Moment => format!("Seq[{}] of a state", names.join(", ")),
+        Stage::Loss => format!("Loss[{}]", names.join(", ")),
     }
 }

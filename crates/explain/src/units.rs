@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use genesys_axis::{Size, SizeError};
 use genesys_check::class::classify_scan;
-use genesys_check::core::{Graph, Op};
+use genesys_check::core::{Graph, LeafId, Op};
 use genesys_check::design::Function as Called;
 use genesys_check::{CheckedDesign, normal_form};
 use genesys_compiler::CheckedText;
@@ -12,6 +12,7 @@ use genesys_cost::{Cost, Program, UnitCost, reach, unit_cost};
 use genesys_ladder::Scale;
 use genesys_range::{Doubt, Fails, Growth, Norm, Ranges, Verdict, doubts, growth};
 use genesys_scalar::Function;
+use genesys_span::Span;
 
 use crate::figures::{Context, axes};
 use crate::{
@@ -72,7 +73,7 @@ fn unit(
         label: reach.label.name(),
         reach: reach.horizon.to_string(),
         types: typed(context, graph),
-        weights: weights(context, graph)?,
+        weights: weights(context, &program)?,
         parameters: context.size(&cost.parameters)?,
         contractions: works(context, form, cost)?,
         scans: context.cost(&cost.scans)?,
@@ -84,6 +85,7 @@ fn unit(
         decode,
         kept,
         states: growth(&ranges).iter().map(|state| state_of(context, graph, state)).collect::<Result<_, _>>()?,
+        losses: graph.losses.iter().map(|loss| place(context, program.graph.node(*loss).span)).collect(),
         jumps: jumps(context, &program),
         finite: told.is_empty(),
         doubts: told.iter().map(|doubt| doubtful(context, doubt)).collect(),
@@ -103,8 +105,11 @@ fn jumps(context: &Context<'_>, program: &Program) -> Vec<Place> {
         .iter()
         .filter(|&&id| jumps(&program.graph.node(id).op) && program.args(id).any(|arg| trained.contains(&arg)));
     let places = found.map(|id| program.graph.node(*id).span);
-    let places = places.map(|span| Place { what: context.words(span), line: context.line(span) });
-    places.collect::<BTreeSet<Place>>().into_iter().collect()
+    places.map(|span| place(context, span)).collect::<BTreeSet<Place>>().into_iter().collect()
+}
+
+fn place(context: &Context<'_>, span: Span) -> Place {
+    Place { what: context.words(span), line: context.line(span) }
 }
 
 fn typed(context: &Context<'_>, graph: &Graph) -> Vec<Typed> {
@@ -116,16 +121,24 @@ fn typed(context: &Context<'_>, graph: &Graph) -> Vec<Typed> {
     graph.named.iter().map(typed).collect()
 }
 
-fn weights(context: &Context<'_>, graph: &Graph) -> Result<Vec<UnitWeight>, SizeError> {
-    let weight = |leaf: &genesys_check::core::Leaf| {
+fn weights(context: &Context<'_>, program: &Program) -> Result<Vec<UnitWeight>, SizeError> {
+    let graph = &program.graph;
+    let predicts: BTreeSet<_> = program.results().flat_map(|id| program.behind(id)).collect();
+    let read = predicts.into_iter().filter_map(|id| match graph.node(id).op {
+        Op::Weight(leaf) => Some(leaf),
+        _ => None,
+    });
+    let read: BTreeSet<LeafId> = read.collect();
+    let weight = |(id, leaf): (LeafId, &genesys_check::core::Leaf)| {
         Ok(UnitWeight {
             path: leaf.path.clone(),
             axes: axes(graph, &leaf.axes),
             role: leaf.role.name(),
             parameters: context.size(&elements(graph, &leaf.axes)?)?,
+            loss_only: !read.contains(&id),
         })
     };
-    graph.leaves.iter().map(weight).collect()
+    (0..).map(LeafId).zip(&graph.leaves).map(weight).collect()
 }
 
 fn elements(graph: &Graph, axes: &[genesys_check::core::AxisId]) -> Result<Size, SizeError> {

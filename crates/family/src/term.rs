@@ -11,7 +11,7 @@ use genesys_axis::Constant;
 use genesys_check::core::{Graph, Node, NodeId, Op, Reduction, Stage};
 use genesys_scalar::Function;
 
-/// A graph as a term whose last node holds all results.
+/// A graph as a term whose last node holds all results, and the loss.
 pub(crate) struct Read {
     pub(crate) term: RecExpr<SymbolLang>,
     /// The axes, as written in symbols, that something sums over, or takes a softmax over.
@@ -30,7 +30,9 @@ pub(crate) fn read(graph: &Graph) -> Read {
             reader.ids.insert(NodeId(index as u32), id);
         }
     }
-    let results: Vec<Id> = graph.outputs.iter().map(|output| reader.ids[&output.node]).collect();
+    let mut results: Vec<Id> = graph.outputs.iter().map(|output| reader.ids[&output.node]).collect();
+    let losses = graph.losses.iter().map(|loss| reader.ids[loss]).collect::<Vec<Id>>();
+    results.extend(losses.into_iter().map(|loss| reader.add("loss", vec![loss])).collect::<Vec<Id>>());
     reader.add("results", results);
     let domains = graph.axes.iter().map(|axis| format!("{:?}", axis.domain)).collect();
     Read { term: reader.term, axes: reader.axes, domains }

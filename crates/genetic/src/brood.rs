@@ -205,6 +205,7 @@ fn is_view(op: &Op) -> bool {
         | Op::After(_)
         | Op::Top { .. }
         | Op::Picked { .. }
+        | Op::MeanTokens
         | Op::Dot { .. }
         | Op::Regroup { .. }
         | Op::Concat { .. }

@@ -82,7 +82,7 @@ fn show_axis<'a>(axis: &'a AxisRef, generics: &BTreeSet<&str>, numbers: &mut BTr
 /// What a unit does, with the units it calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
-    /// It looks at other positions.
+    /// It looks at other positions, or adds a loss, which does: it takes nothing that depends on a state.
     pub(crate) mixes: bool,
     /// It holds weights.
     pub(crate) owns: bool,
@@ -97,6 +97,7 @@ impl Facts {
         let holds = |stmt: &Stmt| matches!(stmt.kind, StmtKind::Param { .. });
         let owns = projects || unit.body.stmts.iter().any(holds);
         let mut mixes = VIEWS.iter().any(|view| heads.contains(*view));
+        mixes |= unit.body.stmts.iter().any(|stmt| matches!(stmt.kind, StmtKind::Loss(_)));
         tree::visit(&unit.body, &mut |e| mixes |= matches!(e.kind, ExprKind::Scan(_)));
         Facts { mixes, owns, projects }
     }

@@ -224,7 +224,7 @@ impl Sites<'_> {
             StmtKind::Let { name, value, .. } => self.value(value, Some(&name.text)),
             StmtKind::LetTuple { names, value } => self.tuple(names, value),
             StmtKind::Share { name, .. } => _ = self.names.insert(name.text.clone()),
-            StmtKind::Update { value, .. } | StmtKind::Yield(value) => self.value(value, None),
+            StmtKind::Update { value, .. } | StmtKind::Yield(value) | StmtKind::Loss(value) => self.value(value, None),
             StmtKind::Param { .. } | StmtKind::Axis { .. } | StmtKind::Require { .. } => {}
         }
     }

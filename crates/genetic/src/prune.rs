@@ -94,7 +94,7 @@ fn sweep_stmt(stmt: &mut Stmt, named: &BTreeSet<String>, changed: &mut bool, liv
             sweep_expr(value, named, changed, live);
             true
         }
-        StmtKind::Yield(value) => {
+        StmtKind::Yield(value) | StmtKind::Loss(value) => {
             sweep_expr(value, named, changed, live);
             true
         }
@@ -177,7 +177,8 @@ pub(crate) fn block_names(block: &Block, names: &mut BTreeSet<String>) {
             StmtKind::Param { axes, .. } => tree::axis_names(axes, names),
             StmtKind::Axis { size, .. } => tree::size_names(size, names),
             StmtKind::Require { left, right, .. } => [left, right].into_iter().for_each(|s| tree::size_names(s, names)),
-            StmtKind::LetTuple { .. } | StmtKind::Share { .. } | StmtKind::Update { .. } | StmtKind::Yield(_) => {}
+            StmtKind::LetTuple { .. } | StmtKind::Share { .. } | StmtKind::Update { .. } => {}
+            StmtKind::Yield(_) | StmtKind::Loss(_) => {}
         }
     }
     tree::block_exprs(block).for_each(|e| expr_names(e, names));

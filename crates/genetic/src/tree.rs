@@ -47,7 +47,8 @@ pub(crate) fn bound_values(stmt: &Stmt) -> &[Ident] {
         | StmtKind::Axis { .. }
         | StmtKind::Require { .. }
         | StmtKind::Update { .. }
-        | StmtKind::Yield(_) => &[],
+        | StmtKind::Yield(_)
+        | StmtKind::Loss(_) => &[],
     }
 }
 
@@ -63,7 +64,8 @@ pub(crate) fn stmt_expr(stmt: &Stmt) -> Option<&Expr> {
         | StmtKind::LetTuple { value, .. }
         | StmtKind::Share { value, .. }
         | StmtKind::Update { value, .. }
-        | StmtKind::Yield(value) => Some(value),
+        | StmtKind::Yield(value)
+        | StmtKind::Loss(value) => Some(value),
         StmtKind::Param { init, .. } => Some(init),
         StmtKind::Axis { .. } | StmtKind::Require { .. } => None,
     }
@@ -76,7 +78,8 @@ pub(crate) fn stmt_expr_mut(stmt: &mut Stmt) -> Option<&mut Expr> {
         | StmtKind::LetTuple { value, .. }
         | StmtKind::Share { value, .. }
         | StmtKind::Update { value, .. }
-        | StmtKind::Yield(value) => Some(value),
+        | StmtKind::Yield(value)
+        | StmtKind::Loss(value) => Some(value),
         StmtKind::Param { init, .. } => Some(init),
         StmtKind::Axis { .. } | StmtKind::Require { .. } => None,
     }

@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
                 }
                 StmtKind::Axis { name, .. } => _ = self.names.insert(&name.text, Some(constant([]))),
                 StmtKind::Require { .. } => {}
-                StmtKind::Update { value, .. } => _ = self.expr(value),
+                StmtKind::Update { value, .. } | StmtKind::Loss(value) => _ = self.expr(value),
                 StmtKind::Yield(value) => yielded = self.expr(value),
             }
         }

@@ -148,6 +148,7 @@ impl Machine<'_> {
             Op::Grad { variable, body } => one(self.differences(*variable, body, x()?, frame)),
             Op::Gather { axis } => Ok(vec![ops::select(*axis, args[1].at(&[]) as usize, x()?)]),
             Op::CrossEntropy { axis } => Ok(vec![cross_entropy(*axis, &args[0], &args[1], key, frame.memory)]),
+            Op::MeanTokens => Ok(vec![mean_tokens(&args[0], &args[1], key, frame.memory)]),
             Op::Call { function, layer, path } => {
                 let path = join(frame.path, path);
                 let callee = frame.memory.calls.entry(key).or_default();
@@ -267,6 +268,17 @@ fn cross_entropy(axis: AxisId, logits: &Tensor, target: &Tensor, key: ValueId, m
         *count += 1.0;
     }
     Tensor::scalar(if *count > 0.0 { *sum / *count } else { 0.0 })
+}
+
+/// The mean over the positions so far that count.
+fn mean_tokens(x: &Tensor, target: &Tensor, key: ValueId, memory: &mut Memory) -> Tensor {
+    let nothing = || (Tensor::build(x.axes().to_vec(), |_| 0.0), 0.0);
+    let (sum, count) = memory.means.entry(key).or_insert_with(nothing);
+    if target.at(&[]) != f64::from(IGNORE) {
+        *sum = Tensor::build(x.axes().to_vec(), |at| sum.at(at) + x.at(at));
+        *count += 1.0;
+    }
+    Tensor::build(x.axes().to_vec(), |at| if *count > 0.0 { sum.at(at) / *count } else { 0.0 })
 }
 
 fn forward_only(direction: Direction, reset: Option<ValueId>) -> Result<()> {

@@ -24,6 +24,8 @@ pub struct Step {
     /// Mean cross-entropy in nats of the positions so far whose target is not
     /// [`IGNORE`](genesys_ir::module::IGNORE); 0 if there is none.
     pub loss: f64,
+    /// The sum of the units' losses, where they have any, with means over the same positions.
+    pub auxiliary: Option<f64>,
 }
 
 impl<'m> Interpreter<'m> {
@@ -57,10 +59,11 @@ impl<'m> Interpreter<'m> {
     pub fn step(&mut self, token: u32, target: u32) -> Result<Step, InterpError> {
         let inputs = [Tensor::scalar(f64::from(token)), Tensor::scalar(f64::from(target))];
         let results = self.step_tensors(inputs.to_vec())?;
-        let [logits, loss] = results.as_slice() else {
-            return Err(InterpError::Unsupported("a main function that gives other than logits and loss"));
+        let [logits, loss, auxiliary @ ..] = results.as_slice() else {
+            return Err(InterpError::Unsupported("a main function that gives other than logits and losses"));
         };
-        Ok(Step { logits: logits.data().to_vec(), loss: loss.at(&[]) })
+        let auxiliary = auxiliary.first().map(|sum| sum.at(&[]));
+        Ok(Step { logits: logits.data().to_vec(), loss: loss.at(&[]), auxiliary })
     }
 
     /// Feeds the function the vectors of the next position, one a sequence argument.

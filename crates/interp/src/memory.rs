@@ -15,6 +15,8 @@ pub(crate) struct Memory {
     pub(crate) states: BTreeMap<ValueId, Tensor>,
     /// Sum and count of the cross-entropies so far.
     pub(crate) losses: BTreeMap<ValueId, (f64, f64)>,
+    /// Sums over the tokens so far that count, and their number.
+    pub(crate) means: BTreeMap<ValueId, (Tensor, f64)>,
     /// The memories of the calls made from here.
     pub(crate) calls: BTreeMap<ValueId, Memory>,
 }

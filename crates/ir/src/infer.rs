@@ -30,6 +30,7 @@ type Result<T> = std::result::Result<T, String>;
 pub fn infer(scope: &Scope<'_>, op: &Op, args: &[ValueId]) -> Result<Vec<Type>> {
     let args = args.iter().map(|id| scope.value(*id)).collect::<Result<Vec<_>>>()?;
     check_arity(op, args.len())?;
+    loss_stays_within(op, &args)?;
     match op {
         Op::Past { axis, body, .. } => past(scope, *axis, &body.results),
         Op::Scan { body, .. } => body.results.iter().map(|id| scan_result(scope, *id)).collect(),
@@ -37,6 +38,7 @@ pub fn infer(scope: &Scope<'_>, op: &Op, args: &[ValueId]) -> Result<Vec<Type>> 
         Op::Call { function, .. } => call(scope, function.0 as usize, &args),
         Op::Gather { axis } => gather(*axis, args[0], args[1]).map(one),
         Op::CrossEntropy { axis } => cross_entropy(*axis, args[0], args[1]).map(one),
+        Op::MeanTokens => mean_tokens(scope, args[0], args[1]).map(one),
         _ => {
             if let Some(index) = args.iter().position(|ty| ty.dtype != Dtype::Real) {
                 return Err(format!("operand {index} holds tokens; real numbers are expected"));
@@ -143,11 +145,38 @@ fn check_arity(op: &Op, found: usize) -> Result<()> {
         Op::Reduce { .. } | Op::Softmax { .. } | Op::Regroup { .. } | Op::Slice { .. } | Op::Select { .. } => 1,
         Op::Broadcast { .. } | Op::Shift { .. } | Op::Window { .. } | Op::View(_) => 1,
         Op::Cumsum(_) | Op::After(_) | Op::Pool { .. } | Op::Blocks { .. } | Op::Picked { .. } => 1,
-        Op::Top { .. } | Op::Contract { .. } | Op::Gather { .. } | Op::CrossEntropy { .. } => 2,
+        Op::Top { .. } | Op::Contract { .. } => 2,
+        Op::Gather { .. } | Op::CrossEntropy { .. } | Op::MeanTokens => 2,
         Op::Concat { parts, .. } => parts.len(),
         Op::Map(_) | Op::Stack { .. } | Op::Call { .. } => return Ok(()),
     };
     if expected == found { Ok(()) } else { Err(format!("{expected} operands are expected, {found} are given")) }
+}
+
+/// A loss meets constants and other losses, element by element or along its axes: no value of a position reads it.
+fn loss_stays_within(op: &Op, args: &[&Type]) -> Result<()> {
+    if args.iter().all(|ty| ty.stage != Stage::Loss) {
+        return Ok(());
+    }
+    let may_read = match op {
+        Op::Map(_) | Op::Reduce { .. } | Op::Softmax { .. } | Op::Contract { .. } | Op::Regroup { .. } => true,
+        Op::Concat { .. } | Op::Slice { .. } | Op::Select { .. } | Op::Stack { .. } | Op::Broadcast { .. } => true,
+        Op::Weight(_) | Op::Constant(_) | Op::Position | Op::Layer | Op::Index(_) | Op::Age(_) => false,
+        Op::Shift { .. } | Op::Window { .. } | Op::Pool { .. } | Op::Past { .. } | Op::View(_) => false,
+        Op::Blocks { .. } | Op::Top { .. } | Op::Picked { .. } | Op::Cumsum(_) | Op::After(_) => false,
+        Op::Scan { .. } | Op::Grad { .. } | Op::Gather { .. } | Op::CrossEntropy { .. } => false,
+        Op::MeanTokens | Op::Call { .. } => false,
+    };
+    if may_read && args.iter().all(|ty| matches!(ty.stage, Stage::Const | Stage::Loss)) {
+        Ok(())
+    } else {
+        Err("a loss is read by what is no loss".into())
+    }
+}
+
+/// A value that leaves a region is one of positions.
+fn no_loss(ty: &Type) -> Result<()> {
+    if ty.stage == Stage::Loss { Err("a loss is read by what is no loss".into()) } else { Ok(()) }
 }
 
 /// Operations on real numbers with one result.
@@ -209,6 +238,7 @@ fn single(scope: &Scope<'_>, op: &Op, args: &[&Type]) -> Result<Type> {
         | Op::Grad { .. }
         | Op::Gather { .. }
         | Op::CrossEntropy { .. }
+        | Op::MeanTokens
         | Op::Call { .. } => Err("not an operation of one result on real numbers".into()),
     }
 }
@@ -315,11 +345,17 @@ fn picked(scope: &Scope<'_>, args: &[&Type], from: AxisId, to: AxisId) -> Result
 
 fn past(scope: &Scope<'_>, axis: AxisId, results: &[ValueId]) -> Result<Vec<Type>> {
     scope.dependent(axis)?;
-    results.iter().map(|id| scope.value(*id).and_then(|ty| scope.lacks(ty, &[axis]).map(|()| ty.clone()))).collect()
+    let leaves = |id: &ValueId| {
+        let ty = scope.value(*id)?;
+        no_loss(ty)?;
+        scope.lacks(ty, &[axis]).map(|()| ty.clone())
+    };
+    results.iter().map(leaves).collect()
 }
 
 fn scan_result(scope: &Scope<'_>, id: ValueId) -> Result<Type> {
     let ty = scope.value(id)?;
+    no_loss(ty)?;
     match ty.axes.iter().find(|axis| scope.is_dependent(**axis)) {
         Some(axis) => Err(format!("the dependent axis {} leaves a scan", scope.name(*axis))),
         None => Ok(Type { stage: Stage::Seq, ..ty.clone() }),
@@ -352,7 +388,16 @@ fn cross_entropy(axis: AxisId, logits: &Type, targets: &Type) -> Result<Type> {
     if !good_logits || !good_targets {
         return Err("a sequence of logits over the axis and a sequence of tokens are expected".into());
     }
-    Ok(real(Stage::Const, vec![]))
+    Ok(real(Stage::Loss, vec![]))
+}
+
+fn mean_tokens(scope: &Scope<'_>, x: &Type, targets: &Type) -> Result<Type> {
+    let good_operand = matches!(x.stage, Stage::Const | Stage::Seq) && x.dtype == Dtype::Real;
+    let good_targets = targets.stage == Stage::Seq && targets.dtype == Dtype::Token && targets.axes.is_empty();
+    if !good_operand || !good_targets {
+        return Err("a value of positions and a sequence of tokens are expected".into());
+    }
+    scope.fixed(&x.axes).map(|()| real(Stage::Loss, x.axes.clone()))
 }
 
 fn call(scope: &Scope<'_>, index: usize, args: &[&Type]) -> Result<Vec<Type>> {

@@ -7,6 +7,7 @@
 //! - [`reads`], [`substitute`], [`renumber`]: the values that instructions name, for passes.
 //! - [`print()`] and [`parse`]: the text form.
 //! - [`specialize`]: sizes at a width.
+//! - [`without_losses`]: a model as it predicts.
 //! - [`parameters`]: the one table of a model's weights.
 //!
 //! Not here: what values are (the interpreter and the back ends), and passes over modules.
@@ -22,6 +23,7 @@ mod print;
 mod renumber;
 mod specialize;
 mod validate;
+mod without_losses;
 
 pub use builder::Builder;
 pub use infer::{Scope, infer};
@@ -31,6 +33,7 @@ pub use print::print;
 pub use renumber::{reads, renumber, substitute};
 pub use specialize::{SpecializeError, specialize};
 pub use validate::{Violation, validate};
+pub use without_losses::without_losses;
 
 /// How deeply regions, expressions, laws and sizes may nest in a module.
 pub const MAX_DEPTH: usize = 128;

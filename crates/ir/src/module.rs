@@ -1,7 +1,7 @@
 //! The IR as a specification: modules, functions, values, operations.
 //!
 //! A [`Module`] is a language model: functions over sequences with named axes, of which `main`
-//! takes tokens and gives logits and a loss. Values are in single-assignment form. Batch and time
+//! takes tokens and gives logits, a loss, and where units add losses of their own the sum of those. Values are in single-assignment form. Batch and time
 //! are implicit: a value of stage [`Stage::Seq`] has one element per item and position. The order
 //! of [`Type::axes`] is the layout, outermost first, behind batch and time.
 //!
@@ -69,7 +69,7 @@ pub struct Function {
     pub values: Vec<Type>,
     /// Its arguments.
     pub inputs: Vec<ValueId>,
-    /// What it does, and its results.
+    /// What it does, and its results; a loss, which a unit adds to that of the model, is the last.
     pub body: Region,
 }
 
@@ -97,6 +97,8 @@ pub enum Stage {
     Seq,
     /// One element per item, at the position of the enclosing scan's step.
     Step,
+    /// One value for the whole batch, which is read by other losses only.
+    Loss,
 }
 
 /// What an element is.
@@ -385,12 +387,15 @@ pub enum Op {
         /// The axis that tokens count along.
         axis: AxisId,
     },
-    /// `logits, targets -> []`: mean of `-log softmax(logits)[target]`, in nats, over the targets
-    /// that are not [`IGNORE`].
+    /// `logits, targets -> Loss[]`: mean of `-log softmax(logits)[target]`, in nats, over the targets
+    /// that are not [`IGNORE`]; 0 where all are.
     CrossEntropy {
         /// The vocabulary.
         axis: AxisId,
     },
+    /// `x, targets -> Loss[axes of x]`: mean of `x`, of stage const or seq, over the positions of the batch whose target is
+    /// not [`IGNORE`]; 0 where there is none.
+    MeanTokens,
     /// `x.. -> results of the function`
     Call {
         /// Which.
@@ -403,7 +408,8 @@ pub enum Op {
 }
 
 impl Module {
-    /// The function that takes tokens and targets and gives logits, then the loss.
+    /// The function that takes tokens and targets and gives logits, then the loss, then the sum of the units' losses where
+    /// there are any.
     pub fn main(&self) -> &Function {
         self.functions.last().expect("a module has a main function")
     }

@@ -346,6 +346,8 @@ impl Parser {
             Stage::Seq
         } else if self.take_word("Step") {
             Stage::Step
+        } else if self.take_word("Loss") {
+            Stage::Loss
         } else {
             Stage::Const
         };

@@ -52,6 +52,7 @@ impl Parser {
             "cumsum" => Op::Cumsum(self.bracketed()?),
             "after" => Op::After(self.bracketed()?),
             "gather" => Op::Gather { axis: self.bracketed()? },
+            "mean_tokens" => Op::MeanTokens,
             "cross_entropy" => Op::CrossEntropy { axis: self.bracketed()? },
             "call" => self.call()?,
             other => return self.fail(format!("there is no operation {other}")),

@@ -137,6 +137,7 @@ impl Printer<'_> {
             Stage::Const => "",
             Stage::Seq => "Seq",
             Stage::Step => "Step",
+            Stage::Loss => "Loss",
         };
         write!(self.out, "{dtype}{stage}")?;
         self.axes(&ty.axes)
@@ -286,6 +287,7 @@ impl Printer<'_> {
             Op::After(axis) => self.on("after", &[*axis]),
             Op::Gather { axis } => self.on("gather", &[*axis]),
             Op::CrossEntropy { axis } => self.on("cross_entropy", &[*axis]),
+            Op::MeanTokens => write!(self.out, "mean_tokens"),
             Op::Call { function, layer, path } => {
                 let name = Name(&self.module.function(*function).name);
                 write!(self.out, "call {name} layer {layer} path {}", Name(path))

@@ -122,7 +122,7 @@ impl At {
             Op::Top { .. } | Op::Picked { .. } => Ok(()),
             Op::Reduce { .. } | Op::Softmax { .. } | Op::Contract { .. } | Op::Regroup { .. } => Ok(()),
             Op::Concat { .. } | Op::Stack { .. } | Op::Broadcast { .. } => Ok(()),
-            Op::Gather { .. } | Op::CrossEntropy { .. } | Op::Call { .. } => Ok(()),
+            Op::Gather { .. } | Op::CrossEntropy { .. } | Op::MeanTokens | Op::Call { .. } => Ok(()),
         }
     }
 

@@ -11,8 +11,8 @@
 //! 3. A dependent axis exists only inside its past-region, one region at a time along a chain. It
 //!    is reduced, normalized, summed in order, picked from, or contracted with a value that has it too; it is
 //!    never regrouped, joined, cut, stacked or held by a weight, and leaves no region, scan or function.
-//! 4. There is no way from seq to const but cross-entropy, which stands in `main` and whose result
-//!    nothing reads.
+//! 4. There is no way from seq to const. From seq to loss lead cross-entropy, which stands in `main` and whose result
+//!    nothing reads, and the mean over tokens. A loss is read by losses only, and leaves a function as its last result.
 //! 5. A state starts from a constant. Its step holds no scan, shift, window, pool, gather or call: whatever is
 //!    free of the state stands outside, and a state is used at its own position only.
 //! 6. A derivative is taken at each (item, position) by itself: its region looks at no other one.
@@ -150,6 +150,7 @@ impl<'a> Checker<'a> {
             self.define(*id);
             if let Ok(ty) = self.scope.value(*id) {
                 self.require(ty.stage != Stage::Step, "an argument depends on a state");
+                self.require(ty.stage != Stage::Loss, "an argument is a loss");
                 self.ty(ty, &[]);
             }
         }
@@ -160,8 +161,19 @@ impl<'a> Checker<'a> {
                 self.ty(ty, &[]);
             }
         }
+        if !self.is_main {
+            self.loss(&function.body.results);
+        }
         let count = self.defined.iter().filter(|defined| !**defined).count();
         self.require(count == 0, "a value is never defined");
+    }
+
+    /// Of a function's results at most the last is a loss, and a number.
+    fn loss(&mut self, results: &[ValueId]) {
+        let losses = results.iter().enumerate().filter_map(|(at, id)| Some((at, self.scope.value(*id).ok()?)));
+        let losses = losses.filter(|(_, ty)| ty.stage == Stage::Loss);
+        let alone = losses.map(|(at, ty)| at + 1 == results.len() && ty.axes.is_empty()).all(|fits| fits);
+        self.require(alone, "a loss is the last result, and a number");
     }
 
     fn weights(&mut self) {
@@ -294,6 +306,7 @@ impl<'a> Checker<'a> {
             Op::View(axis) | Op::Age(axis) | Op::Blocks { axis, .. } => {
                 self.require(around.open.contains(axis), "a look at a past stands outside its region");
             }
+            Op::MeanTokens => self.require(!inside, "a mean over tokens stands in a region"),
             Op::Gather { .. } | Op::CrossEntropy { .. } | Op::Call { .. } => {
                 self.require(self.is_main && !inside, "a model's outer operation stands outside main, or in a region");
             }
@@ -316,13 +329,15 @@ impl<'a> Checker<'a> {
     fn grad(&mut self, variable: ValueId, body: &Region, around: &Around) {
         self.define(variable);
         if let Ok(ty) = self.scope.value(variable) {
-            self.require(ty.stage != Stage::Const, "a derivative is taken at each position");
+            let at_positions = matches!(ty.stage, Stage::Seq | Stage::Step);
+            self.require(at_positions, "a derivative is taken at each position");
             self.ty(ty, &[]);
         }
         self.region(body, &Around { in_grad: true, depth: around.depth + 1, ..around.clone() });
         for id in &body.results {
             if let Ok(ty) = self.scope.value(*id) {
-                self.require(ty.dtype == Dtype::Real, "a real number is differentiated");
+                let fits = ty.dtype == Dtype::Real && ty.stage != Stage::Loss;
+                self.require(fits, "a real number of a position is differentiated");
                 self.ty(ty, &[]);
             }
         }
@@ -459,7 +474,10 @@ impl<'a> Checker<'a> {
         let types: Vec<&Type> = main.inputs.iter().filter_map(|id| self.scope.value(*id).ok()).collect();
         let tokens = types.len() == 2 && types.iter().all(|ty| ty.dtype == Dtype::Token && ty.axes.is_empty());
         self.require(tokens, "main takes tokens and targets");
-        self.require(main.body.results.len() == 2, "main gives logits and a loss");
+        let stages: Vec<Stage> =
+            main.body.results.iter().filter_map(|id| self.scope.value(*id).ok()).map(|ty| ty.stage).collect();
+        let given = matches!(stages.as_slice(), [Stage::Seq, Stage::Loss] | [Stage::Seq, Stage::Loss, Stage::Loss]);
+        self.require(given, "main gives logits, a loss, and the sum of the units' losses where there are any");
         let losses = main.body.instructions.iter().filter(|i| matches!(i.op, Op::CrossEntropy { .. }));
         let losses: BTreeSet<ValueId> = losses.flat_map(|i| i.results.iter().copied()).collect();
         self.unread(&main.body, &losses);

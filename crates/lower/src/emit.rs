@@ -55,12 +55,14 @@ enum Task {
     CloseScan(ContextId),
 }
 
-/// What a function takes and gives beside its main value: names, and the module's axes by the names
+/// What a function takes and gives beside its main value: a loss; of other values names, and the module's axes by the names
 /// that the unit has for them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Signature {
     pub(crate) takes: Vec<Side>,
     pub(crate) gives: Vec<Side>,
+    /// Whether it takes the targets behind all else, and gives a loss.
+    pub(crate) loss: bool,
 }
 
 /// A side value of a function.
@@ -79,6 +81,7 @@ pub(crate) fn function(name: String, plan: &Plan, axes: &mut Axes) -> (Function,
         emitter.run(Task::Want(node, TOP));
         results.push(emitter.output(node, output.port.stage));
     }
+    results.extend(emitter.loss());
     let signature = emitter.signature();
     let Emitter { builder, mut contexts, .. } = emitter;
     let mut body = std::mem::take(&mut contexts[TOP].region);
@@ -96,14 +99,20 @@ pub(crate) struct Emitter<'a> {
     builder: Builder,
     contexts: Vec<Context>,
     weights: BTreeMap<core::LeafId, WeightId>,
+    /// The targets, which tell the tokens that a loss counts.
+    targets: Option<ValueId>,
 }
 
 impl<'a> Emitter<'a> {
     fn new(plan: &'a Plan, axes: &'a mut Axes) -> Self {
         let top = Context { parent: TOP, kind: Kind::Top, region: Region::default(), values: BTreeMap::new() };
         let (binding, builder) = (Binding::default(), Builder::default());
-        let mut emitter = Emitter { plan, axes, binding, builder, contexts: vec![top], weights: BTreeMap::new() };
+        let mut emitter = Emitter { plan, axes, binding, builder, contexts: vec![top], weights: BTreeMap::new(), targets: None };
         let inputs: Vec<ValueId> = plan.graph.inputs.iter().map(|port| emitter.input(port)).collect();
+        if !plan.graph.losses.is_empty() {
+            let targets = Type { stage: Stage::Seq, dtype: Dtype::Token, axes: vec![] };
+            emitter.targets = Some(emitter.builder.input(targets));
+        }
         emitter.add_weights();
         for (i, node) in plan.graph.nodes.iter().enumerate() {
             if let core::Op::Input(number) = node.op {
@@ -126,7 +135,8 @@ impl<'a> Emitter<'a> {
             Side { name: name.to_owned(), axes }
         };
         let takes = plan.graph.takes().map(&mut side).collect();
-        Signature { takes, gives: plan.graph.gives().map(side).collect() }
+        let gives = plan.graph.gives().map(side).collect();
+        Signature { takes, gives, loss: !plan.graph.losses.is_empty() }
     }
 
     /// The weights that are read, in the order of their declaration.
@@ -405,10 +415,35 @@ impl<'a> Emitter<'a> {
         self.push_values(TOP, Op::Map(expr), vec![value, position])[0]
     }
 
+    /// The sum of the losses; one that is a constant is the mean of itself.
+    fn loss(&mut self) -> Option<ValueId> {
+        let mut sum = None;
+        for &loss in &self.plan.graph.losses {
+            let node = self.plan.resolve(loss);
+            self.run(Task::Want(node, TOP));
+            let mut value = self.expect(node, TOP);
+            if self.builder.ty(value).stage != Stage::Loss {
+                value = self.mean_tokens(value);
+            }
+            let add = Op::Map(Expr::Apply(Scalar::Add, vec![Expr::Arg(0), Expr::Arg(1)]));
+            sum = Some(sum.map_or(value, |sum| self.push_values(TOP, add, vec![sum, value])[0]));
+        }
+        sum
+    }
+
+    fn mean_tokens(&mut self, value: ValueId) -> ValueId {
+        let targets = self.targets.expect("a function with a loss takes the targets");
+        self.push_values(TOP, Op::MeanTokens, vec![value, targets])[0]
+    }
+
     /// Emits a node whose operands are there.
     fn emit(&mut self, id: NodeId, context: ContextId) -> ValueId {
         let Node { op, args, .. } = self.plan.graph.node(id).clone();
         let op = match op {
+            core::Op::MeanTokens => {
+                let value = self.expect(args[0], context);
+                return self.mean_tokens(value);
+            }
             core::Op::Broadcast { axes } => return self.broadcast(axes.into_iter().collect(), args[0], context),
             core::Op::Reduce { reduction, axes, otherwise } => {
                 let reduction = reduction_of(reduction);

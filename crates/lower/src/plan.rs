@@ -349,7 +349,7 @@ impl Plan {
         }
     }
 
-    /// Marks what is live from the outputs on, and what leaves each component.
+    /// Marks what is live from the outputs and losses on, and what leaves each component.
     fn count_uses(&mut self) {
         self.uses = vec![0; self.graph.nodes.len()];
         let mut live = Live { plan: self, uses: vec![0; self.graph.nodes.len()], exports: BTreeSet::new() };
@@ -385,7 +385,7 @@ impl Live<'_> {
         let mut seen = BTreeSet::new();
         let mut running = BTreeSet::new();
         let mut pending: Vec<(NodeId, Option<ComponentId>)> = Vec::new();
-        pending.extend(self.plan.graph.outputs.iter().map(|output| (self.plan.resolve(output.node), None)));
+        pending.extend(self.plan.graph.roots().map(|root| (self.plan.resolve(root), None)));
         while let Some((id, inside)) = pending.pop() {
             let inside = inside.filter(|component| self.plan.depends_on(id, *component));
             self.uses[id.0 as usize] += 1;

@@ -1,11 +1,11 @@
-//! The main function: embedding, blocks, final unit, logits, loss.
+//! The main function: embedding, blocks, final unit, logits, loss, and the sum of the units' losses.
 
 use std::collections::BTreeMap;
 
 use genesys_axis::Constant;
 use genesys_ir::Builder;
-use genesys_ir::module::{Axis, AxisId, Dtype, Function, FunctionId, Op, Region, Stage, Type, ValueId, Weight};
-use genesys_scalar::{Law, Role};
+use genesys_ir::module::{Axis, AxisId, Dtype, Expr, Function, FunctionId, Op, Region, Stage, Type, ValueId, Weight};
+use genesys_scalar::{Function as Scalar, Law, Role};
 
 use crate::emit::{Side, Signature};
 
@@ -33,7 +33,7 @@ pub(crate) struct Stack<'a> {
     pub(crate) tie_embeddings: bool,
 }
 
-/// `main`: tokens and targets to logits and loss.
+/// `main`: tokens and targets to logits and loss, and to the sum of the losses of all calls where units have losses.
 pub(crate) fn main(stack: &Stack<'_>) -> Function {
     let (mut builder, mut body) = (Builder::default(), Region::default());
     let sequence = |dtype| Type { stage: Stage::Seq, dtype, axes: vec![] };
@@ -46,14 +46,20 @@ pub(crate) fn main(stack: &Stack<'_>) -> Function {
     let embedding = builder.weight(table(stack, "embedding.weight", Role::Embedding, 0));
     let embedding = push(&mut builder, Op::Weight(embedding), vec![])[0];
     let mut x = push(&mut builder, Op::Gather { axis: stack.vocabulary }, vec![embedding, tokens])[0];
-    let mut sides = BTreeMap::new();
+    let (mut sides, mut auxiliary) = (BTreeMap::new(), None);
     let blocks = stack.blocks.iter().map(|(function, owner)| (*function, format!("blocks.{owner}")));
     let calls = blocks.chain(stack.last.map(|function| (function, "final".to_owned())));
     for (layer, (function, path)) in (0..).zip(calls) {
-        let Signature { takes, gives } = &stack.signatures[function.0 as usize];
+        let Signature { takes, gives, loss } = &stack.signatures[function.0 as usize];
         let mut args = vec![x];
         args.extend(takes.iter().map(|side| received(&sides, side, &mut |op, args| push(&mut builder, op, args)[0])));
-        let results = push(&mut builder, Op::Call { function, layer, path }, args);
+        args.extend(loss.then_some(targets));
+        let mut results = push(&mut builder, Op::Call { function, layer, path }, args);
+        if *loss {
+            let own = results.pop().expect("a function with a loss gives it last");
+            let add = Op::Map(Expr::Apply(Scalar::Add, vec![Expr::Arg(0), Expr::Arg(1)]));
+            auxiliary = Some(auxiliary.map_or(own, |sum| push(&mut builder, add, vec![sum, own])[0]));
+        }
         x = results[0];
         sides.extend(gives.iter().zip(&results[1..]).map(|(side, value)| (&side.name, (side, *value))));
     }
@@ -65,7 +71,7 @@ pub(crate) fn main(stack: &Stack<'_>) -> Function {
     };
     let logits = push(&mut builder, Op::Contract { axes: vec![stack.width] }, vec![x, head])[0];
     let loss = push(&mut builder, Op::CrossEntropy { axis: stack.vocabulary }, vec![logits, targets])[0];
-    body.results = vec![logits, loss];
+    body.results = [logits, loss].into_iter().chain(auxiliary).collect();
     builder.finish("main".into(), body)
 }
 

@@ -118,7 +118,8 @@ impl<'p> Ranges<'p> {
             }
             Op::Softmax { .. } => Interval::UNIT,
             Op::Dot { axes } => self.summed(axes, args[0].times(args[1])),
-            Op::Shift { .. } | Op::Window(_) | Op::Pool { .. } => joined().hull(zero),
+            // Where no token counts, their mean is 0.
+            Op::Shift { .. } | Op::Window(_) | Op::Pool { .. } | Op::MeanTokens => joined().hull(zero),
             // Where there are fewer elements than are picked, the value is 0.
             Op::Top { .. } => args[1].hull(zero),
             Op::Picked { .. } => Interval::UNIT,

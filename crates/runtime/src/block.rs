@@ -1,7 +1,7 @@
 //! One function of a module, for use in other candle programs.
 
 use candle_core::{DType, Device, Tensor};
-use genesys_ir::module::{Axis, Function, FunctionId, Instruction, Module, Op, Region, Type, ValueId};
+use genesys_ir::module::{Axis, Function, FunctionId, Instruction, Module, Op, Region, Stage, Type, ValueId};
 
 use crate::error::into_candle;
 use crate::memory::Graph;
@@ -15,6 +15,8 @@ use crate::{RuntimeError, execute::constant};
 #[derive(Clone, Debug)]
 pub struct Block {
     program: Program,
+    /// Whether it takes the targets behind its sequence, and gives a loss behind it.
+    gives_loss: bool,
 }
 
 impl Block {
@@ -32,11 +34,13 @@ impl Block {
         device: &Device,
     ) -> Result<Self, RuntimeError> {
         let callee = module.function(function);
-        if callee.inputs.len() != 1 || callee.body.results.len() != 1 {
+        let gives_loss = callee.body.results.last().is_some_and(|id| callee.ty(*id).stage == Stage::Loss);
+        let sequences = 1 + usize::from(gives_loss);
+        if callee.inputs.len() != sequences || callee.body.results.len() != sequences {
             return Err(RuntimeError::Unsupported("a block of other than one sequence in and one out"));
         }
         let program = Program::init(alone(module, function, layer), seed, dtype, device)?;
-        Ok(Self { program })
+        Ok(Self { program, gives_loss })
     }
 
     /// All weights, in the order of the function.
@@ -49,9 +53,19 @@ impl Block {
     /// # Errors
     /// The input does not have the shape `[b, t, axes]`; candle fails.
     pub fn run(&self, x: &Tensor) -> Result<Tensor, RuntimeError> {
-        let input = self.input(x)?;
-        let results = self.program.run(vec![input], x.dims()[1], Graph::Kept)?;
+        let results = self.program.predict(self.inputs(x)?, x.dims()[1], Graph::Kept)?;
         self.output(&results[0], x)
+    }
+
+    /// The function's result, and what it adds to the training loss, `[]`, where it adds something: its means are over all
+    /// positions of all rows.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_with_loss(&self, x: &Tensor) -> Result<(Tensor, Option<Tensor>), RuntimeError> {
+        let results = self.program.run(self.inputs(x)?, x.dims()[1], Graph::Kept)?;
+        let loss = results.get(1).map(|loss| loss.tensor().clone());
+        Ok((self.output(&results[0], x)?, loss))
     }
 
     /// The state of `batch` rows of which nothing was read.
@@ -77,9 +91,18 @@ impl Block {
     }
 
     fn go_on(&self, state: &State, x: &Tensor, graph: Graph) -> Result<(Tensor, State), RuntimeError> {
-        let input = self.input(x)?;
-        let (results, state) = self.program.extend(state, vec![input], (x.dims()[0], x.dims()[1]), graph)?;
+        let (results, state) = self.program.extend(state, self.inputs(x)?, (x.dims()[0], x.dims()[1]), graph)?;
         Ok((self.output(&results[0], x)?, state))
+    }
+
+    /// The sequence, and targets that all count where the function takes targets.
+    fn inputs(&self, x: &Tensor) -> Result<Vec<Named>, RuntimeError> {
+        let mut inputs = vec![self.input(x)?];
+        if self.gives_loss {
+            let targets = Tensor::zeros(&x.dims()[..2], DType::U32, x.device())?;
+            inputs.push(Named::new(targets, vec![Label::Batch, Label::Time]));
+        }
+        Ok(inputs)
     }
 
     fn input(&self, x: &Tensor) -> Result<Named, RuntimeError> {

@@ -203,6 +203,11 @@ impl<'m> Executor<'m> {
             Op::Grad { .. } => return Err(RuntimeError::Unsupported("a derivative that was not expanded")),
             Op::Gather { axis } => loss::gather(&x(0)?, &x(1)?, *axis)?,
             Op::CrossEntropy { axis } => loss::cross_entropy(self.place, &x(0)?, &x(1)?, *axis)?,
+            Op::MeanTokens => {
+                let (value, targets) = (x(0)?, x(1)?);
+                let axes = self.sized(&frame.function.ty(args[0]).axes)?;
+                loss::mean_tokens(self.place, &value, &targets, &axes)?
+            }
             Op::Past { .. } | Op::Scan { .. } | Op::Call { .. } => {
                 unreachable!("operations with regions run elsewhere")
             }
@@ -335,6 +340,7 @@ fn name(op: &Op) -> &'static str {
         Op::Grad { .. } => "grad",
         Op::Gather { .. } => "gather",
         Op::CrossEntropy { .. } => "cross_entropy",
+        Op::MeanTokens => "mean_tokens",
         Op::Call { .. } => "call",
     }
 }

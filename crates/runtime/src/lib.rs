@@ -43,7 +43,7 @@ pub use backward::{gradients, on_large_stack};
 pub use block::Block;
 pub use candle_core;
 pub use error::RuntimeError;
-pub use model::{Evaluated, Model};
+pub use model::{Evaluated, Losses, Model};
 pub use origin::Origin;
 pub use program::Parameter;
 pub use state::State;

@@ -1,4 +1,4 @@
-//! A language model: tokens in, logits and loss out.
+//! A language model: tokens in, logits and losses out.
 
 use std::collections::BTreeMap;
 
@@ -30,10 +30,37 @@ pub struct Model {
 pub struct Evaluated {
     /// `[b, t, v]`
     pub logits: Tensor,
-    /// `[]`, in nats.
-    pub loss: Tensor,
-    /// One for each parameter, in their order; `None` where the loss does not depend on it.
+    /// What is minimized, and its parts.
+    pub losses: Losses,
+    /// Those of the objective: one for each parameter, in their order; `None` where it does not depend on it.
     pub gradients: Vec<Option<Tensor>>,
+}
+
+/// What training minimizes: how well tokens are predicted, and what units add to that.
+#[derive(Clone, Debug)]
+pub struct Losses {
+    /// `[]`: the mean in nats over the targets that count. This alone is reported, and compared.
+    pub loss: Tensor,
+    /// `[]`: the sum of the losses of all units, with means over the tokens of this batch; `None` where they have none.
+    pub auxiliary: Option<Tensor>,
+}
+
+impl Losses {
+    /// `[]`: the sum of both, which gradients are taken of.
+    ///
+    /// # Errors
+    /// Candle fails.
+    pub fn objective(&self) -> Result<Tensor, RuntimeError> {
+        Ok(match &self.auxiliary {
+            // The loss is in f32 where weights are narrower.
+            Some(auxiliary) => (&self.loss + auxiliary.to_dtype(self.loss.dtype())?)?,
+            None => self.loss.clone(),
+        })
+    }
+
+    fn detach(&self) -> Self {
+        Self { loss: self.loss.detach(), auxiliary: self.auxiliary.as_ref().map(Tensor::detach) }
+    }
 }
 
 impl Model {
@@ -82,7 +109,7 @@ impl Model {
     /// The shape is not `[b, t]`, or a token is outside the vocabulary; candle fails.
     pub fn logits(&self, tokens: &Tensor) -> Result<Tensor, RuntimeError> {
         let targets = Tensor::full(IGNORE, tokens.shape(), tokens.device())?;
-        Ok(self.run(tokens, &targets, Graph::Kept)?.0)
+        Ok(self.predict(tokens, &targets, Graph::Kept)?.0)
     }
 
     /// The mean in nats over the targets `[b, t]` (u32) that are not
@@ -91,6 +118,15 @@ impl Model {
     /// # Errors
     /// As [`logits`](Self::logits).
     pub fn loss(&self, tokens: &Tensor, targets: &Tensor) -> Result<Tensor, RuntimeError> {
+        Ok(self.predict(tokens, targets, Graph::Kept)?.1)
+    }
+
+    /// The loss and what the units add to it in training, over the targets `[b, t]` (u32) that are not
+    /// [`IGNORE`](genesys_ir::module::IGNORE).
+    ///
+    /// # Errors
+    /// As [`logits`](Self::logits).
+    pub fn losses(&self, tokens: &Tensor, targets: &Tensor) -> Result<Losses, RuntimeError> {
         Ok(self.run(tokens, targets, Graph::Kept)?.1)
     }
 
@@ -99,7 +135,7 @@ impl Model {
     /// # Errors
     /// As [`logits`](Self::logits).
     pub fn forward_loss(&self, tokens: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor), RuntimeError> {
-        self.run(tokens, targets, Graph::Kept)
+        self.predict(tokens, targets, Graph::Kept)
     }
 
     /// Logits, then loss, without a graph: less memory, and no gradient.
@@ -107,18 +143,18 @@ impl Model {
     /// # Errors
     /// As [`logits`](Self::logits).
     pub fn evaluate(&self, tokens: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor), RuntimeError> {
-        self.run(tokens, targets, Graph::None)
+        self.predict(tokens, targets, Graph::None)
     }
 
-    /// Logits, loss and all gradients; the graph lives and dies on a thread with a large stack.
+    /// Logits, losses and all gradients; the graph lives and dies on a thread with a large stack.
     ///
     /// # Errors
     /// As [`logits`](Self::logits), or no thread can be started.
     pub fn forward_backward(&self, tokens: &Tensor, targets: &Tensor) -> Result<Evaluated, RuntimeError> {
         on_large_stack(|| {
-            let (logits, loss) = self.run(tokens, targets, Graph::Kept)?;
-            let gradients = gradients(&loss, self)?;
-            Ok(Evaluated { logits: logits.detach(), loss: loss.detach(), gradients })
+            let (logits, losses) = self.run(tokens, targets, Graph::Kept)?;
+            let gradients = gradients(&losses.objective()?, self)?;
+            Ok(Evaluated { logits: logits.detach(), losses: losses.detach(), gradients })
         })
     }
 
@@ -183,7 +219,7 @@ impl Model {
         Ok((self.scores(&results[0], size)?, state))
     }
 
-    /// Where the loss stops being finite, for the operation that is to blame; `None` where it is finite.
+    /// Where the loss, or what the units add to it, stops being finite, for the operation that is to blame; `None` where it is finite.
     ///
     /// # Errors
     /// As [`logits`](Self::logits).
@@ -192,9 +228,17 @@ impl Model {
         self.program.origin(vec![in_time(tokens), in_time(targets)], positions)
     }
 
-    fn run(&self, tokens: &Tensor, targets: &Tensor, graph: Graph) -> Result<(Tensor, Tensor), RuntimeError> {
+    fn run(&self, tokens: &Tensor, targets: &Tensor, graph: Graph) -> Result<(Tensor, Losses), RuntimeError> {
         let size = self.check(tokens, targets)?;
         let results = self.program.run(vec![in_time(tokens), in_time(targets)], size.1, graph)?;
+        let loss = results[1].tensor().clone();
+        let auxiliary = results.get(2).map(|sum| sum.tensor().clone());
+        Ok((self.scores(&results[0], size)?, Losses { loss, auxiliary }))
+    }
+
+    fn predict(&self, tokens: &Tensor, targets: &Tensor, graph: Graph) -> Result<(Tensor, Tensor), RuntimeError> {
+        let size = self.check(tokens, targets)?;
+        let results = self.program.predict(vec![in_time(tokens), in_time(targets)], size.1, graph)?;
         Ok((self.scores(&results[0], size)?, results[1].tensor().clone()))
     }
 

@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use genesys_axis::Domain;
 use genesys_decode::{CallId, Layout, layout};
 use genesys_ir::module::{AxisId, Direction, Module, Op, Region};
-use genesys_ir::{ParameterInfo, parameters};
+use genesys_ir::{ParameterInfo, parameters, without_losses};
 use genesys_scalar::Role;
 
 use crate::execute::{Executor, constant};
@@ -38,6 +38,8 @@ pub struct Parameter {
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) module: Arc<Module>,
+    /// The module as it predicts: without the losses of its units.
+    predicts: Arc<Module>,
     layout: Arc<Layout>,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) place: Place,
@@ -97,27 +99,40 @@ impl Program {
             let var = Var::from_tensor(&tensor.contiguous()?)?;
             parameters.push(Parameter { name: info.name, shape: info.shape, role: info.role, var });
         }
-        let layout = Arc::new(layout(&module)?);
-        Ok(Self { module: Arc::new(module), layout, parameters, place, pasts, whole })
+        let predicts = without_losses(&module);
+        let layout = Arc::new(layout(&predicts)?);
+        let (module, predicts) = (Arc::new(module), Arc::new(predicts));
+        Ok(Self { module, predicts, layout, parameters, place, pasts, whole })
     }
 
-    /// The main function's results over rows of `positions` positions.
+    /// The main function's results over rows of `positions` positions: logits, loss, and the losses of units where they
+    /// have any.
     pub(crate) fn run(&self, inputs: Vec<Named>, positions: usize, graph: Graph) -> Result<Vec<Named>, RuntimeError> {
-        self.run_with(inputs, positions, graph, Watch::default())
+        self.run_with(&self.module, inputs, positions, graph, Watch::default())
     }
 
-    /// The origin of the last result, where it is not finite.
+    /// Logits and loss alone: what the losses of units read is not computed where nothing else reads it.
+    pub(crate) fn predict(
+        &self,
+        inputs: Vec<Named>,
+        positions: usize,
+        graph: Graph,
+    ) -> Result<Vec<Named>, RuntimeError> {
+        self.run_with(&self.predicts, inputs, positions, graph, Watch::default())
+    }
+
+    /// The origin of the first loss that is not finite.
     pub(crate) fn origin(&self, inputs: Vec<Named>, positions: usize) -> Result<Option<Origin>, RuntimeError> {
         let probe = Probe::default();
         let watch = Watch { probe: Some(&probe), memory: None };
-        let results = self.run_with(inputs, positions, Graph::None, watch)?;
-        Ok(results.last().and_then(|result| probe.origin(result)))
+        let results = self.run_with(&self.module, inputs, positions, Graph::None, watch)?;
+        Ok(results.iter().skip(1).find_map(|loss| probe.origin(loss)))
     }
 
     /// The state of `batch` rows before their first position.
     pub(crate) fn start(&self, batch: usize) -> State {
         let held = vec![Held::Nothing; self.layout.slots().len()];
-        State { module: self.module.clone(), layout: self.layout.clone(), batch, positions: 0, held }
+        State { module: self.predicts.clone(), layout: self.layout.clone(), batch, positions: 0, held }
     }
 
     /// The main function's results over the next `positions` positions of rows, and the state behind them.
@@ -128,7 +143,7 @@ impl Program {
         (batch, positions): (usize, usize),
         graph: Graph,
     ) -> Result<(Vec<Named>, State), RuntimeError> {
-        if !Arc::ptr_eq(&state.module, &self.module) && state.module != self.module {
+        if !Arc::ptr_eq(&state.module, &self.predicts) && state.module != self.predicts {
             return Err(RuntimeError::State(format!("of `{}`, another module", state.module.name)));
         }
         if state.batch != batch {
@@ -136,12 +151,13 @@ impl Program {
         }
         let memory = Memory::new(state, positions, graph);
         let watch = Watch { probe: None, memory: Some(&memory) };
-        let results = self.run_with(inputs, positions, graph, watch)?;
+        let results = self.run_with(&self.predicts, inputs, positions, graph, watch)?;
         Ok((results, memory.finish()))
     }
 
     fn run_with(
         &self,
+        module: &Module,
         inputs: Vec<Named>,
         positions: usize,
         graph: Graph,
@@ -154,9 +170,9 @@ impl Program {
         let weights = self.parameters.iter().map(weight).collect();
         let start = memory.map_or(0, Memory::start);
         let masks = Masks::new(&self.place, (start, positions), &self.pasts, self.whole);
-        let executor = Executor { module: &self.module, weights: &weights, place: &self.place, masks, memory, probe };
+        let executor = Executor { module, weights: &weights, place: &self.place, masks, memory, probe };
         let inputs = inputs.into_iter().map(Value::Tensor).collect();
-        let values = executor.call(self.module.main(), inputs, 0, String::new(), CallId::MAIN)?;
+        let values = executor.call(module.main(), inputs, 0, String::new(), CallId::MAIN)?;
         values.iter().map(|value| Ok(value.named(&self.place)?)).collect()
     }
 }

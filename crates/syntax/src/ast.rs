@@ -381,6 +381,8 @@ pub enum StmtKind {
     },
     /// `yield e`, in a scan or a loop
     Yield(Expr),
+    /// `loss e`: a term of the training loss
+    Loss(Expr),
 }
 
 /// An expression.

@@ -94,7 +94,8 @@ fn hang_block(block: &mut Block, stream: &mut Stream) {
             | StmtKind::LetTuple { value, .. }
             | StmtKind::Share { value, .. }
             | StmtKind::Update { value, .. }
-            | StmtKind::Yield(value) => {
+            | StmtKind::Yield(value)
+            | StmtKind::Loss(value) => {
                 hang_expr(value, stream, &mut stmt.comments);
             }
             StmtKind::Param { init, .. } => hang_expr(init, stream, &mut stmt.comments),

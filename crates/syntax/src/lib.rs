@@ -26,7 +26,7 @@
 //! block   = "{" statement* value? "}"
 //! statement = "let" ( name ( ":" type )? | "(" name,* ")" ) "=" value  |  "param" name ":" axes "=" value ( "@" role )?
 //!         | "axis" Axis "=" size  |  "require" size compare size
-//!         | "share" name "=" head  |  state "<-" value  |  "yield" value
+//!         | "share" name "=" head  |  state "<-" value  |  "yield" value  |  "loss" value
 //! value   = number | name | name "[" Axis "]" | "(" value,* ")" | "-" value | value op value
 //!         | name "<" static,* ">" "[" slot "]" "(" argument,* ")"  |  "each" axes call
 //!         | "[" axes "->" axes "]" "(" value ")"  |  value "as" "[" Axis "->" Axis "]"

@@ -9,10 +9,7 @@ use pest::error::{Error, ErrorVariant, InputLocation};
 
 use crate::build::Builder;
 use crate::grammar::Rule;
-use crate::slip::{Slip, slip};
-
-/// The words kept for later versions of the language.
-const RESERVED: &[&str] = &["loss"];
+use crate::slip::{Slip, is_reserved, slip};
 
 /// Where reading stopped.
 pub(crate) struct Stop<'t> {
@@ -42,9 +39,9 @@ pub(crate) fn syntax_error(builder: &Builder<'_>, error: &Error<Rule>) -> Diagno
     };
     let stop = Stop { text: builder.text, at, found: token_at(builder.text, at), expected };
     let span = builder.at(at, at + stop.found.len());
-    if RESERVED.contains(&stop.found) {
-        let message = format!("expected {}, found `{}`, a word kept for a later version", wanted(&stop), stop.found);
-        return Diagnostic::error(Code::RESERVED_WORD, span, message).help("use another name or construct");
+    if is_reserved(&stop) {
+        let message = format!("expected {}, found `{}`, a word of the language", wanted(&stop), stop.found);
+        return Diagnostic::error(Code::RESERVED_WORD, span, message).help("use another name");
     }
     let message = format!("expected {}, found {}", wanted(&stop), shown(stop.found));
     let error = Diagnostic::error(Code::SYNTAX, span, message);
@@ -151,6 +148,7 @@ fn keyword(rule: Rule) -> Option<&'static str> {
         Rule::k_axis => "`axis`",
         Rule::k_require => "`require`",
         Rule::k_yield => "`yield`",
+        Rule::k_loss => "`loss`",
         Rule::k_scan => "`scan`",
         Rule::k_each => "`each`",
         Rule::k_every | Rule::every => "`every`",
@@ -212,6 +210,7 @@ fn construct(rule: Rule) -> &'static str {
         | Rule::axis_stmt
         | Rule::require_stmt
         | Rule::yield_stmt
+        | Rule::loss_stmt
         | Rule::update_stmt => "a statement",
         Rule::expr
         | Rule::init

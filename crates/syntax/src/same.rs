@@ -175,7 +175,7 @@ fn block(body: &mut Block) {
                 ident(state);
                 expr(value);
             }
-            StmtKind::Yield(value) => expr(value),
+            StmtKind::Yield(value) | StmtKind::Loss(value) => expr(value),
         }
     }
     body.result.iter_mut().for_each(expr);

@@ -44,7 +44,6 @@ pub(crate) fn slip(stop: &Stop<'_>) -> Option<Slip> {
         angle_type,
         leading_word,
         mark,
-        keyword_as_name,
         lower_axis,
         bare_value,
         signature,
@@ -258,15 +257,13 @@ fn mark(stop: &Stop<'_>) -> Option<Slip> {
     }
 }
 
-fn keyword_as_name(stop: &Stop<'_>) -> Option<Slip> {
+/// Whether a word of the language stands where a name is expected.
+pub(crate) fn is_reserved(stop: &Stop<'_>) -> bool {
     const WORDS: &[&str] = &[
         "let", "param", "axis", "require", "yield", "scan", "each", "as", "unit", "design", "use", "true", "false",
-        "else", "share",
+        "else", "share", "every", "repeat", "loss",
     ];
-    if !WORDS.contains(&stop.found) || !(stop.wants(Rule::name) || stop.wants(Rule::upper)) {
-        return None;
-    }
-    Slip::help(format!("`{}` is a word of the language: use another name", stop.found))
+    WORDS.contains(&stop.found) && (stop.wants(Rule::name) || stop.wants(Rule::upper))
 }
 
 fn lower_axis(stop: &Stop<'_>) -> Option<Slip> {

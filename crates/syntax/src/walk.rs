@@ -23,7 +23,8 @@ pub fn walk_block(block: &Block, visit: &mut dyn FnMut(&Expr)) {
             | StmtKind::LetTuple { value, .. }
             | StmtKind::Share { value, .. }
             | StmtKind::Update { value, .. }
-            | StmtKind::Yield(value) => {
+            | StmtKind::Yield(value)
+            | StmtKind::Loss(value) => {
                 walk_expr(value, visit);
             }
             StmtKind::Param { init, .. } => walk_expr(init, visit),
@@ -92,7 +93,8 @@ fn walk_block_mut(block: &mut Block, visit: &mut dyn FnMut(&mut Expr)) {
             | StmtKind::LetTuple { value, .. }
             | StmtKind::Share { value, .. }
             | StmtKind::Update { value, .. }
-            | StmtKind::Yield(value) => {
+            | StmtKind::Yield(value)
+            | StmtKind::Loss(value) => {
                 walk_expr_mut(value, visit);
             }
             StmtKind::Param { init, .. } => walk_expr_mut(init, visit),

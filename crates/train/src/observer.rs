@@ -46,8 +46,11 @@ pub struct Step {
     pub done: u64,
     /// How many there are.
     pub steps: u64,
-    /// The training loss in nats a token.
+    /// The training loss in nats a token, without what units add to it.
     pub loss: f32,
+    /// What units add to it, where they have losses of their own: trained on, and never reported as the loss. Its means are
+    /// over the tokens of the step's batch.
+    pub auxiliary: Option<f32>,
     /// The learning rate.
     pub rate: f64,
     /// The norm of the gradient before clipping.

@@ -1,7 +1,7 @@
 //! The training loop: from a job and a dataset to an outcome.
 //!
 //! In: a [`Job`], or a checkpoint to go on from; a dataset; an observer. Out: an [`Outcome`]. One step is: a batch that
-//! is a function of (seed, step), the loss, its gradients, one pass of clipping and AdamW over all weights. The model
+//! is a function of (seed, step), the losses, the gradients of their sum, one pass of clipping and AdamW over all weights. The model
 //! that is validated and saved is the one that was trained: there is no copy, and no average of weights.
 //!
 //! The gradients of a composed graph are found, and the graph is dropped, by recursion: the loop runs on a thread
@@ -57,6 +57,13 @@ struct Session {
     adamw: AdamW,
     /// How it went so far; none before the first validation.
     history: Option<History>,
+}
+
+/// What a batch asks for.
+struct Gradients {
+    loss: f32,
+    auxiliary: Option<f32>,
+    gradients: Vec<f32>,
 }
 
 impl Session {
@@ -148,9 +155,10 @@ impl Session {
         let Job { scale, steps, seed, .. } = &self.config.job;
         let (steps, step) = (*steps, self.config.step);
         let batch = self.rows.train_batch(step, rows_per_batch(scale), *seed);
-        let (loss, gradients) = self.gradients(&batch).map_err(TrainError::compute("train"))?;
-        if !loss.is_finite() {
-            return Ok(Err(self.divergence("the loss", self.origin(&batch)?)));
+        let Gradients { loss, auxiliary, gradients } = self.gradients(&batch).map_err(TrainError::compute("train"))?;
+        let finite = [("the loss", Some(loss)), ("the auxiliary loss", auxiliary)];
+        if let Some((what, _)) = finite.into_iter().find(|(_, value)| value.is_some_and(|value| !value.is_finite())) {
+            return Ok(Err(self.divergence(what, self.origin(&batch)?)));
         }
         let rate = self.schedule.rate(step);
         let norm = self.adamw.update(self.layout.segments(), &mut self.weights, &gradients, rate);
@@ -159,22 +167,23 @@ impl Session {
         }
         store(&self.model, &self.layout, &self.weights).map_err(TrainError::compute("train"))?;
         self.config.step += 1;
-        Ok(Ok(Step { done: step + 1, steps, loss, rate, norm, tokens: batch.predictions() }))
+        Ok(Ok(Step { done: step + 1, steps, loss, auxiliary, rate, norm, tokens: batch.predictions() }))
     }
 
-    /// The loss, and its gradients in the order of the layout; 0 where a weight takes no part in it.
-    fn gradients(&self, batch: &Batch) -> Result<(f32, Vec<f32>), RuntimeError> {
+    /// The losses, and the gradients of their sum in the order of the layout; 0 where a weight takes no part in it.
+    fn gradients(&self, batch: &Batch) -> Result<Gradients, RuntimeError> {
         let (tokens, targets) = inputs(batch, &Device::Cpu)?;
-        let loss = self.model.loss(&tokens, &targets)?;
+        let losses = self.model.losses(&tokens, &targets)?;
         // The stack is deep already: no thread of its own for every step.
-        let gradients = loss.backward()?;
+        let gradients = losses.objective()?.backward()?;
         let mut flat = vec![0.0; self.layout.len()];
         for (parameter, segment) in self.model.parameters().iter().zip(self.layout.segments()) {
             if let Some(gradient) = gradients.get(&parameter.var) {
                 flat[segment.range.clone()].copy_from_slice(&gradient.flatten_all()?.to_vec1::<f32>()?);
             }
         }
-        Ok((loss.to_scalar()?, flat))
+        let auxiliary = losses.auxiliary.map(|sum| sum.to_scalar()).transpose()?;
+        Ok(Gradients { loss: losses.loss.to_scalar()?, auxiliary, gradients: flat })
     }
 
     fn validate(&self) -> Result<Validation, TrainError> {

@@ -213,6 +213,7 @@ impl<'a> Elaborator<'a, '_> {
             let case = self.varying(arg, span);
             return Err(self.fail(Diagnostic::error(Code::NOT_CONSTANT, span, message).counterexample(case)));
         }
+        self.no_mean(arg, "an argument of a unit", self.graph.node(arg).span)?;
         let mut left = self.seen(arg);
         let mut unbound = Vec::new();
         let mut missing = Vec::new();

@@ -102,6 +102,7 @@ impl<'u> Elaborator<'_, 'u> {
         self.graph.scans.extend(from.scans.iter().map(|scan| place.copy_scan(scan)));
         let named = from.named.iter().map(|named| Named { value: place.node(named.value), ..*named });
         self.graph.named.extend(named);
+        self.graph.losses.extend(from.losses.iter().map(|loss| place.node(*loss)));
         self.requirements.extend_from_slice(&closed.requirements);
         from.outputs.iter().map(|output| place.node(output.node)).collect()
     }

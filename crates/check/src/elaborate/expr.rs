@@ -220,6 +220,7 @@ impl<'a> Elaborator<'a, '_> {
             StmtKind::Param { name, axes, init, role } => self.param_stmt(name, axes, init, role.as_ref(), stmt.span),
             StmtKind::Axis { name, size } => self.axis_stmt(name, size),
             StmtKind::Require { left, compare, right } => self.require_stmt(left, *compare, right, stmt.span),
+            StmtKind::Loss(value) => self.loss_stmt(value),
             StmtKind::Update { .. } | StmtKind::Yield(_) => {
                 let message = "expected a statement of a unit, found one that only a `scan` or a `repeat` may hold";
                 Err(self.fail(Diagnostic::error(Code::MISPLACED, stmt.span, message)))
@@ -246,7 +247,8 @@ impl<'a> Elaborator<'a, '_> {
         let expected: AxisSet = self.axes(&ty.axes)?.into_iter().collect();
         let found = self.seen(node);
         let stage = if ty.seq { Stage::Seq } else { Stage::Const };
-        if found == expected && (ty.seq || self.ty(node).stage == Stage::Const) {
+        let fits = if ty.seq { self.ty(node).stage != Stage::Loss } else { self.ty(node).stage == Stage::Const };
+        if found == expected && fits {
             return Ok(());
         }
         let message = format!("expected {}, found {}", self.show(stage, &expected), self.show_node(node));

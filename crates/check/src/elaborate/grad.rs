@@ -129,6 +129,7 @@ impl<'a> Elaborator<'a, '_> {
             | Op::Picked { .. }
             | Op::State { .. }
             | Op::Start { .. }
+            | Op::MeanTokens
             | Op::Scanned(_) => false,
         };
         local && !past

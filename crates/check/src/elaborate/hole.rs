@@ -77,12 +77,14 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     fn values_in_sight(&mut self) -> Vec<(&'a str, NodeId)> {
-        let names = self.frame().names.iter();
+        let names: Vec<_> = self.frame().names.iter().map(|(name, (binding, _))| (*name, binding.clone())).collect();
         names
-            .filter_map(|(name, (binding, _))| match binding {
-                Binding::Value(node) | Binding::State { value: node, .. } => Some((*name, *node)),
+            .into_iter()
+            .filter_map(|(name, binding)| match binding {
+                Binding::Value(node) | Binding::State { value: node, .. } => Some((name, node)),
                 _ => None,
             })
+            .filter(|(_, node)| self.ty(*node).stage != Stage::Loss)
             .collect()
     }
 

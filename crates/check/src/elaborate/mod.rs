@@ -16,6 +16,7 @@ mod hole;
 mod instance;
 mod law;
 mod linear;
+mod loss;
 mod pick;
 mod primitive;
 mod repeat;
@@ -158,6 +159,7 @@ impl<'a, 'u> Elaborator<'a, 'u> {
             let what = format!("a unit of the stack expands to more than {MAX_NODES} operations");
             return Err(self.fail(error::too_large(span, &what)));
         }
+        self.mean_stays_within(&op, &args, span)?;
         let id = NodeId(self.graph.nodes.len() as u32);
         self.graph.nodes.push(Node { op, args, ty, span });
         Ok(id)
@@ -201,6 +203,7 @@ impl<'a, 'u> Elaborator<'a, 'u> {
         match stage {
             Stage::Const => format!("[{names}]"),
             Stage::Seq | Stage::Moment => format!("Seq[{names}]"),
+            Stage::Loss => format!("Loss[{names}]"),
         }
     }
 

@@ -39,6 +39,7 @@ pub(crate) const PRIMITIVES: &[&str] = &[
     "logsumexp",
     "max",
     "mean",
+    "mean_tokens",
     "min",
     "outer",
     "past",
@@ -120,6 +121,7 @@ impl<'a> Elaborator<'a, '_> {
             "softmax" => self.softmax(call, span),
             "sum" => self.reduce(Reduction::Sum, call, span),
             "mean" => self.reduce(Reduction::Mean, call, span),
+            "mean_tokens" => self.mean_tokens(call, span),
             "logsumexp" => self.reduce(Reduction::LogSumExp, call, span),
             "max" if call.args.len() < 2 || call.slot.is_some() => self.reduce(Reduction::Max, call, span),
             "min" if call.args.len() < 2 || call.slot.is_some() => self.reduce(Reduction::Min, call, span),
@@ -334,7 +336,7 @@ fn no_slot(call: &Call, _slot: &Slot, span: Span) -> Diagnostic {
 /// The stage as it leaves a scan.
 pub(crate) fn leave(stage: Stage) -> Stage {
     match stage {
-        Stage::Const | Stage::Seq => stage,
+        Stage::Const | Stage::Seq | Stage::Loss => stage,
         Stage::Moment => Stage::Seq,
     }
 }

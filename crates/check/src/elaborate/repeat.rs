@@ -84,6 +84,7 @@ impl<'a> Elaborator<'a, '_> {
             return Err(self.reset_without_chunk(state));
         }
         let init = self.expr(&state.init)?;
+        self.no_mean(init, "the initial value of a state", state.init.span)?;
         let axes = self.state_axes(&state.name, &state.axes)?;
         let allowed: AxisSet = axes.iter().copied().collect();
         self.within_axes(init, &allowed, state)?;

@@ -128,6 +128,7 @@ impl<'a> Elaborator<'a, '_> {
                     spoiled |= self.update(state, value).is_err();
                 }
                 StmtKind::Yield(value) => result = self.yielded(result, value, stmt, what),
+                StmtKind::Loss(_) => _ = self.loss_within(what, stmt.span),
                 StmtKind::Share { .. } | StmtKind::Param { .. } | StmtKind::Axis { .. } | StmtKind::Require { .. } => {
                     let message = format!("expected `let`, `<-` or `yield` in a {what}, found a declaration");
                     let help = format!("declare it before the {what}");
@@ -168,6 +169,7 @@ impl<'a> Elaborator<'a, '_> {
         let node = self.expr(value);
         self.end_statement(outer, None);
         Some(node.and_then(|node| {
+            self.no_mean(node, "a value to yield", value.span)?;
             self.no_past(node, Code::DEPENDENT_AXIS, "a value to yield", value.span)?;
             Ok(node)
         }))
@@ -195,6 +197,7 @@ impl<'a> Elaborator<'a, '_> {
             return Err(self.fail(Diagnostic::error(Code::MISPLACED, name.span, message).help(help)));
         }
         let node = node?;
+        self.no_mean(node, "the new value of a state", value.span)?;
         let (expected, found) = (self.seen(current), self.seen(node));
         if expected != found {
             let message = format!(

@@ -308,6 +308,7 @@ impl<'a> Elaborator<'a, '_> {
     ) -> Elab<()> {
         let expected: AxisSet = self.axes(&declared.axes)?.into_iter().collect();
         let found = self.seen(value);
+        self.no_mean(value, "the value of a unit", span)?;
         let ty = self.ty(value).clone();
         if found != expected || (!declared.seq && ty.stage != Stage::Const) {
             let stage = if declared.seq { Stage::Seq } else { Stage::Const };

@@ -159,6 +159,7 @@ impl<'a> Elaborator<'a, '_> {
         }
         for (&arg, expected) in args.iter().zip(&shape.params) {
             let at = self.graph.node(arg).span;
+            self.no_mean(arg, "an argument of a unit", at)?;
             let (found, stage) = (self.seen(arg), self.ty(arg).stage);
             if found != expected.axes || (expected.stage == Stage::Const && stage != Stage::Const) {
                 let shown = self.show(expected.stage, &expected.axes);
@@ -245,7 +246,7 @@ impl<'a> Elaborator<'a, '_> {
             let stage = if unit.result.seq { Stage::Seq } else { Stage::Const };
             return Ok(Some(format!("which gives {}", self.show(stage, &axes))));
         }
-        Ok((shape.pointwise && self.looks_back(value)).then(|| "which looks at other positions".into()))
+        Ok((shape.pointwise && self.looks_back(value)).then(|| "which looks at other positions, or adds a loss".into()))
     }
 
     /// The axes of a unit's value; nothing where one is the unit's own.
@@ -264,7 +265,7 @@ impl<'a> Elaborator<'a, '_> {
         Ok(Some(axes))
     }
 
-    /// Whether a unit, or one it calls or is given, holds a view or a scan.
+    /// Whether a unit, or one it calls or is given, holds a view or a scan, or adds a loss.
     fn looks_back(&self, value: &UnitValue) -> bool {
         match value {
             UnitValue::Opaque(shape) => !shape.pointwise,

@@ -71,7 +71,8 @@ fn reachable(terms: Terms) -> Terms {
         term.ordered.iter_mut().chain(&mut term.unordered).for_each(|child| *child = place[*child]);
         all.push(term);
     }
-    Terms { all, makes, root: place[terms.root] }
+    let outputs = terms.outputs.iter().map(|&output| place[output]).collect();
+    Terms { all, makes, root: place[terms.root], outputs, loss: terms.loss.map(|loss| place[loss]) }
 }
 
 fn write(text: &mut Vec<u8>, term: &Term, number: &[usize]) {

@@ -39,12 +39,11 @@ pub fn normal_form(graph: &Graph) -> Graph {
     for &id in &form.order {
         builder.term(id);
     }
-    let root = form.terms.root;
-    let results = if graph.outputs.len() > 1 { form.terms.all[root].ordered.to_vec() } else { vec![root] };
-    let results = graph.outputs.iter().zip(results);
+    let results = graph.outputs.iter().zip(form.terms.outputs.iter().copied());
     let node = |term: TermId| builder.nodes[term].expect("a result is a node");
     let outputs = results.map(|(output, term)| Output { node: node(term), port: builder.port(&output.port) }).collect();
     builder.made.inputs = graph.inputs.iter().map(|port| builder.port(port)).collect();
+    builder.made.losses = form.terms.loss.map(node).into_iter().collect();
     builder.made.outputs = outputs;
     builder.made
 }

@@ -90,7 +90,7 @@ fn at_width(graph: &Graph, width: i64) -> Graph {
             | Op::Index(_) => {}
             Op::Age(_) | Op::Map(_) | Op::Reduce { .. } | Op::Softmax { .. } | Op::Dot { .. } | Op::Regroup { .. } => {}
             Op::Concat { .. } | Op::Stack { .. } | Op::Broadcast { .. } | Op::Window(_) | Op::Past(_) => {}
-            Op::Blocks { .. } | Op::Top { .. } | Op::Picked { .. } | Op::Grad => {}
+            Op::Blocks { .. } | Op::Top { .. } | Op::Picked { .. } | Op::Grad | Op::MeanTokens => {}
             Op::Cumsum(_) | Op::After(_) | Op::State { .. } | Op::Start { .. } | Op::Scanned(_) => {}
         }
     }

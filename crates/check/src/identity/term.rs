@@ -71,7 +71,12 @@ pub(super) struct Terms {
     pub(super) all: Vec<Term>,
     /// How each becomes a node again, and the node that it was first met as.
     pub(super) makes: Vec<(Make, NodeId)>,
+    /// What depends on all that is asked of the graph.
     pub(super) root: TermId,
+    /// The results.
+    pub(super) outputs: Children,
+    /// The sum of the losses.
+    pub(super) loss: Option<TermId>,
 }
 
 /// Rewrites the live part of a graph.
@@ -90,12 +95,18 @@ pub(super) fn terms(graph: &Graph) -> Terms {
         builder.nodes[id.0 as usize] = Some(builder.node(graph.node(id)));
     }
     let outputs: Children = graph.outputs.iter().filter_map(|output| builder.nodes[output.node.0 as usize]).collect();
-    let root = match outputs.as_slice() {
+    let results = match outputs.as_slice() {
         [] => 0,
         &[only] => only,
-        _ => builder.made(Make::Nothing, "outputs", outputs, smallvec![]),
+        _ => builder.made(Make::Nothing, "outputs", outputs.clone(), smallvec![]),
     };
-    Terms { all: builder.all.into_iter().collect(), makes: builder.makes, root }
+    let losses: Children = graph.losses.iter().filter_map(|loss| builder.nodes[loss.0 as usize]).collect();
+    let loss = (!losses.is_empty()).then(|| builder.flat(Function::Add, &losses));
+    let root = match loss {
+        None => results,
+        Some(loss) => builder.made(Make::Nothing, "with a loss", smallvec![results, loss], smallvec![]),
+    };
+    Terms { all: builder.all.into_iter().collect(), makes: builder.makes, root, outputs, loss }
 }
 
 struct Builder<'a> {
@@ -213,6 +224,7 @@ impl Builder<'_> {
             Op::Pool { size } => self.add(format!("pool {size}"), args, smallvec![]),
             Op::State { scan, index } => self.state(*scan, *index),
             Op::Grad => self.add("grad", args, smallvec![]),
+            Op::MeanTokens => self.add("mean tokens", args, smallvec![]),
             Op::Start { scan, index } => {
                 let state = self.state(*scan, *index);
                 self.add("start", smallvec![state], smallvec![])

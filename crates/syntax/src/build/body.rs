@@ -81,6 +81,7 @@ impl Builder<'_> {
             Rule::axis_stmt => self.axis_stmt(part)?,
             Rule::require_stmt => self.require_stmt(part)?,
             Rule::yield_stmt => StmtKind::Yield(self.value(last(part), deepest)?),
+            Rule::loss_stmt => StmtKind::Loss(self.value(last(part), deepest)?),
             _ => self.update_stmt(part, deepest)?,
         };
         Ok(Stmt { kind, comments: Comments::default(), span })

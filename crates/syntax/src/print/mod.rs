@@ -246,5 +246,6 @@ fn stmt_doc(stmt: &Stmt) -> Doc {
         }
         StmtKind::Update { state, value: e } => value(format!("{} <- ", state.text), e),
         StmtKind::Yield(e) => value("yield ".to_owned(), e),
+        StmtKind::Loss(e) => value("loss ".to_owned(), e),
     })
 }

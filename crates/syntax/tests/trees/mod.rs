@@ -203,7 +203,8 @@ fn stmt(value: BoxedStrategy<Expr>) -> impl Strategy<Value = Stmt> {
         1 => (upper(), size()).prop_map(|(name, size)| StmtKind::Axis { name, size }),
         1 => (size(), compare, size()).prop_map(|(left, compare, right)| StmtKind::Require { left, compare, right }),
         1 => (name(), value.clone()).prop_map(|(state, value)| StmtKind::Update { state, value }),
-        1 => value.prop_map(StmtKind::Yield),
+        1 => value.clone().prop_map(StmtKind::Yield),
+        1 => value.prop_map(StmtKind::Loss),
     ];
     (kind, comments()).prop_map(|(kind, comments)| Stmt { kind, comments, span: span() })
 }
