@@ -162,6 +162,8 @@ impl Core<'_> {
             Op::State { scan, index } => self.held(*scan, *index, t, &at),
             Op::Start { scan, index } => self.held(*scan, *index, t - t % self.chunk(*scan), &at),
             Op::Grad => self.slope(args[0], args[1], t, &at),
+            // Of a row, up to this position.
+            Op::MeanTokens => (0..=t).map(|s| self.value(args[0], s, &at)).sum::<f64>() / (t + 1) as f64,
             Op::Scanned(scan) => self.value(graph.scan(*scan).result, t, &at),
         }
     }
@@ -286,8 +288,21 @@ fn compare(text: &str, width: u64) {
         let weights = |path: &str| sizes.get(path).map(|size| (0..*size).map(|i| draw(path, i)).collect::<Vec<f64>>());
         let mut interpreter = Interpreter::function(&module, FunctionId(index as u32), 0, &weights);
         for t in 0..POSITIONS {
-            let found = interpreter.step_vectors(&input[t..=t]).unwrap().remove(0);
-            for (i, found) in found.iter().enumerate() {
+            let targets = (!graph.losses.is_empty()).then(|| vec![0.0]);
+            let inputs: Vec<Vec<f64>> = [input[t].clone()].into_iter().chain(targets).collect();
+            let results = interpreter.step_vectors(&inputs).unwrap();
+            if let [_, loss] = results.as_slice() {
+                let expected: f64 = graph.losses.iter().map(|loss| core.value(*loss, t, &At::new())).sum();
+                let close = (loss[0] - expected).abs() <= 1e-9 * expected.abs().max(1.0);
+                assert!(
+                    close && expected != 0.0,
+                    "the loss of {} at {t}: {} is not {expected}",
+                    function.name,
+                    loss[0]
+                );
+            }
+            assert_eq!(results.len(), 1 + usize::from(!graph.losses.is_empty()));
+            for (i, found) in results[0].iter().enumerate() {
                 let expected = core.value(graph.output().unwrap(), t, &At::from([(WIDTH, i)]));
                 let close = (found - expected).abs() <= 1e-9 * expected.abs().max(1.0);
                 assert!(close, "{} at {t}, {i}: {found} is not {expected}", function.name);
@@ -318,4 +333,10 @@ fn every_class_of_recurrence() {
 #[test]
 fn pasts_that_share_work_nest_and_have_windows() {
     with_stack(|| compare(include_str!("../../crates/lower/tests/designs/pasts.gau"), 64));
+}
+
+#[test]
+fn losses() {
+    with_stack(|| compare(include_str!("../../crates/lower/tests/designs/losses.gau"), 64));
+    with_stack(|| compare(include_str!("../../designs/mechanisms/moe_balance.gau"), 64));
 }

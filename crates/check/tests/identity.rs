@@ -53,6 +53,11 @@ const EQUAL: &[(&str, &str, &str)] = &[
     ),
     ("no shift", "exp(shift(x, 0))", "exp(x)"),
     (
+        "losses in another order, or in one",
+        "loss mean[D](x * x) loss 0.1 * mean_tokens(max[D](x)) x",
+        "let m = mean_tokens(max[D](x)) loss m * 0.1 + mean_tokens(mean[D](x * x)) x",
+    ),
+    (
         "the order of states",
         "scan S: [D] = 0, Z: [D] = 1 { S <- S + x Z <- Z * x yield S + Z }",
         "scan A: [D] = 1, B: [D] = 0 { B <- B + x A <- A * x yield A + B }",
@@ -92,6 +97,14 @@ const EQUAL: &[(&str, &str, &str)] = &[
 
 /// Bodies that do not.
 const DIFFERENT: &[(&str, &str, &str)] = &[
+    ("a loss", "x", "loss mean[D](x) x"),
+    ("the weight of a loss", "loss 0.1 * mean[D](x) x", "loss 0.2 * mean[D](x) x"),
+    ("a loss once and twice", "loss mean[D](x) x", "loss mean[D](x) loss mean[D](x) x"),
+    (
+        "a mean of products and a product of means",
+        "loss mean_tokens(mean[D](x) * max[D](x)) x",
+        "loss mean_tokens(mean[D](x)) * mean_tokens(max[D](x)) x",
+    ),
     ("another function", "tanh(x)", "sigmoid(x)"),
     ("another number", "x * 2", "x * 2.5"),
     ("factors that round when they join", "x * 0.1 * 0.2", "x * 0.020000000000000004"),

@@ -14,7 +14,8 @@ const BYTES_A_NUMBER: i64 = 4;
 /// A size that is not a plain number: the module is not at a scale.
 pub fn state_bytes(module: &Module, context: u64) -> Result<u64, String> {
     let tokens = Size::int(i64::try_from(context).unwrap_or(i64::MAX));
-    let bytes = genesys_decode::layout(&genesys_ir::without_losses(module)).and_then(|layout| layout.bytes(&tokens, BYTES_A_NUMBER));
+    let bytes = genesys_decode::layout(&genesys_ir::without_losses(module))
+        .and_then(|layout| layout.bytes(&tokens, BYTES_A_NUMBER));
     let bytes = bytes.and_then(|bytes| bytes.eval(&|_| None)).map_err(|error| error.to_string())?;
     u64::try_from(bytes).map_err(|_| format!("a size of {bytes}"))
 }

@@ -35,7 +35,8 @@ fn of_unit(text: &mut String, unit: &Unit) {
     let mut rows = vec![Row::new("  parameters", &unit.parameters, "")];
     rows.extend(unit.weights.iter().map(|weight| {
         let name = format!("    {} [{}]", weight.path, sizes.axes(&weight.axes));
-        let note = if weight.loss_only { format!("{}, moves a loss alone", weight.role) } else { weight.role.to_owned() };
+        let note =
+            if weight.loss_only { format!("{}, moves a loss alone", weight.role) } else { weight.role.to_owned() };
         Row { name, figure: weight.parameters.clone(), note }
     }));
     rows.push(Row::new("  forward", &unit.forward, &unit.class));

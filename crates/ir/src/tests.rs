@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use crate::module::{Direction, Module, Op};
-use crate::{parameters, parse, print, specialize, validate};
+use crate::{parameters, parse, print, renumber, specialize, validate, without_losses};
 
 /// One function with every kind of region, and a model around it.
 const TEXT: &str = r#"module Sample
@@ -69,7 +69,7 @@ fn main {
   %4: Seq[D] = call "Block<H = 4>" layer 0 path blocks.0 %3
   %5: Seq[D] = call "Block<H = 4>" layer 1 path blocks.1 %4
   %6: Seq[V] = contract [D] %5, %2
-  %7: [] = cross_entropy [V] %6, %1
+  %7: Loss[] = cross_entropy [V] %6, %1
   return %6, %7
 }
 "#;
@@ -186,12 +186,65 @@ fn values_are_defined_once_and_before_use() {
 
 #[test]
 fn the_loss_is_an_end() {
-    let read = "%7: [] = cross_entropy [V] %6, %1\n  %8: Seq[V] = map mul($0, $1) %6, %7";
-    assert!(refused("%7: [] = cross_entropy [V] %6, %1", read).contains("the loss is read"));
+    let own = "%7: Loss[] = cross_entropy [V] %6, %1";
+    let read = format!("{own}\n  %8: Loss[] = map exp($0) %7");
+    assert!(refused(own, &read).contains("the loss is read"));
     assert!(
         refused("call \"Block<H = 4>\" layer 1 path blocks.1 %4", "call \"Block<H = 4>\" layer 1 path blocks.1 %0")
             .contains("not what Block")
     );
+}
+
+/// The sample with a loss: of what a shift reaches, which nothing else reads.
+fn with_losses() -> String {
+    let text = with("  input %0: Seq[D]\n", "  input %0: Seq[D]\n  input %29: Token Seq[]\n");
+    let loss = "  %30: Seq[D] = shift by {3} %0\n  %31: Loss[D] = mean_tokens %30, %29\n  %32: Loss[] = sum [D] %31\n";
+    let text = text.replacen("  return %28", &format!("{loss}  return %28, %32"), 1);
+    let text = text.replacen("%4: Seq[D] = call", "%4: Seq[D], %8: Loss[] = call", 1).replacen(
+        "blocks.0 %3",
+        "blocks.0 %3, %1",
+        1,
+    );
+    let text = text.replacen("%5: Seq[D] = call", "%5: Seq[D], %9: Loss[] = call", 1).replacen(
+        "blocks.1 %4",
+        "blocks.1 %4, %1",
+        1,
+    );
+    text.replacen("  return %6, %7", "  %10: Loss[] = map add($0, $1) %8, %9\n  return %6, %7, %10", 1)
+}
+
+#[test]
+fn losses_are_read_by_losses_only() {
+    let sound = with_losses();
+    assert_eq!(validate(&parse(&sound).unwrap()), Ok(()));
+    assert_eq!(print(&parse(&sound).unwrap()), sound);
+    let refused = |from: &str, to: &str| {
+        assert!(sound.contains(from), "{from}");
+        let found = validate(&parse(&sound.replacen(from, to, 1)).unwrap()).expect_err("a violation");
+        found.iter().map(|v| format!("{v}\n")).collect::<String>()
+    };
+    let read = "a loss is read by what is no loss";
+    let sum = "%32: Loss[] = sum [D] %31";
+    assert!(refused(sum, "%32: Seq[D] = map add($0, $1) %0, %31").contains(read));
+    assert!(refused(sum, "%32: Seq[D] = shift by {1} %31").contains(read));
+    assert!(refused(sum, "%32: Loss[D] = mean_tokens %31, %29").contains(read));
+    let step = "    yield %14";
+    let within = "    %33: Loss[H, E] = mean_tokens %3, %29\n    yield %14";
+    assert!(refused(step, within).contains("a mean over tokens stands in a region"));
+    assert!(refused("mean_tokens %30, %29", "mean_tokens %30, %0").contains("a sequence of tokens"));
+    assert!(refused("mean_tokens %30, %29", "mean_tokens %29, %29").contains("a value of positions"));
+    assert!(refused("return %28, %32", "return %32, %28").contains("a loss is the last result, and a number"));
+    assert!(refused("return %28, %32", "return %28, %31").contains("a loss is the last result, and a number"));
+    assert!(refused("input %0: Seq[D]", "input %0: Loss[D]").contains("an argument is a loss"));
+    assert!(refused("return %6, %7, %10", "return %6, %10, %6").contains("main gives logits, a loss"));
+}
+
+#[test]
+fn a_model_predicts_without_its_losses() {
+    let mut plain = sample();
+    plain.functions.iter_mut().for_each(renumber);
+    assert_eq!(without_losses(&parse(&with_losses()).unwrap()), plain);
+    assert_eq!(without_losses(&sample()), sample());
 }
 
 #[test]

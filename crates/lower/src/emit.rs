@@ -107,7 +107,8 @@ impl<'a> Emitter<'a> {
     fn new(plan: &'a Plan, axes: &'a mut Axes) -> Self {
         let top = Context { parent: TOP, kind: Kind::Top, region: Region::default(), values: BTreeMap::new() };
         let (binding, builder) = (Binding::default(), Builder::default());
-        let mut emitter = Emitter { plan, axes, binding, builder, contexts: vec![top], weights: BTreeMap::new(), targets: None };
+        let mut emitter =
+            Emitter { plan, axes, binding, builder, contexts: vec![top], weights: BTreeMap::new(), targets: None };
         let inputs: Vec<ValueId> = plan.graph.inputs.iter().map(|port| emitter.input(port)).collect();
         if !plan.graph.losses.is_empty() {
             let targets = Type { stage: Stage::Seq, dtype: Dtype::Token, axes: vec![] };

@@ -1,7 +1,8 @@
 //! One row of the table: a unit of a design in the runtime, and its formula on the tape.
 //!
 //! Both get the same weights (drawn from the laws of the design, then moved off their special
-//! points), the same input of two items, and the same score, a sum of the outputs under noise.
+//! points), the same input of two items, and the same score: a sum of the outputs under noise, and of the loss that the unit
+//! adds, where it adds one.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,9 @@ use crate::tape::{Tape, Var};
 /// Largest RMS error, as a part of the RMS value, in f64 and in f32.
 const EXACT: f64 = 1e-9;
 const SINGLE: f64 = 0.005;
+
+/// What a loss counts in the score: a mean over tokens under a small weight would not be seen beside a sum.
+const LOSS: f64 = 1e4;
 
 /// Items, and positions of each.
 const ITEMS: usize = 2;
@@ -42,14 +46,24 @@ pub(crate) struct Row {
     pub(crate) formula: &'static str,
     pub(crate) plain: fn(&Weights<f64>, &[Vec<f64>]) -> Rows<f64>,
     pub(crate) taped: for<'t> fn(&Weights<Var<'t>>, &[Vec<Var<'t>>]) -> Rows<Var<'t>>,
+    /// What the unit adds to the training loss, of all tokens of a batch, by name and over both scalars.
+    pub(crate) loss: Option<Loss>,
     /// `estimated` where its gradient is an estimate by design, which no difference of values gives.
     pub(crate) estimated: Option<&'static str>,
 }
 
-/// Outputs, the gradients of the score by name (the input's is called `x`), and what the states of
+/// A loss over the tokens of a batch.
+pub(crate) struct Loss {
+    pub(crate) formula: &'static str,
+    pub(crate) plain: fn(&Weights<f64>, &[Vec<f64>]) -> f64,
+    pub(crate) taped: for<'t> fn(&Weights<Var<'t>>, &[Vec<Var<'t>>]) -> Var<'t>,
+}
+
+/// Outputs, the loss, the gradients of the score by name (the input's is called `x`), and what the states of
 /// scans hold at the end, of all items.
 struct Evaluated {
     outputs: Vec<f64>,
+    loss: Option<f64>,
     gradients: BTreeMap<String, Vec<f64>>,
     states: BTreeMap<String, Vec<f64>>,
 }
@@ -119,6 +133,11 @@ impl Row {
         let x = Tracked::from_tensor(&tensor(&sample.x, &shape, dtype)).expect("a variable");
         let (y, state) = block.extend(&block.start(ITEMS), &x).expect("the unit runs");
         let score = (&y * tensor(&sample.score, &shape, dtype)).and_then(|y| y.sum_all()).expect("a score");
+        let (_, loss) = block.run_with_loss(&x).expect("the unit runs");
+        assert_eq!(loss.is_some(), self.loss.is_some(), "{}: a loss", self.test);
+        let score = loss
+            .iter()
+            .fold(score, |score, loss| loss.affine(LOSS, 0.0).and_then(|loss| score + loss).expect("a score"));
         let store = score.backward().expect("derivatives");
         let gradient = |name: &str, var: &Tracked| {
             let found = store.get(var).unwrap_or_else(|| panic!("{}: no gradient of `{name}`", self.test));
@@ -135,7 +154,8 @@ impl Row {
             (slot.name.clone(), numbers(&value.permute(order).expect("the axes of the slot")))
         };
         let states = slots.map(held).collect();
-        Evaluated { outputs: numbers(&y), gradients, states }
+        let loss = loss.map(|loss| numbers(&loss)[0]);
+        Evaluated { outputs: numbers(&y), loss, gradients, states }
     }
 
     /// The dimensions of what a slot holds, its axes in the order in which the design declares the state.
@@ -168,12 +188,14 @@ impl Row {
             y
         });
         let score = y.iter().zip(&sample.score).fold(Var::of(0.0), |sum, (y, c)| sum + *y * Var::of(*c));
+        let loss = self.loss.as_ref().map(|loss| (loss.taped)(&weights, &tokens(&x, self.width as usize)));
+        let score = loss.iter().fold(score, |score, loss| score + *loss * Var::of(LOSS));
         let derivatives = tape.derivatives(score);
         let all = |vars: &[Var<'_>]| vars.iter().map(|var| derivatives.to(*var)).collect::<Vec<f64>>();
         let mut gradients: BTreeMap<_, _> = vars.iter().map(|(name, w)| (name.clone(), all(&w.data))).collect();
         gradients.insert("x".to_string(), all(&x));
         let outputs = y.iter().map(|y| y.value()).collect();
-        Evaluated { outputs, gradients, states }
+        Evaluated { outputs, loss: loss.map(|loss| loss.value()), gradients, states }
     }
 
     /// The derivative of the score along a random direction of all weights and the input, from the
@@ -190,8 +212,10 @@ impl Row {
                 (name.clone(), Weight { shape: shape.clone(), data: moved(name, data) })
             };
             let weights = Weights::new(sample.weights.iter().map(weight).collect());
-            let y = items(&moved("x", &sample.x), self.width as usize, |item| (self.plain)(&weights, item));
-            product(&y, &sample.score)
+            let (x, width) = (moved("x", &sample.x), self.width as usize);
+            let y = items(&x, width, |item| (self.plain)(&weights, item));
+            let loss = self.loss.as_ref().map_or(0.0, |loss| (loss.plain)(&weights, &tokens(&x, width)));
+            product(&y, &sample.score) + LOSS * loss
         };
         let h = 1e-6;
         (slope, (at(h) - at(-h)) / (2.0 * h))
@@ -223,6 +247,11 @@ impl Row {
     }
 }
 
+/// The tokens of all items.
+fn tokens<R: Real>(x: &[R], width: usize) -> Rows<R> {
+    x.chunks(width).map(<[R]>::to_vec).collect()
+}
+
 /// A function of each item's rows, the results joined.
 fn items<R: Real>(x: &[R], width: usize, mut f: impl FnMut(&[Vec<R>]) -> Rows<R>) -> Vec<R> {
     let item = |x: &[R]| f(&x.chunks(width).map(<[R]>::to_vec).collect::<Vec<_>>()).concat();
@@ -237,7 +266,8 @@ fn worst(found: &Evaluated, expected: &Evaluated) -> (f64, String) {
     let outputs = (ratio(&found.outputs, &expected.outputs), "the outputs".to_string());
     let gradient =
         |(name, g): (&String, &Vec<f64>)| (ratio(&found.gradients[name], g), format!("the gradient of `{name}`"));
-    let all = expected.gradients.iter().map(gradient).chain(states).chain([outputs]);
+    let losses = found.loss.zip(expected.loss).map(|(a, b)| (ratio(&[a], &[b]), "the loss".to_string()));
+    let all = expected.gradients.iter().map(gradient).chain(states).chain([outputs]).chain(losses);
     all.max_by(|a, b| a.0.total_cmp(&b.0)).expect("there are outputs")
 }
 

@@ -24,7 +24,6 @@ const MISSING: &[(&str, &str)] = &[
         "a block sees the nearest earlier value of a name, and their number would grow with depth; within a group of \
          layers it can be said: `depth_softmax`.",
     ),
-    ("the load balance of a mixture of experts", "a loss beside the main one, which designs cannot state yet."),
 ];
 
 /// Where the section begins that another command writes.
@@ -34,8 +33,8 @@ const HEAD: &str = "\
 # The library of mechanisms
 
 Each row is a unit of a design in `designs/`, held to the formulas of its paper as `tests/tests/mechanisms/reference`
-writes them out in plain loops over one item: outputs, what the states of scans hold at the end, and the gradients of every
-weight and of the input, which a small tape takes through the loops. The error is the largest of them in f32, as RMS of the
+writes them out in plain loops over one item: outputs, what the states of scans hold at the end, what the unit adds to the
+training loss, and the gradients of every weight and of the input, which a small tape takes through the loops. The error is the largest of them in f32, as RMS of the
 difference by RMS of the value; in f64 all are below 1e-9, and a test fails above 0.005.
 
 This page is written by `UPDATE_GOLDENS=1 cargo test -p tests --test mechanisms page`; its rows are held to the table in
@@ -80,12 +79,13 @@ fn collect(module: &Module, region: &Region, found: &mut BTreeSet<String>) {
 fn line(row: &Row) -> String {
     let unit = row.unit.split('<').next().unwrap_or(row.unit);
     format!(
-        "| {} | [{2}]({1}) | `{unit}` | {3} | `{4}` |",
+        "| {} | [{2}]({1}) | `{unit}` | {3} | `{4}`{5} |",
         row.mechanism,
         format_args!("../designs/{}.gau", row.design),
         row.design.rsplit('/').next().unwrap_or(row.design),
         state(&row.module()),
-        row.formula
+        row.formula,
+        row.loss.as_ref().map_or_else(String::new, |loss| format!(", loss `{}`", loss.formula))
     )
 }
 

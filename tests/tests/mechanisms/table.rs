@@ -1,13 +1,14 @@
 //! The table: a line for each mechanism. A new one costs its design, its formula and its line here.
 
-use crate::hold::Row;
+use crate::hold::{Loss, Row};
 use crate::math::{Rows, Weights};
 use crate::tape::Var;
 
-/// `test: "mechanism", "design", "unit", width, module::formula;`, and `, estimated` where the gradient is an estimate.
+/// `test: "mechanism", "design", "unit", width, module::formula;`, ` loss formula` where the unit adds a loss,
+/// `, estimated` where the gradient is an estimate.
 macro_rules! table {
     ($($test:ident: $mechanism:literal, $design:literal, $unit:literal $(in $around:literal)?, $width:literal,
-        $module:ident::$formula:ident $(, $estimated:ident)?;)+) => {
+        $module:ident::$formula:ident $(loss $loss:ident)? $(, $estimated:ident)?;)+) => {
         /// Every mechanism that is held to a formula.
         pub(crate) const ROWS: &[Row] = &[$({
             fn taped<'t>(w: &Weights<Var<'t>>, x: &[Vec<Var<'t>>]) -> Rows<Var<'t>> {
@@ -23,6 +24,18 @@ macro_rules! table {
                 formula: concat!(stringify!($module), "::", stringify!($formula)),
                 plain: crate::reference::$module::$formula::<f64>,
                 taped,
+                loss: [$({
+                    fn taped<'t>(w: &Weights<Var<'t>>, x: &[Vec<Var<'t>>]) -> Var<'t> {
+                        crate::reference::$module::$loss(w, x)
+                    }
+                    Loss {
+                        formula: concat!(stringify!($module), "::", stringify!($loss)),
+                        plain: crate::reference::$module::$loss::<f64>,
+                        taped,
+                    }
+                },)?]
+                .into_iter()
+                .next(),
                 estimated: [$(stringify!($estimated),)?].first().copied(),
             }
         }),+];
@@ -107,6 +120,8 @@ table! {
             later
         }", 16, softmax::value_residual;
     moe: "top-k mixture of experts", "mechanisms/moe", "Experts", 16, sparse::top_experts;
+    moe_balance: "load balance and router z-loss of a mixture of experts", "mechanisms/moe_balance", "BalancedExperts", 16, sparse::balanced_experts loss balance;
+    vq_vae: "codebook and commitment losses of vector quantization", "mechanisms/vq_vae", "Codes", 16, sparse::codes loss codebook, estimated;
     vq: "vector quantization, straight-through", "mechanisms/vq", "Quantized", 16, sparse::quantized, estimated;
     multiscale: "causal pool and upsample", "mechanisms/multiscale", "Scales", 16, sparse::scales;
     film: "FiLM", "mechanisms/film", "ModulatedMlp", 16, shell::film;

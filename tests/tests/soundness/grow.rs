@@ -65,6 +65,7 @@ impl Growing {
         let (what, value) = self.candidate();
         let stmt = match value.strip_prefix("param ") {
             Some(rest) => format!("param {name}{rest}"),
+            None if what == "loss" => value,
             None if matches!(what, "tuple" | "top") => {
                 format!("let {} = {value}", self.draws.pick(&["(NAME, _)", "(_, NAME)"]))
             }
@@ -74,7 +75,9 @@ impl Growing {
         self.stmts.push(stmt);
         match refusal(&self.text("x")) {
             None => {
-                self.values.push(name);
+                if what != "loss" {
+                    self.values.push(name);
+                }
                 *self.tally.entry(format!("accepted {what}")).or_insert(0) += 1;
             }
             Some(code) => {
@@ -95,7 +98,7 @@ impl Growing {
         let (a, b) = (self.value(), self.value());
         let axis = self.draws.pick(&AXES);
         let (from, to) = (self.draws.pick(&AXES), self.draws.pick(&STATIC_AXES));
-        match self.draws.below(42) {
+        match self.draws.below(45) {
             0 => ("map", format!("{}({a})", self.draws.pick(&["tanh", "relu", "sigmoid", "-", "expm1", "erf"]))),
             1 | 2 => ("map", format!("{a} {} {b}", self.draws.pick(&["+", "-", "*"]))),
             3 => {
@@ -136,7 +139,20 @@ impl Growing {
             }
             27..34 => self.blocks(&a, &b, axis, to),
             34..38 => ("chunked scan", self.chunks(&a, &b)),
+            38..41 => self.loss(&a, &b, axis),
             _ => self.scan(&a, &b),
+        }
+    }
+
+    /// A term of the training loss, or a value that reads one.
+    fn loss(&mut self, a: &str, b: &str, axis: &str) -> (&'static str, String) {
+        match self.draws.below(6) {
+            0 => ("loss", format!("loss {a} - tanh({b})")),
+            1 => ("loss", format!("loss 0.3 * tanh(sum[{axis}]({a}))")),
+            2 => ("loss", format!("loss mean[{axis}](mean_tokens(tanh({a})) * mean_tokens(tanh({b})))")),
+            3 => ("loss", format!("loss logsumexp[{axis}](mean_tokens({a})) ^ 2")),
+            4 => ("mean over tokens", format!("tanh({a}) + mean_tokens({b})")),
+            _ => ("unit with a loss", format!("Judged({a})")),
         }
     }
 
@@ -241,6 +257,7 @@ impl Growing {
              unit Block<E = 2, H = 2, K = 3, G = D / 2>(x: Seq[D]) -> Seq[D] {{\n    share f = Mix\n    {}\n    {result}\n}}\n\
              unit Wrap<F: unit>(x: Seq[D]) -> Seq[D] {{ x + F(x) }}\n\
              unit Squash(x: Seq[D]) -> Seq[D] {{ tanh(x) }}\n\
+             unit Judged(x: Seq[D]) -> Seq[D] {{ let y = linear[D -> D](shift(x, 1)) loss sum[D](mean_tokens(y) ^ 2) tanh(y) }}\n\
              unit Fold<F: pointwise unit>(x: Seq[D]) -> Seq[D] {{ scan S: [D] = 0 {{ S <- F(0.5 * S + x) yield S }} }}\n\
              unit Mix(x: Seq[D]) -> Seq[D] {{ scan S: [D] = 0 {{ S <- 0.5 * S + linear[D -> D](x) yield S }} }}\n",
             self.stmts.join("\n    ")

@@ -3,7 +3,8 @@
 use candle_core::{DType, Device, Tensor};
 use genesys_compiler::{check_text, compile};
 use genesys_interp::Interpreter;
-use genesys_ir::module::FunctionId;
+use genesys_ir::module::{FunctionId, Module};
+use genesys_ir::without_losses;
 use genesys_ladder::Scale;
 use genesys_runtime::Block;
 
@@ -42,13 +43,18 @@ pub(crate) fn violations(text: &str, seed: u64) -> Vec<String> {
     for (item, values) in x.iter().enumerate() {
         let mut interpreter = Interpreter::function(&module, FunctionId(0), 0, &weights);
         for (t, vector) in values.iter().enumerate() {
-            match interpreter.step_vectors(std::slice::from_ref(vector)) {
-                Ok(step) if close(&step[0], &whole[item][t]) => {}
+            match interpreter.step_vectors(&with_target(&module, vector)) {
+                Ok(step) if close(&step[0], &whole[item][t]) => {
+                    if t + 1 == POSITIONS {
+                        found.extend(other_loss(&block, values, step.get(1)));
+                    }
+                }
                 Ok(step) => found.push(format!("form at {t}: step {:?}, whole {:?}", step[0], whole[item][t])),
                 Err(error) => found.push(format!("step form: {error}")),
             }
         }
     }
+    found.extend(moved_by_losses(&module, &block, &x, &weights));
     found.extend(steps::violations(&block, &x, &whole, seed));
     for t in 1..POSITIONS {
         let prefix = train(&x.iter().map(|item| item[..t].to_vec()).collect::<Values>());
@@ -81,7 +87,54 @@ fn run(block: &Block, x: &[Vec<Vec<f64>>]) -> Values {
     let positions = x[0].len();
     let flat: Vec<f64> = x.iter().flatten().flatten().copied().collect();
     let x = Tensor::from_vec(flat, (x.len(), positions, WIDTH), &Device::Cpu).expect("the shape holds the values");
-    block.run(&x).expect("a compiled program runs").to_vec3::<f64>().expect("a tensor of rank 3")
+    block.run_with_loss(&x).expect("a compiled program runs").0.to_vec3::<f64>().expect("a tensor of rank 3")
+}
+
+/// What a program takes at a position: with a loss also a target, which counts.
+fn with_target(module: &Module, vector: &[f64]) -> Vec<Vec<f64>> {
+    let targets = module.functions[0].inputs.len() > 1;
+    [vector.to_vec()].into_iter().chain(targets.then(|| vec![0.0])).collect()
+}
+
+/// Whether the loss of one row is another one in the training form.
+fn other_loss(block: &Block, row: &[Vec<f64>], step: Option<&Vec<f64>>) -> Option<String> {
+    let x = Tensor::from_vec(row.concat(), (1, row.len(), WIDTH), &Device::Cpu).expect("the shape holds the values");
+    let (_, loss) = block.run_with_loss(&x).expect("a compiled program runs");
+    let loss = loss.map(|loss| loss.to_scalar::<f64>().expect("a number"));
+    let same = match (step, loss) {
+        (None, None) => true,
+        (Some(step), Some(loss)) => close(step, &[loss]),
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    (!same).then(|| format!("loss: step {step:?}, whole {loss:?}"))
+}
+
+/// Whether a program's values are others without its losses: to the bit on the step evaluator; the training form may sum
+/// in another order where a loss reads a part of a sum.
+fn moved_by_losses(
+    module: &Module,
+    block: &Block,
+    x: &Values,
+    weights: &dyn Fn(&str) -> Option<Vec<f64>>,
+) -> Option<String> {
+    let plain = without_losses(module);
+    for values in x {
+        let mut with = Interpreter::function(module, FunctionId(0), 0, weights);
+        let mut without = Interpreter::function(&plain, FunctionId(0), 0, weights);
+        for vector in values {
+            let one = with.step_vectors(&with_target(module, vector)).ok()?;
+            let other = without.step_vectors(std::slice::from_ref(vector)).ok()?;
+            if !same_bits(&one[0], &other[0]) || other.len() != 1 {
+                return Some(format!("with its losses {:?}, without {:?}", one[0], other[0]));
+            }
+        }
+    }
+    let flat: Vec<f64> = x.iter().flatten().flatten().copied().collect();
+    let flat = Tensor::from_vec(flat, (BATCH, POSITIONS, WIDTH), &Device::Cpu).expect("the shape holds the values");
+    let numbers = |y: Tensor| y.flatten_all().and_then(|y| y.to_vec1::<f64>()).expect("numbers of 64 bits");
+    let with = numbers(block.run_with_loss(&flat).expect("a compiled program runs").0);
+    let without = numbers(block.run(&flat).expect("a compiled program runs"));
+    (!same_bits(&with, &without)).then(|| format!("training form with its losses {with:?}, without {without:?}"))
 }
 
 fn input(seed: u64) -> Values {

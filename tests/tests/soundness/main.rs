@@ -10,6 +10,7 @@
 //! - *form*: both give the same values;
 //! - *step* ([`steps`]): so does the step form, from any split into prompt and steps, and it gives the same gradients;
 //! - *prefix*: a prefix of the input gives that prefix of the output;
+//! - *loss*: what it adds to the training loss is the same on both, and its values have the same bits with it and without;
 //! - *leak*: other inputs after `t`, and in other items, leave the output up to `t` the same
 //!   to the bit; so does NaN there.
 //!
@@ -84,6 +85,8 @@ fn must_have_met(tally: &BTreeMap<String, usize>, cases: u32) {
         "tuple",
         "shared",
         "unit parameter",
+        "loss",
+        "unit with a loss",
     ];
     let refused = [
         "view-of-past",
@@ -95,6 +98,7 @@ fn must_have_met(tally: &BTreeMap<String, usize>, cases: u32) {
         "unknown-name",
         "not-constant",
         "unit-parameter",
+        "loss",
     ];
     if cases < CASES {
         return;

@@ -11,8 +11,7 @@ use super::{Elab, Elaborator, Reported};
 use crate::core::{NodeId, Op, Reduction, Stage, Type};
 
 /// The way out wherever a mean is read.
-const ONLY_LOSSES: &str =
-    "it holds what later positions and other items have, so that only `loss` may read it; `mean[A](..)` is one position's";
+const ONLY_LOSSES: &str = "it holds what later positions and other items have, so that only `loss` may read it; `mean[A](..)` is one position's";
 
 impl<'a> Elaborator<'a, '_> {
     /// `loss e`: of a sequence its mean over tokens. Within `each` every element has a loss, and they are summed.
@@ -106,8 +105,9 @@ impl<'a> Elaborator<'a, '_> {
             None => self.no_mean(mean, "a value of positions", span),
             Some(&other) => {
                 let (mean, found) = (self.show_node(mean), self.show_node(other));
-                let message =
-                    format!("expected constants and means over tokens beside {mean}, a mean over tokens, found {found}");
+                let message = format!(
+                    "expected constants and means over tokens beside {mean}, a mean over tokens, found {found}"
+                );
                 let label = format!("this is {found}");
                 let at = self.graph.node(other).span;
                 Err(self.fail(Diagnostic::error(Code::LOSS, span, message).label(at, label).help(ONLY_LOSSES)))

@@ -88,8 +88,12 @@ pub(crate) fn nsa<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
 
 /// Only the experts that are taken are evaluated.
 pub(crate) fn top_experts<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
-    let p = each(&w.project("p", x), softmax);
-    let experts = w.size("p.weight", 0);
+    mixed(w, &each(&w.project("p", x), softmax), x)
+}
+
+/// The best experts by `p`, weighed by it.
+fn mixed<R: Real>(w: &Weights<R>, p: &[Vec<R>], x: &[Vec<R>]) -> Rows<R> {
+    let experts = p[0].len();
     let at = |(x, p): (&Vec<R>, &Vec<R>)| {
         let taken = largest(&p.iter().map(|p| p.value()).collect::<Vec<_>>(), PICKED);
         let total = sum(taken.iter().map(|e| p[*e]));
@@ -97,23 +101,70 @@ pub(crate) fn top_experts<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
         let shares: Vec<R> = taken.iter().map(|e| p[*e] / total).collect();
         weighed(&shares, &taken.iter().map(expert).collect::<Vec<_>>())
     };
-    x.iter().zip(&p).map(at).collect()
+    x.iter().zip(p).map(at).collect()
+}
+
+pub(crate) fn balanced_experts<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
+    mixed(w, &each(&w.project("z", x), softmax), x)
+}
+
+/// `0.01 X sum_e f_e P_e`, of the part of the choices that fall on an expert and its mean probability (Fedus et al., 2022),
+/// and `0.001` of the mean of `log(sum_e exp(z_e))^2` (Zoph et al., 2022).
+pub(crate) fn balance<R: Real>(w: &Weights<R>, tokens: &[Vec<R>]) -> R {
+    let z = w.project("z", tokens);
+    let (p, count) = (each(&z, softmax), tokens.len() as f64);
+    let values = |p: &Vec<R>| largest(&p.iter().map(|p| p.value()).collect::<Vec<_>>(), PICKED);
+    let chosen: Vec<usize> = p.iter().flat_map(values).collect();
+    let experts = p[0].len();
+    let term = |e: usize| {
+        let part = chosen.iter().filter(|chosen| **chosen == e).count() as f64 / (count * PICKED as f64);
+        R::of(part) * sum(p.iter().map(|p| p[e])) / R::of(count)
+    };
+    let square = |z: &Vec<R>| {
+        let total = sum(z.iter().map(|z| z.exp())).ln();
+        total * total
+    };
+    R::of(0.01 * experts as f64) * sum((0..experts).map(term)) + R::of(0.001 / count) * sum(z.iter().map(square))
 }
 
 /// The nearest code of each part, with the derivative of the part and of the code.
 pub(crate) fn quantized<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
-    let (groups, codes, size) = (w.size("code", 0), w.size("code", 1), w.size("code", 2));
-    let part = |g: usize, z: &[R]| {
-        let code = |c: usize| &w.get("code")[(g * codes + c) * size..][..size];
-        let near = |c: usize| -code(c).iter().zip(z).map(|(c, z)| (z.value() - c.value()).powi(2)).sum::<f64>();
-        let nearest = largest(&(0..codes).map(near).collect::<Vec<_>>(), 1)[0];
-        let straight = |(c, z): (&R, &R)| *c + (*z - R::of(z.value()));
-        code(nearest).iter().zip(z).map(straight).collect::<Vec<R>>()
-    };
+    coded(w, x, |code, z| code + (z - R::of(z.value())))
+}
+
+/// The nearest code of each part, with the derivative of the part alone.
+pub(crate) fn codes<R: Real>(w: &Weights<R>, x: &[Vec<R>]) -> Rows<R> {
+    coded(w, x, |code, z| z + R::of(code.value() - z.value()))
+}
+
+/// What becomes of each part and its nearest code, number by number, projected.
+fn coded<R: Real>(w: &Weights<R>, x: &[Vec<R>], straight: impl Fn(R, R) -> R) -> Rows<R> {
+    let size = w.size("code", 2);
+    let part =
+        |(g, z): (usize, &[R])| nearest(w, g, z).iter().zip(z).map(|(code, z)| straight(*code, *z)).collect::<Vec<R>>();
+    let each_part = |z: &Vec<R>| z.chunks(size).enumerate().flat_map(part).collect::<Vec<R>>();
     let z = w.project("z", x);
-    let each_part = |z: &Vec<R>| z.chunks(size).enumerate().flat_map(|(g, z)| part(g, z)).collect::<Vec<R>>();
-    assert_eq!(z[0].len(), groups * size);
+    assert_eq!(z[0].len(), w.size("code", 0) * size);
     w.project("linear", &z.iter().map(each_part).collect::<Vec<_>>())
+}
+
+/// The code of a group that is nearest to a part.
+fn nearest<'w, R: Real>(w: &'w Weights<R>, g: usize, z: &[R]) -> &'w [R] {
+    let (codes, size) = (w.size("code", 1), w.size("code", 2));
+    let code = |c: usize| &w.get("code")[(g * codes + c) * size..][..size];
+    let near = |c: usize| -code(c).iter().zip(z).map(|(c, z)| (z.value() - c.value()).powi(2)).sum::<f64>();
+    code(largest(&(0..codes).map(near).collect::<Vec<_>>(), 1)[0])
+}
+
+/// The mean of `(sg[z] - e)^2 + 0.25 (z - sg[e])^2` over all parts and tokens (van den Oord et al., 2017).
+pub(crate) fn codebook<R: Real>(w: &Weights<R>, tokens: &[Vec<R>]) -> R {
+    let size = w.size("code", 2);
+    let square = |x: R| x * x;
+    let number = |(e, z): (&R, &R)| square(R::of(z.value()) - *e) + R::of(0.25) * square(*z - R::of(e.value()));
+    let part = |(g, z): (usize, &[R])| sum(nearest(w, g, z).iter().zip(z).map(number));
+    let z = w.project("z", tokens);
+    let total = sum(z.iter().flat_map(|z| z.chunks(size).enumerate().map(part).collect::<Vec<R>>()));
+    total / R::of((z.len() * z[0].len()) as f64)
 }
 
 /// The mean of the last completed block of `size` positions, zero before the first.
