@@ -100,7 +100,7 @@ fn long_chains() {
         assert_code(body(&format!("require D{} == 0 x", many(link))), "nesting-too-deep");
     }
     assert_code(body(&format!("x{}", many(" < x"))), "syntax");
-    assert_code(body(&many("each[H] ")), "syntax");
+    assert_code(body(&many("each[H] ")), "reserved-word");
     assert_code(body(&format!("f({}x)", many("a: "))), "syntax");
     assert_code(body(&format!("f({}x)", many("a = "))), "syntax");
     assert_code(body(&many("scan S: [] = ")), "syntax");

@@ -282,3 +282,37 @@ fn a_design_or_a_text_that_cannot_be_trained_is_one_message() {
     let error = train(&job(Scale { context: 1 << 40, ..tiny() }, 1), &data, &mut ()).unwrap_err();
     assert!(error.to_string().contains("too short") && error.is_input(), "{error}");
 }
+
+/// What every step told.
+#[derive(Default)]
+struct Told(Vec<(f32, Option<f32>)>);
+
+impl Observer for Told {
+    fn step(&mut self, step: &Step) -> ControlFlow<()> {
+        self.0.push((step.loss, step.auxiliary));
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn the_losses_of_units_are_trained_on_told_apart_and_never_reported() {
+    let cache = tempfile::tempdir().unwrap();
+    let data = dataset(cache.path(), "house");
+    // A code that moves to the mean of what it is given, by a loss alone, which is far larger than the one of the tokens.
+    let loss = "param code: [D] = uniform(2, 3)\n    loss 30 * mean[D]((stop(h) - code) ^ 2)\n    h + SwiGlu";
+    let text = GPT.replacen("h + SwiGlu", loss, 1);
+    let job = Job { validation_tokens: 640, ..Job::at_scale(text, &Scale { steps: 60, ..tiny() }, 1) };
+    let mut told = Told::default();
+    let trained = finished(train(&job, &data, &mut told).unwrap());
+    let auxiliary: Vec<f32> = told.0.iter().map(|(_, auxiliary)| auxiliary.unwrap()).collect();
+    assert!(auxiliary[0] > 100.0 && auxiliary[59] < 0.98 * auxiliary[0], "{auxiliary:?}");
+    let losses: Vec<f32> = told.0.iter().map(|(loss, _)| *loss).collect();
+    assert_eq!(losses, trained.curve);
+    let nothing = (data.tokenizer().vocab_size() as f64).ln();
+    assert!((f64::from(losses[0]) - nothing).abs() < 0.3, "{losses:?}");
+    assert!((trained.start.nats - nothing).abs() < 0.3, "{:?}", trained.start);
+    assert!(trained.trained.nats < nothing, "{:?}", trained.trained);
+    let mut plain = Told::default();
+    finished(train(&self::job(tiny(), 1), &data, &mut plain).unwrap());
+    assert!(plain.0.iter().all(|(_, auxiliary)| auxiliary.is_none()));
+}

@@ -53,6 +53,7 @@ pub(crate) struct Row {
 }
 
 /// A loss over the tokens of a batch.
+#[derive(Clone, Copy)]
 pub(crate) struct Loss {
     pub(crate) formula: &'static str,
     pub(crate) plain: fn(&Weights<f64>, &[Vec<f64>]) -> f64,

@@ -33,9 +33,7 @@ macro_rules! table {
                         plain: crate::reference::$module::$loss::<f64>,
                         taped,
                     }
-                },)?]
-                .into_iter()
-                .next(),
+                },)?].first().copied(),
                 estimated: [$(stringify!($estimated),)?].first().copied(),
             }
         }),+];
