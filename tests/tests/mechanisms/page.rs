@@ -34,8 +34,9 @@ const HEAD: &str = "\
 
 Each row is a unit of a design in `designs/`, held to the formulas of its paper as `tests/tests/mechanisms/reference`
 writes them out in plain loops over one item: outputs, what the states of scans hold at the end, what the unit adds to the
-training loss, and the gradients of every weight and of the input, which a small tape takes through the loops. The error is the largest of them in f32, as RMS of the
-difference by RMS of the value; in f64 all are below 1e-9, and a test fails above 0.005.
+training loss over two of them, and the gradients of every weight and of the input, which a small tape takes through the
+loops. The error is the largest of them in f32, as RMS of the difference by RMS of the value; in f64 all are below 1e-9, and
+a test fails above 0.005.
 
 This page is written by `UPDATE_GOLDENS=1 cargo test -p tests --test mechanisms page`; its rows are held to the table in
 `tests/tests/mechanisms/table.rs`.

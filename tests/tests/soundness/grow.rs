@@ -151,7 +151,7 @@ impl Growing {
             1 => ("loss", format!("loss 0.3 * tanh(sum[{axis}]({a}))")),
             2 => ("loss", format!("loss mean[{axis}](mean_tokens(tanh({a})) * mean_tokens(tanh({b})))")),
             3 => ("loss", format!("loss logsumexp[{axis}](mean_tokens({a})) ^ 2")),
-            4 => ("mean over tokens", format!("tanh({a}) + mean_tokens({b})")),
+            4 => ("mean over tokens", format!("pos + mean_tokens({b})")),
             _ => ("unit with a loss", format!("Judged({a})")),
         }
     }

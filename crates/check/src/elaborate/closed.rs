@@ -135,6 +135,7 @@ mod tests {
             include_str!("../../../../designs/octave.gau"),
             include_str!("../../../../designs/mechanisms/rwkv7.gau"),
             include_str!("../../../../designs/mechanisms/moe.gau"),
+            include_str!("../../../../designs/mechanisms/moe_balance.gau"),
         ] {
             let file = read(text);
             let units = resolve::resolve(&file, &library, &mut Vec::new());
