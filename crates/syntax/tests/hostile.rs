@@ -106,7 +106,7 @@ fn long_chains() {
     assert_code(body(&many("scan S: [] = ")), "syntax");
     assert_code(body(&many("x<")), "syntax");
     assert_code(body(&many("X<X")), "syntax");
-    assert_code(body(&many("let ")), "syntax");
+    assert_code(body(&many("let ")), "reserved-word");
 }
 
 #[test]
