@@ -77,6 +77,7 @@ const DOUBTFUL: &[(&str, &[&str])] = &[
     ("mesa_net", &["before / dot[K](P, image)", "dot[K](R, R) / before"]),
     ("mlstm", &["dot[K](q, C) / max(abs(dot[K](q, N)), exp(-M))", "exp(-M)"]),
     ("moe", &["gate / sum[K](gate)"]),
+    ("moe_balance", &["gate / sum[K](gate)"]),
     ("performer", &["exp(dot[K](w, k) - sum[K](k * k) / 2)", "exp(dot[K](w, q) - sum[K](q * q) / 2)"]),
     ("rwkv4", &["(old * A + new * v) / (old * B + new)", "exp(a)"]),
     ("rwkv6", &["exp(w)"]),
