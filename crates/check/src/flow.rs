@@ -90,6 +90,8 @@ impl Flow<'_> {
             Op::Input(_) | Op::Weight(_) | Op::Constant(_) | Op::Position | Op::Layer | Op::Index(_) | Op::Age(_) => {
                 Vec::new()
             }
+            // Every token of the batch, which has no way of its own: only losses read it.
+            Op::MeanTokens => Vec::new(),
             Op::Map(_) | Op::Broadcast { .. } | Op::Dot { .. } | Op::Reduce { .. } => self.of_all(place, &[]),
             Op::Softmax { axes, .. } => self.of_all(place, &axes.iter().copied().collect::<Vec<_>>()),
             Op::Grad => self.of_all(&Place::all(place.node, place.position), &[]),

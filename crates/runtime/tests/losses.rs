@@ -5,13 +5,16 @@
 mod support;
 
 use genesys_ir::module::IGNORE;
+use genesys_ladder::Scale;
 use genesys_runtime::Model;
 use genesys_runtime::candle_core::{DType, Device, Tensor};
-use support::formula::module;
 use support::{close, numbers};
 
 fn model(text: &str) -> Model {
-    Model::init(module(text), 7, DType::F64, &Device::Cpu).unwrap()
+    let checked = genesys_compiler::check_text("losses.gau", text);
+    let design = checked.design.unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
+    let module = genesys_compiler::compile(&design, &Scale::named("nano").unwrap(), 41).unwrap();
+    Model::init(module, 7, DType::F64, &Device::Cpu).unwrap()
 }
 
 fn tokens(rows: &[&[u32]]) -> Tensor {
