@@ -59,6 +59,7 @@ pub const WORDS: &[Word] = &[
     Word { name: "logsumexp", used: Use::Value, form: "logsumexp[A](x)", options: &["else"], meaning: "`log(sum[A](exp(x)))`; over a past that may be empty it needs `else`" },
     Word { name: "max", used: Use::Value, form: "max[A](x), max(a, b)", options: &["else"], meaning: "the largest element along axes, or the larger of two values; over a past that may be empty it needs `else`" },
     Word { name: "mean", used: Use::Value, form: "mean[A](x)", options: &["else"], meaning: "the mean along axes; over an empty past 0" },
+    Word { name: "mean_tokens", used: Use::Value, form: "mean_tokens(x)", options: &[], meaning: "the mean over the tokens of a batch, for a `loss` alone" },
     Word { name: "min", used: Use::Value, form: "min[A](x), min(a, b)", options: &["else"], meaning: "the smallest element along axes, or the smaller of two values; over a past that may be empty it needs `else`" },
     Word { name: "normal", used: Use::Law, form: "normal(s)", options: &[], meaning: "a law of weights: normal, of mean 0 and deviation `s`" },
     Word { name: "outer", used: Use::Value, form: "outer(a, b, ..)", options: &[], meaning: "the product over the axes of all" },

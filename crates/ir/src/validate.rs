@@ -171,8 +171,8 @@ impl<'a> Checker<'a> {
     /// Of a function's results at most the last is a loss, and a number.
     fn loss(&mut self, results: &[ValueId]) {
         let losses = results.iter().enumerate().filter_map(|(at, id)| Some((at, self.scope.value(*id).ok()?)));
-        let losses = losses.filter(|(_, ty)| ty.stage == Stage::Loss);
-        let alone = losses.map(|(at, ty)| at + 1 == results.len() && ty.axes.is_empty()).all(|fits| fits);
+        let mut losses = losses.filter(|(_, ty)| ty.stage == Stage::Loss);
+        let alone = losses.all(|(at, ty)| at + 1 == results.len() && ty.axes.is_empty());
         self.require(alone, "a loss is the last result, and a number");
     }
 
