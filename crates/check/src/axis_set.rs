@@ -5,8 +5,15 @@ use smallvec::SmallVec;
 use crate::core::AxisId;
 
 /// A set of axes in ascending order; most have at most four, which need no memory of their own.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AxisSet(SmallVec<[AxisId; 4]>);
+
+impl Clone for AxisSet {
+    /// As a slice, not axis by axis.
+    fn clone(&self) -> Self {
+        AxisSet(SmallVec::from_slice(&self.0))
+    }
+}
 
 impl AxisSet {
     /// The axes in ascending order.

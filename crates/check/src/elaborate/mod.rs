@@ -101,7 +101,8 @@ impl<'a, 'u> Elaborator<'a, 'u> {
             units,
             broken,
             closed,
-            graph: Graph { axes: vec![width], ..Graph::default() },
+            // Room for most units, so that what was made is not moved again and again.
+            graph: Graph { axes: vec![width], nodes: Vec::with_capacity(64), ..Graph::default() },
             diagnostics: Vec::new(),
             requirements: Vec::new(),
             holes: Vec::new(),
@@ -172,7 +173,11 @@ impl<'a, 'u> Elaborator<'a, 'u> {
 
     /// The axes of a node that rules of matching see: all but those of an enclosing `each`.
     pub(crate) fn seen(&self, id: NodeId) -> AxisSet {
-        self.ty(id).axes.iter().copied().filter(|axis| !self.lifted.contains(axis)).collect()
+        let axes = &self.ty(id).axes;
+        if self.lifted.is_empty() {
+            return axes.clone();
+        }
+        axes.iter().copied().filter(|axis| !self.lifted.contains(axis)).collect()
     }
 
     /// Whether the index set of an axis varies with the position.

@@ -2,7 +2,7 @@
 
 use genesys_random::{GAMMA, finalize};
 
-use super::term::{Bound, Term, TermId, Terms, terms};
+use super::term::{Bound, Children, Term, TermId, Terms, terms};
 use crate::core::{AxisId, Graph, LeafId};
 
 /// The terms of a graph in canonical order.
@@ -76,7 +76,7 @@ fn reachable(terms: Terms) -> Terms {
 }
 
 fn write(text: &mut Vec<u8>, term: &Term, number: &[usize]) {
-    let mut unordered = term.unordered.clone();
+    let mut unordered = Children::from_slice(&term.unordered);
     unordered.iter_mut().for_each(|child| *child = number[*child]);
     unordered.sort_unstable();
     text.extend_from_slice(term.label.as_bytes());
@@ -95,10 +95,10 @@ fn put(text: &mut Vec<u8>, number: usize) {
 fn refine(terms: &Terms) -> Vec<u64> {
     let mut colors: Vec<u64> = terms.all.iter().map(|term| mix_bytes(term.label.as_bytes())).collect();
     let mut classes = 0;
-    let mut sorted = Vec::with_capacity(colors.len());
+    let (mut sorted, mut uses) = (Vec::with_capacity(colors.len()), Vec::new());
     for _ in 0..ROUNDS {
         upward(terms, &mut colors);
-        downward(terms, &mut colors);
+        downward(terms, &mut colors, &mut uses);
         sorted.clone_from(&colors);
         sorted.sort_unstable();
         sorted.dedup();
@@ -122,8 +122,9 @@ fn upward(terms: &Terms, colors: &mut [u64]) {
 }
 
 /// Each color takes in those of its uses; they stand behind it.
-fn downward(terms: &Terms, colors: &mut [u64]) {
-    let mut uses = vec![0u64; terms.all.len()];
+fn downward(terms: &Terms, colors: &mut [u64], uses: &mut Vec<u64>) {
+    uses.clear();
+    uses.resize(terms.all.len(), 0);
     for (id, term) in terms.all.iter().enumerate().rev() {
         colors[id] = mix(colors[id], uses[id]);
         for (place, &child) in term.ordered.iter().enumerate() {
@@ -151,7 +152,7 @@ fn order(terms: &Terms, colors: &[u64]) -> Vec<TermId> {
         }
         stack.push((id, true));
         let term = &terms.all[id];
-        let mut unordered = term.unordered.clone();
+        let mut unordered = Children::from_slice(&term.unordered);
         unordered.sort_unstable_by_key(|&child| (colors[child], child));
         let children = term.ordered.iter().chain(&unordered).rev();
         stack.extend(children.map(|&child| (child, false)));
