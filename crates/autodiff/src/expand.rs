@@ -1,26 +1,29 @@
 //! Replaces every `grad` of a module by operations.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use genesys_ir::module::{Axis, Expr, Function, Instruction, Module, Op, Region, ValueId};
+use genesys_ir::module::{Axis, Expr, Function, FunctionId, Instruction, Module, Op, Region, ValueId};
 use genesys_ir::{reads, renumber, substitute};
 
 use crate::emit::Emit;
 use crate::{Unsupported, split, sweep};
 
-/// Replaces every `grad` of a module; inner ones first, so that a derivative can be derived again.
+/// Replaces every `grad` of a module; inner ones first, so that a derivative can be derived again. Gives the new numbers of
+/// the values of each function that it changes.
 ///
 /// # Errors
 /// What is differentiated holds an operation on time, which no checked design has.
-pub fn expand(module: &mut Module) -> Result<(), Unsupported> {
+pub fn expand(module: &mut Module) -> Result<BTreeMap<FunctionId, BTreeMap<ValueId, ValueId>>, Unsupported> {
     let Module { axes, functions, .. } = module;
-    for function in functions.iter_mut().filter(|function| has_grad(&function.body)) {
+    let mut numbers = BTreeMap::new();
+    let all = (0..).map(FunctionId).zip(functions);
+    for (id, function) in all.filter(|(_, function)| has_grad(&function.body)) {
         let mut body = std::mem::take(&mut function.body);
         region(axes, function, &mut body)?;
         function.body = body;
-        renumber(function);
+        numbers.insert(id, renumber(function));
     }
-    Ok(())
+    Ok(numbers)
 }
 
 fn has_grad(region: &Region) -> bool {

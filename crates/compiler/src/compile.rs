@@ -1,10 +1,13 @@
 //! From a checked design to a validated IR module at a scale.
 
+use std::collections::BTreeMap;
+
 use genesys_check::CheckedDesign;
 use genesys_check::design::Layer;
 use genesys_diag::Diagnostic;
 use genesys_ir::module::Module;
 use genesys_ladder::Scale;
+use genesys_lower::Origins;
 
 /// Why a checked design has no module at a scale.
 #[derive(Clone, Debug)]
@@ -58,19 +61,44 @@ pub fn compile_to(
     scale: &Scale,
     vocabulary: u64,
 ) -> Result<Module, CompileError> {
+    Ok(traced(stage, design, scale, vocabulary)?.0)
+}
+
+/// As [`compile`], and where the module's values were written.
+///
+/// # Errors
+/// The design does not run at the scale.
+pub fn compile_traced(
+    design: &CheckedDesign,
+    scale: &Scale,
+    vocabulary: u64,
+) -> Result<(Module, Origins), CompileError> {
+    traced(Stage::Expanded, design, scale, vocabulary)
+}
+
+fn traced(
+    stage: Stage,
+    design: &CheckedDesign,
+    scale: &Scale,
+    vocabulary: u64,
+) -> Result<(Module, Origins), CompileError> {
     let scale = &Scale { vocabulary, ..scale.clone() };
     let layers = fitting(design, scale).map_err(CompileError::Scale)?;
-    let mut module = genesys_lower::lower(design, &layers, vocabulary);
+    let (mut module, mut origins) = genesys_lower::lower_traced(design, &layers, vocabulary);
     if stage >= Stage::Specialized {
         let width = i64::try_from(scale.width).unwrap_or(i64::MAX);
         module = genesys_ir::specialize(&module, width).map_err(invalid)?;
     }
     if stage >= Stage::Expanded {
-        genesys_autodiff::expand(&mut module).map_err(invalid)?;
+        for (function, numbers) in genesys_autodiff::expand(&mut module).map_err(invalid)? {
+            let spans = &mut origins[function.0 as usize];
+            let kept: BTreeMap<_, _> = spans.iter().filter_map(|(id, span)| Some((*numbers.get(id)?, *span))).collect();
+            *spans = kept;
+        }
     }
     genesys_ir::validate(&module)
         .map_err(|violations| CompileError::Invalid(violations.iter().map(ToString::to_string).collect()))?;
-    Ok(module)
+    Ok((module, origins))
 }
 
 /// The layers of a design at a scale, where it runs there and is within the limits.

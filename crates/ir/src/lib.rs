@@ -5,6 +5,7 @@
 //! - [`Builder`]: appends instructions to regions.
 //! - [`validate`]: what every module keeps; causality rests on it.
 //! - [`reads`], [`substitute`], [`renumber`]: the values that instructions name, for passes.
+//! - [`plan`]: the order in which a back end runs a region, and how a scan is split.
 //! - [`print()`] and [`parse`]: the text form.
 //! - [`specialize`]: sizes at a width.
 //! - [`without_losses`]: a model as it predicts.
@@ -19,6 +20,7 @@ pub mod module;
 mod parameters;
 mod parse;
 mod parse_op;
+pub mod plan;
 mod print;
 mod renumber;
 mod specialize;

@@ -63,8 +63,8 @@ pub fn substitute(region: &mut Region, replace: &dyn Fn(ValueId) -> ValueId) {
 }
 
 /// Numbers a function's values in the order of their definition, what a region defines before
-/// the region's own results. Values that nothing defines are dropped.
-pub fn renumber(function: &mut Function) {
+/// the region's own results. Values that nothing defines are dropped. Gives the new number of each that is left.
+pub fn renumber(function: &mut Function) -> BTreeMap<ValueId, ValueId> {
     let mut order = function.inputs.clone();
     definitions(&function.body, &mut order);
     let numbers: BTreeMap<ValueId, ValueId> = order.iter().copied().zip((0..).map(ValueId)).collect();
@@ -72,6 +72,7 @@ pub fn renumber(function: &mut Function) {
     function.inputs.iter_mut().for_each(|id| *id = replace(*id));
     substitute(&mut function.body, &replace);
     function.values = order.iter().map(|id| function.values[id.0 as usize].clone()).collect();
+    numbers
 }
 
 fn defined(region: &Region) -> BTreeSet<ValueId> {

@@ -15,6 +15,7 @@ use genesys_ir::module::{
     AxisId, Direction, Dtype, Expr, Function, Op, Reduction, Region, Stage, State, Type, ValueId, Weight, WeightId,
 };
 use genesys_scalar::Function as Scalar;
+use genesys_span::Span;
 
 use crate::axes::{Axes, Binding};
 use crate::fuse;
@@ -72,8 +73,15 @@ pub(crate) struct Side {
     pub(crate) axes: BTreeMap<String, AxisId>,
 }
 
+/// A function with its signature and where each of its values was written.
+pub(crate) struct Emitted {
+    pub(crate) function: Function,
+    pub(crate) signature: Signature,
+    pub(crate) origins: BTreeMap<ValueId, Span>,
+}
+
 /// Emits the function of a planned graph.
-pub(crate) fn function(name: String, plan: &Plan, axes: &mut Axes) -> (Function, Signature) {
+pub(crate) fn function(name: String, plan: &Plan, axes: &mut Axes) -> Emitted {
     let mut emitter = Emitter::new(plan, axes);
     let mut results = Vec::new();
     for output in &plan.graph.outputs {
@@ -84,12 +92,15 @@ pub(crate) fn function(name: String, plan: &Plan, axes: &mut Axes) -> (Function,
     results.extend(emitter.loss());
     let signature = emitter.signature();
     let Emitter { builder, mut contexts, .. } = emitter;
+    let nodes = contexts.iter().flat_map(|context| &context.values);
+    let written: Vec<(ValueId, Span)> = nodes.map(|(node, value)| (*value, plan.graph.node(*node).span)).collect();
     let mut body = std::mem::take(&mut contexts[TOP].region);
     body.results = results;
     merge::region(&mut body);
     let mut function = builder.finish(name, body);
-    genesys_ir::renumber(&mut function);
-    (function, signature)
+    let numbers = genesys_ir::renumber(&mut function);
+    let kept = written.into_iter().filter_map(|(value, span)| Some((*numbers.get(&value)?, span)));
+    Emitted { function, signature, origins: kept.collect() }
 }
 
 pub(crate) struct Emitter<'a> {

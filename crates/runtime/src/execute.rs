@@ -18,8 +18,8 @@ use crate::mask::{Masks, Window};
 use crate::memory::{Memory, Seen};
 use crate::named::{Label, Named, Place, Value, stack, without};
 use crate::origin::{At, Probe};
-use crate::plan::{Item, flatten};
 use crate::{RuntimeError, layout, loss, ordered, pick, reduce, scalar};
+use genesys_ir::plan::{Item, flatten};
 
 type Result<T> = std::result::Result<T, RuntimeError>;
 

@@ -11,7 +11,7 @@ use genesys_ir::module::{Function, Instruction, ValueId};
 
 use crate::RuntimeError;
 use crate::named::Value;
-use crate::plan::contracted;
+use genesys_ir::plan::contracted;
 
 /// What is known of a value.
 #[derive(Clone, Debug)]

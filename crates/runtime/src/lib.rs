@@ -32,7 +32,6 @@ mod named;
 mod ordered;
 mod origin;
 mod pick;
-mod plan;
 mod program;
 mod reduce;
 mod scalar;

@@ -10,7 +10,7 @@ use crate::execute::{Executor, constant};
 use crate::frame::{Frame, Slot};
 use crate::memory::Memory;
 use crate::named::{Label, Named, Value, stack, unstack};
-use crate::plan::ScanPlan;
+use genesys_ir::plan::ScanPlan;
 
 type Result<T> = std::result::Result<T, RuntimeError>;
 

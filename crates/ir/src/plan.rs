@@ -6,11 +6,11 @@
 
 use std::collections::BTreeSet;
 
-use genesys_ir::module::{Instruction, Op, Region, State, ValueId};
+use crate::module::{Instruction, Op, Region, State, ValueId};
 
 /// One thing to do.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Item<'m> {
+pub enum Item<'m> {
     /// An operation; never a past-region.
     Run(&'m Instruction),
     /// A result of a past-region is a value of its body.
@@ -23,7 +23,8 @@ pub(crate) enum Item<'m> {
 }
 
 impl<'m> Item<'m> {
-    fn results(self) -> Vec<ValueId> {
+    /// The values that it defines.
+    pub fn results(self) -> Vec<ValueId> {
         match self {
             Item::Run(instruction) => instruction.results.clone(),
             Item::Same { result, .. } => vec![result],
@@ -31,7 +32,7 @@ impl<'m> Item<'m> {
     }
 
     /// All values read, also by regions within.
-    pub(crate) fn reads(self) -> BTreeSet<ValueId> {
+    pub fn reads(self) -> BTreeSet<ValueId> {
         match self {
             Item::Run(instruction) => free(instruction),
             Item::Same { value, .. } => BTreeSet::from([value]),
@@ -40,7 +41,7 @@ impl<'m> Item<'m> {
 }
 
 /// The instructions of a region, those of past-regions in place.
-pub(crate) fn flatten(region: &Region) -> Vec<Item<'_>> {
+pub fn flatten(region: &Region) -> Vec<Item<'_>> {
     let mut items = Vec::new();
     for instruction in &region.instructions {
         match &instruction.op {
@@ -70,7 +71,7 @@ fn free(instruction: &Instruction) -> BTreeSet<ValueId> {
 }
 
 /// The values that are operands of contractions and of nothing else.
-pub(crate) fn contracted(region: &Region) -> BTreeSet<ValueId> {
+pub fn contracted(region: &Region) -> BTreeSet<ValueId> {
     let (mut inside, mut elsewhere) = (BTreeSet::new(), BTreeSet::new());
     uses(region, &mut inside, &mut elsewhere);
     inside.difference(&elsewhere).copied().collect()
@@ -94,21 +95,22 @@ fn uses(region: &Region, inside: &mut BTreeSet<ValueId>, elsewhere: &mut BTreeSe
 
 /// A scan's body, split.
 #[derive(Debug)]
-pub(crate) struct ScanPlan<'m> {
+pub struct ScanPlan<'m> {
     /// Reads no state.
-    pub(crate) before: Vec<Item<'m>>,
+    pub before: Vec<Item<'m>>,
     /// What the next states need.
-    pub(crate) within: Vec<Item<'m>>,
+    pub within: Vec<Item<'m>>,
     /// Reads states, and no state needs it.
-    pub(crate) behind: Vec<Item<'m>>,
+    pub behind: Vec<Item<'m>>,
     /// Values from around that the loop reads.
-    pub(crate) captured: BTreeSet<ValueId>,
+    pub captured: BTreeSet<ValueId>,
     /// Values of the loop that are read behind it or leave the scan.
-    pub(crate) collected: BTreeSet<ValueId>,
+    pub collected: BTreeSet<ValueId>,
 }
 
 impl<'m> ScanPlan<'m> {
-    pub(crate) fn new(states: &[State], body: &'m Region) -> Self {
+    /// The three parts of a scan's body.
+    pub fn new(states: &[State], body: &'m Region) -> Self {
         let items = flatten(body);
         let mut moments: BTreeSet<ValueId> = states.iter().flat_map(State::defined).collect();
         let (mut before, mut dependent) = (Vec::new(), Vec::new());
