@@ -5,9 +5,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use genesys_compiler::compile_to;
+use genesys_compiler::{compile_to, emit_rust};
 use genesys_ladder::Scale;
 
+use crate::aside;
 use crate::design_file;
 use crate::failure::Failure;
 use crate::output;
@@ -19,12 +20,13 @@ use crate::scale;
   genesys emit --to gbnf > gau.gbnf                 the grammar, for a server that constrains decoding with one
   genesys emit designs/gla.gau --to ir              the module that the design is lowered to, sizes in D
   genesys emit designs/gla.gau --to ir --scale 14M  the same at a scale, sizes as numbers
+  genesys emit designs/gla.gau --to rust --out gla.rs  candle source of the model, for a program of your own
 
 The exported grammar admits a little more than the parser does: check what was generated with `genesys check`.
 A module has as many blocks as the scale: without one, those of the smallest.")]
 pub(crate) struct Args {
     /// A design file, where a design is printed.
-    #[arg(value_name = "FILE", required_if_eq("to", "ir"))]
+    #[arg(value_name = "FILE", required_if_eq_any([("to", "ir"), ("to", "rust")]))]
     file: Option<PathBuf>,
     /// What to print.
     #[arg(long, value_name = "TARGET")]
@@ -35,6 +37,9 @@ pub(crate) struct Args {
     /// How far the module is on its way to a back end; of a scale `specialized`, else `lowered`.
     #[arg(long, value_name = "STAGE", requires = "file")]
     stage: Option<Stage>,
+    /// The file to write, instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 /// What can be printed.
@@ -44,6 +49,8 @@ enum Target {
     Gbnf,
     /// A design as the text form of its intermediate representation.
     Ir,
+    /// A design as Rust source on candle; without a scale at the smallest.
+    Rust,
 }
 
 /// A stage of the compiler.
@@ -62,12 +69,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     match (args.to, &args.file) {
         (Target::Gbnf, None) => {
             let text = genesys_gbnf::from_pest(genesys_gbnf::GRAMMAR).expect("the grammar that ships can be exported");
-            output::now(&text)
+            written(&text, args)
         }
         (Target::Gbnf, Some(_)) => {
             Err(Failure::Input("expected no FILE with `--to gbnf`: the grammar is that of all designs".into()))
         }
         (Target::Ir, file) => ir(file.as_deref().expect("clap asks for the file"), args),
+        (Target::Rust, file) => rust(file.as_deref().expect("clap asks for the file"), args),
     }
 }
 
@@ -78,9 +86,33 @@ fn ir(path: &Path, args: &Args) -> Result<(), Failure> {
         (Some(Stage::Specialized), _) | (None, Some(_)) => genesys_compiler::Stage::Specialized,
         (Some(Stage::Expanded), _) => genesys_compiler::Stage::Expanded,
     };
-    let smallest = || Scale::all().into_iter().next().expect("the ladder has a first rung");
-    let scale = args.scale.clone().unwrap_or_else(smallest);
+    let scale = scale_of(args);
     let module = compile_to(stage, &design, &scale, scale.vocabulary)
         .map_err(|error| Failure::Input(format!("{} at {}: {error}", path.display(), scale.name)))?;
-    output::now(&genesys_ir::print(&module))
+    written(&genesys_ir::print(&module), args)
+}
+
+fn rust(path: &Path, args: &Args) -> Result<(), Failure> {
+    if args.stage.is_some() {
+        return Err(Failure::Input("expected no `--stage` with `--to rust`: source is written of the last one".into()));
+    }
+    let (text, design) = design_file::look(path).or_say()?;
+    let scale = scale_of(args);
+    let source = emit_rust(&text, &design, &scale, scale.vocabulary)
+        .map_err(|error| Failure::Input(format!("{} at {}: {error}", path.display(), scale.name)))?;
+    written(&source, args)
+}
+
+/// The scale asked for, or the smallest.
+fn scale_of(args: &Args) -> Scale {
+    let smallest = || Scale::all().into_iter().next().expect("the ladder has a first rung");
+    args.scale.clone().unwrap_or_else(smallest)
+}
+
+/// Puts the text where it was asked for.
+fn written(text: &str, args: &Args) -> Result<(), Failure> {
+    match &args.out {
+        Some(path) => aside::write(path, text.as_bytes()).map_err(Failure::writing(path)),
+        None => output::now(text),
+    }
 }

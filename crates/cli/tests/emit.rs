@@ -50,3 +50,17 @@ fn what_has_no_module_is_refused() {
     let said = genesys(["emit", &wide, "--to", "ir", "--scale", "14M"]).refused();
     assert!(said.contains("at 14M") && said.contains("D/100"), "{said}");
 }
+
+#[test]
+fn a_design_is_written_as_rust_of_its_scale() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("gla.rs");
+    let gla = design("gla.gau");
+    let gla = gla.to_str().unwrap();
+    let printed = genesys(["emit", gla, "--to", "rust", "--scale", "14M"]).ok();
+    assert!(printed.contains("pub const D: usize = 128;") && printed.contains("pub struct Gla {"), "{printed}");
+    genesys(["emit", gla, "--to", "rust", "--scale", "14M", "--out", out.to_str().unwrap()]).ok();
+    assert_eq!(std::fs::read_to_string(out).unwrap(), printed);
+    let said = genesys(["emit", gla, "--to", "rust", "--stage", "lowered"]).refused();
+    assert!(said.contains("expected no `--stage`"), "{said}");
+}

@@ -31,14 +31,14 @@ const OWNERS: &[(&str, Owner)] = &[
     (
         "candle-core",
         Owner::Shared(
-            &["genesys-runtime", "genesys-train", "genesys-cli", "tests"],
+            &["genesys-macros", "genesys-runtime", "genesys-train", "genesys-cli", "tests"],
             "tensors are what the runtime hands up to those who train and to those who write results",
         ),
     ),
     (
         "candle-nn",
         Owner::Shared(
-            &["genesys-runtime", "genesys-train"],
+            &["genesys-macros", "genesys-runtime", "genesys-train", "tests"],
             "a compiled design is a `candle_nn::Module`, and training goes over its variables",
         ),
     ),
@@ -66,8 +66,12 @@ const OWNERS: &[(&str, Owner)] = &[
     ("num-traits", Owner::One("genesys-axis")),
     ("pest", Owner::One("genesys-syntax")),
     ("pest_derive", Owner::One("genesys-syntax")),
-    ("proc-macro2", Owner::One("xtask")),
+    (
+        "proc-macro2",
+        Owner::Shared(&["genesys-macros", "xtask"], "tokens of Rust: macros make them, and tidy reads them"),
+    ),
     ("proptest", Owner::TestsAnd("genesys-strategies")),
+    ("quote", Owner::One("genesys-macros")),
     ("rusqlite", Owner::One("genesys-store")),
     ("safetensors", Owner::One("genesys-train")),
     // The data model of everything written as JSON, and the one JSON.
@@ -80,6 +84,7 @@ const OWNERS: &[(&str, Owner)] = &[
         Owner::Shared(&["genesys-axis", "genesys-check"], "sizes and sets of axes are small, and made for every node"),
     ),
     ("strsim", Owner::One("genesys-check")),
+    ("syn", Owner::One("genesys-macros")),
     ("tempfile", Owner::Tests),
     ("tokenizers", Owner::One("genesys-tokenize")),
     ("walkdir", Owner::One("genesys-data")),

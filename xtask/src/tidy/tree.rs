@@ -22,6 +22,11 @@ impl TextFile {
         Finding { path: self.path.clone(), line, message: message.into() }
     }
 
+    /// Whether a program wrote the file, as a golden of what it writes.
+    pub(super) fn is_emitted(&self) -> bool {
+        self.path.starts_with("tests/tests/emitted/golden/")
+    }
+
     /// Whether all of the file is test code, so that rules about shipped code do not hold in it.
     pub(super) fn is_test(&self) -> bool {
         let parts: Vec<&str> = self.path.split('/').collect();

@@ -1,0 +1,474 @@
+//! Causal pooling: means of completed blocks of 1, 2 and 4 positions, held at full rate and mixed.
+//!
+//! The design `MultiScale` at the scale `nano`, g2-07b872c814cab6aa6cd1beafddd313b5.
+//!
+//! Written by `genesys emit --to rust`. Weights have the names that a checkpoint of Genesys has.
+
+use candle_core::{DType, Result, Tensor};
+use candle_nn::{Init, VarBuilder};
+
+/// The size of the axis `D`.
+pub const D: usize = 64;
+
+/// The size of the axis `V`.
+pub const V: usize = 23;
+
+/// The size of the axis `H`.
+pub const H: usize = 4;
+
+/// The size of the axis `E`.
+pub const E: usize = 16;
+
+/// The size of the axis `S`.
+pub const S: usize = 3;
+
+/// The size of the axis `D_2`.
+pub const D_2: usize = 64;
+
+/// The size of the axis `Half`.
+pub const HALF: usize = 8;
+
+/// The size of the axis `Two`.
+pub const TWO: usize = 2;
+
+/// The size of the axis `Half_2`.
+pub const HALF_2: usize = 8;
+
+/// The size of the axis `Two_2`.
+pub const TWO_2: usize = 2;
+
+/// The language model: embedding, blocks, scores.
+#[derive(Clone, Debug)]
+pub struct MultiScale {
+    /// `embedding.weight`: `[V, D]`.
+    pub embedding: Tensor,
+    /// `blocks.0` to `blocks.1`.
+    pub blocks: Vec<Block>,
+    /// `final`.
+    pub last: RmsNorm,
+}
+
+impl MultiScale {
+    /// Weights by their names in a checkpoint.
+    pub fn new(vb: VarBuilder) -> Result<Self> {
+        Ok(Self {
+            embedding: vb.get_with_hints((V, D), "embedding.weight", normal(0.02))?,
+            blocks: (0..2)
+                .map(|i| Block::new(vb.pp(format!("blocks.{i}"))))
+                .collect::<Result<_>>()?,
+            last: RmsNorm::new(vb.pp("final"))?,
+        })
+    }
+
+    /// Tokens `[b, t]` to the scores of the next ones, `[b, t, V]`.
+    pub fn forward(&self, tokens: &Tensor) -> Result<Tensor> {
+        let (b, t) = (tokens.dim(0)?, tokens.dim(1)?);
+        let x = self
+            .embedding
+            .index_select(&tokens.flatten_all()?, 0)?
+            .reshape((b, t, D))?; // [b, t, D]
+        let mut h = x; // [b, t, D]
+        for block in &self.blocks {
+            h = block.forward(&h)?;
+        }
+        let h_2 = self.last.forward(&h)?;
+        let logits = einsum("btd,vd->btv", &h_2, &self.embedding)?; // [b, t, V]
+        Ok(logits)
+    }
+
+    /// The mean over the targets `[b, t]` that count, in nats; `u32::MAX` does not.
+    pub fn loss(&self, tokens: &Tensor, targets: &Tensor) -> Result<Tensor> {
+        cross_entropy(&self.forward(tokens)?, targets)
+    }
+}
+
+/// Attention, then the mechanism, each behind a norm and a residual.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// `attention_norm.gain`: `[D]`.
+    pub attention_norm_gain: Tensor,
+    /// `h.q.weight`: `[H, E, D]`.
+    pub h_q: Tensor,
+    /// `h.k.weight`: `[H, E, D]`.
+    pub h_k: Tensor,
+    /// `h.v.weight`: `[H, E, D]`.
+    pub h_v: Tensor,
+    /// `h.linear.weight`: `[D, H, E]`.
+    pub h_linear: Tensor,
+    /// `mlp_norm.gain`: `[D]`.
+    pub mlp_norm_gain: Tensor,
+    /// `scales.m`: `[S]`.
+    pub scales_m: Tensor,
+    /// `scales.y.weight`: `[S, D_2, D]`.
+    pub scales_y: Tensor,
+}
+
+impl Block {
+    /// Weights by their names in a checkpoint.
+    pub fn new(vb: VarBuilder) -> Result<Self> {
+        Ok(Self {
+            attention_norm_gain: vb.get_with_hints(D, "attention_norm.gain", Init::Const(1.0))?,
+            h_q: vb.get_with_hints((H, E, D), "h.q.weight", uniform(-0.125, 0.125))?,
+            h_k: vb.get_with_hints((H, E, D), "h.k.weight", uniform(-0.125, 0.125))?,
+            h_v: vb.get_with_hints((H, E, D), "h.v.weight", uniform(-0.125, 0.125))?,
+            h_linear: vb.get_with_hints((D, H, E), "h.linear.weight", uniform(-0.125, 0.125))?,
+            mlp_norm_gain: vb.get_with_hints(D, "mlp_norm.gain", Init::Const(1.0))?,
+            scales_m: vb.get_with_hints(S, "scales.m", Init::Const(0.0))?,
+            scales_y: vb.get_with_hints((S, D_2, D), "scales.y.weight", uniform(-0.125, 0.125))?,
+        })
+    }
+
+    /// `[b, t, D]` to `[b, t, D]`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let (b, t) = (x.dim(0)?, x.dim(1)?);
+        let past_seen = seen_from(t, 1, None, 0, x)?; // [t, past]
+        // x / sqrt(mean[A..](x * x) + 1e-5) * gain
+        let scaled = x.mul(x)?; // [b, t, D]
+        let mean = scaled.mean(2)?; // [b, t]
+        let sqrt = mean.affine(1.0, 1e-5)?.sqrt()?; // [b, t]
+        let inner = x.broadcast_div(&sqrt.unsqueeze(2)?)?; // [b, t, D]
+        let scaled_2 = self.attention_norm_gain.broadcast_mul(&inner)?; // [b, t, D]
+        // let v = linear[D -> H, E](x)
+        let v = einsum("btd,hed->bthe", &scaled_2, &self.h_v)?; // [b, t, H, E]
+        // let angle = pos * exp(-log(10000) * index[Half] / Half)
+        let position = count(t, x)?; // [t]
+        let index = count(HALF, x)?; // [HALF]
+        // let q = Rope[E](linear[D -> H, E](x))
+        let h_q = einsum("btd,hed->bthe", &scaled_2, &self.h_q)?; // [b, t, H, E]
+        // let pair = [E -> Half, Two](x)
+        let pair = h_q.reshape((b, t, H, HALF, TWO))?; // [b, t, H, HALF, TWO]
+        // let a = take[Two](pair, 0)
+        let a = pair.narrow(4, 0, 1)?.squeeze(4)?; // [b, t, H, HALF]
+        // let b = take[Two](pair, 1)
+        let b_2 = pair.narrow(4, 1, 1)?.squeeze(4)?; // [b, t, H, HALF]
+        // let angle = pos * exp(-log(10000) * index[Half] / Half)
+        let exp = index
+            .affine(-9.210340371976184, 0.0)?
+            .affine(1.0 / 8.0, 0.0)?
+            .exp()?; // [HALF]
+        let angle = position.unsqueeze(1)?.broadcast_mul(&exp)?; // [t, HALF]
+        // let turned = stack[Two](a * cos(angle) - b * sin(angle), a * sin(angle) + b * co ..
+        let cos = angle.cos()?; // [t, HALF]
+        let sin = angle.sin()?; // [t, HALF]
+        let inner_2 = sin.unsqueeze(1)?.broadcast_mul(&b_2)?; // [b, t, H, HALF]
+        let difference = cos.unsqueeze(1)?.broadcast_mul(&a)?.sub(&inner_2)?; // [b, t, H, HALF]
+        let inner_3 = cos.unsqueeze(1)?.broadcast_mul(&b_2)?; // [b, t, H, HALF]
+        let sum = sin.unsqueeze(1)?.broadcast_mul(&a)?.add(&inner_3)?; // [b, t, H, HALF]
+        let turned = Tensor::stack(&[&difference, &sum], 4)?; // [b, t, H, HALF, TWO]
+        // [Half, Two -> E](turned)
+        let regrouped = turned.reshape((b, t, H, E))?; // [b, t, H, E]
+        // let angle = pos * exp(-log(10000) * index[Half] / Half)
+        let index_2 = count(HALF_2, x)?; // [HALF_2]
+        // let k = Rope[E](linear[D -> H, E](x))
+        let h_k = einsum("btd,hed->bthe", &scaled_2, &self.h_k)?; // [b, t, H, E]
+        // let pair = [E -> Half, Two](x)
+        let pair_2 = h_k.reshape((b, t, H, HALF_2, TWO_2))?; // [b, t, H, HALF_2, TWO_2]
+        // let a = take[Two](pair, 0)
+        let a_2 = pair_2.narrow(4, 0, 1)?.squeeze(4)?; // [b, t, H, HALF_2]
+        // let b = take[Two](pair, 1)
+        let b_3 = pair_2.narrow(4, 1, 1)?.squeeze(4)?; // [b, t, H, HALF_2]
+        // let angle = pos * exp(-log(10000) * index[Half] / Half)
+        let exp_2 = index_2
+            .affine(-9.210340371976184, 0.0)?
+            .affine(1.0 / 8.0, 0.0)?
+            .exp()?; // [HALF_2]
+        let angle_2 = position.unsqueeze(1)?.broadcast_mul(&exp_2)?; // [t, HALF_2]
+        // let turned = stack[Two](a * cos(angle) - b * sin(angle), a * sin(angle) + b * co ..
+        let cos_2 = angle_2.cos()?; // [t, HALF_2]
+        let sin_2 = angle_2.sin()?; // [t, HALF_2]
+        let inner_4 = sin_2.unsqueeze(1)?.broadcast_mul(&b_3)?; // [b, t, H, HALF_2]
+        let difference_2 = cos_2.unsqueeze(1)?.broadcast_mul(&a_2)?.sub(&inner_4)?; // [b, t, H, HALF_2]
+        let inner_5 = sin_2.unsqueeze(1)?.broadcast_mul(&a_2)?; // [b, t, H, HALF_2]
+        let sum_2 = cos_2.unsqueeze(1)?.broadcast_mul(&b_3)?.add(&inner_5)?; // [b, t, H, HALF_2]
+        let turned_2 = Tensor::stack(&[&difference_2, &sum_2], 4)?; // [b, t, H, HALF_2, TWO_2]
+        // [Half, Two -> E](turned)
+        let regrouped_2 = turned_2.reshape((b, t, H, E))?; // [b, t, H, E]
+        // let score = dot[E](q, past(k)) / sqrt(E)
+        let dot = einsum_apart("bthe,bphe->bhtp", &regrouped, &regrouped_2)?; // [b, H, t, past]
+        let score = dot.affine(1.0 / 4.0, 0.0)?; // [b, H, t, past]
+        // linear[H, E -> D](sum[Past](softmax[Past](score) * past(v)))
+        let weights = softmax_seen(&score, &[3], &past_seen, None)?; // [b, H, t, past]
+        let dot_2 = einsum_seen("bhtp,bphe->bhte", &weights, &v, &past_seen)?; // [b, H, t, E]
+        let h_linear = einsum("bhte,dhe->btd", &dot_2, &self.h_linear)?; // [b, t, D]
+        // sum[S](softmax[S](m) * silu(y))
+        let scales_m = softmax(&self.scales_m, &[0])?; // [S]
+        // let h = x + Attention(attention_norm: RmsNorm(x))
+        let h = x.add(&h_linear)?; // [b, t, D]
+        // x / sqrt(mean[A..](x * x) + 1e-5) * gain
+        let scaled_3 = h.mul(&h)?; // [b, t, D]
+        let mean_2 = scaled_3.mean(2)?; // [b, t]
+        let sqrt_2 = mean_2.affine(1.0, 1e-5)?.sqrt()?; // [b, t]
+        let inner_6 = h.broadcast_div(&sqrt_2.unsqueeze(2)?)?; // [b, t, D]
+        let scaled_4 = self.mlp_norm_gain.broadcast_mul(&inner_6)?; // [b, t, D]
+        // let y = each[S] linear[D -> D](stack[S](x, pool(x, 2), pool(x, 4)))
+        let pooled = pool(&scaled_4, 1, 2)?; // [b, t, D]
+        let pooled_2 = pool(&scaled_4, 1, 4)?; // [b, t, D]
+        let stacked = Tensor::stack(&[&scaled_4, &pooled, &pooled_2], 3)?; // [b, t, D, S]
+        let y = einsum("btds,sDd->sbtD", &stacked, &self.scales_y)?; // [S, b, t, D_2]
+        // sum[S](softmax[S](m) * silu(y))
+        let silu = y.silu()?; // [S, b, t, D]
+        let dot_3 = einsum("s,sbtd->btd", &scales_m, &silu)?; // [b, t, D]
+        // h + Scales(mlp_norm: RmsNorm(h))
+        let sum_3 = h.add(&dot_3)?; // [b, t, D]
+        Ok(sum_3)
+    }
+}
+
+/// Root mean square normalization over `A`, with a learned gain (Zhang and Sennrich, 2019).
+#[derive(Clone, Debug)]
+pub struct RmsNorm {
+    /// `gain`: `[D]`.
+    pub gain: Tensor,
+}
+
+impl RmsNorm {
+    /// Weights by their names in a checkpoint.
+    pub fn new(vb: VarBuilder) -> Result<Self> {
+        Ok(Self {
+            gain: vb.get_with_hints(D, "gain", Init::Const(1.0))?,
+        })
+    }
+
+    /// `[b, t, D]` to `[b, t, D]`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        // x / sqrt(mean[A..](x * x) + 1e-5) * gain
+        let scaled = x.mul(x)?; // [b, t, D]
+        let mean = scaled.mean(2)?; // [b, t]
+        let sqrt = mean.affine(1.0, 1e-5)?.sqrt()?; // [b, t]
+        let inner = x.broadcast_div(&sqrt.unsqueeze(2)?)?; // [b, t, D]
+        let scaled_2 = self.gain.broadcast_mul(&inner)?; // [b, t, D]
+        Ok(scaled_2)
+    }
+}
+
+/// The sum of products that `spec` names: `"btd,hd->bth"` multiplies `[b, t, d]` with `[h, d]` and
+/// sums over `d`, as a batched matrix product.
+fn einsum(spec: &str, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let (operands, result) = spec.split_once("->").expect("a spec has an arrow");
+    let (left, right) = operands.split_once(',').expect("a spec has two operands");
+    let kept = |labels: &str, other: &str, shared: bool, stays: bool| -> String {
+        let fits = |l: &char| other.contains(*l) == shared && result.contains(*l) == stays;
+        labels.chars().filter(fits).collect()
+    };
+    let batch = kept(left, right, true, true);
+    let inner = kept(left, right, true, false);
+    let (rows, columns) = (
+        kept(left, right, false, true),
+        kept(right, left, false, true),
+    );
+    let size = |label: char| match left.chars().position(|l| l == label) {
+        Some(dim) => a.dims()[dim],
+        None => b.dims()[right
+            .chars()
+            .position(|l| l == label)
+            .expect("a label of an operand")],
+    };
+    let a = matrix(a, left, [&batch, &rows, &inner])?;
+    let b = matrix(b, right, [&batch, &inner, &columns])?;
+    let made = format!("{batch}{rows}{columns}");
+    let shape: Vec<usize> = made.chars().map(size).collect();
+    arrange(&a.matmul(&b)?.reshape(shape)?, &made, result)
+}
+
+/// The dimensions of `x`, labeled `from`, in the order `to`.
+fn arrange(x: &Tensor, from: &str, to: &str) -> Result<Tensor> {
+    let place = |l| {
+        from.chars()
+            .position(|label| label == l)
+            .expect("a label of the operand")
+    };
+    let order: Vec<usize> = to.chars().map(place).collect();
+    if order.is_sorted() {
+        Ok(x.clone())
+    } else {
+        x.permute(order)
+    }
+}
+
+/// `x`, labeled `labels`, as a batch of matrices; where it lies transposed it is not copied.
+fn matrix(x: &Tensor, labels: &str, groups: [&String; 3]) -> Result<Tensor> {
+    let [batch, rows, columns] = groups;
+    let straight = arrange(x, labels, &format!("{batch}{rows}{columns}"))?;
+    let turned = arrange(x, labels, &format!("{batch}{columns}{rows}"))?;
+    let (n, r) = (batch.chars().count(), rows.chars().count());
+    let [size, height] = [&straight.dims()[..n], &straight.dims()[n..n + r]].map(product);
+    let width = product(&straight.dims()[n + r..]);
+    if !straight.is_contiguous() && turned.is_contiguous() {
+        return turned.reshape((size, width, height))?.transpose(1, 2);
+    }
+    straight.reshape((size, height, width))
+}
+
+/// How many elements such dimensions hold.
+fn product(dims: &[usize]) -> usize {
+    dims.iter().product()
+}
+
+/// As `einsum`, where `a` is 0 at the elements that are not `seen`: what `b` holds there, be it no
+/// number, reaches neither the result nor a gradient.
+fn einsum_seen(spec: &str, a: &Tensor, b: &Tensor, seen: &Tensor) -> Result<Tensor> {
+    if is_finite(a)? && is_finite(b)? {
+        return einsum(spec, a, b);
+    }
+    let finite = |x: &Tensor| x.detach().abs()?.lt(f64::INFINITY);
+    let bad = |x: &Tensor| finite(x)?.eq(0u8)?.to_dtype(x.dtype());
+    let clean = |x: &Tensor| finite(x)?.where_cond(x, &x.detach().zeros_like()?);
+    let seen = seen.broadcast_as(a.shape())?.to_dtype(a.dtype())?;
+    let spoiled = einsum(spec, &bad(a)?, &b.detach().ones_like()?)?;
+    let spoiled = spoiled.add(&einsum(spec, &seen, &bad(b)?)?)?.gt(0.0)?;
+    let result = einsum(spec, &clean(a)?, &clean(b)?)?;
+    spoiled.where_cond(&number(f64::NAN, a)?.broadcast_as(result.shape())?, &result)
+}
+
+/// As `einsum`, of which elements that are not seen are not used: what is no number spoils the
+/// elements that it is part of, and no gradient of others.
+fn einsum_apart(spec: &str, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    einsum_seen(spec, a, b, &a.detach().ones_like()?.ne(0.0)?)
+}
+
+/// Whether all elements are finite; a sum that overflows is taken for one that is not.
+fn is_finite(x: &Tensor) -> Result<bool> {
+    let sum = x.detach().sum_all()?.to_dtype(DType::F64)?;
+    Ok(sum.to_scalar::<f64>()?.is_finite())
+}
+
+/// A number as a tensor without dimensions, of the type of `like`.
+fn number(value: f64, like: &Tensor) -> Result<Tensor> {
+    Tensor::full(value, (), like.device())?.to_dtype(like.dtype())
+}
+
+/// 0, 1, .. in the type of `like`.
+fn count(n: usize, like: &Tensor) -> Result<Tensor> {
+    Tensor::arange(0u32, n as u32, like.device())?.to_dtype(like.dtype())
+}
+
+/// `x` where it is seen, elsewhere `fill`: a selection, never a product.
+fn masked(x: &Tensor, seen: &Tensor, fill: f64) -> Result<Tensor> {
+    let shape = x
+        .shape()
+        .broadcast_shape_binary_op(seen.shape(), "masked")?;
+    let fill = number(fill, x)?.broadcast_as(&shape)?;
+    seen.broadcast_as(&shape)?
+        .where_cond(&x.broadcast_as(&shape)?, &fill)
+}
+
+/// `[t, n]`: which of the blocks of `size` positions each position sees: those that end by `skip`
+/// positions before it, the last `window` of them; positions themselves where the size is 1.
+fn seen_from(
+    t: usize,
+    size: usize,
+    window: Option<usize>,
+    skip: usize,
+    like: &Tensor,
+) -> Result<Tensor> {
+    let blocks = (t / size).max(1);
+    let sees = |i: usize| {
+        let (now, last) = (i / blocks, (i % blocks + 1) * size - 1);
+        u8::from(last + skip <= now && window.is_none_or(|window| now < last + skip + window))
+    };
+    Tensor::from_vec(
+        (0..t * blocks).map(sees).collect(),
+        (t, blocks),
+        like.device(),
+    )
+}
+
+/// The largest element over `dims`, to subtract before exponentials: 0 where there is none, and
+/// outside of the gradient.
+fn top_of(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
+    let largest = |x: Tensor, dim: &usize| x.max_keepdim(*dim);
+    let top = dims.iter().try_fold(x.detach(), largest)?;
+    top.eq(f64::NEG_INFINITY)?
+        .where_cond(&top.zeros_like()?, &top)
+}
+
+/// Where nothing is seen along `dims` of a value of that rank.
+fn sees_nothing(seen: &Tensor, dims: &[usize], rank: usize) -> Result<Tensor> {
+    let mut shape = vec![1; rank - seen.rank()];
+    shape.extend(seen.dims());
+    seen.to_dtype(DType::F32)?
+        .reshape(shape)?
+        .sum_keepdim(dims)?
+        .eq(0.0)
+}
+
+/// `exp(x) / sum(exp(x))` over `dims` together.
+fn softmax(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
+    let exps = x.broadcast_sub(&top_of(x, dims)?)?.exp()?;
+    exps.broadcast_mul(&exps.sum_keepdim(dims)?.recip()?)
+}
+
+/// `exp(x) / sum(exp(x))` over `dims` together, of the elements that are seen; 0 elsewhere. A
+/// `sink` is one more element of that score, which takes its part and gives nothing.
+fn softmax_seen(x: &Tensor, dims: &[usize], seen: &Tensor, sink: Option<f64>) -> Result<Tensor> {
+    let x = masked(x, seen, f64::NEG_INFINITY)?;
+    let mut top = top_of(&x, dims)?;
+    if let Some(sink) = sink {
+        top = top.maximum(sink)?;
+    }
+    let exps = x.broadcast_sub(&top)?.exp()?;
+    let mut sum = exps.sum_keepdim(dims)?;
+    if let Some(sink) = sink {
+        sum = sum.add(&top.affine(-1.0, sink)?.exp()?)?;
+    }
+    let nothing = sees_nothing(seen, dims, x.rank())?.broadcast_as(sum.shape())?;
+    let sum = nothing.where_cond(&sum.ones_like()?, &sum)?;
+    masked(&exps.broadcast_mul(&sum.recip()?)?, seen, 0.0)
+}
+
+/// The mean over the last completed block of `size` positions along `dim`, zero before the first.
+fn pool(x: &Tensor, dim: usize, size: usize) -> Result<Tensor> {
+    let t = x.dim(dim)?;
+    if t < size {
+        return x.zeros_like();
+    }
+    let means = blocks_of(x, dim, size)?.mean_keepdim(dim + 1)?;
+    let mut shape = means.dims().to_vec();
+    shape[dim + 1] = size;
+    let held = means.broadcast_as(shape)?.flatten(dim, dim + 1)?;
+    held.pad_with_zeros(dim, size - 1, 0)?.narrow(dim, 0, t)
+}
+
+/// Dimension `dim` as blocks of `size` elements; a rest behind the last whole block is left out,
+/// and a row that is too short for a block has one all the same, which no position sees.
+fn blocks_of(x: &Tensor, dim: usize, size: usize) -> Result<Tensor> {
+    let t = x.dim(dim)?;
+    let x = x.pad_with_zeros(dim, 0, size.saturating_sub(t))?;
+    let blocks = (t / size).max(1);
+    let mut shape = x.dims().to_vec();
+    shape.splice(dim..=dim, [blocks, size]);
+    x.narrow(dim, 0, blocks * size)?.reshape(shape)
+}
+
+/// The mean over the targets that count of `log(sum(exp(logits))) - logits[target]`, in nats; 0 if
+/// none counts. `u32::MAX` is the target of a position that is not predicted.
+fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    let counts = |(_, target): &(u32, &u32)| **target != u32::MAX;
+    let targets = targets.flatten_all()?;
+    let numbers = targets.to_vec1::<u32>()?;
+    let counted: Vec<u32> = (0..).zip(&numbers).filter(counts).map(|(i, _)| i).collect();
+    if counted.is_empty() {
+        return number(0.0, logits);
+    }
+    let counted = Tensor::new(counted, logits.device())?;
+    let rows = logits.flatten(0, 1)?.index_select(&counted, 0)?;
+    let rows = if rows.dtype() == DType::F64 {
+        rows
+    } else {
+        rows.to_dtype(DType::F32)?
+    };
+    let rows = rows.broadcast_sub(&rows.detach().max_keepdim(1)?)?;
+    let targets = targets.index_select(&counted, 0)?.unsqueeze(1)?;
+    let picked = rows.contiguous()?.gather(&targets, 1)?.squeeze(1)?;
+    rows.exp()?.sum(1)?.log()?.sub(&picked)?.mean_all()
+}
+
+/// Weights that begin as draws from a uniform distribution.
+fn uniform(lo: f64, up: f64) -> Init {
+    Init::Uniform { lo, up }
+}
+
+/// Weights that begin as draws from a normal distribution around 0.
+fn normal(stdev: f64) -> Init {
+    Init::Randn { mean: 0.0, stdev }
+}
