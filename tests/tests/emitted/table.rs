@@ -27,7 +27,7 @@ macro_rules! table {
     ($($name:ident: $model:ident = $path:literal, $design:literal;)*) => {
         $(
             // As a person would have it in a program: every size and every weight is public, and not all are read.
-            #[allow(missing_docs, unreachable_pub, dead_code, clippy::needless_range_loop)]
+            #[allow(missing_docs, unreachable_pub, dead_code, clippy::approx_constant, clippy::needless_range_loop)]
             #[path = $path]
             pub(crate) mod $name;
 
@@ -56,6 +56,8 @@ table! {
     fox: Fox = "golden/fox.rs", "mechanisms/fox";
     gla: Gla = "golden/gla.rs", "gla";
     gpt: Gpt = "golden/gpt.rs", "gpt";
+    hedgehog: Hedgehog = "golden/hedgehog.rs", "mechanisms/hedgehog";
+    path_window: PathWindow = "golden/path_window.rs", "mechanisms/path_window";
     hyper_connections: HyperConnections = "golden/hyper_connections.rs", "mechanisms/hyper_connections";
     mamba2: Mamba2 = "golden/mamba2.rs", "mamba2";
     moba: Moba = "golden/moba.rs", "mechanisms/moba";

@@ -1,0 +1,59 @@
+//! Functions and `main` put together, with the places that values come from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use genesys_axis::{Domain, Size};
+use genesys_check::{CheckedDesign, design, normal_form};
+use genesys_ir::module::{FunctionId, Module, ValueId};
+use genesys_span::Span;
+
+use crate::{Layer, Stack, axes, emit, plan, stack};
+
+/// Where the values of a module's functions were written, function by function; of `main` nothing is known.
+pub type Origins = Vec<BTreeMap<ValueId, Span>>;
+
+/// As [`lower`](crate::lower), and where the module's values were written. Places mean nothing: equal designs differ in them.
+pub fn lower_traced(design: &CheckedDesign, layers: &[design::Layer], vocabulary: u64) -> (Module, Origins) {
+    stack_traced(
+        &Stack {
+            name: design.name(),
+            functions: design.functions().iter().map(|f| (f.name.as_str(), &f.graph)).collect(),
+            blocks: layers.iter().map(|l| Layer { function: l.function.0, weights_of: l.weights_of }).collect(),
+            last: design.last().map(|id| id.0),
+            tie_embeddings: design.tie_embeddings(),
+        },
+        vocabulary,
+    )
+}
+
+/// The module of a stack, and where its values were written.
+pub(crate) fn stack_traced(design: &Stack<'_>, vocabulary: u64) -> (Module, Origins) {
+    let mut axes = axes::Axes::default();
+    let width = axes.add("D", Domain::Static(Size::symbol("D")));
+    let size = Size::int(i64::try_from(vocabulary).unwrap_or(i64::MAX));
+    let vocabulary = axes.add("V", Domain::Static(size));
+    let called: BTreeSet<usize> = design.blocks.iter().map(|block| block.function).chain(design.last).collect();
+    let (mut functions, mut signatures, mut origins) = (Vec::new(), Vec::new(), Vec::new());
+    let mut numbers = BTreeMap::new();
+    for index in called {
+        let (name, graph) = design.functions[index];
+        numbers.insert(index, FunctionId(functions.len() as u32));
+        let emitted = emit::function(name.to_string(), &plan::Plan::new(&normal_form(graph)), &mut axes);
+        functions.push(emitted.function);
+        signatures.push(emitted.signature);
+        origins.push(emitted.origins);
+    }
+    let main = stack::main(&stack::Stack {
+        axes: axes.all(),
+        functions: &functions,
+        signatures: &signatures,
+        width,
+        vocabulary,
+        blocks: design.blocks.iter().map(|block| (numbers[&block.function], block.weights_of)).collect(),
+        last: design.last.map(|index| numbers[&index]),
+        tie_embeddings: design.tie_embeddings,
+    });
+    functions.push(main);
+    origins.push(BTreeMap::new());
+    (Module { name: design.name.to_string(), axes: axes.into_inner(), functions }, origins)
+}
