@@ -444,6 +444,24 @@ fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     rows.exp()?.sum(1)?.log()?.sub(&picked)?.mean_all()
 }
 
+/// The mean of `[b, t, ..]` over the targets that count; 0 if none does.
+fn mean_tokens(x: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    let counts = |(_, target): &(u32, &u32)| **target != u32::MAX;
+    let numbers = targets.flatten_all()?.to_vec1::<u32>()?;
+    let counted: Vec<u32> = (0..).zip(&numbers).filter(counts).map(|(i, _)| i).collect();
+    let rows = x.flatten(0, 1)?.contiguous()?;
+    if counted.is_empty() {
+        return rows.get(0)?.detach().zeros_like();
+    }
+    let rows = rows.index_select(&Tensor::new(counted, x.device())?, 0)?;
+    let dtype = if x.dtype() == DType::F64 {
+        DType::F64
+    } else {
+        DType::F32
+    };
+    rows.to_dtype(dtype)?.mean(0)?.to_dtype(x.dtype())
+}
+
 /// `x` where `x > 0`, else 0; its derivative at 0 is 0.
 fn relu(x: &Tensor) -> Result<Tensor> {
     x.gt(0.0)?.where_cond(x, &x.detach().zeros_like()?)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use genesys_ir::module::{Function, FunctionId, Instruction, Op, ValueId};
+use genesys_ir::module::{Function, FunctionId, Instruction, Op, Stage, ValueId};
 
 use crate::body::{Body, Shared};
 use crate::code::{Code, tuple};
@@ -226,7 +226,12 @@ impl Body<'_> {
         let mut names = Vec::new();
         for (number, (id, result)) in results.iter().zip(&callee.body.results).enumerate() {
             let ty = callee.ty(*result);
-            let name = self.name(None, if number == 0 { "h" } else { "side" });
+            let wish = match (number, ty.stage) {
+                (0, _) => "h",
+                (_, Stage::Loss) => "added",
+                (_, Stage::Const | Stage::Seq | Stage::Step) => "side",
+            };
+            let name = self.name(None, wish);
             self.set(*id, Value::Tensor(Piece::new(Code::place(&name), dims_of(ty.stage, &ty.axes))));
             names.push(name);
         }
@@ -254,6 +259,9 @@ fn methods(shared: &Shared<'_>, own: &[String], groups: &[Group], lines: &mut Ve
     for (id, name) in main.inputs.iter().zip(["tokens", "targets"]) {
         body.set(*id, Value::Tensor(Piece::new(Code::reference(name), vec![Dim::Batch, Dim::Time])));
     }
+    if main.body.results.len() > 2 {
+        return with_losses(body, lines);
+    }
     let (logits, loss) = (main.body.results[0], main.body.results[1]);
     let items = genesys_ir::plan::flatten(&main.body);
     let ends = |item: &genesys_ir::plan::Item<'_>| item.results().contains(&loss);
@@ -277,3 +285,50 @@ fn methods(shared: &Shared<'_>, own: &[String], groups: &[Group], lines: &mut Ve
     lines.push("    }".to_owned());
     Ok(())
 }
+
+/// The methods of a model whose units add losses of their own to that of training.
+fn with_losses(mut body: Body<'_>, lines: &mut Vec<String>) -> Result<()> {
+    let main = body.function;
+    body.all()?;
+    let mut results = Vec::new();
+    for (id, wish) in main.body.results.iter().zip(["logits", "loss", "added"]) {
+        let piece = body.piece(*id)?;
+        let order = dims_of(main.ty(*id).stage, &main.ty(*id).axes);
+        let code = if piece.dims == order { piece.code } else { body.expanded(piece, &order) };
+        results.push(body.atom(Piece::new(code, order), wish).code.flat());
+    }
+    let statements = body.finish(&results);
+    lines.push(
+        "    /// Scores, the mean over the targets that count, and what the units add to it in training.".to_owned(),
+    );
+    lines.push("    pub fn forward_losses(".to_owned());
+    lines.push("        &self,".to_owned());
+    lines.push("        tokens: &Tensor,".to_owned());
+    lines.push("        targets: &Tensor,".to_owned());
+    lines.push("    ) -> Result<(Tensor, Tensor, Tensor)> {".to_owned());
+    lines.extend(opening(&statements, "tokens"));
+    lines.extend(statements);
+    lines.push(format!("        Ok({})", tuple(&results)));
+    lines.extend(WITH_LOSSES.lines().map(str::to_owned));
+    Ok(())
+}
+
+/// What stands behind the one method that computes all.
+const WITH_LOSSES: &str = "    }
+
+    /// Tokens `[b, t]` to the scores of the next ones.
+    pub fn forward(&self, tokens: &Tensor) -> Result<Tensor> {
+        let none = Tensor::full(u32::MAX, tokens.shape(), tokens.device())?;
+        Ok(self.forward_losses(tokens, &none)?.0)
+    }
+
+    /// The mean over the targets `[b, t]` that count, in nats; `u32::MAX` does not.
+    pub fn loss(&self, tokens: &Tensor, targets: &Tensor) -> Result<Tensor> {
+        Ok(self.forward_losses(tokens, targets)?.1)
+    }
+
+    /// The loss with what the units add to it.
+    pub fn training_loss(&self, tokens: &Tensor, targets: &Tensor) -> Result<Tensor> {
+        let (_, loss, added) = self.forward_losses(tokens, targets)?;
+        loss.add(&added)
+    }";

@@ -58,6 +58,7 @@ impl<'m> Body<'m> {
                 let (logits, targets) = (self.piece(args[0])?, self.piece(args[1])?);
                 Piece::new(Code::call("cross_entropy", vec![logits.code.borrowed(), targets.code.borrowed()]), vec![])
             }
+            Op::MeanTokens => self.mean_tokens(args)?,
             Op::Map(_) | Op::Past { .. } | Op::Scan { .. } | Op::Call { .. } | Op::Grad { .. } => {
                 unreachable!("written elsewhere, or refused")
             }
@@ -225,6 +226,16 @@ impl<'m> Body<'m> {
         Ok(Piece::new(Code::call(name, args), x.dims))
     }
 
+    /// The mean over the targets that count, axis by axis.
+    fn mean_tokens(&mut self, args: &[ValueId]) -> Result<Piece> {
+        let (x, targets) = (self.piece(args[0])?, self.piece(args[1])?);
+        let axes = dims(&self.function.ty(args[0]).axes);
+        let order = [vec![Dim::Batch, Dim::Time], axes.clone()].concat();
+        let code = if x.dims == order { x.code } else { self.expanded(x, &order) };
+        let x = self.short(Piece::new(code, order));
+        Ok(Piece::new(Code::call("mean_tokens", vec![x.code.borrowed(), targets.code.borrowed()]), axes))
+    }
+
     fn gather(&mut self, axis: AxisId, args: &[ValueId]) -> Result<Piece> {
         let (table, tokens) = (self.piece(args[0])?, self.piece(args[1])?);
         let own = rest(&table, &[Dim::Axis(axis)]);
@@ -308,6 +319,7 @@ pub(crate) fn name(op: &Op) -> &'static str {
         Op::Grad { .. } => "slope",
         Op::Gather { .. } => "x",
         Op::CrossEntropy { .. } => "loss",
+        Op::MeanTokens => "mean",
         Op::Call { .. } => "x",
     }
 }

@@ -1,6 +1,6 @@
 //! A function of the module as a struct of weights with a `forward`.
 
-use genesys_ir::module::{Function, FunctionId, Op, Region, Stage, Weight};
+use genesys_ir::module::{Dtype, Function, FunctionId, Op, Region, Stage, Weight};
 
 use crate::body::{Body, Shared};
 use crate::code::{Code, tuple};
@@ -125,7 +125,11 @@ fn forward(
     for (number, input) in function.inputs.iter().enumerate() {
         let ty = function.ty(*input);
         let note = notes.and_then(|notes| notes.values.get(input)).and_then(|note| note.name.as_deref());
-        let name = if number == 0 { "x".to_owned() } else { body.name(note, "side") };
+        let name = match (number, ty.dtype) {
+            (0, _) => "x".to_owned(),
+            (_, Dtype::Token) => "targets".to_owned(),
+            (_, Dtype::Real) => body.name(note, "side"),
+        };
         body.set(*input, Value::Tensor(Piece::new(Code::reference(&name), dims_of(ty.stage, &ty.axes))));
         params.push(format!("{name}: &Tensor"));
     }
@@ -195,7 +199,7 @@ fn signature(shared: &Shared<'_>, function: &Function) -> String {
 /// The dimensions of a value as functions hand it on.
 pub(crate) fn dims_of(stage: Stage, axes: &[genesys_ir::module::AxisId]) -> Vec<Dim> {
     let time: &[Dim] = match stage {
-        Stage::Const => &[],
+        Stage::Const | Stage::Loss => &[],
         Stage::Seq | Stage::Step => &[Dim::Batch, Dim::Time],
     };
     time.iter().copied().chain(axes.iter().map(|axis| Dim::Axis(*axis))).collect()

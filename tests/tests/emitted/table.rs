@@ -62,9 +62,11 @@ table! {
     mamba2: Mamba2 = "golden/mamba2.rs", "mamba2";
     moba: Moba = "golden/moba.rs", "mechanisms/moba";
     moe: Moe = "golden/moe.rs", "mechanisms/moe";
+    moe_balance: MoeBalance = "golden/moe_balance.rs", "mechanisms/moe_balance";
     multiscale: MultiScale = "golden/multiscale.rs", "mechanisms/multiscale";
     nsa: Nsa = "golden/nsa.rs", "mechanisms/nsa";
     octave: Octave = "golden/octave.rs", "octave";
+    rare: Rare = "golden/rare.rs", "../tests/tests/emitted/rare";
     retnet: RetNet = "golden/retnet.rs", "retnet";
     rwkv7: Rwkv7 = "golden/rwkv7.rs", "mechanisms/rwkv7";
     sinks: Sinks = "golden/sinks.rs", "mechanisms/sinks";
