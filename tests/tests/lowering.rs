@@ -287,9 +287,9 @@ fn compare(text: &str, width: u64) {
             .collect();
         let weights = |path: &str| sizes.get(path).map(|size| (0..*size).map(|i| draw(path, i)).collect::<Vec<f64>>());
         let mut interpreter = Interpreter::function(&module, FunctionId(index as u32), 0, &weights);
-        for t in 0..POSITIONS {
+        for (t, at) in input.iter().enumerate() {
             let targets = (!graph.losses.is_empty()).then(|| vec![0.0]);
-            let inputs: Vec<Vec<f64>> = [input[t].clone()].into_iter().chain(targets).collect();
+            let inputs: Vec<Vec<f64>> = [at.clone()].into_iter().chain(targets).collect();
             let results = interpreter.step_vectors(&inputs).unwrap();
             if let [_, loss] = results.as_slice() {
                 let expected: f64 = graph.losses.iter().map(|loss| core.value(*loss, t, &At::new())).sum();

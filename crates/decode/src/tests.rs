@@ -61,7 +61,7 @@ fn main {
   %4: Seq[D] = call Block layer 0 path blocks.0 %3
   %5: Seq[D] = call Block layer 1 path blocks.0 %4
   %6: Seq[V] = contract [D] %5, %2
-  %7: [] = cross_entropy [V] %6, %1
+  %7: Loss[] = cross_entropy [V] %6, %1
   return %6, %7
 }
 "#;

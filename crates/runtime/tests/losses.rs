@@ -114,7 +114,7 @@ fn calls(stack: &str, body: &str) -> f64 {
 #[test]
 fn each_call_adds_its_loss() {
     assert_eq!(calls("[Block]", "One(x)"), 1.0);
-    assert_eq!(calls("[Block*3]", "a: One(b: One(x))"), 6.0);
+    assert_eq!(calls("[Block*3]", "One(b: One(x))"), 6.0);
     assert_eq!(calls("[share Block*3]", "One(x)"), 3.0);
     assert_eq!(calls("[Block]", "share f = One  f(f(f(x)))"), 3.0);
     assert_eq!(calls("[Block]", "sum[X](each[X] One(x))"), 4.0);
@@ -128,7 +128,7 @@ fn decoding_keeps_nothing_for_it() {
 design Test { stack = [Block] }
 unit Block(x: Seq[D]) -> Seq[D] {
     let y = scan S: [D] = 0 { S <- 0.5 * S + x  yield tanh(S) }
-    loss mean[D](shift(linear[D -> D](x), 3) * sum[Past](softmax[Past](past(mean[D](x)))) * y)
+    loss mean[D](shift(linear[D -> D](x), 1) * sum[Past](softmax[Past](past(mean[D](x)))) * y)
     x
 }
 ";

@@ -279,7 +279,7 @@ fn a_design_or_a_text_that_cannot_be_trained_is_one_message() {
     assert!(matches!(error, TrainError::Design(_)) && error.is_input(), "{error}");
     let error = train(&job(Scale { width: 65, ..tiny() }, 1), &data, &mut ()).unwrap_err();
     assert!(matches!(error, TrainError::Design(_)) && error.is_input(), "{error}");
-    let error = train(&job(Scale { context: 1 << 40, ..tiny() }, 1), &data, &mut ()).unwrap_err();
+    let error = train(&job(Scale { context: 1 << 20, ..tiny() }, 1), &data, &mut ()).unwrap_err();
     assert!(error.to_string().contains("too short") && error.is_input(), "{error}");
 }
 
