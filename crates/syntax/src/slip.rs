@@ -34,6 +34,7 @@ pub(crate) fn slip(stop: &Stop<'_>) -> Option<Slip> {
         look_alike,
         later_version,
         colon_equals,
+        label,
         mutable,
         missing_equals,
         missing_let,
@@ -114,6 +115,23 @@ fn colon_equals(stop: &Stop<'_>) -> Option<Slip> {
         return Slip::edit("a name is bound with `let name = ..`", name.start..stop.at + 2, text);
     }
     None
+}
+
+/// `let y = norm: F(x)`, `norm: F(x)` as a statement: a label where no argument is.
+fn label(stop: &Stop<'_>) -> Option<Slip> {
+    let value = stop.text[stop.at..].strip_prefix(':')?.trim_start();
+    let callee = value.split(|c: char| !is_word(c)).next()?;
+    let name = stop.last_word();
+    let before = stop.text[..name.start].trim_end();
+    let is_call = !callee.is_empty() && callee != "Seq" && value[callee.len()..].starts_with(['(', '[', '<']);
+    if !is_call || name.is_empty() || before.ends_with("let") {
+        return None;
+    }
+    let help = "a label stands before an argument, `f(norm: g(x))`; the weights of what a `let` binds have its name";
+    if before.ends_with('=') {
+        return Slip::edit(help, name.start..stop.text.len() - value.len(), "");
+    }
+    Slip::help(help)
 }
 
 /// `let mut y = e`

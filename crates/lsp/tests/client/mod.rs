@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub(crate) const DESIGN: &str = include_str!("../../../../designs/gla.gau");
 
 /// What it is called.
-pub(crate) const URI: &str = "file:///work/gla.gau";
+pub(crate) const URI: &str = "file:///designs/gla.gau";
 
 /// A client, and what `initialize` was answered with.
 pub(crate) struct Started {
