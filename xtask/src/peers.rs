@@ -1,7 +1,7 @@
 //! `cargo xtask peers`: designs against the models of PyPI's `transformers`, with copied weights.
 //!
 //! In: the workspace's folder, names of peers (all without). Out: a line for each on standard output; of all, the section of
-//! [`PAGE`] that holds the last figures is written anew. It needs Python, the package index on the first run, and several
+//! the page that holds the last figures is written anew. It needs Python, the package index on the first run, and several
 //! GB below the target folder, so CI does not run it. What is compared, and how, is in `tests/peers`.
 #![allow(clippy::print_stdout)] // it reports to the terminal
 
