@@ -57,16 +57,6 @@ fn one_seed_gives_one_text() {
 }
 
 #[test]
-fn what_would_keep_more_than_the_limit_is_refused_before_a_token() {
-    let folder = tempfile::tempdir().unwrap();
-    let (out, design) = (folder.path().join("gpt.ckpt"), design("gpt.gau"));
-    genesys(["init", design.to_str().unwrap(), "--scale", "nano", "--out", out.to_str().unwrap()]).ok();
-    // Keys and values of 64 numbers in two blocks are 1 KiB a token.
-    let said = generate(&out, &["--prompt", "", "--tokens", "1100000"]).refused();
-    assert!(said.contains("expected at most 1024.0 MiB to keep of prompt and continuation"), "{said}");
-}
-
-#[test]
 fn the_prompt_is_a_text_or_standard_input_or_empty() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoint = untrained(folder.path());

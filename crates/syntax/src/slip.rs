@@ -32,7 +32,7 @@ pub(crate) fn slip(stop: &Stop<'_>) -> Option<Slip> {
     const SLIPS: &[fn(&Stop<'_>) -> Option<Slip>] = &[
         item_word,
         look_alike,
-        later_version,
+        tuple_parameter,
         colon_equals,
         label,
         mutable,
@@ -93,15 +93,12 @@ fn look_alike(stop: &Stop<'_>) -> Option<Slip> {
     Slip::edit(format!("write {quoted}"), stop.range(), *text)
 }
 
-/// What the language will have, and does not have yet.
-fn later_version(stop: &Stop<'_>) -> Option<Slip> {
-    let before = stop.before();
-    match stop.found {
-        "(" if before.ends_with(':') && stop.wants(Rule::ty) => {
-            Slip::help("a parameter is one value: give each value of a tuple a parameter of its own")
-        }
-        _ => None,
+/// `x: (Seq[D], Seq[H])`
+fn tuple_parameter(stop: &Stop<'_>) -> Option<Slip> {
+    if stop.found != "(" || !stop.before().ends_with(':') || !stop.wants(Rule::ty) {
+        return None;
     }
+    Slip::help("a parameter is one value: give each value of a tuple a parameter of its own")
 }
 
 /// `let y := e`, `y := e`
