@@ -58,6 +58,19 @@ fn a_chain_that_doubles_is_refused_before_it_fills_the_memory() {
 }
 
 #[test]
+fn units_bound_in_one_another_as_deep_as_a_text_may_have_them() {
+    let text = |deep: usize, body: &str| {
+        let bound = format!("{}Plain<2>{}", "Wrap<F = ".repeat(deep), ">".repeat(deep));
+        let wrap = format!("unit Wrap<F: unit>(x: Seq[D]) -> Seq[D] {{ {body} }}\n");
+        let plain = "unit Plain<N: size>(x: Seq[D]) -> Seq[D] { x * N }\n";
+        format!("design Hostile {{ stack = [{bound}*] }}\n{wrap}{plain}")
+    };
+    assert_eq!(codes(text(63, "x + F(x)")), []);
+    let found = codes(text(63, "F(F(x) + 1)"));
+    assert!(!found.is_empty() && found.iter().all(|&code| code == Code::TOO_LARGE), "{found:?}");
+}
+
+#[test]
 fn as_many_units_as_a_file_may_have_are_checked_and_no_more() {
     let text = |count: usize| {
         (1..count).fold(format!("{DESIGN}{}", unit("Block", "x")), |text, i| text + &unit(&format!("U{i}"), "x"))

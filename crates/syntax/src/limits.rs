@@ -3,7 +3,7 @@
 /// The longest file read, in bytes.
 pub const MAX_FILE_BYTES: usize = 1 << 20;
 
-/// How deep brackets may nest.
+/// How deep brackets may nest, and how deep static arguments.
 pub const MAX_NESTING: usize = 64;
 
 /// How deep a value or a size may be as a tree. A chain `a + b + ..` is as deep as it has operators,

@@ -125,9 +125,7 @@ fn rank(rule: Rule) -> u8 {
         | Rule::update
         | Rule::number_of
         | Rule::unit_of
-        | Rule::signature
-        | Rule::inner_statics
-        | Rule::last_statics => 2,
+        | Rule::signature => 2,
         _ => 1,
     }
 }
@@ -188,7 +186,7 @@ fn construct(rule: Rule) -> &'static str {
         Rule::r_square => "`]`",
         Rule::l_brace | Rule::block | Rule::open => "`{`",
         Rule::r_brace => "`}`",
-        Rule::l_angle | Rule::statics | Rule::inner_statics | Rule::last_statics | Rule::generics => "`<`",
+        Rule::l_angle | Rule::statics | Rule::generics => "`<`",
         Rule::r_angle => "`>`",
         Rule::op | Rule::size_op => "an operator",
         Rule::neg => "`-`",
@@ -224,8 +222,8 @@ fn construct(rule: Rule) -> &'static str {
         Rule::shared => "a unit or `linear`",
         Rule::scan | Rule::repeat => "a scan or a loop",
         Rule::state => "a state",
-        Rule::static_arg | Rule::inner_arg | Rule::last_arg => "a size",
-        Rule::unit_arg | Rule::inner_unit => "a unit",
+        Rule::static_arg => "a size",
+        Rule::unit_arg => "a unit",
         Rule::arg => "an argument",
         // Words are named before, and silent rules pest never reports.
         _ => "something else",

@@ -3,6 +3,11 @@
 //! It looks at bytes only, keeps a bounded stack, and never fails: a part whose brackets do not
 //! fit is marked with its diagnostic and left out, and the next item starts at the next line whose
 //! first column says `unit`, `design` or `use`. What an item says is not looked at here.
+//!
+//! A `<` is a comparison or opens static arguments, which only the parser tells apart, by trying. Here
+//! each `<` that touches a name with a capital counts as open up to its `>`, for as long as nothing
+//! stands behind it that static arguments cannot hold: a bound on how deep the parser tries, and
+//! exact where static arguments are meant.
 
 use genesys_diag::{Code, Diagnostic};
 use genesys_span::{FileId, Span};
@@ -62,6 +67,7 @@ pub(crate) fn prescan(text: &str, file: FileId, from: usize) -> Prescan {
         line: from,
         only_blanks: true,
         open: Vec::new(),
+        statics: 0,
         closed: true,
         out: Prescan::default(),
     };
@@ -72,13 +78,27 @@ pub(crate) fn prescan(text: &str, file: FileId, from: usize) -> Prescan {
     scan.out
 }
 
+/// A bracket that is not closed yet.
+#[derive(Clone, Copy)]
+struct Open {
+    byte: u8,
+    at: usize,
+    /// The static arguments that were open before it.
+    statics: usize,
+}
+
+/// The words with a small letter that sizes, and so static arguments, may hold: the rule `size_fn`.
+const SIZE_FUNCTIONS: [&[u8]; 3] = [b"ceil_to", b"min", b"max"];
+
 struct Scanner<'a> {
     text: &'a str,
     file: FileId,
     at: usize,
     line: usize,
     only_blanks: bool,
-    open: Vec<(u8, usize)>,
+    open: Vec<Open>,
+    /// The static arguments that may be open within the innermost bracket.
+    statics: usize,
     /// The last region is complete: whatever comes next starts another.
     closed: bool,
     out: Prescan,
@@ -120,14 +140,26 @@ impl Scanner<'_> {
         match byte {
             b'(' | b'[' | b'{' => self.opening(byte),
             b')' | b']' | b'}' => self.closing(byte),
-            _ if is_word(byte) => {
-                let rest = &self.text.as_bytes()[self.at..];
-                self.at += rest.iter().position(|b| !is_word(*b)).unwrap_or(rest.len());
-                return;
-            }
+            b'>' => self.statics = self.statics.saturating_sub(1),
+            // An update.
+            b'<' if self.text.as_bytes().get(self.at + 1) == Some(&b'-') => self.statics = 0,
+            _ if is_word(byte) => return self.word(byte),
             _ => {}
         }
         self.at += 1;
+    }
+
+    fn word(&mut self, first: u8) {
+        let rest = &self.text.as_bytes()[self.at..];
+        let length = rest.iter().position(|b| !is_word(*b)).unwrap_or(rest.len());
+        self.at += length;
+        if first.is_ascii_uppercase() {
+            if rest.get(length) == Some(&b'<') {
+                self.opening_statics();
+            }
+        } else if !first.is_ascii_digit() && !SIZE_FUNCTIONS.contains(&&rest[..length]) {
+            self.statics = 0;
+        }
     }
 
     /// An item begins at its keyword, where that is first on its line and outside brackets; inside
@@ -153,7 +185,8 @@ impl Scanner<'_> {
         if self.is_broken() {
             return;
         }
-        self.open.push((byte, self.at));
+        self.open.push(Open { byte, at: self.at, statics: self.statics });
+        self.statics = 0;
         if self.open.len() > MAX_NESTING {
             self.break_at(
                 Code::NESTING_TOO_DEEP,
@@ -163,31 +196,45 @@ impl Scanner<'_> {
         }
     }
 
+    /// The `<` at hand.
+    fn opening_statics(&mut self) {
+        self.statics += 1;
+        if self.statics > MAX_NESTING && !self.is_broken() {
+            self.break_at(
+                Code::NESTING_TOO_DEEP,
+                format!("static arguments nest more than {MAX_NESTING} deep; expected at most {MAX_NESTING}"),
+                "make a unit of an inner part; a `<` that compares stands between blanks",
+            );
+        }
+    }
+
     fn closing(&mut self, byte: u8) {
         if self.is_broken() {
             return;
         }
         let found = byte as char;
-        match self.open.pop() {
+        let open = self.open.pop();
+        self.statics = open.map_or(0, |open| open.statics);
+        match open {
             None => {
                 let message = format!("expected an item or the end of the file, found `{found}` that closes nothing");
                 self.break_at(Code::UNBALANCED_BRACKET, message, "remove it");
             }
-            Some((b'{', at)) if byte != b'}' => {
+            Some(Open { byte: b'{', at, .. }) if byte != b'}' => {
                 let message = format!("expected `}}`, found `{found}` that closes nothing");
                 self.break_at(Code::UNBALANCED_BRACKET, message, "remove it");
                 self.label_broken(Span::new(self.file, at, at + 1), "`{` was opened here".into());
             }
-            Some((open, at)) if closer(open) != byte => self.unclosed(open, at),
+            Some(open) if closer(open.byte) != byte => self.unclosed(open),
             Some(_) if self.open.is_empty() && byte == b'}' => self.close_region(),
             Some(_) => {}
         }
     }
 
     /// A bracket that the one at hand should close and cannot: it was forgotten where the first stands.
-    fn unclosed(&mut self, open: u8, at: usize) {
-        let (opened, found) = (open as char, self.text.as_bytes()[self.at] as char);
-        let message = format!("expected `{}` for this `{opened}`, found `{found}`", closer(open) as char);
+    fn unclosed(&mut self, Open { byte, at, .. }: Open) {
+        let (opened, found) = (byte as char, self.text.as_bytes()[self.at] as char);
+        let message = format!("expected `{}` for this `{opened}`, found `{found}`", closer(byte) as char);
         self.break_at(Code::UNBALANCED_BRACKET, message, "close the brackets in the order they were opened");
         let closing = Span::new(self.file, self.at, self.at + 1);
         if let Some(region) = self.out.regions.last_mut() {
@@ -222,6 +269,7 @@ impl Scanner<'_> {
             region.broken = Some(Diagnostic::error(code, span, message).help(help));
         }
         self.open.clear();
+        self.statics = 0;
     }
 
     /// Ends the last region at `end`; a bracket still open there is its error.
@@ -230,13 +278,14 @@ impl Scanner<'_> {
         if !self.closed {
             region.end = end;
         }
-        if let (None, Some((open, at))) = (&region.broken, self.open.last()) {
-            let (found, wanted) = (*open as char, closer(*open) as char);
+        if let (None, Some(Open { byte, at, .. })) = (&region.broken, self.open.last()) {
+            let (found, wanted) = (*byte as char, closer(*byte) as char);
             let span = Span::new(self.file, *at, *at + 1);
             let message = format!("expected `{wanted}` for this `{found}`, found the end of the item");
             region.broken = Some(Diagnostic::error(Code::UNBALANCED_BRACKET, span, message).at("never closed"));
         }
         self.open.clear();
+        self.statics = 0;
     }
 }
 

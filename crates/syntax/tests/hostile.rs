@@ -78,6 +78,59 @@ fn the_deepest_brackets_allowed_are_read() {
 }
 
 #[test]
+fn deep_static_arguments_of_every_kind() {
+    for open in ["A<", "A<F = ", "A<B<2 * (D + 1)>, G = A<", "A< // note\n", "X<X", "A<E = max(D, 2), G = A<"] {
+        assert_code(body(&many(open)), "nesting-too-deep");
+        assert_code(body(&format!("f<{}2{}(x)", many(open), many(">"))), "nesting-too-deep");
+        assert_code(format!("design M {{ stack = [{}2] }}", many(open)), "nesting-too-deep");
+        assert_code(format!("unit U<F: unit = {}2>(x: Seq[D]) -> Seq[D];", many(open)), "nesting-too-deep");
+    }
+}
+
+/// The words that a size may hold end no static arguments.
+#[test]
+fn functions_of_sizes_hide_no_depth() {
+    let grammar = include_str!("../../../grammar/gau.pest");
+    let rule = grammar.lines().find(|line| line.starts_with("size_fn")).unwrap();
+    let words: Vec<&str> = rule.split('"').skip(1).step_by(2).collect();
+    assert!(words.len() > 2, "{words:?}");
+    for word in words {
+        assert_code(body(&many(&format!("A<{word}(B, 2), "))), "nesting-too-deep");
+    }
+}
+
+#[test]
+fn the_deepest_static_arguments_allowed_are_read() {
+    let nested = |n: usize| format!("{}2{}", "A<F = ".repeat(n), ">".repeat(n));
+    let texts: &[fn(String) -> String] = &[
+        |statics| body(&format!("f<{statics}>(x)")),
+        |statics| body(&format!("{}f<{statics}>(x){}", "(".repeat(62), ")".repeat(62))),
+        |statics| body(&format!("f<{statics}, {statics}>(x, y<{statics}>(x))")),
+        |statics| format!("design M {{ stack = [{statics}, [{statics}*]] }}"),
+        |statics| format!("unit U<F: unit = {statics}>(x: Seq[D]) -> Seq[D];"),
+    ];
+    for text in texts {
+        let (lines, _) = outcome(text(nested(64)));
+        assert_eq!(lines, Vec::<String>::new(), "{}", text(nested(1)));
+        assert_code(text(nested(65)), "nesting-too-deep");
+    }
+    for comparisons in ["let a = S<T\n".repeat(1000), "S <- S<T\n".repeat(1000), "let a = (S<T) * (S<T)\n".repeat(1000)]
+    {
+        let (lines, _) = outcome(body(&format!("{comparisons} x")));
+        assert_eq!(lines, Vec::<String>::new());
+    }
+    assert_eq!(outcome(body(&format!("f({}x)", "(S<T), S < T, ".repeat(1000)))).0, Vec::<String>::new());
+    assert_eq!(
+        error(body(&format!("f<{}>(x)", nested(65)))),
+        format!(
+            "a.gau:1:{}: error[nesting-too-deep]: static arguments nest more than 64 deep; expected at most 64; \
+             help: make a unit of an inner part; a `<` that compares stands between blanks",
+            "unit U(x: Seq[D]) -> Seq[D] { f<".len() + "A<F = ".len() * 64 + "A<".len()
+        )
+    );
+}
+
+#[test]
 fn the_longest_chains_allowed_are_read() {
     for link in [" + x", " ^ x", " as [A -> B]"] {
         let (lines, _) = outcome(body(&format!("x{}", link.repeat(MAX_EXPR_DEPTH - 1))));
@@ -105,7 +158,6 @@ fn long_chains() {
     assert_code(body(&format!("f({}x)", many("a = "))), "syntax");
     assert_code(body(&many("scan S: [] = ")), "syntax");
     assert_code(body(&many("x<")), "syntax");
-    assert_code(body(&many("X<X")), "syntax");
     assert_code(body(&many("let ")), "reserved-word");
 }
 
@@ -200,6 +252,8 @@ fn mangled_texts() {
 fn backtracking_ends() {
     let texts: &[fn(usize) -> String] = &[
         |n| body(&format!("f({})", "X<(Y + ".repeat(3) + &"X<Y, ".repeat(n))),
+        |n| body(&format!("{}x ", "X<".repeat(60)).repeat(n / 60)),
+        |n| body(&format!("f({})", format!("{}x, ", "X<Y, ".repeat(60)).repeat(n / 60))),
         |n| body(&"let y = a<B + C * D - 4 > e ".repeat(n)),
         |n| body(&"x // note\n".repeat(n)),
         |n| body(&"let y = x // note\n".repeat(n)),

@@ -307,8 +307,8 @@ impl Builder<'_> {
     }
 
     pub(super) fn statics(&self, pair: Pair<'_, Rule>) -> Built<Vec<StaticArg>> {
-        let is_arg = |p: &Pair<'_, Rule>| matches!(p.as_rule(), Rule::static_arg | Rule::inner_arg | Rule::last_arg);
-        pair.into_inner().filter(is_arg).map(|p| self.static_arg(p)).collect()
+        let args = pair.into_inner().filter(|p| p.as_rule() == Rule::static_arg);
+        args.map(|p| self.static_arg(p)).collect()
     }
 
     fn static_arg(&self, pair: Pair<'_, Rule>) -> Built<StaticArg> {
@@ -317,7 +317,7 @@ impl Builder<'_> {
             match part.as_rule() {
                 Rule::upper => name = Some(self.ident(&part)),
                 Rule::size => value = Some(StaticValue::Size(self.size(part)?)),
-                Rule::unit_arg | Rule::inner_unit => value = Some(StaticValue::Unit(self.unit_ref(part)?)),
+                Rule::unit_arg => value = Some(StaticValue::Unit(self.unit_ref(part)?)),
                 _ => {}
             }
         }

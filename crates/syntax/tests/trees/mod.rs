@@ -107,8 +107,8 @@ fn unit_ref() -> impl Strategy<Value = UnitRef> {
 }
 
 fn statics() -> impl Strategy<Value = Vec<StaticArg>> {
-    let inner = static_args(static_args(Just(Vec::new()).boxed()));
-    prop_oneof![2 => Just(Vec::new()), 1 => static_args(inner)]
+    let nested = (0..5).fold(Just(Vec::new()).boxed(), |inner, _| static_args(inner));
+    prop_oneof![2 => Just(Vec::new()), 1 => nested]
 }
 
 /// Static arguments, those of units with static arguments of their own.
