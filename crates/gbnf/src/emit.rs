@@ -174,9 +174,21 @@ impl Emitter<'_> {
     /// The words that are no names.
     fn keywords(&self) -> Vec<String> {
         let Some(Expr::Seq(parts)) = self.body("keyword") else { return Vec::new() };
-        let Some(Expr::Choice(words)) = parts.first() else { return Vec::new() };
-        let text = |word: &Expr| if let Expr::Text(text) = word { Some(text.clone()) } else { None };
-        words.iter().filter_map(text).collect()
+        let [words, Expr::Not(_)] = parts.as_slice() else { return Vec::new() };
+        spelled(words)
+    }
+}
+
+/// The words of an expression without repetition.
+fn spelled(expr: &Expr) -> Vec<String> {
+    match expr {
+        Expr::Text(text) => vec![text.clone()],
+        Expr::Range(low, high) => (*low..=*high).map(String::from).collect(),
+        Expr::Choice(ways) => ways.iter().flat_map(spelled).collect(),
+        Expr::Seq(parts) => parts.iter().map(spelled).fold(vec![String::new()], |heads, tails| {
+            heads.iter().flat_map(|head| tails.iter().map(move |tail| format!("{head}{tail}"))).collect()
+        }),
+        Expr::Rule(_) | Expr::Not(_) | Expr::Many(..) => Vec::new(),
     }
 }
 
@@ -214,5 +226,18 @@ fn escaped(c: char) -> String {
         '\r' => "\\r".to_owned(),
         '"' | '\\' | ']' => format!("\\{c}"),
         c => c.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keywords_of_the_grammar_are_those_of_the_parser() {
+        let rules = crate::pest::read(crate::GRAMMAR).expect("the grammar of the parser can be read");
+        let mut words = Emitter { rules: &rules }.keywords();
+        words.sort_unstable();
+        assert_eq!(words, genesys_syntax::KEYWORDS);
     }
 }

@@ -48,9 +48,11 @@ mod print;
 mod same;
 mod slip;
 mod walk;
+mod words;
 
 pub use limits::{MAX_ERRORS, MAX_EXPR_DEPTH, MAX_FILE_BYTES, MAX_NESTING};
 pub use parse::{NotUtf8, Parsed, decode, parse};
 pub use print::{print, print_expr, print_size, print_type, print_unit};
 pub use same::{erase, renumber, same};
 pub use walk::{walk_block, walk_expr, walk_exprs, walk_exprs_mut};
+pub use words::KEYWORDS;

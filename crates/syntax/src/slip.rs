@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use crate::grammar::Rule;
 use crate::message::Stop;
+use crate::words::KEYWORDS;
 
 /// The answer to a slip.
 pub(crate) struct Slip {
@@ -274,11 +275,7 @@ fn mark(stop: &Stop<'_>) -> Option<Slip> {
 
 /// Whether a word of the language stands where a name is expected.
 pub(crate) fn is_reserved(stop: &Stop<'_>) -> bool {
-    const WORDS: &[&str] = &[
-        "let", "param", "axis", "require", "yield", "scan", "each", "as", "unit", "design", "use", "true", "false",
-        "else", "share", "every", "repeat", "loss",
-    ];
-    WORDS.contains(&stop.found) && (stop.wants(Rule::name) || stop.wants(Rule::upper))
+    KEYWORDS.contains(&stop.found) && (stop.wants(Rule::name) || stop.wants(Rule::upper))
 }
 
 fn lower_axis(stop: &Stop<'_>) -> Option<Slip> {

@@ -37,10 +37,15 @@ const SIGN: u8 = 4;
 impl Builder<'_> {
     /// `expr` and `init`: operands, operators, signs and renames in a flat list.
     pub(super) fn expr(&self, pair: Pair<'_, Rule>) -> Built<Value> {
-        let mut fold = Fold::new();
         let mut end = self.span(&pair).start;
+        let mut parts = pair.into_inner();
+        // Most values are one operand, and need no stacks.
+        if parts.len() == 1 {
+            return self.operand(parts.next().expect("the one part"));
+        }
+        let mut fold = Fold::new();
         let mut waiting: Option<Value> = None;
-        for part in pair.into_inner() {
+        for part in parts {
             let span = self.span(&part);
             match part.as_rule() {
                 Rule::rename => {

@@ -1,6 +1,7 @@
 //! Random trees of the shapes that the parser gives.
 
 use genesys_span::Span;
+use genesys_syntax::KEYWORDS;
 use genesys_syntax::ast::*;
 use proptest::collection::vec;
 use proptest::option;
@@ -37,11 +38,6 @@ fn name() -> BoxedStrategy<Ident> {
     .prop_map(ident)
     .boxed()
 }
-
-const KEYWORDS: &[&str] = &[
-    "let", "param", "axis", "require", "yield", "scan", "each", "as", "unit", "design", "use", "true", "false", "else",
-    "every", "loss", "repeat", "share",
-];
 
 fn upper() -> BoxedStrategy<Ident> {
     prop_oneof!["[A-Z]", "[A-Z][A-Za-z0-9_]{1,12}"].prop_map(ident).boxed()
