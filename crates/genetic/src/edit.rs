@@ -12,31 +12,31 @@ use crate::tree;
 
 /// A name like `base` that a unit does not use yet, for anything.
 pub(crate) fn fresh_name(unit: &Unit, base: &str) -> String {
-    let mut names: BTreeSet<String> = unit.generics.iter().map(|generic| generic.name.text.clone()).collect();
-    names.extend(unit.params.iter().map(|param| param.name.text.clone()));
-    names.insert("D".into());
+    let mut names: BTreeSet<&str> = unit.generics.iter().map(|generic| generic.name.text.as_str()).collect();
+    names.extend(unit.params.iter().map(|param| param.name.text.as_str()));
+    names.insert("D");
     crate::prune::block_names(&unit.body, &mut names);
     bound_names(&unit.body.stmts, &mut names);
     tree::visit(&unit.body, &mut |e| match &e.kind {
         ExprKind::Scan(scan) => {
-            names.extend(scan.states.iter().map(|state| state.name.text.clone()));
+            names.extend(scan.states.iter().map(|state| state.name.text.as_str()));
             bound_names(&scan.body.stmts, &mut names);
         }
         ExprKind::Repeat(repeat) => {
-            names.extend(repeat.counter.iter().chain(repeat.states.iter().map(|s| &s.name)).map(|n| n.text.clone()));
+            names.extend(repeat.counter.iter().chain(repeat.states.iter().map(|s| &s.name)).map(|n| n.text.as_str()));
             bound_names(&repeat.body.stmts, &mut names);
         }
-        ExprKind::Call(call) if call.head.text == "past" && call.slot.is_none() => _ = names.insert("Past".into()),
+        ExprKind::Call(call) if call.head.text == "past" && call.slot.is_none() => _ = names.insert("Past"),
         _ => {}
     });
     fresh(base, |name| names.contains(name))
 }
 
-fn bound_names(stmts: &[Stmt], names: &mut BTreeSet<String>) {
+fn bound_names<'a>(stmts: &'a [Stmt], names: &mut BTreeSet<&'a str>) {
     for stmt in stmts {
-        names.extend(tree::bound_values(stmt).iter().map(|name| name.text.clone()));
+        names.extend(tree::bound_values(stmt).iter().map(|name| name.text.as_str()));
         if let StmtKind::Param { name, .. } | StmtKind::Axis { name, .. } = &stmt.kind {
-            names.insert(name.text.clone());
+            names.insert(&name.text);
         }
     }
 }
@@ -49,7 +49,9 @@ pub(crate) fn insert_before(unit: &mut Unit, id: ExprId, stmts: Vec<Stmt>) {
 }
 
 fn holds(expr: &Expr, id: ExprId) -> bool {
-    expr.id == id || tree::children(expr).into_iter().any(|e| holds(e, id))
+    let mut found = expr.id == id;
+    tree::each_part(expr, &mut |e| found = found || holds(e, id));
+    found
 }
 
 /// What a name is bound to, where a single `let` of the body binds it.

@@ -119,6 +119,6 @@ fn heads(unit: &Unit) -> BTreeSet<String> {
         }
     });
     // A unit that is handed to another is called there.
-    tree::static_units_mut(&mut unit.clone(), &mut |name| _ = names.insert(name.text.clone()));
+    tree::static_units(unit, &mut |name| _ = names.insert(name.text.clone()));
     names
 }

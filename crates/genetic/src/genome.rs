@@ -309,10 +309,10 @@ impl Genome {
     pub(crate) fn reachable(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         for unit in self.design().into_iter().flat_map(design_refs) {
-            names.insert(unit.name.text.clone());
+            names.insert(unit.name.text.as_str());
             unit.statics.iter().for_each(|arg| tree::static_names(&arg.value, &mut names));
         }
-        self.closure(names.iter().map(String::as_str))
+        self.closure(names)
     }
 }
 

@@ -137,9 +137,9 @@ pub(crate) fn has_defaults(unit: &Unit) -> bool {
     unit.params.iter().for_each(|param| tree::axis_names(&param.ty.axes, &mut bound));
     unit.generics.iter().all(|generic| match &generic.kind {
         GenericKind::Axis(default) | GenericKind::Size(default) => {
-            default.is_some() || bound.contains(&generic.name.text)
+            default.is_some() || bound.contains(generic.name.text.as_str())
         }
-        GenericKind::Row => bound.contains(&generic.name.text),
+        GenericKind::Row => bound.contains(generic.name.text.as_str()),
         GenericKind::Unit { default, .. } => default.is_some(),
     })
 }

@@ -70,9 +70,7 @@ fn collect_bound(block: &Block, names: &mut BTreeSet<String>) {
 
 /// Takes off labels that are no argument's, or that name no weights.
 fn strip_block(block: &mut Block, facts: &BTreeMap<String, Facts>) {
-    for e in block.stmts.iter_mut().filter_map(tree::stmt_expr_mut).chain(&mut block.result) {
-        strip(e, false, facts);
-    }
+    tree::block_exprs_mut(block).for_each(|e| strip(e, false, facts));
 }
 
 fn strip(expr: &mut Expr, is_argument: bool, facts: &BTreeMap<String, Facts>) {
@@ -102,7 +100,7 @@ fn strip(expr: &mut Expr, is_argument: bool, facts: &BTreeMap<String, Facts>) {
             repeat.states.iter_mut().for_each(|state| strip(&mut state.init, false, facts));
             strip_block(&mut repeat.body, facts);
         }
-        _ => tree::children_mut(expr).into_iter().for_each(|e| strip(e, false, facts)),
+        _ => tree::each_part_mut(expr, &mut |e| strip(e, false, facts)),
     }
 }
 
@@ -154,15 +152,18 @@ fn take(expr: &mut Expr, id: ExprId, name: &str) -> Option<Expr> {
     match &mut expr.kind {
         ExprKind::Scan(scan) => scan.states.iter_mut().find_map(|state| take(&mut state.init, id, name)),
         ExprKind::Repeat(repeat) => repeat.states.iter_mut().find_map(|state| take(&mut state.init, id, name)),
-        _ => tree::children_mut(expr).into_iter().find_map(|e| take(e, id, name)),
+        _ => {
+            let mut taken = None;
+            tree::each_part_mut(expr, &mut |e| taken = taken.take().or_else(|| take(e, id, name)));
+            taken
+        }
     }
 }
 
 /// The bodies of the scans and loops in a block.
 fn bodies_mut(block: &mut Block) -> Vec<&mut Block> {
     let mut bodies = Vec::new();
-    block.stmts.iter_mut().filter_map(tree::stmt_expr_mut).for_each(|e| bodies_of(e, &mut bodies));
-    block.result.iter_mut().for_each(|e| bodies_of(e, &mut bodies));
+    tree::block_exprs_mut(block).for_each(|e| bodies_of(e, &mut bodies));
     bodies
 }
 
@@ -173,7 +174,7 @@ fn bodies_of<'a>(expr: &'a mut Expr, bodies: &mut Vec<&'a mut Block>) {
             ExprKind::Repeat(repeat) => bodies.push(&mut repeat.body),
             _ => {}
         },
-        _ => tree::children_mut(expr).into_iter().for_each(|e| bodies_of(e, bodies)),
+        _ => tree::each_part_mut(expr, &mut |e| bodies_of(e, bodies)),
     }
 }
 
@@ -305,7 +306,7 @@ impl Sites<'_> {
                 repeat.states.iter().for_each(|state| self.collect(&state.init, None, None, sites));
                 self.block(&repeat.body);
             }
-            _ => tree::children(expr).into_iter().for_each(|e| self.collect(e, None, None, sites)),
+            _ => tree::each_part(expr, &mut |e| self.collect(e, None, None, sites)),
         }
     }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use genesys_syntax::ast::{
-    Arg, Block, Expr, ExprKind, FieldValue, GenericKind, Param, Slot, StaticArg, Stmt, StmtKind, Type, Unit,
+    Arg, Block, Expr, ExprKind, FieldValue, Generic, GenericKind, Ident, Param, Slot, StaticArg, Stmt, StmtKind, Type, Unit,
 };
 
 use crate::gene::Gene;
@@ -42,103 +42,133 @@ fn drop_unreached(genome: &mut Genome) {
 
 /// Drops unread lets, weights and axes; whether it dropped any.
 fn prune_body(unit: &mut Unit) -> bool {
-    let named = static_names(unit);
+    let idle = idle_axes(unit);
     let mut changed = false;
-    sweep(&mut unit.body, &named, &mut changed);
+    sweep(&mut unit.body, &idle, &mut changed);
     changed
+}
+
+/// The axes that a unit declares in its body and does not use.
+fn idle_axes(unit: &Unit) -> BTreeSet<String> {
+    let axes = unit.body.stmts.iter().filter_map(|stmt| match &stmt.kind {
+        StmtKind::Axis { name, .. } => Some(name.text.as_str()),
+        _ => None,
+    });
+    let mut idle: BTreeSet<&str> = axes.collect();
+    if !idle.is_empty() {
+        let named = static_names(unit);
+        idle.retain(|axis| !named.contains(axis));
+    }
+    idle.into_iter().map(String::from).collect()
+}
+
+/// What is read behind a statement.
+#[derive(Default)]
+struct Live {
+    /// Names of values.
+    read: BTreeSet<String>,
+    /// What is called, which may be shared. A value may bear the name of a primitive, and what is called may not be
+    /// read: these are names of their own.
+    called: BTreeSet<String>,
+}
+
+impl Live {
+    fn read(&mut self, name: &str) {
+        if !self.read.contains(name) {
+            self.read.insert(name.into());
+        }
+    }
+
+    fn call(&mut self, name: &str) {
+        if !self.called.contains(name) {
+            self.called.insert(name.into());
+        }
+    }
+
+    fn append(&mut self, mut other: Live) {
+        self.read.append(&mut other.read);
+        self.called.append(&mut other.called);
+    }
 }
 
 /// Drops what nothing after it reads, last statement first; returns what the block reads of the
 /// names outside it.
-fn sweep(block: &mut Block, named: &BTreeSet<String>, changed: &mut bool) -> BTreeSet<String> {
-    let mut live = BTreeSet::new();
+fn sweep(block: &mut Block, idle: &BTreeSet<String>, changed: &mut bool) -> Live {
+    let mut live = Live::default();
     if let Some(result) = &mut block.result {
-        sweep_expr(result, named, changed, &mut live);
+        sweep_expr(result, idle, changed, &mut live);
     }
-    let mut kept = Vec::with_capacity(block.stmts.len());
-    while let Some(mut stmt) = block.stmts.pop() {
-        if sweep_stmt(&mut stmt, named, changed, &mut live) {
-            kept.push(stmt);
-        } else {
+    for at in (0..block.stmts.len()).rev() {
+        if !sweep_stmt(&mut block.stmts[at], idle, changed, &mut live) {
+            block.stmts.remove(at);
             *changed = true;
         }
     }
-    kept.reverse();
-    block.stmts = kept;
     live
 }
 
 /// Whether a statement stays; if it does, what it reads is live.
-fn sweep_stmt(stmt: &mut Stmt, named: &BTreeSet<String>, changed: &mut bool, live: &mut BTreeSet<String>) -> bool {
+fn sweep_stmt(stmt: &mut Stmt, idle: &BTreeSet<String>, changed: &mut bool, live: &mut Live) -> bool {
     match &mut stmt.kind {
         StmtKind::Let { name, value, .. } => {
-            let read = live.remove(&name.text);
+            let read = live.read.remove(&name.text);
             if read {
-                sweep_expr(value, named, changed, live);
+                sweep_expr(value, idle, changed, live);
             }
             read
         }
         StmtKind::LetTuple { names, value } => {
-            let read = names.iter().fold(false, |read, name| live.remove(&name.text) | read);
+            let read = names.iter().fold(false, |read, name| live.read.remove(&name.text) | read);
             if read {
-                sweep_expr(value, named, changed, live);
+                sweep_expr(value, idle, changed, live);
             }
             read
         }
-        StmtKind::Share { name, .. } => live.remove(&called(&name.text)),
-        StmtKind::Param { name, .. } => live.remove(&name.text),
-        StmtKind::Axis { name, .. } => named.contains(&name.text),
+        StmtKind::Share { name, .. } => live.called.remove(&name.text),
+        StmtKind::Param { name, .. } => live.read.remove(&name.text),
+        StmtKind::Axis { name, .. } => !idle.contains(&name.text),
         StmtKind::Require { .. } => true,
         StmtKind::Update { state, value } => {
-            live.insert(state.text.clone());
-            sweep_expr(value, named, changed, live);
+            live.read(&state.text);
+            sweep_expr(value, idle, changed, live);
             true
         }
         StmtKind::Yield(value) | StmtKind::Loss(value) => {
-            sweep_expr(value, named, changed, live);
+            sweep_expr(value, idle, changed, live);
             true
         }
     }
 }
 
-/// What stands for the call of a name among those that are live: a value may bear the name of a
-/// primitive, and what is called may not be read.
-fn called(name: &str) -> String {
-    format!("{name}()")
-}
-
-fn sweep_expr(expr: &mut Expr, named: &BTreeSet<String>, changed: &mut bool, live: &mut BTreeSet<String>) {
+fn sweep_expr(expr: &mut Expr, idle: &BTreeSet<String>, changed: &mut bool, live: &mut Live) {
     match &mut expr.kind {
-        ExprKind::Name(name) => {
-            live.insert(name.text.clone());
-        }
+        ExprKind::Name(name) => live.read(&name.text),
         ExprKind::Call(call) => {
-            // What is called may be shared.
-            live.insert(called(&call.head.text));
-            tree::children_mut(expr).into_iter().for_each(|e| sweep_expr(e, named, changed, live));
+            live.call(&call.head.text);
+            tree::each_part_mut(expr, &mut |e| sweep_expr(e, idle, changed, live));
         }
         ExprKind::Scan(scan) => {
-            let mut inner = sweep(&mut scan.body, named, changed);
+            let mut inner = sweep(&mut scan.body, idle, changed);
             for state in &mut scan.states {
-                inner.remove(&state.name.text);
-                sweep_expr(&mut state.init, named, changed, live);
+                inner.read.remove(&state.name.text);
+                sweep_expr(&mut state.init, idle, changed, live);
             }
-            live.append(&mut inner);
+            live.append(inner);
         }
         ExprKind::Repeat(repeat) => {
-            let mut inner = sweep(&mut repeat.body, named, changed);
+            let mut inner = sweep(&mut repeat.body, idle, changed);
             for state in &mut repeat.states {
-                inner.remove(&state.name.text);
-                sweep_expr(&mut state.init, named, changed, live);
+                inner.read.remove(&state.name.text);
+                sweep_expr(&mut state.init, idle, changed, live);
             }
-            live.append(&mut inner);
+            live.append(inner);
         }
-        _ => tree::children_mut(expr).into_iter().for_each(|e| sweep_expr(e, named, changed, live)),
+        _ => tree::each_part_mut(expr, &mut |e| sweep_expr(e, idle, changed, live)),
     }
 }
 
 /// The names of axes and sizes that a unit uses anywhere but where it declares them.
-fn static_names(unit: &Unit) -> BTreeSet<String> {
+fn static_names(unit: &Unit) -> BTreeSet<&str> {
     let mut names = BTreeSet::new();
     for generic in &unit.generics {
         match &generic.kind {
@@ -148,7 +178,7 @@ fn static_names(unit: &Unit) -> BTreeSet<String> {
             GenericKind::Row => {}
             GenericKind::Unit { signature, .. } => {
                 // A unit parameter stays: which units call it is not looked at here.
-                names.insert(generic.name.text.clone());
+                names.insert(&generic.name.text);
                 for ty in signature.iter().flat_map(|s| s.params.iter().chain([&s.result])) {
                     type_names(ty, &mut names);
                 }
@@ -165,12 +195,12 @@ fn results(unit: &Unit) -> impl Iterator<Item = &Type> {
     [&unit.result].into_iter().chain(unit.further.iter().map(|result| &result.ty))
 }
 
-fn type_names(ty: &Type, names: &mut BTreeSet<String>) {
+fn type_names<'a>(ty: &'a Type, names: &mut BTreeSet<&'a str>) {
     tree::axis_names(&ty.axes, names);
 }
 
 /// The names of axes, sizes and values that a block uses.
-pub(crate) fn block_names(block: &Block, names: &mut BTreeSet<String>) {
+pub(crate) fn block_names<'a>(block: &'a Block, names: &mut BTreeSet<&'a str>) {
     for stmt in &block.stmts {
         match &stmt.kind {
             StmtKind::Let { ty, .. } => ty.iter().for_each(|ty| type_names(ty, names)),
@@ -185,17 +215,17 @@ pub(crate) fn block_names(block: &Block, names: &mut BTreeSet<String>) {
 }
 
 /// The names of axes, sizes and values that an expression uses.
-pub(crate) fn expr_names(expr: &Expr, names: &mut BTreeSet<String>) {
-    let mut all = |idents: &[genesys_syntax::ast::Ident]| names.extend(idents.iter().map(|ident| ident.text.clone()));
+pub(crate) fn expr_names<'a>(expr: &'a Expr, names: &mut BTreeSet<&'a str>) {
+    let mut all = |idents: &'a [Ident]| names.extend(idents.iter().map(|ident| ident.text.as_str()));
     match &expr.kind {
         ExprKind::Name(name) | ExprKind::Indexed { axis: name, .. } => all(std::slice::from_ref(name)),
         ExprKind::Each { axes, .. } => all(axes),
         ExprKind::Regroup { from, to, .. } => [from, to].into_iter().for_each(|axes| all(axes)),
-        ExprKind::Rename { from, to, .. } => all(&[from.clone(), to.clone()]),
+        ExprKind::Rename { from, to, .. } => [from, to].into_iter().for_each(|axis| all(std::slice::from_ref(axis))),
         ExprKind::Call(call) => {
             match &call.slot {
                 Some(Slot::Map { from, to, per }) => [from, to, per].into_iter().for_each(|axes| all(axes)),
-                Some(Slot::Of { made, axis }) => all(&[made.clone(), axis.clone()]),
+                Some(Slot::Of { made, axis }) => [made, axis].into_iter().for_each(|axis| all(std::slice::from_ref(axis))),
                 Some(Slot::Axes(axes)) => tree::axis_names(axes, names),
                 None => {}
             }
@@ -222,7 +252,7 @@ pub(crate) fn expr_names(expr: &Expr, names: &mut BTreeSet<String>) {
         | ExprKind::Tuple(_)
         | ExprKind::Labeled { .. } => {}
     }
-    tree::children(expr).into_iter().for_each(|e| expr_names(e, names));
+    tree::each_part(expr, &mut |e| expr_names(e, names));
 }
 
 /// Drops value parameters that a body does not read, with their arguments; not those of units the
@@ -233,12 +263,13 @@ fn drop_params(genome: &mut Genome) -> bool {
         fixed.insert(last.name.text.clone());
     }
     let mut dropped = Vec::new();
-    for unit in touched(genome).filter(|unit| !fixed.contains(&unit.name.text)) {
+    let candidates = |unit: &&mut Unit| unit.params.len() > 1 && !fixed.contains(&unit.name.text);
+    for unit in touched(genome).filter(candidates) {
+        let idle = idle_axes(unit);
+        let live = sweep(&mut unit.body, &idle, &mut false);
         let named = static_names(unit);
-        let live = sweep(&mut unit.body, &named, &mut false);
-        let unread = |param: &Param| !live.contains(&param.name.text) && !binds(unit, param, &named);
-        let unread = unit.params.iter().position(unread);
-        if let Some(index) = unread.filter(|_| unit.params.len() > 1) {
+        let unread = |param: &Param| !live.read.contains(&param.name.text) && !binds(unit, param, &named);
+        if let Some(index) = unit.params.iter().position(unread) {
             let param = unit.params.remove(index);
             dropped.push((unit.name.text.clone(), index, param.name.text));
         }
@@ -255,7 +286,7 @@ fn drop_params(genome: &mut Genome) -> bool {
 }
 
 /// Whether a parameter's argument alone binds a static parameter that the unit needs.
-fn binds(unit: &Unit, param: &Param, named: &BTreeSet<String>) -> bool {
+fn binds(unit: &Unit, param: &Param, named: &BTreeSet<&str>) -> bool {
     let mut own = BTreeSet::new();
     type_names(&param.ty, &mut own);
     let mut others = BTreeSet::new();
@@ -263,7 +294,7 @@ fn binds(unit: &Unit, param: &Param, named: &BTreeSet<String>) -> bool {
     let mut elsewhere = BTreeSet::new();
     results(unit).for_each(|ty| type_names(ty, &mut elsewhere));
     block_names(&unit.body, &mut elsewhere);
-    let is_generic = |name: &String| unit.generics.iter().any(|generic| generic.name.text == *name);
+    let is_generic = |name: &str| unit.generics.iter().any(|generic| generic.name.text == name);
     own.iter()
         .any(|name| is_generic(name) && named.contains(name) && elsewhere.contains(name) && !others.contains(name))
 }
@@ -279,9 +310,10 @@ fn drop_argument(args: &mut Vec<Arg>, index: usize, param: &str) {
 /// Drops static parameters that a unit does not use, with their arguments.
 fn drop_generics(genome: &mut Genome) -> bool {
     let mut dropped = Vec::new();
-    for unit in touched(genome) {
+    for unit in touched(genome).filter(|unit| !unit.generics.is_empty()) {
         let named = static_names(unit);
-        if let Some(index) = unit.generics.iter().position(|generic| !named.contains(&generic.name.text)) {
+        let unnamed = |generic: &Generic| !named.contains(generic.name.text.as_str());
+        if let Some(index) = unit.generics.iter().position(unnamed) {
             let generic = unit.generics.remove(index);
             dropped.push((unit.name.text.clone(), index, generic.name.text));
         }

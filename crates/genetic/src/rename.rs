@@ -29,7 +29,7 @@ pub(crate) fn rename_item(item: &mut Item, names: &BTreeMap<String, String>) {
         }
         ItemKind::Design(design) => design_refs_mut(design, &mut |unit| {
             rename_text(&mut unit.name.text, names);
-            tree::names_of_statics(&mut unit.statics, &mut |name| rename_text(&mut name.text, names));
+            tree::names_of_statics_mut(&mut unit.statics, &mut |name| rename_text(&mut name.text, names));
         }),
     }
 }

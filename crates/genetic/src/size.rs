@@ -27,7 +27,9 @@ pub(crate) fn outgrown(genome: &Genome) -> bool {
 }
 
 fn depth(expr: &Expr) -> usize {
-    1 + tree::children(expr).into_iter().map(depth).max().unwrap_or(0)
+    let mut deepest = 0;
+    tree::each_part(expr, &mut |e| deepest = deepest.max(depth(e)));
+    1 + deepest
 }
 
 #[cfg(test)]

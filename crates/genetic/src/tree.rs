@@ -90,46 +90,51 @@ pub(crate) fn block_exprs(block: &Block) -> impl Iterator<Item = &Expr> {
     block.stmts.iter().filter_map(stmt_expr).chain(&block.result)
 }
 
+/// The expressions directly in a block, to be changed.
+pub(crate) fn block_exprs_mut(block: &mut Block) -> impl Iterator<Item = &mut Expr> {
+    block.stmts.iter_mut().filter_map(stmt_expr_mut).chain(&mut block.result)
+}
+
 /// The parts of an expression, left to right; a scan's or a loop's are its initial values, then its body's.
-pub(crate) fn children(expr: &Expr) -> Vec<&Expr> {
+pub(crate) fn each_part<'a>(expr: &'a Expr, see: &mut dyn FnMut(&'a Expr)) {
     match &expr.kind {
         ExprKind::Number { .. }
         | ExprKind::Bool(_)
         | ExprKind::Name(_)
         | ExprKind::Hole(_)
-        | ExprKind::Indexed { .. } => Vec::new(),
-        ExprKind::Neg(e) | ExprKind::Regroup { value: e, .. } | ExprKind::Rename { value: e, .. } => vec![e],
-        ExprKind::Each { call: e, .. } | ExprKind::Labeled { call: e, .. } => vec![e],
-        ExprKind::Binary(_, a, b) | ExprKind::Compare(_, a, b) => vec![a, b],
-        ExprKind::Call(call) => call.args.iter().map(arg_expr).collect(),
-        ExprKind::Tuple(values) => values.iter().collect(),
-        ExprKind::Scan(scan) => scan.states.iter().map(|s| &s.init).chain(block_exprs(&scan.body)).collect(),
-        ExprKind::Repeat(repeat) => repeat.states.iter().map(|s| &s.init).chain(block_exprs(&repeat.body)).collect(),
+        | ExprKind::Indexed { .. } => {}
+        ExprKind::Neg(e) | ExprKind::Regroup { value: e, .. } | ExprKind::Rename { value: e, .. } => see(e),
+        ExprKind::Each { call: e, .. } | ExprKind::Labeled { call: e, .. } => see(e),
+        ExprKind::Binary(_, a, b) | ExprKind::Compare(_, a, b) => [a, b].into_iter().for_each(|e| see(e)),
+        ExprKind::Call(call) => call.args.iter().map(arg_expr).for_each(see),
+        ExprKind::Tuple(values) => values.iter().for_each(see),
+        ExprKind::Scan(scan) => scan.states.iter().map(|s| &s.init).chain(block_exprs(&scan.body)).for_each(see),
+        ExprKind::Repeat(repeat) => {
+            repeat.states.iter().map(|s| &s.init).chain(block_exprs(&repeat.body)).for_each(see);
+        }
     }
 }
 
 /// The parts of an expression, to be changed.
-pub(crate) fn children_mut(expr: &mut Expr) -> Vec<&mut Expr> {
+pub(crate) fn each_part_mut<'a>(expr: &'a mut Expr, see: &mut dyn FnMut(&'a mut Expr)) {
     match &mut expr.kind {
         ExprKind::Number { .. }
         | ExprKind::Bool(_)
         | ExprKind::Name(_)
         | ExprKind::Hole(_)
-        | ExprKind::Indexed { .. } => Vec::new(),
-        ExprKind::Neg(e) | ExprKind::Regroup { value: e, .. } | ExprKind::Rename { value: e, .. } => vec![e],
-        ExprKind::Each { call: e, .. } | ExprKind::Labeled { call: e, .. } => vec![e],
-        ExprKind::Binary(_, a, b) | ExprKind::Compare(_, a, b) => vec![a, b],
-        ExprKind::Call(call) => call.args.iter_mut().map(arg_expr_mut).collect(),
-        ExprKind::Tuple(values) => values.iter_mut().collect(),
+        | ExprKind::Indexed { .. } => {}
+        ExprKind::Neg(e) | ExprKind::Regroup { value: e, .. } | ExprKind::Rename { value: e, .. } => see(e),
+        ExprKind::Each { call: e, .. } | ExprKind::Labeled { call: e, .. } => see(e),
+        ExprKind::Binary(_, a, b) | ExprKind::Compare(_, a, b) => [a, b].into_iter().for_each(|e| see(e)),
+        ExprKind::Call(call) => call.args.iter_mut().map(arg_expr_mut).for_each(see),
+        ExprKind::Tuple(values) => values.iter_mut().for_each(see),
         ExprKind::Scan(scan) => {
             let inits = scan.states.iter_mut().map(|state| &mut state.init);
-            let body = scan.body.stmts.iter_mut().filter_map(stmt_expr_mut).chain(&mut scan.body.result);
-            inits.chain(body).collect()
+            inits.chain(block_exprs_mut(&mut scan.body)).for_each(see);
         }
         ExprKind::Repeat(repeat) => {
             let inits = repeat.states.iter_mut().map(|state| &mut state.init);
-            let body = repeat.body.stmts.iter_mut().filter_map(stmt_expr_mut).chain(&mut repeat.body.result);
-            inits.chain(body).collect()
+            inits.chain(block_exprs_mut(&mut repeat.body)).for_each(see);
         }
     }
 }
@@ -155,19 +160,17 @@ pub(crate) fn visit<'a>(block: &'a Block, see: &mut dyn FnMut(&'a Expr)) {
 /// Every expression within one, itself first.
 pub(crate) fn visit_expr<'a>(expr: &'a Expr, see: &mut dyn FnMut(&'a Expr)) {
     see(expr);
-    children(expr).into_iter().for_each(|e| visit_expr(e, see));
+    each_part(expr, &mut |e| visit_expr(e, see));
 }
 
 /// Every expression of a block, parts before parents, to be changed.
 pub(crate) fn visit_mut(block: &mut Block, see: &mut dyn FnMut(&mut Expr)) {
-    for e in block.stmts.iter_mut().filter_map(stmt_expr_mut).chain(&mut block.result) {
-        visit_expr_mut(e, see);
-    }
+    block_exprs_mut(block).for_each(|e| visit_expr_mut(e, see));
 }
 
 /// Every expression within one, itself last, to be changed.
 pub(crate) fn visit_expr_mut(expr: &mut Expr, see: &mut dyn FnMut(&mut Expr)) {
-    children_mut(expr).into_iter().for_each(|e| visit_expr_mut(e, see));
+    each_part_mut(expr, &mut |e| visit_expr_mut(e, see));
     see(expr);
 }
 
@@ -242,6 +245,35 @@ pub(crate) fn sizes_mut(unit: &mut Unit, see: &mut dyn FnMut(&str, &mut Size)) {
 
 /// The names of units that a unit hands to others as static arguments, or takes as defaults: those of
 /// its own static parameters and axes are none.
+pub(crate) fn static_units<'a>(unit: &'a Unit, see: &mut dyn FnMut(&'a Ident)) {
+    let mut see = |name: &'a Ident| {
+        if !is_own_static(unit, &name.text) {
+            see(name);
+        }
+    };
+    for generic in &unit.generics {
+        if let GenericKind::Unit { default: Some(default), .. } = &generic.kind {
+            see(&default.name);
+            names_of_statics(&default.statics, &mut see);
+        }
+    }
+    visit(&unit.body, &mut |e| {
+        if let ExprKind::Call(call) = &e.kind {
+            names_of_statics(&call.statics, &mut see);
+        }
+    });
+}
+
+/// Whether a name is that of a static parameter or of an axis of the unit's own.
+fn is_own_static(unit: &Unit, text: &str) -> bool {
+    let axes = unit.body.stmts.iter().filter_map(|stmt| match &stmt.kind {
+        StmtKind::Axis { name, .. } => Some(name),
+        _ => None,
+    });
+    unit.generics.iter().map(|generic| &generic.name).chain(axes).any(|name| name.text == text)
+}
+
+/// The names of [`static_units`], to be changed.
 pub(crate) fn static_units_mut(unit: &mut Unit, see: &mut dyn FnMut(&mut Ident)) {
     let own: BTreeSet<String> = own_statics(unit);
     let mut see = |name: &mut Ident| {
@@ -252,12 +284,12 @@ pub(crate) fn static_units_mut(unit: &mut Unit, see: &mut dyn FnMut(&mut Ident))
     for generic in &mut unit.generics {
         if let GenericKind::Unit { default: Some(default), .. } = &mut generic.kind {
             see(&mut default.name);
-            names_of_statics(&mut default.statics, &mut see);
+            names_of_statics_mut(&mut default.statics, &mut see);
         }
     }
     visit_mut(&mut unit.body, &mut |e| {
         if let ExprKind::Call(call) = &mut e.kind {
-            names_of_statics(&mut call.statics, &mut see);
+            names_of_statics_mut(&mut call.statics, &mut see);
         }
     });
 }
@@ -271,36 +303,50 @@ fn own_statics(unit: &Unit) -> BTreeSet<String> {
 }
 
 /// The names that static arguments consist of, also within those of units among them.
-pub(crate) fn names_of_statics(statics: &mut [StaticArg], see: &mut dyn FnMut(&mut Ident)) {
+fn names_of_statics<'a>(statics: &'a [StaticArg], see: &mut dyn FnMut(&'a Ident)) {
+    for arg in statics {
+        match &arg.value {
+            StaticValue::Size(Size { kind: SizeKind::Name(name), .. }) => see(name),
+            StaticValue::Size(_) => {}
+            StaticValue::Unit(unit) => {
+                see(&unit.name);
+                names_of_statics(&unit.statics, see);
+            }
+        }
+    }
+}
+
+/// The same, to be changed.
+pub(crate) fn names_of_statics_mut(statics: &mut [StaticArg], see: &mut dyn FnMut(&mut Ident)) {
     for arg in statics {
         match &mut arg.value {
             StaticValue::Size(Size { kind: SizeKind::Name(name), .. }) => see(name),
             StaticValue::Size(_) => {}
             StaticValue::Unit(unit) => {
                 see(&mut unit.name);
-                names_of_statics(&mut unit.statics, see);
+                names_of_statics_mut(&mut unit.statics, see);
             }
         }
     }
 }
 
 /// The names in a static argument.
-pub(crate) fn static_names(value: &StaticValue, names: &mut BTreeSet<String>) {
+pub(crate) fn static_names<'a>(value: &'a StaticValue, names: &mut BTreeSet<&'a str>) {
     match value {
         StaticValue::Size(size) => size_names(size, names),
         StaticValue::Unit(unit) => {
-            names.insert(unit.name.text.clone());
+            names.insert(&unit.name.text);
             unit.statics.iter().for_each(|arg| static_names(&arg.value, names));
         }
     }
 }
 
 /// The names in a size expression.
-pub(crate) fn size_names(size: &Size, names: &mut BTreeSet<String>) {
+pub(crate) fn size_names<'a>(size: &'a Size, names: &mut BTreeSet<&'a str>) {
     match &size.kind {
         SizeKind::Int(_) => {}
         SizeKind::Name(name) => {
-            names.insert(name.text.clone());
+            names.insert(&name.text);
         }
         SizeKind::Binary(_, a, b) | SizeKind::Call(_, a, b) => {
             size_names(a, names);
@@ -310,11 +356,11 @@ pub(crate) fn size_names(size: &Size, names: &mut BTreeSet<String>) {
 }
 
 /// The names among axes as written.
-pub(crate) fn axis_names(axes: &[AxisRef], names: &mut BTreeSet<String>) {
+pub(crate) fn axis_names<'a>(axes: &'a [AxisRef], names: &mut BTreeSet<&'a str>) {
     for axis in axes {
         match axis {
             AxisRef::Named(name) | AxisRef::Row(name) => {
-                names.insert(name.text.clone());
+                names.insert(&name.text);
             }
             AxisRef::Rest(_) => {}
         }

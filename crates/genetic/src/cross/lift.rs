@@ -210,12 +210,12 @@ fn rigid(unit: &Unit, genome: &Genome) -> BTreeSet<String> {
     // A size that follows from another one is tied to it.
     for generic in unit.generics.iter().rev() {
         if let GenericKind::Axis(Some(size)) | GenericKind::Size(Some(size)) = &generic.kind
-            && names.contains(&generic.name.text)
+            && names.contains(generic.name.text.as_str())
         {
             tree::size_names(size, &mut names);
         }
     }
-    names
+    names.into_iter().map(String::from).collect()
 }
 
 /// Whether a unit, or one it calls, ties sizes together, and the call may override a default that the
@@ -224,7 +224,7 @@ fn binds_defaults(call: &Call, unit: &Unit, genome: &Genome) -> bool {
     let mut bound = BTreeSet::new();
     unit.params.iter().for_each(|param| tree::axis_names(&param.ty.axes, &mut bound));
     let overridden = |generic: &Generic| {
-        matches!(generic.kind, GenericKind::Axis(Some(_)) | GenericKind::Size(_)) && bound.contains(&generic.name.text)
+        matches!(generic.kind, GenericKind::Axis(Some(_)) | GenericKind::Size(_)) && bound.contains(generic.name.text.as_str())
     };
     let ties = |unit: &Unit| {
         let mut found = false;

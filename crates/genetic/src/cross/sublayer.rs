@@ -68,7 +68,7 @@ fn closed_sublayers(source: &Source) -> Vec<Sublayer> {
         let closed = sublayer.terms.iter().all(|term| {
             let mut names = BTreeSet::new();
             expr_names(term, &mut names);
-            names.iter().all(|name| name == "D" || name == HOLE)
+            names.iter().all(|name| *name == "D" || *name == HOLE)
         });
         let texts: Vec<String> = sublayer.terms.iter().map(genesys_syntax::print_expr).collect();
         if closed && seen.insert(texts) {

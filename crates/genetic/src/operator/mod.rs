@@ -136,7 +136,7 @@ fn places_of<'a>(place: Place<'a>, all: &mut Vec<Place<'a>>) {
             repeat.states.iter().for_each(|state| places_of(part(&state.init), all));
             places_of_block(&repeat.body, true, all);
         }
-        _ => tree::children(expr).into_iter().for_each(|e| places_of(part(e), all)),
+        _ => tree::each_part(expr, &mut |e| places_of(part(e), all)),
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) fn resize(pool: &Pool<'_>) -> Vec<Candidate> {
             let value = literals[group[0]].value;
             for new in steps(value) {
                 let admits = |index: &usize| literals[*index].admits(new, pool.room.divisor);
-                let is_fixed = |index: &usize| fixed.contains(&literals[*index].name);
+                let is_fixed = |index: &usize| fixed.contains(literals[*index].name.as_str());
                 if !group.iter().all(admits) || group.iter().any(is_fixed) {
                     continue;
                 }
@@ -56,7 +56,7 @@ pub(super) fn resize(pool: &Pool<'_>) -> Vec<Candidate> {
 }
 
 /// The axes whose size says how many values there are.
-fn counting(unit: &Unit) -> BTreeSet<String> {
+fn counting(unit: &Unit) -> BTreeSet<&str> {
     let mut names = BTreeSet::new();
     tree::visit(&unit.body, &mut |e| {
         let ExprKind::Call(call) = &e.kind else { return };
@@ -66,8 +66,8 @@ fn counting(unit: &Unit) -> BTreeSet<String> {
         match &call.slot {
             Some(Slot::Axes(axes)) => tree::axis_names(axes, &mut names),
             // Not more may be picked than there are.
-            Some(Slot::Of { made, axis }) => names.extend([made.text.clone(), axis.text.clone()]),
-            Some(Slot::Map { from, to, .. }) => names.extend(from.iter().chain(to).map(|axis| axis.text.clone())),
+            Some(Slot::Of { made, axis }) => names.extend([made.text.as_str(), axis.text.as_str()]),
+            Some(Slot::Map { from, to, .. }) => names.extend(from.iter().chain(to).map(|axis| axis.text.as_str())),
             None => {}
         }
     });
@@ -75,13 +75,13 @@ fn counting(unit: &Unit) -> BTreeSet<String> {
 }
 
 /// The sizes of the values beside the main one that a block gives or takes: another block has them too.
-fn handed(unit: &Unit) -> BTreeSet<String> {
+fn handed(unit: &Unit) -> BTreeSet<&str> {
     let mut names = BTreeSet::new();
     let taken = unit.params.iter().skip(1).map(|param| &param.ty);
     taken.chain(unit.further.iter().map(|result| &result.ty)).for_each(|ty| tree::axis_names(&ty.axes, &mut names));
     for generic in unit.generics.iter().rev() {
         if let GenericKind::Axis(Some(size)) | GenericKind::Size(Some(size)) = &generic.kind
-            && names.contains(&generic.name.text)
+            && names.contains(generic.name.text.as_str())
         {
             tree::size_names(size, &mut names);
         }
