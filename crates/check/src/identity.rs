@@ -20,6 +20,7 @@ use crate::design::{CheckedDesign, FunctionId, StackPart, Times};
 mod canonical;
 mod normal;
 mod run;
+mod store;
 mod term;
 
 pub use normal::normal_form;

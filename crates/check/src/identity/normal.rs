@@ -13,7 +13,8 @@ use genesys_axis::{Constant, Size};
 use genesys_scalar::Function;
 
 use super::canonical::{Canonical, canonical};
-use super::term::{Bound, Make, TermId};
+use super::store::{Bound, TermId};
+use super::term::Make;
 use crate::AxisSet;
 use crate::core::{
     AxisId, Graph, LeafId, Node, NodeId, Op, Output, Port, Reduction, Scan, ScanId, Stage, State, Type, WIDTH,
@@ -149,20 +150,20 @@ impl Builder<'_> {
 
     /// The exchangeable operands of a term, in canonical order.
     fn sorted(&self, id: TermId) -> Vec<TermId> {
-        let mut operands = self.form.terms.all[id].unordered.to_vec();
+        let mut operands = self.form.terms.all.unordered(id).to_vec();
         operands.sort_unstable_by_key(|&operand| self.form.number[operand]);
         operands
     }
 
     fn term(&mut self, id: TermId) {
-        let term = &self.form.terms.all[id];
+        let terms = &self.form.terms.all;
         let (make, first) = self.form.terms.makes[id];
-        match term.bound {
+        match terms.bound(id) {
             Some(Bound::Axis(_)) => return,
             Some(Bound::Weight(leaf)) => return self.weight(id, leaf),
             Some(Bound::State(..)) | None => {}
         }
-        let args: Vec<NodeId> = term.ordered.iter().filter_map(|&operand| self.nodes[operand]).collect();
+        let args: Vec<NodeId> = terms.ordered(id).iter().filter_map(|&operand| self.nodes[operand]).collect();
         let node = match make {
             Make::Nothing | Make::StateOf(..) => return,
             Make::Real(value) => {
@@ -171,7 +172,7 @@ impl Builder<'_> {
             }
             Make::Map(function) => self.map(id, function, args, first),
             Make::Sum => {
-                let axes: AxisSet = term.unordered.iter().map(|&axis| self.bound_axis(axis)).collect();
+                let axes: AxisSet = terms.unordered(id).iter().map(|&axis| self.bound_axis(axis)).collect();
                 let mut ty = self.made.node(args[0]).ty.clone();
                 axes.iter().for_each(|axis| _ = ty.axes.remove(axis));
                 self.push(Op::Reduce { reduction: Reduction::Sum, axes, otherwise: None }, args, ty, first)
@@ -186,7 +187,7 @@ impl Builder<'_> {
     }
 
     fn bound_axis(&self, term: TermId) -> AxisId {
-        match self.form.terms.all[term].bound {
+        match self.form.terms.all.bound(term) {
             Some(Bound::Axis(axis)) => self.axes[&axis],
             Some(Bound::Weight(_) | Bound::State(..)) | None => WIDTH,
         }
@@ -250,7 +251,7 @@ impl Builder<'_> {
             Op::Start { scan, index } => {
                 let (scan, index) = self.states[&(*scan, *index)];
                 // A state that is read by its start only is a term of its own all the same.
-                let bound = self.form.terms.all[id].bound.is_some();
+                let bound = self.form.terms.all.bound(id).is_some();
                 let op = if bound { Op::State { scan, index } } else { Op::Start { scan, index } };
                 return self.push(op, Vec::new(), self.ty(&old.ty), node);
             }
@@ -266,7 +267,7 @@ impl Builder<'_> {
                 unreachable!("a scan is defined by its states")
             };
             let state = &self.graph.scan(owner).states[index as usize];
-            let ends = self.form.terms.all[definition].ordered.iter().rev();
+            let ends = self.form.terms.all.ordered(definition).iter().rev();
             let mut ends = ends.map(|&end| self.nodes[end].expect("initial and next values are nodes"));
             let mut axes: Vec<AxisId> = state.axes.iter().map(|axis| self.axes[axis]).collect();
             axes.sort_unstable();

@@ -1,51 +1,22 @@
 //! Terms of the normal form.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use foldhash::fast::RandomState;
 use genesys_axis::{Constant, Domain};
 use genesys_scalar::{Function, Law};
-use indexmap::IndexSet;
 use smallvec::{SmallVec, smallvec};
 
+use super::store::{Bound, Label, Store, TermId};
 use crate::AxisSet;
 use crate::core::{AxisId, Graph, LeafId, Node, NodeId, Op, Reduction, ScanId};
 use crate::live;
-
-/// The number of a term; children have smaller numbers than parents.
-pub(super) type TermId = usize;
 
 /// Operands of a term.
 pub(super) type Children = SmallVec<[TermId; 4]>;
 
 /// Most operands of a sum or product that is flattened: sums of a sum with itself would double without end.
 const MAX_FLAT: usize = 256;
-
-/// What a term is; holds no name and no number of the text.
-type Label = Cow<'static, str>;
-
-/// A node of the normal form.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Term {
-    /// What it is.
-    pub(super) label: Label,
-    /// Operands whose places matter.
-    pub(super) ordered: Children,
-    /// Operands that may be exchanged, and axes of a set.
-    pub(super) unordered: Children,
-    /// Set for bound names, which are never merged.
-    pub(super) bound: Option<Bound>,
-}
-
-/// What makes a term one of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Bound {
-    Weight(LeafId),
-    Axis(AxisId),
-    State(ScanId, u32),
-}
 
 /// How a term becomes a node again.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,7 +39,7 @@ pub(super) enum Make {
 
 /// The terms of a graph.
 pub(super) struct Terms {
-    pub(super) all: Vec<Term>,
+    pub(super) all: Store,
     /// How each becomes a node again, and the node that it was first met as.
     pub(super) makes: Vec<(Make, NodeId)>,
     /// What depends on all that is asked of the graph.
@@ -81,16 +52,17 @@ pub(super) struct Terms {
 
 /// Rewrites the live part of a graph.
 pub(super) fn terms(graph: &Graph) -> Terms {
+    let live = live::live_nodes(graph);
     let mut builder = Builder {
         graph,
-        all: IndexSet::with_capacity_and_hasher(2 * graph.nodes.len(), RandomState::default()),
+        all: Store::with_capacity(2 * live.len()),
         axes: vec![None; graph.axes.len()],
         nodes: vec![None; graph.nodes.len()],
         states: BTreeMap::new(),
-        makes: Vec::with_capacity(2 * graph.nodes.len()),
+        makes: Vec::with_capacity(2 * live.len()),
         at: NodeId(0),
     };
-    for id in live::live_nodes(graph) {
+    for id in live {
         builder.at = id;
         builder.nodes[id.0 as usize] = Some(builder.node(graph.node(id)));
     }
@@ -98,21 +70,21 @@ pub(super) fn terms(graph: &Graph) -> Terms {
     let results = match outputs.as_slice() {
         [] => 0,
         &[only] => only,
-        _ => builder.made(Make::Nothing, "outputs", outputs.clone(), smallvec![]),
+        _ => builder.made(Make::Nothing, Label::Fixed("outputs"), &outputs, &[]),
     };
     let losses: Children = graph.losses.iter().filter_map(|loss| builder.nodes[loss.0 as usize]).collect();
     let loss = (!losses.is_empty()).then(|| builder.flat(Function::Add, &losses));
     let root = match loss {
         None => results,
-        Some(loss) => builder.made(Make::Nothing, "with a loss", smallvec![results, loss], smallvec![]),
+        Some(loss) => builder.made(Make::Nothing, Label::Fixed("with a loss"), &[results, loss], &[]),
     };
-    Terms { all: builder.all.into_iter().collect(), makes: builder.makes, root, outputs, loss }
+    Terms { all: builder.all, makes: builder.makes, root, outputs, loss }
 }
 
 struct Builder<'a> {
     graph: &'a Graph,
     /// Equal terms are one.
-    all: IndexSet<Term, RandomState>,
+    all: Store,
     axes: Vec<Option<TermId>>,
     nodes: Vec<Option<TermId>>,
     /// What a state holds when a step begins, where anything reads it.
@@ -125,21 +97,23 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     /// A term that is made like the node it stands for.
-    fn add(&mut self, label: impl Into<Label>, ordered: Children, unordered: Children) -> TermId {
+    fn add(&mut self, label: Label, ordered: &[TermId], unordered: &[TermId]) -> TermId {
         self.made(Make::Like(self.at), label, ordered, unordered)
     }
 
-    fn made(&mut self, make: Make, label: impl Into<Label>, ordered: Children, unordered: Children) -> TermId {
-        self.insert(make, Term { label: label.into(), ordered, unordered, bound: None })
+    fn made(&mut self, make: Make, label: Label, ordered: &[TermId], unordered: &[TermId]) -> TermId {
+        self.insert(make, label, ordered, unordered, None)
     }
 
-    fn bind(&mut self, label: impl Into<Label>, ordered: Children, unordered: Children, bound: Bound) -> TermId {
-        self.insert(Make::Like(self.at), Term { label: label.into(), ordered, unordered, bound: Some(bound) })
-    }
-
-    fn insert(&mut self, make: Make, mut term: Term) -> TermId {
-        term.unordered.sort_unstable();
-        let (id, new) = self.all.insert_full(term);
+    fn insert(
+        &mut self,
+        make: Make,
+        label: Label,
+        ordered: &[TermId],
+        unordered: &[TermId],
+        bound: Option<Bound>,
+    ) -> TermId {
+        let (id, new) = self.all.add(label, ordered, unordered, bound);
         if new {
             self.makes.push((make, self.at));
         }
@@ -152,21 +126,15 @@ impl Builder<'_> {
         }
         let term = if id == crate::core::WIDTH {
             // The width is one axis of all functions: it is no bound name.
-            self.made(Make::Nothing, "width", smallvec![], smallvec![])
+            self.made(Make::Nothing, Label::Fixed("width"), &[], &[])
         } else {
             let label = match &self.graph.axis(id).domain {
-                Domain::Static(size) => format!("axis {size}"),
-                Domain::Past { window: Some(window), skip } => format!("past {window} {skip}"),
-                Domain::Past { window: None, skip } => format!("past all {skip}"),
-                Domain::Blocks { size } => format!("blocks {size}"),
+                Domain::Static(size) => self.all.write(format_args!("axis {size}")),
+                Domain::Past { window: Some(window), skip } => self.all.write(format_args!("past {window} {skip}")),
+                Domain::Past { window: None, skip } => self.all.write(format_args!("past all {skip}")),
+                Domain::Blocks { size } => self.all.write(format_args!("blocks {size}")),
             };
-            let term = Term {
-                label: label.into(),
-                ordered: smallvec![],
-                unordered: smallvec![],
-                bound: Some(Bound::Axis(id)),
-            };
-            self.insert(Make::Nothing, term)
+            self.insert(Make::Nothing, label, &[], &[], Some(Bound::Axis(id)))
         };
         self.axes[id.0 as usize] = Some(term);
         term
@@ -183,51 +151,48 @@ impl Builder<'_> {
     fn node(&mut self, node: &Node) -> TermId {
         let args: Children = node.args.iter().map(|&arg| self.known(arg)).collect();
         match &node.op {
-            Op::Input(0) => self.add("input", args, smallvec![]),
-            Op::Input(number) => {
-                let graph = self.graph;
-                let axes = graph.inputs.get(*number as usize).map(|port| &port.axes);
-                let axes = self.axis_list(axes.into_iter().flatten().map(|(_, axis)| axis));
-                self.add(format!("input {number}"), axes, smallvec![])
-            }
+            Op::Input(0) => self.add(Label::Fixed("input"), &args, &[]),
+            Op::Input(number) => self.input(*number),
             Op::Weight(leaf) => self.weight(*leaf),
             Op::Constant(Constant::Real(value)) => self.real(*value),
             Op::Constant(Constant::Size(size)) => match size.as_int() {
                 Some(n) => self.real(n as f64),
-                None => self.add(format!("size {size}"), args, smallvec![]),
+                None => {
+                    let label = self.all.write(format_args!("size {size}"));
+                    self.add(label, &args, &[])
+                }
             },
-            Op::Position => self.add("position", args, smallvec![]),
-            Op::Layer => self.add("layer", args, smallvec![]),
-            Op::Index(axis) => {
-                let axis = self.axis(*axis);
-                self.add("index", smallvec![axis], smallvec![])
-            }
-            Op::Age(axis) => {
-                let axis = self.axis(*axis);
-                self.add("age", smallvec![axis], smallvec![])
-            }
-            Op::Map(function) => self.map(*function, args),
-            Op::Reduce { reduction, axes, otherwise } => {
-                self.reduce(*reduction, reduction_label(*reduction, *otherwise), axes, args)
-            }
+            Op::Position => self.add(Label::Fixed("position"), &args, &[]),
+            Op::Layer => self.add(Label::Fixed("layer"), &args, &[]),
+            Op::Index(axis) => self.on_axis("index", *axis),
+            Op::Age(axis) => self.on_axis("age", *axis),
+            Op::Map(function) => self.map(*function, &args),
+            Op::Reduce { reduction, axes, otherwise } => self.reduce(*reduction, *otherwise, axes, args),
             Op::Dot { axes } => {
-                let product = self.map(Function::Mul, args);
-                self.reduce(Reduction::Sum, PLAIN_SUM.into(), axes, smallvec![product])
+                let product = self.map(Function::Mul, &args);
+                self.reduce(Reduction::Sum, None, axes, smallvec![product])
             }
             Op::Softmax { axes, sink } => {
                 let axes = self.axis_list(axes);
-                self.add(format!("softmax {:?}", sink.map(f64::to_bits)), args, axes)
+                let label = match sink {
+                    None => Label::Fixed("softmax None"),
+                    Some(sink) => self.all.write(format_args!("softmax {:?}", Some(sink.to_bits()))),
+                };
+                self.add(label, &args, &axes)
             }
             Op::Shift { by } => self.shift(by, args),
             // The last block of one position is the position.
             Op::Pool { size } if size.as_int() == Some(1) => args[0],
-            Op::Pool { size } => self.add(format!("pool {size}"), args, smallvec![]),
+            Op::Pool { size } => {
+                let label = self.all.write(format_args!("pool {size}"));
+                self.add(label, &args, &[])
+            }
             Op::State { scan, index } => self.state(*scan, *index),
-            Op::Grad => self.add("grad", args, smallvec![]),
-            Op::MeanTokens => self.add("mean tokens", args, smallvec![]),
+            Op::Grad => self.add(Label::Fixed("grad"), &args, &[]),
+            Op::MeanTokens => self.add(Label::Fixed("mean tokens"), &args, &[]),
             Op::Start { scan, index } => {
                 let state = self.state(*scan, *index);
-                self.add("start", smallvec![state], smallvec![])
+                self.add(Label::Fixed("start"), &[state], &[])
             }
             Op::Scanned(scan) => self.scanned(*scan),
             Op::Regroup { .. }
@@ -246,10 +211,27 @@ impl Builder<'_> {
         }
     }
 
+    /// A parameter behind the first.
+    fn input(&mut self, number: u32) -> TermId {
+        let graph = self.graph;
+        let axes = graph.inputs.get(number as usize).map(|port| &port.axes);
+        let axes = self.axis_list(axes.into_iter().flatten().map(|(_, axis)| axis));
+        let label = self.all.write(format_args!("input {number}"));
+        self.add(label, &axes, &[])
+    }
+
+    /// What has an axis and no operand.
+    fn on_axis(&mut self, what: &'static str, axis: AxisId) -> TermId {
+        let axis = self.axis(axis);
+        self.add(Label::Fixed(what), &[axis], &[])
+    }
+
     fn real(&mut self, value: f64) -> TermId {
-        let mut label = String::from("real ");
-        write_bits(value, &mut label);
-        self.made(Make::Real(value), label, smallvec![], smallvec![])
+        let label = self.all.write_with(|label| {
+            label.push_str("real ");
+            write_bits(value, label);
+        });
+        self.made(Make::Real(value), label, &[], &[])
     }
 
     /// The number that a term is, if it is one.
@@ -262,26 +244,29 @@ impl Builder<'_> {
 
     fn weight(&mut self, leaf: LeafId) -> TermId {
         let weight = self.graph.leaf(leaf);
-        let mut label = format!("weight {} ", weight.role.name());
-        write_law(&weight.law, &mut label);
         let axes = self.axis_list(&weight.axes);
-        self.bind(label, axes, smallvec![], Bound::Weight(leaf))
+        let label = self.all.write_with(|label| {
+            ["weight ", weight.role.name(), " "].into_iter().for_each(|part| label.push_str(part));
+            write_law(&weight.law, label);
+        });
+        self.insert(Make::Like(self.at), label, &axes, &[], Some(Bound::Weight(leaf)))
     }
 
-    fn map(&mut self, function: Function, args: Children) -> TermId {
-        match (function, args.as_slice()) {
+    fn map(&mut self, function: Function, args: &[TermId]) -> TermId {
+        let label = Label::Fixed(function.name());
+        match (function, args) {
             (Function::Sub, &[a, b]) => {
-                let negated = self.map(Function::Neg, smallvec![b]);
-                self.map(Function::Add, smallvec![a, negated])
+                let negated = self.map(Function::Neg, &[b]);
+                self.map(Function::Add, &[a, negated])
             }
-            (Function::Neg, &[x]) if self.makes[x].0 == Make::Map(Function::Neg) => self.all[x].ordered[0],
+            (Function::Neg, &[x]) if self.makes[x].0 == Make::Map(Function::Neg) => self.all.ordered(x)[0],
             (Function::Neg, &[x]) if self.as_real(x).is_some_and(|value| value != 0.0) => {
                 self.real(-self.as_real(x).expect("it was one just now"))
             }
             (Function::Div, &[x, one]) if self.as_real(one) == Some(1.0) => x,
-            (Function::Add | Function::Mul, _) => self.flat(function, &args),
-            _ if function.is_commutative() => self.made(Make::Map(function), function.name(), smallvec![], args),
-            _ => self.made(Make::Map(function), function.name(), args, smallvec![]),
+            (Function::Add | Function::Mul, _) => self.flat(function, args),
+            _ if function.is_commutative() => self.made(Make::Map(function), label, &[], args),
+            _ => self.made(Make::Map(function), label, args, &[]),
         }
     }
 
@@ -291,7 +276,7 @@ impl Builder<'_> {
         let make = Make::Map(function);
         let mut flat = Children::new();
         for &arg in args {
-            let operands = &self.all[arg].unordered;
+            let operands = self.all.unordered(arg);
             if self.makes[arg].0 == make && flat.len() + operands.len() <= MAX_FLAT {
                 flat.extend_from_slice(operands);
             } else {
@@ -312,22 +297,29 @@ impl Builder<'_> {
         }
         match flat.as_slice() {
             &[only] => only,
-            _ => self.made(make, function.name(), smallvec![], flat),
+            _ => self.made(make, Label::Fixed(function.name()), &[], &flat),
         }
     }
 
     /// A sum of a sum is one sum.
-    fn reduce(&mut self, reduction: Reduction, label: Label, axes: &AxisSet, args: Children) -> TermId {
+    fn reduce(&mut self, reduction: Reduction, otherwise: Option<f64>, axes: &AxisSet, args: Children) -> TermId {
         let mut axes = self.axis_list(axes);
-        let mut args = args;
-        let inner = &self.all[args[0]];
-        if reduction == Reduction::Sum && inner.label == label {
-            axes.extend_from_slice(&inner.unordered);
-            args = inner.ordered.clone();
+        if (reduction, otherwise) == (Reduction::Sum, None) {
+            let inner = args[0];
+            let is_sum = self.makes[inner].0 == Make::Sum;
+            let summed = if is_sum { self.all.ordered(inner)[0] } else { inner };
+            if is_sum {
+                axes.extend_from_slice(self.all.unordered(inner));
+            }
+            return self.made(Make::Sum, Label::Fixed(PLAIN_SUM), &[summed], &axes);
         }
-        let plain = label == PLAIN_SUM;
-        let make = if plain { Make::Sum } else { Make::Like(self.at) };
-        self.made(make, label, args, axes)
+        let label = self.all.write(format_args!("reduce {reduction:?} {:?}", otherwise.map(f64::to_bits)));
+        let mut args = args;
+        if reduction == Reduction::Sum && self.all.is_labeled(args[0], label) {
+            axes.extend_from_slice(self.all.unordered(args[0]));
+            args = Children::from_slice(self.all.ordered(args[0]));
+        }
+        self.add(label, &args, &axes)
     }
 
     fn shift(&mut self, by: &genesys_axis::Size, args: Children) -> TermId {
@@ -335,21 +327,29 @@ impl Builder<'_> {
         if by.as_int() == Some(0) {
             return args[0];
         }
-        let inner = &self.all[args[0]];
         let merged = match (self.makes[args[0]].0, by.as_int()) {
-            (Make::Shift(first), Some(second)) => first.checked_add(second).map(|sum| (sum, inner.ordered.clone())),
+            (Make::Shift(first), Some(second)) => {
+                first.checked_add(second).map(|sum| (sum, Children::from_slice(self.all.ordered(args[0]))))
+            }
             _ => None,
         };
         match merged.or_else(|| by.as_int().map(|by| (by, args.clone()))) {
-            Some((by, args)) => self.made(Make::Shift(by), format!("shift {by}"), args, smallvec![]),
-            None => self.add(format!("shift {by}"), args, smallvec![]),
+            Some((by, args)) => {
+                let label = self.all.write(format_args!("shift {by}"));
+                self.made(Make::Shift(by), label, &args, &[])
+            }
+            None => {
+                let label = self.all.write(format_args!("shift {by}"));
+                self.add(label, &args, &[])
+            }
         }
     }
 
     fn state(&mut self, scan: ScanId, index: u32) -> TermId {
         let graph = self.graph;
         let axes = self.axis_list(&graph.scan(scan).states[index as usize].axes);
-        let term = self.bind("state", smallvec![], axes, Bound::State(scan, index));
+        let bound = Some(Bound::State(scan, index));
+        let term = self.insert(Make::Like(self.at), Label::Fixed("state"), &[], &axes, bound);
         self.states.insert((scan, index), term);
         term
     }
@@ -360,56 +360,54 @@ impl Builder<'_> {
         for (index, state) in (0..).zip(&scan.states) {
             let current = self.states.get(&(id, index)).copied();
             let values = [self.known(state.init), self.known(state.next)];
-            let parts = current.into_iter().chain(values).collect();
-            let label = if state.reset { "state reset of" } else { "state of" };
-            definitions.push(self.made(Make::StateOf(id, index), label, parts, smallvec![]));
+            let parts: Children = current.into_iter().chain(values).collect();
+            let label = Label::Fixed(if state.reset { "state reset of" } else { "state of" });
+            definitions.push(self.made(Make::StateOf(id, index), label, &parts, &[]));
         }
         let result = self.known(scan.result);
-        let label: Label = match &scan.chunk {
-            Some(chunk) => format!("scan every {chunk}").into(),
-            None => "scan".into(),
+        let label = match &scan.chunk {
+            Some(chunk) => self.all.write(format_args!("scan every {chunk}")),
+            None => Label::Fixed("scan"),
         };
-        self.add(label, smallvec![result], definitions)
+        self.add(label, &[result], &definitions)
     }
 
     fn layout(&mut self, op: &Op, args: Children) -> TermId {
-        let (label, ordered, unordered): (String, Vec<AxisId>, AxisSet) = match op {
-            Op::Regroup { from, to } => {
-                let axes = from.iter().chain(to).copied().collect();
-                (format!("regroup {}", from.len()), axes, AxisSet::default())
-            }
-            Op::Concat { parts, whole } => {
-                let axes = parts.iter().copied().chain([*whole]).collect();
-                ("concat".into(), axes, AxisSet::default())
-            }
-            Op::Cut { whole, part, offset } => (format!("cut {offset}"), vec![*whole, *part], AxisSet::default()),
-            Op::Take { axis, index } => (format!("take {index}"), vec![*axis], AxisSet::default()),
-            Op::Stack { axis } => ("stack".into(), vec![*axis], AxisSet::default()),
-            Op::Broadcast { axes } => ("broadcast".into(), Vec::new(), axes.clone()),
-            Op::Window(axis) => ("window".into(), vec![*axis], AxisSet::default()),
-            Op::Past(axis) => ("past".into(), vec![*axis], AxisSet::default()),
-            Op::Blocks { blocks, within } => ("blocks".into(), vec![*blocks, *within], AxisSet::default()),
-            Op::Top { from, to } => ("top".into(), vec![*from, *to], AxisSet::default()),
-            Op::Picked { from, to } => ("picked".into(), vec![*from, *to], AxisSet::default()),
-            Op::Cumsum(axis) => ("cumsum".into(), vec![*axis], AxisSet::default()),
-            Op::After(axis) => ("after".into(), vec![*axis], AxisSet::default()),
+        let mut ordered = args;
+        let mut unordered = Children::new();
+        match op {
+            Op::Regroup { from, to } => ordered.extend(self.axis_list(from.iter().chain(to))),
+            Op::Concat { parts, whole } => ordered.extend(self.axis_list(parts.iter().chain([whole]))),
+            Op::Cut { whole, part, .. } => ordered.extend(self.axis_list([whole, part])),
+            Op::Broadcast { axes } => unordered = self.axis_list(axes),
+            Op::Blocks { blocks, within } => ordered.extend(self.axis_list([blocks, within])),
+            Op::Top { from, to } | Op::Picked { from, to } => ordered.extend(self.axis_list([from, to])),
+            Op::Take { axis, .. } | Op::Stack { axis } => ordered.push(self.axis(*axis)),
+            Op::Window(axis) | Op::Past(axis) | Op::Cumsum(axis) | Op::After(axis) => ordered.push(self.axis(*axis)),
+            _ => unreachable!("only operations on axes come here"),
+        }
+        let label = match op {
+            Op::Regroup { from, .. } => self.all.write(format_args!("regroup {}", from.len())),
+            Op::Cut { offset, .. } => self.all.write(format_args!("cut {offset}")),
+            Op::Take { index, .. } => self.all.write(format_args!("take {index}")),
+            Op::Concat { .. } => Label::Fixed("concat"),
+            Op::Broadcast { .. } => Label::Fixed("broadcast"),
+            Op::Blocks { .. } => Label::Fixed("blocks"),
+            Op::Top { .. } => Label::Fixed("top"),
+            Op::Picked { .. } => Label::Fixed("picked"),
+            Op::Stack { .. } => Label::Fixed("stack"),
+            Op::Window(_) => Label::Fixed("window"),
+            Op::Past(_) => Label::Fixed("past"),
+            Op::Cumsum(_) => Label::Fixed("cumsum"),
+            Op::After(_) => Label::Fixed("after"),
             _ => unreachable!("only operations on axes come here"),
         };
-        let ordered_axes = self.axis_list(&ordered);
-        let unordered = self.axis_list(&unordered);
-        self.add(label, args.into_iter().chain(ordered_axes).collect(), unordered)
+        self.add(label, &ordered, &unordered)
     }
 }
 
 /// The label of a sum that says nothing of an empty past.
 const PLAIN_SUM: &str = "reduce Sum None";
-
-fn reduction_label(reduction: Reduction, otherwise: Option<f64>) -> Label {
-    match (reduction, otherwise) {
-        (Reduction::Sum, None) => PLAIN_SUM.into(),
-        _ => format!("reduce {reduction:?} {:?}", otherwise.map(f64::to_bits)).into(),
-    }
-}
 
 /// The sum or product of two numbers, where it is one without rounding.
 fn exactly(function: Function, a: f64, b: f64) -> Option<f64> {
