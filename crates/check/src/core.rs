@@ -13,7 +13,7 @@ use genesys_axis::{Constant, Domain, Size};
 use genesys_scalar::{Function, Law, Role};
 use genesys_span::Span;
 
-use crate::AxisSet;
+use crate::{AxisSet, Operands};
 
 /// A node of a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,7 +119,7 @@ pub struct Node {
     /// What it does.
     pub op: Op,
     /// Its operands, all before it in the graph.
-    pub args: Vec<NodeId>,
+    pub args: Operands,
     /// Stage and axes of its value.
     pub ty: Type,
     /// Where it was written.

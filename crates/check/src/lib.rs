@@ -26,6 +26,7 @@ pub mod identity;
 mod inspect;
 mod library;
 mod live;
+mod operands;
 mod renumber;
 mod resolve;
 mod scale;
@@ -45,6 +46,7 @@ use genesys_syntax::ast;
 pub use identity::{DesignHash, RunKey, normal_form};
 pub use inspect::{Inspected, inspect};
 pub use library::Library;
+pub use operands::Operands;
 use sketch::Hole;
 pub use sketch::Sketch;
 

@@ -7,20 +7,27 @@ use crate::core::{Graph, NodeId, Op};
 /// The nodes that the outputs and losses depend on, in ascending order.
 pub(crate) fn live_nodes(graph: &Graph) -> Vec<NodeId> {
     let mut live = vec![false; graph.nodes.len()];
-    let mut open: Vec<NodeId> = graph.roots().collect();
-    while let Some(id) = open.pop() {
-        if std::mem::replace(&mut live[id.0 as usize], true) {
-            continue;
-        }
-        let node = graph.node(id);
-        open.extend(&node.args);
-        match node.op {
-            Op::Scanned(scan) | Op::State { scan, .. } | Op::Start { scan, .. } => {
-                let scan = graph.scan(scan);
-                open.push(scan.result);
-                open.extend(scan.states.iter().flat_map(|state| [state.init, state.next]));
+    let mut scans = vec![false; graph.scans.len()];
+    graph.roots().for_each(|root| live[root.0 as usize] = true);
+    // Operands stand before their uses, so that one way back finds them all; what a scan reads may stand further on.
+    let mut again = true;
+    while std::mem::take(&mut again) {
+        for at in (0..live.len()).rev() {
+            if !live[at] {
+                continue;
             }
-            _ => {}
+            let node = &graph.nodes[at];
+            node.args.iter().for_each(|arg| live[arg.0 as usize] = true);
+            let (Op::Scanned(id) | Op::State { scan: id, .. } | Op::Start { scan: id, .. }) = node.op else { continue };
+            if std::mem::replace(&mut scans[id.0 as usize], true) {
+                continue;
+            }
+            let scan = graph.scan(id);
+            let ends = scan.states.iter().flat_map(|state| [state.init, state.next]);
+            for end in ends.chain([scan.result]) {
+                live[end.0 as usize] = true;
+                again |= end.0 as usize > at;
+            }
         }
     }
     (0..).map(NodeId).zip(live).filter_map(|(id, live)| live.then_some(id)).collect()

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use foldhash::fast::RandomState;
 use genesys_diag::{Code, Diagnostic};
 use genesys_span::Span;
 use genesys_syntax::ast::{self, Expr, ExprKind, ItemKind, StmtKind, Unit};
@@ -17,7 +18,7 @@ pub(crate) struct Units<'a> {
     /// The standard units, then those of the file; callees before callers where there is no cycle.
     pub(crate) all: Vec<Entry<'a>>,
     /// Units of the user's file and those it imports.
-    user: HashMap<&'a str, usize>,
+    user: HashMap<&'a str, usize, RandomState>,
     pub(crate) library: &'a Library,
     /// Where a further import goes: before the first item, unless its documentation stands there.
     import: Option<Span>,
@@ -59,8 +60,9 @@ impl<'a> Units<'a> {
 /// Collects the units of a file beside the standard ones.
 pub(crate) fn resolve<'a>(file: &'a ast::File, library: &'a Library, diagnostics: &mut Vec<Diagnostic>) -> Units<'a> {
     let std = library.units().map(|(unit, known)| Entry { unit, is_std: true, recursive: known.recursive });
-    let mut units = Units { all: std.collect(), user: HashMap::new(), library, import: import_place(file) };
-    let mut declared = HashMap::new();
+    let user = HashMap::default();
+    let mut units = Units { all: std.collect(), user, library, import: import_place(file) };
+    let mut declared: HashMap<&str, &ast::Ident, RandomState> = HashMap::default();
     for unit in units_of(file).take(MAX_UNITS) {
         if let Some(first) = declared.insert(unit.name.text.as_str(), &unit.name) {
             diagnostics.push(error::duplicate("unit", &unit.name, first));
@@ -92,7 +94,7 @@ fn units_of(file: &ast::File) -> impl Iterator<Item = &Unit> {
 }
 
 fn import<'a>(file: &'a ast::File, units: &mut Units<'a>, diagnostics: &mut Vec<Diagnostic>) {
-    let mut imported: HashMap<&str, &ast::Ident> = HashMap::new();
+    let mut imported: HashMap<&str, &ast::Ident, RandomState> = HashMap::default();
     for item in &file.items {
         let ItemKind::Use(import) = &item.kind else { continue };
         if let Some(root) = import.path.first()
@@ -119,18 +121,19 @@ fn import<'a>(file: &'a ast::File, units: &mut Units<'a>, diagnostics: &mut Vec<
 /// calls cannot exhaust the stack. The standard units stand in order already.
 fn order(units: &mut Units<'_>, diagnostics: &mut Vec<Diagnostic>) {
     let standard = units.library.units().count();
-    let calls = |(n, entry)| if n < standard { Vec::new() } else { callees(entry, units) };
-    let calls: Vec<Vec<usize>> = units.all.iter().enumerate().map(calls).collect();
+    let calls: Vec<Vec<usize>> = units.all[standard..].iter().map(|entry| callees(entry, units)).collect();
     let mut state = vec![Visit::New; units.all.len()];
-    let mut sorted = Vec::with_capacity(units.all.len());
-    for root in 0..units.all.len() {
-        let mut stack = vec![(root, 0)];
+    state[..standard].fill(Visit::Done);
+    let mut sorted: Vec<usize> = (0..standard).collect();
+    let mut stack = Vec::new();
+    for root in standard..units.all.len() {
+        stack.push((root, 0));
         while let Some((unit, next)) = stack.pop() {
             if next == 0 && state[unit] != Visit::New {
                 continue;
             }
             state[unit] = Visit::Open;
-            match calls[unit].get(next) {
+            match calls[unit - standard].get(next) {
                 Some(&callee) => {
                     stack.push((unit, next + 1));
                     match state[callee] {

@@ -4,57 +4,52 @@
 //! In goes a unit's graph; out comes an error for each weight that is 0 at first and whose derivative stays 0,
 //! as weights that do move are let go, one after the other. Claimed is 0 only where it is certain for all inputs.
 
-use std::collections::BTreeSet;
-
 use genesys_axis::Constant;
 use genesys_diag::{Code, Diagnostic};
 use genesys_scalar::{Function, Law};
 
-use crate::core::{Graph, LeafId, NodeId, Op, Reduction};
+use crate::core::{Graph, Leaf, NodeId, Op, Reduction};
 
 /// One error for each weight that is stuck at 0, given the nodes that are live.
 pub(crate) fn stuck_weights(graph: &Graph, live: &[NodeId]) -> Vec<Diagnostic> {
-    let starts_at_zero = |law: &Law<Constant>| *law == Law::Const(Constant::Real(0.0));
-    let leaves = (0..).map(LeafId).zip(&graph.leaves);
-    let mut still: BTreeSet<LeafId> = leaves.filter(|(_, leaf)| starts_at_zero(&leaf.law)).map(|(id, _)| id).collect();
+    let starts_at_zero = |leaf: &Leaf| leaf.law == Law::Const(Constant::Real(0.0));
+    let mut still: Vec<bool> = graph.leaves.iter().map(starts_at_zero).collect();
     // A weight that moves is 0 no longer, which may let others move.
-    while !still.is_empty() {
-        let moved = moved(graph, live, &still);
-        if moved.is_empty() {
+    while still.contains(&true) {
+        if !let_go(graph, live, &mut still) {
             break;
         }
-        still.retain(|leaf| !moved.contains(leaf));
     }
-    still.iter().map(|id| stuck(graph, *id)).collect()
+    graph.leaves.iter().zip(still).filter(|(_, still)| *still).map(|(leaf, _)| stuck(leaf)).collect()
 }
 
-fn stuck(graph: &Graph, id: LeafId) -> Diagnostic {
-    let leaf = graph.leaf(id);
+fn stuck(leaf: &Leaf) -> Diagnostic {
     let message = format!("the weight `{}` is stuck at 0: what it is multiplied with stays 0 as well", leaf.path);
     Diagnostic::error(Code::UNTRAINABLE, leaf.span, message)
         .help("of the factors of a product, at most one may start at 0: draw one of them, as in `normal(0.02)`")
 }
 
-/// The weights at 0 that have a derivative while those of `still` are 0.
-fn moved(graph: &Graph, live: &[NodeId], still: &BTreeSet<LeafId>) -> BTreeSet<LeafId> {
+/// Lets go of the weights at 0 that have a derivative while those of `still` are 0; whether there was one.
+fn let_go(graph: &Graph, live: &[NodeId], still: &mut [bool]) -> bool {
     let zero = zeros(graph, live, still);
     let mut felt = vec![false; graph.nodes.len()];
+    graph.roots().for_each(|root| felt[root.0 as usize] = true);
+    let mut moved = false;
     // Around a recurrence once more than there are states.
     for _ in 0..=graph.scans.iter().map(|scan| scan.states.len()).sum::<usize>() {
-        for root in graph.roots() {
-            felt[root.0 as usize] = true;
-        }
-        for &id in live.iter().rev().filter(|id| !matches!(graph.node(**id).op, Op::Input(_))) {
-            if felt[id.0 as usize] {
-                felt_by(graph, id, &zero, &mut felt);
+        for &id in live.iter().rev() {
+            match graph.node(id).op {
+                _ if !felt[id.0 as usize] => {}
+                Op::Input(_) => {}
+                Op::Weight(leaf) => moved |= std::mem::take(&mut still[leaf.0 as usize]),
+                _ => felt_by(graph, id, &zero, &mut felt),
             }
         }
+        if !still.contains(&true) {
+            break;
+        }
     }
-    let weights = live.iter().filter_map(|id| match graph.node(*id).op {
-        Op::Weight(leaf) if felt[id.0 as usize] && still.contains(&leaf) => Some(leaf),
-        _ => None,
-    });
-    weights.collect()
+    moved
 }
 
 /// Marks what a node's derivative reaches in one step.
@@ -92,7 +87,7 @@ fn felt_by(graph: &Graph, id: NodeId, zero: &[bool], felt: &mut [bool]) {
 }
 
 /// Which nodes are 0 for every input while those weights are: all are taken to be 0 until they are not.
-fn zeros(graph: &Graph, live: &[NodeId], still: &BTreeSet<LeafId>) -> Vec<bool> {
+fn zeros(graph: &Graph, live: &[NodeId], still: &[bool]) -> Vec<bool> {
     let mut zero = vec![true; graph.nodes.len()];
     loop {
         let mut changed = false;
@@ -108,12 +103,12 @@ fn zeros(graph: &Graph, live: &[NodeId], still: &BTreeSet<LeafId>) -> Vec<bool> 
     }
 }
 
-fn is_zero(graph: &Graph, id: NodeId, zero: &[bool], still: &BTreeSet<LeafId>) -> bool {
+fn is_zero(graph: &Graph, id: NodeId, zero: &[bool], still: &[bool]) -> bool {
     let node = graph.node(id);
     let of = |id: &NodeId| zero[id.0 as usize];
     let all = || !node.args.is_empty() && node.args.iter().all(of);
     match &node.op {
-        Op::Weight(leaf) => still.contains(leaf),
+        Op::Weight(leaf) => still[leaf.0 as usize],
         Op::Constant(constant) => *constant == Constant::Real(0.0),
         Op::Map(function) => match function {
             Function::Mul => node.args.iter().any(of),

@@ -169,7 +169,7 @@ impl Program {
             let (Op::Map(Function::Mul), [a, b]) = (&product.op, &product.args[..]) else { continue };
             let (left, right) = (&self.graph.node(*a).ty.axes, &self.graph.node(*b).ty.axes);
             if axes.is_subset(left) && axes.is_subset(right) && left != right {
-                let (axes, args) = (axes.clone(), vec![*a, *b]);
+                let (axes, args) = (axes.clone(), [*a, *b].into());
                 let node = &mut self.graph.nodes[i];
                 (node.op, node.args) = (Op::Dot { axes }, args);
             }

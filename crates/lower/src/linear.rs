@@ -48,7 +48,7 @@ pub(crate) fn hold(plan: &mut Plan) {
         // The reader keeps its place; what it now reads stands behind it, which emission allows.
         let node = &mut plan.graph.nodes[reader.0 as usize];
         node.op = Op::Map(Function::Where);
-        node.args = vec![first, init, shifted];
+        node.args = [first, init, shifted].into();
         node.ty.stage = Stage::Seq;
     }
 }
@@ -192,6 +192,6 @@ fn append(plan: &mut Plan, op: Op, args: Vec<NodeId>) -> NodeId {
         Some(arg) => plan.graph.node(*arg).span,
         None => plan.graph.nodes[0].span,
     };
-    plan.graph.nodes.push(Node { op, args, ty: Type { stage, axes }, span });
+    plan.graph.nodes.push(Node { op, args: args.as_slice().into(), ty: Type { stage, axes }, span });
     NodeId((plan.graph.nodes.len() - 1) as u32)
 }

@@ -11,7 +11,7 @@ use genesys_span::{FileId, Span};
 fn push(graph: &mut Graph, op: Op, stage: Stage, args: &[NodeId]) -> NodeId {
     let span = Span::new(FileId::default(), 0, 0);
     let ty = Type { stage, axes: [WIDTH].into() };
-    graph.nodes.push(Node { op, args: args.to_vec(), ty, span });
+    graph.nodes.push(Node { op, args: args.into(), ty, span });
     NodeId(graph.nodes.len() as u32 - 1)
 }
 

@@ -377,7 +377,7 @@ impl<'a> Elaborator<'a, '_> {
             }
         }
         // The arguments count as read: whether they are is for the broken unit to say.
-        self.push(Op::Position, args.to_vec(), Type { stage, axes }, span)
+        self.push(Op::Position, args, Type { stage, axes }, span)
     }
 }
 

@@ -32,7 +32,7 @@ impl<'a> Elaborator<'a, '_> {
         }
         let axes = self.graph.scan(scan).states[index as usize].axes.iter().copied().collect();
         let ty = Type { stage: Stage::Moment, axes };
-        let node = self.push(Op::Start { scan, index }, Vec::new(), ty, span)?;
+        let node = self.push(Op::Start { scan, index }, &[], ty, span)?;
         self.starts.insert((scan, index), node);
         Ok(node)
     }
@@ -65,9 +65,9 @@ impl<'a> Elaborator<'a, '_> {
         self.phased.insert(scan);
         let chunk = self.graph.scan(scan).chunk.clone().unwrap_or_default();
         let position =
-            self.push(Op::Position, Vec::new(), Type { stage: Stage::Seq, axes: Default::default() }, span)?;
+            self.push(Op::Position, &[], Type { stage: Stage::Seq, axes: Default::default() }, span)?;
         let chunk = self.constant(Constant::Size(chunk), span)?;
-        self.map(Function::Rem, vec![position, chunk], span)
+        self.map(Function::Rem, &[position, chunk], span)
     }
 
     /// The innermost scan of this unit, which must run in chunks.

@@ -38,7 +38,7 @@ impl<'a> Elaborator<'a, '_> {
             ExprKind::Indexed { head, axis } => self.indexed(head, axis, span),
             ExprKind::Neg(value) => {
                 let value = self.expr(value)?;
-                self.map(Function::Neg, vec![value], span)
+                self.map(Function::Neg, &[value], span)
             }
             ExprKind::Binary(..) => self.binary_chain(expr),
             ExprKind::Compare(op, a, b) => {
@@ -84,7 +84,7 @@ impl<'a> Elaborator<'a, '_> {
                     continue;
                 }
             };
-            value = self.map(binary(op), vec![a, b], span);
+            value = self.map(binary(op), &[a, b], span);
             if value.is_err() && op == BinaryOp::Mul {
                 self.offer(Code::IMPLICIT_OUTER, || format!("outer({}, {})", print_expr(left), print_expr(right)));
             }
@@ -101,15 +101,15 @@ impl<'a> Elaborator<'a, '_> {
 
     fn compare(&mut self, op: CompareOp, a: NodeId, b: NodeId, span: Span) -> Elab<NodeId> {
         match op {
-            CompareOp::Lt => self.map(Function::Less, vec![a, b], span),
-            CompareOp::Le => self.map(Function::AtMost, vec![a, b], span),
-            CompareOp::Gt => self.map(Function::Less, vec![b, a], span),
-            CompareOp::Ge => self.map(Function::AtMost, vec![b, a], span),
-            CompareOp::Eq => self.map(Function::Equal, vec![a, b], span),
+            CompareOp::Lt => self.map(Function::Less, &[a, b], span),
+            CompareOp::Le => self.map(Function::AtMost, &[a, b], span),
+            CompareOp::Gt => self.map(Function::Less, &[b, a], span),
+            CompareOp::Ge => self.map(Function::AtMost, &[b, a], span),
+            CompareOp::Eq => self.map(Function::Equal, &[a, b], span),
             CompareOp::Ne => {
-                let equal = self.map(Function::Equal, vec![a, b], span)?;
+                let equal = self.map(Function::Equal, &[a, b], span)?;
                 let one = self.constant(Constant::Real(1.0), span)?;
-                self.map(Function::Sub, vec![one, equal], span)
+                self.map(Function::Sub, &[one, equal], span)
             }
         }
     }
@@ -117,7 +117,7 @@ impl<'a> Elaborator<'a, '_> {
     /// A number as a node.
     pub(crate) fn constant(&mut self, value: Constant, span: Span) -> Elab<NodeId> {
         let ty = Type { stage: Stage::Const, axes: Default::default() };
-        self.push(Op::Constant(value), Vec::new(), ty, span)
+        self.push(Op::Constant(value), &[], ty, span)
     }
 
     fn name(&mut self, name: &'a Ident) -> Elab<NodeId> {
@@ -149,7 +149,7 @@ impl<'a> Elaborator<'a, '_> {
                 return Err(self.fail(error::unknown("value", name, known)));
             }
         };
-        self.push(op, Vec::new(), Type { stage, axes: Default::default() }, name.span)
+        self.push(op, &[], Type { stage, axes: Default::default() }, name.span)
     }
 
     /// `index[A]`, `age[Past]`
@@ -173,7 +173,7 @@ impl<'a> Elaborator<'a, '_> {
             }
             _ => return Err(self.fail(error::unknown("indexed value", head, ["index", "age"].into_iter()))),
         };
-        self.push(op, Vec::new(), Type { stage, axes: [id].into() }, span)
+        self.push(op, &[], Type { stage, axes: [id].into() }, span)
     }
 
     /// A unit's body: its statements, then its values.

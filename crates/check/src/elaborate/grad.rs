@@ -29,7 +29,7 @@ impl<'a> Elaborator<'a, '_> {
         self.no_past(node, Code::DERIVATIVE, "a value in `grad`", value.span)?;
         self.within_position(node, start, value.span)?;
         let ty = Type { stage: Stage::Moment, axes: self.ty(start).axes.clone() };
-        self.push(Op::Grad, vec![node, start], ty, span)
+        self.push(Op::Grad, &[node, start], ty, span)
     }
 
     /// The start of a state, as it is written: nothing else can be differentiated to.

@@ -65,7 +65,7 @@ impl<'a> Elaborator<'a, '_> {
         }
         // All that it could read counts as read.
         let args: Vec<NodeId> = self.values_in_sight().into_iter().map(|(_, node)| node).collect();
-        self.push(Op::Position, args, wanted, expr.span)
+        self.push(Op::Position, &args, wanted, expr.span)
     }
 
     fn note_hole(&mut self, name: Option<String>, expr: Option<ast::ExprId>, wanted: String, span: Span) {

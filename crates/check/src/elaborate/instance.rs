@@ -66,7 +66,7 @@ impl Elaborator<'_, '_> {
             return Some(Err(self.fail(Diagnostic::error(Code::LOOP, span, message).help(help))));
         }
         let ty = Type { stage: Stage::Const, axes: axes.iter().copied().collect() };
-        Some(self.push(Op::Weight(id), Vec::new(), ty, span))
+        Some(self.push(Op::Weight(id), &[], ty, span))
     }
 
     fn other_shape(&mut self, first: &[AxisId], found: &str, span: Span) -> Reported {

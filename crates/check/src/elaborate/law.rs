@@ -74,7 +74,7 @@ impl<'a> Elaborator<'a, '_> {
         let ty = Type { stage: Stage::Const, axes: axes.iter().copied().collect() };
         self.graph.leaves.push(Leaf { path: path.into(), axes, law, role, canonical: id.0, span });
         self.note_leaf(id);
-        self.push(Op::Weight(id), Vec::new(), ty, span)
+        self.push(Op::Weight(id), &[], ty, span)
     }
 
     /// The initial law that an expression states, for a weight with those axes.

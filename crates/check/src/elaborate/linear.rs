@@ -81,7 +81,7 @@ impl<'a> Elaborator<'a, '_> {
         let mut ty = self.join(&[x, weight]);
         ty.axes.retain(|axis| !axes.from.contains(axis));
         let op = Op::Dot { axes: axes.from.iter().copied().collect() };
-        let y = self.push(op, vec![x, weight], ty.clone(), span)?;
+        let y = self.push(op, &[x, weight], ty.clone(), span)?;
         let again: Vec<(AxisId, AxisId)> =
             axes.made.iter().copied().zip(axes.to.iter().copied()).filter(|(made, to)| made != to).collect();
         if again.is_empty() {
@@ -91,14 +91,14 @@ impl<'a> Elaborator<'a, '_> {
         let (from, to): (Vec<AxisId>, Vec<AxisId>) = again.into_iter().unzip();
         ty.axes.retain(|axis| !from.contains(axis));
         ty.axes.extend(&to);
-        self.push(Op::Regroup { from, to }, vec![y], ty, span)
+        self.push(Op::Regroup { from, to }, &[y], ty, span)
     }
 
     fn add_bias(&mut self, y: NodeId, axes: &Axes, span: Span) -> Elab<NodeId> {
         let ids: Vec<AxisId> = axes.per.iter().chain(&axes.to).copied().collect();
         let law = Law::Const(Constant::Real(0.0));
         let bias = self.leaf("bias", ids, law, Role::Bias, span)?;
-        self.map(Function::Add, vec![y, bias], span)
+        self.map(Function::Add, &[y, bias], span)
     }
 
     /// Uniform within `1 / sqrt(fan-in)` of 0, as PyTorch draws the weights of a linear layer.
@@ -146,7 +146,7 @@ impl<'a> Elaborator<'a, '_> {
         }
         let mut ty = ty;
         ty.axes.extend(&missing);
-        self.push(Op::Broadcast { axes: missing }, vec![value], ty, span)
+        self.push(Op::Broadcast { axes: missing }, &[value], ty, span)
     }
 }
 

@@ -36,7 +36,7 @@ impl<'a> Elaborator<'a, '_> {
             node = self.broadcast_to(node, &lifted, value.span)?;
             let ty = Type { stage: self.ty(node).stage, axes: Default::default() };
             let sum = Op::Reduce { reduction: Reduction::Sum, axes: lifted.into_iter().collect(), otherwise: None };
-            node = self.push(sum, vec![node], ty, value.span)?;
+            node = self.push(sum, &[node], ty, value.span)?;
         }
         self.graph.losses.push(node);
         Ok(())
@@ -76,7 +76,7 @@ impl<'a> Elaborator<'a, '_> {
         }
         self.no_past(x, Code::DEPENDENT_AXIS, "a value to take the mean of", span)?;
         let ty = Type { stage: Stage::Loss, ..self.ty(x).clone() };
-        self.push(Op::MeanTokens, vec![x], ty, span)
+        self.push(Op::MeanTokens, &[x], ty, span)
     }
 
     /// Refuses a mean over tokens where a value of positions is asked for.

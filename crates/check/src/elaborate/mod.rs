@@ -155,14 +155,14 @@ impl<'a, 'u> Elaborator<'a, 'u> {
     }
 
     /// Appends a node.
-    pub(crate) fn push(&mut self, op: Op, args: Vec<NodeId>, ty: Type, span: Span) -> Elab<NodeId> {
+    pub(crate) fn push(&mut self, op: Op, args: &[NodeId], ty: Type, span: Span) -> Elab<NodeId> {
         if self.graph.nodes.len() >= MAX_NODES {
             let what = format!("a unit of the stack expands to more than {MAX_NODES} operations");
             return Err(self.fail(error::too_large(span, &what)));
         }
-        self.mean_stays_within(&op, &args, span)?;
+        self.mean_stays_within(&op, args, span)?;
         let id = NodeId(self.graph.nodes.len() as u32);
-        self.graph.nodes.push(Node { op, args, ty, span });
+        self.graph.nodes.push(Node { op, args: args.into(), ty, span });
         Ok(id)
     }
 

@@ -43,13 +43,13 @@ impl<'a> Elaborator<'a, '_> {
             self.lacks_axis(value, to, at)?;
         }
         let picked: Elab<Vec<NodeId>> =
-            values.iter().map(|&value| self.pick(Op::Top { from, to }, vec![*score, value], from, to, span)).collect();
+            values.iter().map(|&value| self.pick(Op::Top { from, to }, &[*score, value], from, to, span)).collect();
         let mut picked = picked?;
-        picked.push(self.pick(Op::Picked { from, to }, vec![*score], from, to, span)?);
+        picked.push(self.pick(Op::Picked { from, to }, &[*score], from, to, span)?);
         Ok(Given::Tuple(picked))
     }
 
-    fn pick(&mut self, op: Op, args: Vec<NodeId>, from: AxisId, to: AxisId, span: Span) -> Elab<NodeId> {
+    fn pick(&mut self, op: Op, args: &[NodeId], from: AxisId, to: AxisId, span: Span) -> Elab<NodeId> {
         let mut ty = self.join(&args);
         ty.axes.remove(&from);
         ty.axes.insert(to);

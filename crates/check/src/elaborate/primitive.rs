@@ -205,7 +205,7 @@ impl<'a> Elaborator<'a, '_> {
                 format!("expected {} values in `{}`, found {}", function.arity(), function.name(), args.len());
             return Err(self.fail(error::arguments(span, message)));
         }
-        self.map(function, args, span)
+        self.map(function, &args, span)
     }
 
     /// `outer(a, b)`: all products, over the axes of both.
@@ -219,7 +219,7 @@ impl<'a> Elaborator<'a, '_> {
         }
         let mut product = args[0];
         for &arg in &args[1..] {
-            product = self.map_any(Function::Mul, vec![product, arg], span)?;
+            product = self.map_any(Function::Mul, &[product, arg], span)?;
         }
         Ok(product)
     }
@@ -234,8 +234,8 @@ impl<'a> Elaborator<'a, '_> {
             let message = format!("expected a value and two bounds: `clamp(x, 0, 1)`, found {} values", args.len());
             return Err(self.fail(error::arguments(span, message)));
         };
-        let raised = self.map(Function::Max, vec![x, low], span)?;
-        self.map(Function::Min, vec![raised, high], span)
+        let raised = self.map(Function::Max, &[x, low], span)?;
+        self.map(Function::Min, &[raised, high], span)
     }
 
     /// T-dot: the sum of products over axes that both operands have.
@@ -253,7 +253,7 @@ impl<'a> Elaborator<'a, '_> {
         }
         let mut ty = self.join(&[a, b]);
         ty.axes.retain(|axis| !axes.contains(axis));
-        self.push(Op::Dot { axes }, vec![a, b], ty, span)
+        self.push(Op::Dot { axes }, &[a, b], ty, span)
     }
 
     /// T-norm: softmax over axes together.
@@ -262,7 +262,7 @@ impl<'a> Elaborator<'a, '_> {
         let axes = self.slot_axes(call, &self.seen(x), span)?;
         let sink = self.number(options.get("sink").copied())?;
         let ty = self.ty(x).clone();
-        self.push(Op::Softmax { axes, sink }, vec![x], ty, span)
+        self.push(Op::Softmax { axes, sink }, &[x], ty, span)
     }
 
     /// T-red and T-empty.
@@ -281,7 +281,7 @@ impl<'a> Elaborator<'a, '_> {
         }
         let mut ty = self.ty(x).clone();
         ty.axes.retain(|axis| !axes.contains(axis));
-        self.push(Op::Reduce { reduction, axes, otherwise }, vec![x], ty, span)
+        self.push(Op::Reduce { reduction, axes, otherwise }, &[x], ty, span)
     }
 
     fn may_be_empty(&self, axis: AxisId) -> bool {

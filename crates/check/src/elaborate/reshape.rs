@@ -36,7 +36,7 @@ impl<'a> Elaborator<'a, '_> {
         let mut ty = self.ty(x).clone();
         ty.axes.retain(|axis| !from_ids.contains(axis));
         ty.axes.extend(&to_ids);
-        self.push(Op::Regroup { from: from_ids, to: to_ids }, vec![x], ty, span)
+        self.push(Op::Regroup { from: from_ids, to: to_ids }, &[x], ty, span)
     }
 
     fn product(&mut self, axes: &[AxisId], span: Span) -> Elab<Size> {
@@ -77,7 +77,7 @@ impl<'a> Elaborator<'a, '_> {
         let mut ty = self.join(&values);
         ty.axes = rest.unwrap_or_default();
         ty.axes.insert(whole[0]);
-        self.push(Op::Concat { parts, whole: whole[0] }, values, ty, span)
+        self.push(Op::Concat { parts, whole: whole[0] }, &values, ty, span)
     }
 
     /// `cut[P -> Z](p, from = n)`: the elements of `P` from `n` on, as many as `Z` has.
@@ -101,7 +101,7 @@ impl<'a> Elaborator<'a, '_> {
         let mut ty = self.ty(x).clone();
         ty.axes.remove(&ids[0]);
         ty.axes.insert(ids[1]);
-        self.push(Op::Cut { whole: ids[0], part: ids[1], offset }, vec![x], ty, span)
+        self.push(Op::Cut { whole: ids[0], part: ids[1], offset }, &[x], ty, span)
     }
 
     /// `take[A](x, i)`: element `i` of a static axis.
@@ -119,7 +119,7 @@ impl<'a> Elaborator<'a, '_> {
         self.require(fits, span, "an index lies within its axis", Code::SIZE_MISMATCH)?;
         let mut ty = self.ty(x).clone();
         ty.axes.remove(&axis);
-        self.push(Op::Take { axis, index }, vec![x], ty, span)
+        self.push(Op::Take { axis, index }, &[x], ty, span)
     }
 
     /// `stack[A](x, y, ..)`: values of equal axes as the elements of `A`.
@@ -140,7 +140,7 @@ impl<'a> Elaborator<'a, '_> {
         }
         let mut ty: Type = self.join(&values);
         ty.axes.insert(axis);
-        self.push(Op::Stack { axis }, values, ty, span)
+        self.push(Op::Stack { axis }, &values, ty, span)
     }
 
     /// The one static axis of a slot.

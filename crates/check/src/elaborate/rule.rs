@@ -14,20 +14,20 @@ use crate::error;
 
 impl Elaborator<'_, '_> {
     /// T-map: one operand holds all static axes of the others; dependent axes join.
-    pub(crate) fn map(&mut self, function: Function, args: Vec<NodeId>, span: Span) -> Elab<NodeId> {
+    pub(crate) fn map(&mut self, function: Function, args: &[NodeId], span: Span) -> Elab<NodeId> {
         let largest = args.iter().copied().max_by_key(|&arg| self.static_axes(arg).count());
         let holds_all = |&other: &NodeId| {
             self.static_axes(other).all(|axis| largest.is_some_and(|largest| self.ty(largest).axes.contains(&axis)))
         };
         if let Some(other) = args.iter().position(|arg| !holds_all(arg)) {
-            return Err(self.implicit_outer(function, &args, other, span));
+            return Err(self.implicit_outer(function, args, other, span));
         }
         self.map_any(function, args, span)
     }
 
     /// T-outer: an elementwise function of operands whose axes join freely.
-    pub(crate) fn map_any(&mut self, function: Function, args: Vec<NodeId>, span: Span) -> Elab<NodeId> {
-        let ty = self.join(&args);
+    pub(crate) fn map_any(&mut self, function: Function, args: &[NodeId], span: Span) -> Elab<NodeId> {
+        let ty = self.join(args);
         self.push(Op::Map(function), args, ty, span)
     }
 

@@ -57,7 +57,7 @@ impl<'a> Elaborator<'a, '_> {
             let axes = self.state_axes(&state.name, &state.axes)?;
             self.check_init(init, &axes, state)?;
             let ty = Type { stage: Stage::Moment, axes: axes.iter().copied().collect() };
-            let current = self.push(Op::State { scan, index: index as u32 }, Vec::new(), ty, state.name.span)?;
+            let current = self.push(Op::State { scan, index: index as u32 }, &[], ty, state.name.span)?;
             let declared = core::State { name: state.name.text.clone(), axes, init, next: current, reset: state.reset };
             self.graph.scans[scan.0 as usize].states.push(declared);
             self.declare(&state.name, Binding::State { owner: Owner::Scan(scan), value: current })?;
@@ -249,7 +249,7 @@ impl<'a> Elaborator<'a, '_> {
         }
         let ty = self.ty(result).clone();
         let stage = leave(ty.stage).max(Stage::Seq);
-        self.push(Op::Scanned(scan), Vec::new(), Type { stage, axes: ty.axes }, span)
+        self.push(Op::Scanned(scan), &[], Type { stage, axes: ty.axes }, span)
     }
 
     fn reads_outer_state(&self, scan: ScanId) -> bool {

@@ -390,7 +390,7 @@ impl<'a> Elaborator<'a, '_> {
         for (number, param) in (0..).zip(&unit.params) {
             let axes: AxisSet = self.axes(&param.ty.axes)?.into_iter().collect();
             let stage = if param.ty.seq { Stage::Seq } else { Stage::Const };
-            args.push(self.push(Op::Input(number), Vec::new(), Type { stage, axes }, param.name.span)?);
+            args.push(self.push(Op::Input(number), &[], Type { stage, axes }, param.name.span)?);
         }
         Ok(args)
     }

@@ -178,7 +178,7 @@ impl<'a> Elaborator<'a, '_> {
         axes.extend(
             self.lifted.iter().copied().filter(|axis| args.iter().any(|&arg| self.ty(arg).axes.contains(axis))),
         );
-        self.push(Op::Position, args, Type { stage, axes }, span)
+        self.push(Op::Position, &args, Type { stage, axes }, span)
     }
 
     /// Holds the units that a unit's parameters are bound to, to what those promise.
@@ -236,7 +236,7 @@ impl<'a> Elaborator<'a, '_> {
         let mut statics = self.bound_statics(value);
         for (param, ty) in unit.params.iter().zip(&shape.params) {
             // Nothing reads these: they stand for the arguments that calls will give.
-            let arg = self.push(Op::Position, Vec::new(), ty.clone(), span)?;
+            let arg = self.push(Op::Position, &[], ty.clone(), span)?;
             self.match_argument(unit, param, arg, &mut statics)?;
         }
         let Some(axes) = self.result_axes(unit, &statics)? else {

@@ -25,7 +25,7 @@ impl<'a> Elaborator<'a, '_> {
         self.offset(&size, 0, by.span, "a negative shift would read the future", ahead)?;
         self.viewable(x, &View::Shift(&size), span)?;
         let ty = Type { stage: Stage::Seq, ..self.ty(x).clone() };
-        self.push(Op::Shift { by: size }, vec![x], ty, span)
+        self.push(Op::Shift { by: size }, &[x], ty, span)
     }
 
     /// `window[W](x)`: the last values of `x`, as many as `W` has elements, the oldest first, zero
@@ -46,7 +46,7 @@ impl<'a> Elaborator<'a, '_> {
         self.viewable(x, &View::Window(id), span)?;
         self.lacks_axis(x, id, axis.span)?;
         let axes = self.ty(x).axes.iter().copied().chain([id]).collect();
-        self.push(Op::Window(id), vec![x], Type { stage: Stage::Seq, axes }, span)
+        self.push(Op::Window(id), &[x], Type { stage: Stage::Seq, axes }, span)
     }
 
     /// `pool(x, n)`: the mean of `x` over the last completed block of `n` positions, 0 before the first.
@@ -60,7 +60,7 @@ impl<'a> Elaborator<'a, '_> {
         self.at_least(&length, 1, size.span, "a block holds at least one position")?;
         self.viewable(x, &View::Pool(&length), span)?;
         let ty = Type { stage: Stage::Seq, ..self.ty(x).clone() };
-        self.push(Op::Pool { size: length }, vec![x], ty, span)
+        self.push(Op::Pool { size: length }, &[x], ty, span)
     }
 
     /// `blocks[B, W](x)`: `x` at the positions of every completed block of as many positions as `W` has elements.
@@ -83,7 +83,7 @@ impl<'a> Elaborator<'a, '_> {
         let size = self.size_of(id);
         let blocks = self.dependent_axis(&name.text, name.span, Domain::Blocks { size })?;
         let axes = self.ty(x).axes.iter().copied().chain([blocks, id]).collect();
-        self.push(Op::Blocks { blocks, within: id }, vec![x], Type { stage: Stage::Seq, axes }, span)
+        self.push(Op::Blocks { blocks, within: id }, &[x], Type { stage: Stage::Seq, axes }, span)
     }
 
     fn window_form(&mut self, span: Span) -> super::Reported {
@@ -117,7 +117,7 @@ impl<'a> Elaborator<'a, '_> {
         let axis = self.past_axis(call, domain)?;
         let ty = self.ty(x).clone();
         let ty = Type { stage: Stage::Seq, axes: ty.axes.into_iter().chain([axis]).collect() };
-        self.push(Op::Past(axis), vec![x], ty, span)
+        self.push(Op::Past(axis), &[x], ty, span)
     }
 
     /// The dependent axis of a view: declared where it is first used, of one reach ever after.
@@ -172,7 +172,7 @@ impl<'a> Elaborator<'a, '_> {
         let (x, _) = self.one_value(call, &[], span)?;
         let axis = self.ordered_axis(call, x, span)?;
         let ty = self.ty(x).clone();
-        self.push(op(axis), vec![x], ty, span)
+        self.push(op(axis), &[x], ty, span)
     }
 
     /// The past that is summed along; it may be left out where the value has just one.

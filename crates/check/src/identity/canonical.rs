@@ -67,7 +67,8 @@ fn reachable(terms: &Terms) -> Vec<TermId> {
 }
 
 fn write(text: &mut Vec<u8>, terms: &Store, id: TermId, number: &[usize]) {
-    let mut unordered: Children = terms.unordered(id).iter().map(|&child| number[child]).collect();
+    let mut unordered = Children::from_slice(terms.unordered(id));
+    unordered.iter_mut().for_each(|child| *child = number[*child]);
     unordered.sort_unstable();
     text.extend_from_slice(terms.label(id).as_bytes());
     text.extend_from_slice(b"\n,");

@@ -168,18 +168,18 @@ impl Builder<'_> {
             Make::Nothing | Make::StateOf(..) => return,
             Make::Real(value) => {
                 let ty = Type { stage: Stage::Const, axes: AxisSet::default() };
-                self.push(Op::Constant(Constant::Real(value)), Vec::new(), ty, first)
+                self.push(Op::Constant(Constant::Real(value)), &[], ty, first)
             }
             Make::Map(function) => self.map(id, function, args, first),
             Make::Sum => {
                 let axes: AxisSet = terms.unordered(id).iter().map(|&axis| self.bound_axis(axis)).collect();
                 let mut ty = self.made.node(args[0]).ty.clone();
                 axes.iter().for_each(|axis| _ = ty.axes.remove(axis));
-                self.push(Op::Reduce { reduction: Reduction::Sum, axes, otherwise: None }, args, ty, first)
+                self.push(Op::Reduce { reduction: Reduction::Sum, axes, otherwise: None }, &args, ty, first)
             }
             Make::Shift(by) => {
                 let ty = Type { stage: Stage::Seq, ..self.made.node(args[0]).ty.clone() };
-                self.push(Op::Shift { by: Size::int(by) }, args, ty, first)
+                self.push(Op::Shift { by: Size::int(by) }, &args, ty, first)
             }
             Make::Like(node) => self.like(id, node, args),
         };
@@ -199,7 +199,7 @@ impl Builder<'_> {
         let leaf = self.leaves[&leaf];
         self.made.leaves[leaf.0 as usize].axes = axes;
         let (_, first) = self.form.terms.makes[id];
-        self.nodes[id] = Some(self.push(Op::Weight(leaf), Vec::new(), ty, first));
+        self.nodes[id] = Some(self.push(Op::Weight(leaf), &[], ty, first));
     }
 
     fn map(&mut self, id: TermId, function: Function, mut args: Vec<NodeId>, first: NodeId) -> NodeId {
@@ -209,12 +209,12 @@ impl Builder<'_> {
             Function::Mul => {
                 args.extend(operands);
                 args.sort_by_key(|&arg| self.made.node(arg).ty.axes.len());
-                let joined = args.into_iter().reduce(|a, b| self.apply(Function::Mul, vec![a, b], first));
+                let joined = args.into_iter().reduce(|a, b| self.apply(Function::Mul, &[a, b], first));
                 joined.expect("a product has factors")
             }
             _ => {
                 args.extend(operands);
-                self.apply(function, args, first)
+                self.apply(function, &args, first)
             }
         }
     }
@@ -226,15 +226,15 @@ impl Builder<'_> {
         if added.is_empty() {
             added.push(negated.remove(0));
         }
-        let sum = added.into_iter().reduce(|a, b| self.apply(Function::Add, vec![a, b], first));
+        let sum = added.into_iter().reduce(|a, b| self.apply(Function::Add, &[a, b], first));
         let sum = sum.expect("a sum has terms");
         negated.into_iter().fold(sum, |a, b| {
             let subtracted = self.made.node(b).args[0];
-            self.apply(Function::Sub, vec![a, subtracted], first)
+            self.apply(Function::Sub, &[a, subtracted], first)
         })
     }
 
-    fn apply(&mut self, function: Function, args: Vec<NodeId>, first: NodeId) -> NodeId {
+    fn apply(&mut self, function: Function, args: &[NodeId], first: NodeId) -> NodeId {
         let types = args.iter().map(|&arg| &self.made.node(arg).ty);
         let stage = types.clone().map(|ty| ty.stage).max().unwrap_or(Stage::Const);
         let axes = types.flat_map(|ty| ty.axes.iter().copied()).collect();
@@ -246,18 +246,18 @@ impl Builder<'_> {
         let op = match &old.op {
             Op::Scanned(scan) => {
                 self.make_scan(id, *scan, args[0]);
-                return self.push(Op::Scanned(self.scans[scan]), Vec::new(), self.ty(&old.ty), node);
+                return self.push(Op::Scanned(self.scans[scan]), &[], self.ty(&old.ty), node);
             }
             Op::Start { scan, index } => {
                 let (scan, index) = self.states[&(*scan, *index)];
                 // A state that is read by its start only is a term of its own all the same.
                 let bound = self.form.terms.all.bound(id).is_some();
                 let op = if bound { Op::State { scan, index } } else { Op::Start { scan, index } };
-                return self.push(op, Vec::new(), self.ty(&old.ty), node);
+                return self.push(op, &[], self.ty(&old.ty), node);
             }
             op => self.op(op),
         };
-        self.push(op, args, self.ty(&old.ty), node)
+        self.push(op, &args, self.ty(&old.ty), node)
     }
 
     fn make_scan(&mut self, id: TermId, scan: ScanId, result: NodeId) {
@@ -289,9 +289,9 @@ impl Builder<'_> {
         Port { axes, ..port.clone() }
     }
 
-    fn push(&mut self, op: Op, args: Vec<NodeId>, ty: Type, like: NodeId) -> NodeId {
+    fn push(&mut self, op: Op, args: &[NodeId], ty: Type, like: NodeId) -> NodeId {
         let id = NodeId(self.made.nodes.len() as u32);
-        self.made.nodes.push(Node { op, args, ty, span: self.graph.node(like).span });
+        self.made.nodes.push(Node { op, args: args.into(), ty, span: self.graph.node(like).span });
         id
     }
 }

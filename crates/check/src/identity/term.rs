@@ -141,7 +141,9 @@ impl Builder<'_> {
     }
 
     fn axis_list<'b>(&mut self, axes: impl IntoIterator<Item = &'b AxisId>) -> Children {
-        axes.into_iter().map(|&axis| self.axis(axis)).collect()
+        let mut terms = Children::new();
+        axes.into_iter().for_each(|&axis| terms.push(self.axis(axis)));
+        terms
     }
 
     fn known(&self, id: NodeId) -> TermId {
@@ -149,7 +151,8 @@ impl Builder<'_> {
     }
 
     fn node(&mut self, node: &Node) -> TermId {
-        let args: Children = node.args.iter().map(|&arg| self.known(arg)).collect();
+        let mut args = Children::new();
+        node.args.iter().for_each(|&arg| args.push(self.known(arg)));
         match &node.op {
             Op::Input(0) => self.add(Label::Fixed("input"), &args, &[]),
             Op::Input(number) => self.input(*number),
