@@ -1,6 +1,8 @@
 //! Symbolic sizes in normal form.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use num_rational::Ratio;
@@ -13,14 +15,30 @@ type Rational = Ratio<i64>;
 ///
 /// `D / 64 * 64 == D` holds because division keeps a rational coefficient; that `D / 64` is whole
 /// is asked where it becomes the size of an axis ([`Requirement`](crate::Requirement)).
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Size {
-    /// Monomials in ascending order, each with its coefficient; none is zero. Most sizes have one.
-    terms: SmallVec<[(Monomial, Rational); 1]>,
+#[derive(Clone)]
+pub struct Size(Form);
+
+/// A number has one form, so that equal sizes have equal forms.
+#[derive(Clone)]
+enum Form {
+    /// No symbol occurs.
+    Number(Rational),
+    /// Monomials in ascending order, each with its coefficient, which is not zero; the number among them is that of the
+    /// empty one. Copies share them.
+    Sum(Arc<[Term]>),
 }
 
+/// A monomial and its coefficient.
+type Term = (Monomial, Rational);
+
+/// Terms being put together; most sizes have one.
+type Terms = SmallVec<[Term; 2]>;
+
 /// A product of atoms in ascending order, with positive powers; empty is 1.
-type Monomial = SmallVec<[(Atom, u32); 1]>;
+type Monomial = SmallVec<[Factor; 1]>;
+
+/// An atom and its power.
+type Factor = (Atom, u32);
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Atom {
@@ -59,10 +77,16 @@ impl std::error::Error for SizeError {}
 
 type Result<T> = std::result::Result<T, SizeError>;
 
-/// A product; of whole numbers without a look for common factors.
+/// A product: without a look for common factors where a whole number holds the other's denominator.
 fn multiply(a: Rational, b: Rational) -> Result<Rational> {
-    let product = if a.is_integer() && b.is_integer() {
-        a.to_integer().checked_mul(b.to_integer()).map(Rational::from_integer)
+    let (whole, other) = if a.is_integer() { (a, b) } else { (b, a) };
+    let (n, denominator) = (*whole.numer(), *other.denom());
+    let product = if !whole.is_integer() {
+        a.checked_mul(&b)
+    } else if denominator == 1 {
+        n.checked_mul(*other.numer()).map(Rational::from_integer)
+    } else if n % denominator == 0 {
+        (n / denominator).checked_mul(*other.numer()).map(Rational::from_integer)
     } else {
         a.checked_mul(&b)
     };
@@ -72,7 +96,7 @@ fn multiply(a: Rational, b: Rational) -> Result<Rational> {
 impl Size {
     /// The constant `n`.
     pub fn int(n: i64) -> Self {
-        Self::constant(Rational::from_integer(n))
+        Self::number(Rational::from_integer(n))
     }
 
     /// The symbol `name`: the width `D` or a static parameter.
@@ -95,25 +119,27 @@ impl Size {
     /// `self * other`.
     #[allow(clippy::should_implement_trait, reason = "checked: it can fail")]
     pub fn mul(&self, other: &Size) -> Result<Size> {
-        let mut out = Size::default();
-        for (left, a) in &self.terms {
-            for (right, b) in &other.terms {
-                out.add_term(times(left, right)?, a.checked_mul(b).ok_or(SizeError::Overflow)?)?;
+        if let (Form::Number(a), Form::Number(b)) = (&self.0, &other.0) {
+            return a.checked_mul(b).map(Size::number).ok_or(SizeError::Overflow);
+        }
+        let mut out = Terms::new();
+        for (left, a) in self.iter() {
+            for (right, b) in other.iter() {
+                add_term(&mut out, times(left, right)?, a.checked_mul(&b).ok_or(SizeError::Overflow)?)?;
             }
         }
-        Ok(out)
+        Ok(Size::sum(out))
     }
 
     /// Exact division: the quotient may be a fraction until a size that must be whole is made of it.
     #[allow(clippy::should_implement_trait, reason = "checked: it can fail")]
     pub fn div(&self, other: &Size) -> Result<Size> {
-        if other.terms.is_empty() {
-            return Err(SizeError::DivisionByZero);
-        }
-        if self == other {
+        if self == other && !other.is_zero() {
             return Ok(Size::int(1));
         }
-        if let [(monomial, coefficient)] = other.terms.as_slice()
+        let mut terms = other.iter();
+        let Some((monomial, coefficient)) = terms.next() else { return Err(SizeError::DivisionByZero) };
+        if terms.next().is_none()
             && let Some(quotient) = self.div_monomial(monomial, coefficient)?
         {
             return Ok(quotient);
@@ -155,8 +181,8 @@ impl Size {
 
     fn value(&self, lookup: &dyn Fn(&str) -> Option<i64>) -> Result<Rational> {
         let mut sum = None;
-        for (monomial, coefficient) in &self.terms {
-            let mut product = *coefficient;
+        for (monomial, coefficient) in self.iter() {
+            let mut product = coefficient;
             for (atom, power) in monomial {
                 let value = atom.value(lookup)?;
                 for _ in 0..*power {
@@ -175,8 +201,8 @@ impl Size {
     /// Every symbol replaced by what `lookup` gives for it; the others stay.
     pub fn substitute(&self, lookup: &dyn Fn(&str) -> Option<Size>) -> Result<Size> {
         let mut out = Size::default();
-        for (monomial, coefficient) in &self.terms {
-            let mut term = Size::constant(*coefficient);
+        for (monomial, coefficient) in self.iter() {
+            let mut term = Size::number(coefficient);
             for (atom, power) in monomial {
                 let value = atom.substitute(lookup)?;
                 for _ in 0..*power {
@@ -190,7 +216,7 @@ impl Size {
 
     /// How many terms are summed; 0 has none.
     pub fn terms(&self) -> usize {
-        self.terms.len()
+        self.iter().count()
     }
 
     /// The size as people write formulas: `8 D^2/3 + 1`. The form that is read back is [`fmt::Display`].
@@ -198,60 +224,68 @@ impl Size {
         Formula(self)
     }
 
-    fn constant(value: Rational) -> Self {
-        let terms = if value.is_zero() { SmallVec::new() } else { smallvec![(Monomial::new(), value)] };
-        Self { terms }
+    fn number(value: Rational) -> Self {
+        Size(Form::Number(value))
     }
 
     fn atom(atom: Atom) -> Self {
-        Self { terms: smallvec![(smallvec![(atom, 1)], Rational::one())] }
+        Size(Form::Sum(Arc::new([(smallvec![(atom, 1)], Rational::one())])))
+    }
+
+    /// What terms in ascending order sum up to.
+    fn sum(terms: Terms) -> Self {
+        match terms.as_slice() {
+            [] => Size::number(Rational::zero()),
+            [(monomial, value)] if monomial.is_empty() => Size::number(*value),
+            _ => Size(Form::Sum(terms.into_iter().collect())),
+        }
+    }
+
+    fn is_zero(&self) -> bool {
+        matches!(&self.0, Form::Number(value) if value.is_zero())
+    }
+
+    /// The terms in ascending order of their monomials; 0 has none.
+    fn iter(&self) -> impl DoubleEndedIterator<Item = (&[Factor], Rational)> {
+        let (number, sum): (Option<Rational>, &[Term]) = match &self.0 {
+            Form::Number(value) => (Some(*value).filter(|value| !value.is_zero()), &[]),
+            Form::Sum(terms) => (None, terms),
+        };
+        let number = number.into_iter().map(|value| (&[][..], value));
+        number.chain(sum.iter().map(|(monomial, value)| (monomial.as_slice(), *value)))
     }
 
     fn as_rational(&self) -> Option<Rational> {
-        match self.terms.as_slice() {
-            [] => Some(Rational::zero()),
-            [(monomial, value)] if monomial.is_empty() => Some(*value),
-            _ => None,
+        match &self.0 {
+            Form::Number(value) => Some(*value),
+            Form::Sum(_) => None,
         }
-    }
-
-    fn add_term(&mut self, monomial: Monomial, value: Rational) -> Result<()> {
-        match self.terms.binary_search_by(|(known, _)| known.cmp(&monomial)) {
-            Ok(place) => {
-                let sum = self.terms[place].1.checked_add(&value).ok_or(SizeError::Overflow)?;
-                if sum.is_zero() {
-                    self.terms.remove(place);
-                } else {
-                    self.terms[place].1 = sum;
-                }
-            }
-            Err(place) if !value.is_zero() => self.terms.insert(place, (monomial, value)),
-            Err(_) => {}
-        }
-        Ok(())
     }
 
     fn combine(&self, other: &Size, f: impl Fn(&Rational, &Rational) -> Option<Rational>) -> Result<Size> {
-        let mut out = self.clone();
-        for (monomial, b) in &other.terms {
-            let a = match out.terms.binary_search_by(|(known, _)| known.cmp(monomial)) {
-                Ok(place) => out.terms.remove(place).1,
+        if let (Form::Number(a), Form::Number(b)) = (&self.0, &other.0) {
+            return f(a, b).map(Size::number).ok_or(SizeError::Overflow);
+        }
+        let mut out: Terms = self.iter().map(|(monomial, value)| (monomial.into(), value)).collect();
+        for (monomial, b) in other.iter() {
+            let a = match out.binary_search_by(|(known, _)| known.as_slice().cmp(monomial)) {
+                Ok(place) => out.remove(place).1,
                 Err(_) => Rational::zero(),
             };
-            out.add_term(monomial.clone(), f(&a, b).ok_or(SizeError::Overflow)?)?;
+            add_term(&mut out, monomial.into(), f(&a, &b).ok_or(SizeError::Overflow)?)?;
         }
-        Ok(out)
+        Ok(Size::sum(out))
     }
 
     /// Division by one term; `None` where a monomial does not hold the divisor's atoms.
-    fn div_monomial(&self, divisor: &Monomial, coefficient: &Rational) -> Result<Option<Size>> {
+    fn div_monomial(&self, divisor: &[Factor], coefficient: Rational) -> Result<Option<Size>> {
         let inverse = coefficient.recip();
-        let mut out = Size::default();
-        for (monomial, value) in &self.terms {
+        let mut out = Terms::new();
+        for (monomial, value) in self.iter() {
             let Some(rest) = without(monomial, divisor) else { return Ok(None) };
-            out.add_term(rest, value.checked_mul(&inverse).ok_or(SizeError::Overflow)?)?;
+            add_term(&mut out, rest, value.checked_mul(&inverse).ok_or(SizeError::Overflow)?)?;
         }
-        Ok(Some(out))
+        Ok(Some(Size::sum(out)))
     }
 
     fn fold_or(
@@ -261,15 +295,74 @@ impl Size {
         atom: impl Fn(Box<Size>, Box<Size>) -> Atom,
     ) -> Result<Size> {
         match (self.as_rational(), other.as_rational()) {
-            (Some(a), Some(b)) => Ok(Size::constant(fold(a, b)?)),
+            (Some(a), Some(b)) => Ok(Size::number(fold(a, b)?)),
             _ => Ok(Size::atom(atom(Box::new(self.clone()), Box::new(other.clone())))),
         }
     }
 }
 
+impl Default for Size {
+    fn default() -> Self {
+        Size::int(0)
+    }
+}
+
+impl PartialEq for Size {
+    fn eq(&self, other: &Size) -> bool {
+        match (&self.0, &other.0) {
+            (Form::Number(a), Form::Number(b)) => a == b,
+            (Form::Sum(a), Form::Sum(b)) => Arc::ptr_eq(a, b) || a == b,
+            (Form::Number(_), Form::Sum(_)) | (Form::Sum(_), Form::Number(_)) => false,
+        }
+    }
+}
+
+impl Eq for Size {}
+
+impl PartialOrd for Size {
+    fn partial_cmp(&self, other: &Size) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// As lists of terms: an order for normal forms, not that of values.
+impl Ord for Size {
+    fn cmp(&self, other: &Size) -> Ordering {
+        self.iter().cmp(other.iter())
+    }
+}
+
+impl Hash for Size {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.iter().for_each(|term| term.hash(state));
+    }
+}
+
+impl fmt::Debug for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Size").field("terms", &self.iter().collect::<Vec<_>>()).finish()
+    }
+}
+
+fn add_term(terms: &mut Terms, monomial: Monomial, value: Rational) -> Result<()> {
+    match terms.binary_search_by(|(known, _)| known.cmp(&monomial)) {
+        Ok(place) => {
+            let sum = terms[place].1.checked_add(&value).ok_or(SizeError::Overflow)?;
+            if sum.is_zero() {
+                terms.remove(place);
+            } else {
+                terms[place].1 = sum;
+            }
+        }
+        Err(place) if !value.is_zero() => terms.insert(place, (monomial, value)),
+        Err(_) => {}
+    }
+    Ok(())
+}
+
 /// The product of two monomials.
-fn times(left: &Monomial, right: &Monomial) -> Result<Monomial> {
-    let mut product = left.clone();
+fn times(left: &[Factor], right: &[Factor]) -> Result<Monomial> {
+    let mut product = Monomial::from(left);
     for (atom, power) in right {
         match product.binary_search_by(|(known, _)| known.cmp(atom)) {
             Ok(place) => {
@@ -283,8 +376,8 @@ fn times(left: &Monomial, right: &Monomial) -> Result<Monomial> {
 }
 
 /// What is left of a monomial without the atoms of another; `None` where it does not hold them.
-fn without(monomial: &Monomial, divisor: &Monomial) -> Option<Monomial> {
-    let mut rest = monomial.clone();
+fn without(monomial: &[Factor], divisor: &[Factor]) -> Option<Monomial> {
+    let mut rest = Monomial::from(monomial);
     for (atom, power) in divisor {
         let place = rest.binary_search_by(|(known, _)| known.cmp(atom)).ok()?;
         rest[place].1 = rest[place].1.checked_sub(*power)?;
@@ -352,25 +445,25 @@ impl fmt::Display for Formula<'_> {
 fn write_terms(
     size: &Size,
     f: &mut fmt::Formatter<'_>,
-    write: fn(&mut fmt::Formatter<'_>, &Monomial, Rational) -> fmt::Result,
+    write: fn(&mut fmt::Formatter<'_>, &[Factor], Rational) -> fmt::Result,
 ) -> fmt::Result {
-    if size.terms.is_empty() {
-        return write!(f, "0");
+    if size.is_zero() {
+        return f.write_str("0");
     }
-    for (i, (monomial, value)) in size.terms.iter().rev().enumerate() {
-        let negative = *value < Rational::zero();
+    for (i, (monomial, value)) in size.iter().rev().enumerate() {
+        let negative = *value.numer() < 0;
         match (i, negative) {
             (0, false) => {}
             (0, true) => write!(f, "-")?,
             (_, false) => write!(f, " + ")?,
             (_, true) => write!(f, " - ")?,
         }
-        write(f, monomial, if negative { -value } else { *value })?;
+        write(f, monomial, if negative { -value } else { value })?;
     }
     Ok(())
 }
 
-fn write_powers(f: &mut fmt::Formatter<'_>, monomial: &Monomial, value: Rational) -> fmt::Result {
+fn write_powers(f: &mut fmt::Formatter<'_>, monomial: &[Factor], value: Rational) -> fmt::Result {
     let mut gap = "";
     if monomial.is_empty() || !value.numer().is_one() {
         write!(f, "{}", value.numer())?;
@@ -386,7 +479,7 @@ fn write_powers(f: &mut fmt::Formatter<'_>, monomial: &Monomial, value: Rational
     if value.denom().is_one() { Ok(()) } else { write!(f, "/{}", value.denom()) }
 }
 
-fn write_term(f: &mut fmt::Formatter<'_>, monomial: &Monomial, value: Rational) -> fmt::Result {
+fn write_term(f: &mut fmt::Formatter<'_>, monomial: &[Factor], value: Rational) -> fmt::Result {
     let mut first = true;
     if monomial.is_empty() || !value.numer().is_one() {
         write!(f, "{}", value.numer())?;

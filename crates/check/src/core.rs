@@ -9,6 +9,8 @@
 //!
 //! Not here: layout, fusion, layers and weights' values. Lowering to IR starts from this.
 
+use std::sync::Arc;
+
 use genesys_axis::{Constant, Domain, Size};
 use genesys_scalar::{Function, Law, Role};
 use genesys_span::Span;
@@ -73,8 +75,8 @@ pub struct Leaf {
     pub path: String,
     /// Its axes, in storage order (row-major); an axis is listed once.
     pub axes: Vec<AxisId>,
-    /// How it is drawn before training.
-    pub law: Law<Constant>,
+    /// How it is drawn before training; copies of the weight share it.
+    pub law: Arc<Law<Constant>>,
     /// What it is for.
     pub role: Role,
     /// Its number in the canonical order of the graph's weights, which no name enters: the

@@ -12,7 +12,7 @@ use crate::core::{Graph, Leaf, NodeId, Op, Reduction};
 
 /// One error for each weight that is stuck at 0, given the nodes that are live.
 pub(crate) fn stuck_weights(graph: &Graph, live: &[NodeId]) -> Vec<Diagnostic> {
-    let starts_at_zero = |leaf: &Leaf| leaf.law == Law::Const(Constant::Real(0.0));
+    let starts_at_zero = |leaf: &Leaf| *leaf.law == Law::Const(Constant::Real(0.0));
     let mut still: Vec<bool> = graph.leaves.iter().map(starts_at_zero).collect();
     // A weight that moves is 0 no longer, which may let others move.
     while still.contains(&true) {

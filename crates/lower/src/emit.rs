@@ -14,7 +14,7 @@ use genesys_ir::Builder;
 use genesys_ir::module::{
     AxisId, Direction, Dtype, Expr, Function, Op, Reduction, Region, Stage, State, Type, ValueId, Weight, WeightId,
 };
-use genesys_scalar::Function as Scalar;
+use genesys_scalar::{Function as Scalar, Law};
 use genesys_span::Span;
 
 use crate::axes::{Axes, Binding};
@@ -164,6 +164,7 @@ impl<'a> Emitter<'a> {
         read.dedup();
         for id in read {
             let core::Leaf { path, axes, law, role, canonical, .. } = self.plan.graph.leaf(id).clone();
+            let law = Law::clone(&law);
             let axes = axes.into_iter().map(|axis| self.axis(axis, TOP)).collect();
             let weight = self.builder.weight(Weight { path, axes, law, role, stream: canonical });
             self.weights.insert(id, weight);

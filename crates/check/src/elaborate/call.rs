@@ -4,7 +4,6 @@
 //! with the same name as an unbound axis of the signature; then a single unbound axis and a single
 //! axis left over; the row takes the rest. Sizes never take part.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use genesys_diag::{Code, Diagnostic};
@@ -390,8 +389,15 @@ fn show_ref(axis: &AxisRef) -> String {
 }
 
 impl<'a> Statics<'a> {
+    /// Binds a name, and gives what it was bound to.
     pub(crate) fn insert(&mut self, name: &'a str, binding: Binding) -> Option<Binding> {
-        self.0.insert(name, binding)
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => Some(std::mem::replace(known, binding)),
+            None => {
+                self.0.push((name, binding));
+                None
+            }
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -399,17 +405,17 @@ impl<'a> Statics<'a> {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Binding> {
-        self.0.get(name)
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, binding)| binding)
     }
 
     pub(crate) fn row(&self, name: &str) -> Option<&[AxisId]> {
-        match self.0.get(name) {
+        match self.get(name) {
             Some(Binding::Row(axes)) => Some(axes),
             _ => None,
         }
     }
 
-    pub(crate) fn into_map(self) -> BTreeMap<&'a str, Binding> {
-        self.0
+    pub(crate) fn into_bindings(self) -> impl Iterator<Item = (&'a str, Binding)> {
+        self.0.into_iter()
     }
 }

@@ -1,10 +1,11 @@
 //! What is known within one unit while it is expanded: names, and how its weights are called.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use genesys_axis::Size;
 use genesys_diag::{Code, Diagnostic};
 use genesys_span::Span;
@@ -51,13 +52,16 @@ pub(crate) enum Owner {
     Loop(u32),
 }
 
+/// Bindings by name, each with the place where it was declared; in no order.
+pub(crate) type Names<'a> = HashMap<&'a str, (Binding, Span), RandomState>;
+
 /// One unit being expanded.
 pub(crate) struct Frame<'a> {
     pub(crate) is_std: bool,
     /// The call that is being expanded, in the caller's text.
     pub(crate) call: Option<Span>,
     /// What each name stands for, and where it was declared.
-    pub(crate) names: BTreeMap<&'a str, (Binding, Span)>,
+    pub(crate) names: Names<'a>,
     /// The innermost scan or loop, whose states may be updated.
     pub(crate) owner: Option<Owner>,
     /// What `share` declared, by name.
@@ -84,7 +88,7 @@ pub(crate) struct Site<'a> {
 
 impl Frame<'_> {
     pub(crate) fn new(is_std: bool, call: Option<Span>) -> Self {
-        let (names, shared, taken) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (names, shared, taken) = (Names::default(), BTreeMap::new(), BTreeMap::new());
         Self { is_std, call, names, owner: None, shared, scan: None, sites: Vec::new(), label: None, taken }
     }
 }
@@ -150,9 +154,9 @@ impl<'a> Elaborator<'a, '_> {
         if unique != name && !rebound {
             self.warn_unlabeled(site, &name, &unique);
         }
+        let prefix = format!("{unique}.");
         for leaf in &mut self.graph.leaves[site.leaves.clone()] {
-            leaf.path.insert(0, '.');
-            leaf.path.insert_str(0, &unique);
+            leaf.path.insert_str(0, &prefix);
         }
     }
 

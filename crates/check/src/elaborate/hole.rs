@@ -76,8 +76,11 @@ impl<'a> Elaborator<'a, '_> {
         self.holes.push(Hole { unit, name, expr, wanted, visible, pointwise, span });
     }
 
+    /// In the order of their names.
     fn values_in_sight(&mut self) -> Vec<(&'a str, NodeId)> {
-        let names: Vec<_> = self.frame().names.iter().map(|(name, (binding, _))| (*name, binding.clone())).collect();
+        let names = self.frame().names.iter().map(|(name, (binding, _))| (*name, binding.clone()));
+        let mut names: Vec<_> = names.collect();
+        names.sort_unstable_by_key(|(name, _)| *name);
         names
             .into_iter()
             .filter_map(|(name, binding)| match binding {

@@ -60,7 +60,7 @@ impl Elaborator<'_, '_> {
             let (first, found) = (leaf.axes.clone(), self.names(axes.iter().copied()));
             return Some(Err(self.other_shape(&first, &found, span)));
         }
-        if leaf.axes != axes || leaf.law != *law {
+        if leaf.axes != axes || *leaf.law != *law {
             let message = "expected the same weights in every round of the loop, found others in a later one";
             let help = "no weight's shape or initial law may depend on the counter: declare it before the loop";
             return Some(Err(self.fail(Diagnostic::error(Code::LOOP, span, message).help(help))));

@@ -1,5 +1,7 @@
 //! `param`: weights and their initial laws.
 
+use std::sync::Arc;
+
 use genesys_axis::Constant;
 use genesys_diag::{Code, Diagnostic};
 use genesys_scalar::{Function, Law, Role};
@@ -72,7 +74,7 @@ impl<'a> Elaborator<'a, '_> {
         }
         let id = LeafId(self.graph.leaves.len() as u32);
         let ty = Type { stage: Stage::Const, axes: axes.iter().copied().collect() };
-        self.graph.leaves.push(Leaf { path: path.into(), axes, law, role, canonical: id.0, span });
+        self.graph.leaves.push(Leaf { path: path.into(), axes, law: Arc::new(law), role, canonical: id.0, span });
         self.note_leaf(id);
         self.push(Op::Weight(id), &[], ty, span)
     }

@@ -113,6 +113,9 @@ impl Elaborator<'_, '_> {
 
     /// An axis of that size, which must be whole and positive at every scale the design runs at.
     pub(crate) fn sized_axis(&mut self, name: &str, size: Size, span: Span) -> Elab<AxisId> {
+        if size.as_int().is_some_and(|size| size >= 1) {
+            return Ok(self.declare_axis(name, genesys_axis::Domain::Static(size)));
+        }
         let reason = format!("the axis `{name}` has that size");
         self.require(
             Requirement::Holds { left: size.clone(), compare: Compare::AtLeast, right: Size::int(1) },

@@ -19,7 +19,7 @@ use crate::{effect, error, live, stuck};
 
 /// What the static parameters of a call are bound to; `..` is the row of the same sign.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Statics<'a>(pub(super) BTreeMap<&'a str, Binding>);
+pub(crate) struct Statics<'a>(pub(super) Vec<(&'a str, Binding)>);
 
 /// What checking units on their own found of each.
 #[derive(Debug, Default)]
@@ -191,7 +191,7 @@ impl<'a> Elaborator<'a, '_> {
         let mut frame = Frame::new(entry.is_std, call);
         let at = entry.unit.name.span;
         frame.names.insert("D", (Binding::Axis(WIDTH), at));
-        frame.names.extend(statics.into_map().into_iter().map(|(name, binding)| (name, (binding, at))));
+        frame.names.extend(statics.into_bindings().map(|(name, binding)| (name, (binding, at))));
         self.frames.push(frame);
         let values = self.expand(entry.unit, args, outside);
         self.frames.pop();
@@ -399,7 +399,7 @@ impl<'a> Elaborator<'a, '_> {
     /// argument binds their axes, so that what the stack leaves open takes its default.
     fn stack_arguments(&mut self, unit: &'a Unit, statics: &mut Statics<'a>) -> Elab<Vec<NodeId>> {
         let span = unit.name.span;
-        self.frame().names.extend(statics.clone().into_map().into_iter().map(|(name, bound)| (name, (bound, span))));
+        self.frame().names.extend(statics.clone().into_bindings().map(|(name, bound)| (name, (bound, span))));
         self.bind_defaults(unit)?;
         for generic in &unit.generics {
             if let Some(binding) = self.lookup(&generic.name.text) {

@@ -102,7 +102,7 @@ impl<'a> Elaborator<'a, '_> {
         }
         let known = self.graph.axes.len();
         let statics = self.statics(entry.unit, args)?;
-        let statics = statics.into_map().into_iter().map(|(name, binding)| (name.to_owned(), binding)).collect();
+        let statics = statics.into_bindings().map(|(name, binding)| (name.to_owned(), binding)).collect();
         Ok(Binding::Unit(Arc::new(UnitValue::Bound { index, statics, known, span: name.span })))
     }
 

@@ -5,6 +5,7 @@
 //! program, so its results are kept by this key.
 
 use std::fmt;
+use std::sync::Arc;
 
 use genesys_axis::{Constant, Domain, Size};
 use genesys_diag::Diagnostic;
@@ -72,7 +73,7 @@ fn at_width(graph: &Graph, width: i64) -> Graph {
             }
             Ok::<_, std::convert::Infallible>(constant)
         });
-        leaf.law = law.unwrap_or_else(|never| match never {});
+        leaf.law = Arc::new(law.unwrap_or_else(|never| match never {}));
     }
     graph.scans.iter_mut().flat_map(|scan| &mut scan.chunk).for_each(put);
     for node in &mut graph.nodes {
