@@ -454,9 +454,9 @@ fn write_terms(
         let negative = *value.numer() < 0;
         match (i, negative) {
             (0, false) => {}
-            (0, true) => write!(f, "-")?,
-            (_, false) => write!(f, " + ")?,
-            (_, true) => write!(f, " - ")?,
+            (0, true) => f.write_str("-")?,
+            (_, false) => f.write_str(" + ")?,
+            (_, true) => f.write_str(" - ")?,
         }
         write(f, monomial, if negative { -value } else { value })?;
     }
@@ -480,15 +480,16 @@ fn write_powers(f: &mut fmt::Formatter<'_>, monomial: &[Factor], value: Rational
 }
 
 fn write_term(f: &mut fmt::Formatter<'_>, monomial: &[Factor], value: Rational) -> fmt::Result {
-    let mut first = true;
+    let mut sign = "";
     if monomial.is_empty() || !value.numer().is_one() {
         write!(f, "{}", value.numer())?;
-        first = false;
+        sign = "*";
     }
     for (atom, power) in monomial {
         for _ in 0..*power {
-            write!(f, "{}{atom}", if first { "" } else { "*" })?;
-            first = false;
+            f.write_str(sign)?;
+            fmt::Display::fmt(atom, f)?;
+            sign = "*";
         }
     }
     if value.denom().is_one() { Ok(()) } else { write!(f, "/{}", value.denom()) }
@@ -497,7 +498,7 @@ fn write_term(f: &mut fmt::Formatter<'_>, monomial: &[Factor], value: Rational) 
 impl fmt::Display for Atom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Atom::Symbol(name) => write!(f, "{name}"),
+            Atom::Symbol(name) => f.write_str(name),
             Atom::CeilTo(a, b) => write!(f, "ceil_to({a}, {b})"),
             Atom::Min(a, b) => write!(f, "min({a}, {b})"),
             Atom::Max(a, b) => write!(f, "max({a}, {b})"),

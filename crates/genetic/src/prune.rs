@@ -7,7 +7,8 @@
 use std::collections::BTreeSet;
 
 use genesys_syntax::ast::{
-    Arg, Block, Expr, ExprKind, FieldValue, Generic, GenericKind, Ident, Param, Slot, StaticArg, Stmt, StmtKind, Type, Unit,
+    Arg, Block, Expr, ExprKind, FieldValue, Generic, GenericKind, Ident, Param, Slot, StaticArg, Stmt, StmtKind, Type,
+    Unit,
 };
 
 use crate::gene::Gene;
@@ -225,7 +226,9 @@ pub(crate) fn expr_names<'a>(expr: &'a Expr, names: &mut BTreeSet<&'a str>) {
         ExprKind::Call(call) => {
             match &call.slot {
                 Some(Slot::Map { from, to, per }) => [from, to, per].into_iter().for_each(|axes| all(axes)),
-                Some(Slot::Of { made, axis }) => [made, axis].into_iter().for_each(|axis| all(std::slice::from_ref(axis))),
+                Some(Slot::Of { made, axis }) => {
+                    [made, axis].into_iter().for_each(|axis| all(std::slice::from_ref(axis)))
+                }
                 Some(Slot::Axes(axes)) => tree::axis_names(axes, names),
                 None => {}
             }

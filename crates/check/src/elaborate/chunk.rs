@@ -64,8 +64,7 @@ impl<'a> Elaborator<'a, '_> {
         let scan = self.chunked("phase", span)?;
         self.phased.insert(scan);
         let chunk = self.graph.scan(scan).chunk.clone().unwrap_or_default();
-        let position =
-            self.push(Op::Position, &[], Type { stage: Stage::Seq, axes: Default::default() }, span)?;
+        let position = self.push(Op::Position, &[], Type { stage: Stage::Seq, axes: Default::default() }, span)?;
         let chunk = self.constant(Constant::Size(chunk), span)?;
         self.map(Function::Rem, &[position, chunk], span)
     }

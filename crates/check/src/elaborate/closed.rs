@@ -5,6 +5,9 @@
 //! copied, with its axes, weights and scans numbered behind those that are there. It holds no error, or there
 //! would be none to copy.
 
+use std::sync::Arc;
+
+use super::frame::roomy_path;
 use super::{Elaborated, Elaborator, MAX_DEPTH, MAX_NODES};
 use crate::core::{AxisId, Leaf, LeafId, Named, Node, NodeId, Scan, ScanId, State, WIDTH};
 use crate::renumber::Renumber;
@@ -46,6 +49,11 @@ impl Place<'_> {
     fn copy(&self, node: &Node) -> Node {
         let args = node.args.iter().map(|&arg| self.node(arg)).collect();
         Node { op: self.op(&node.op), args, ty: self.ty(&node.ty), span: node.span }
+    }
+
+    fn copy_leaf(&self, leaf: &Leaf, canonical: u32) -> Leaf {
+        let (path, axes, law) = (roomy_path(&leaf.path), self.list(&leaf.axes), Arc::clone(&leaf.law));
+        Leaf { path, axes, law, role: leaf.role, canonical, span: leaf.span }
     }
 
     fn copy_scan(&self, scan: &Scan) -> Scan {
@@ -95,7 +103,7 @@ impl<'u> Elaborator<'_, 'u> {
         };
         let from = &closed.graph;
         let leaves = (place.leaves..).zip(&from.leaves);
-        let leaves = leaves.map(|(n, leaf)| Leaf { axes: place.list(&leaf.axes), canonical: n, ..leaf.clone() });
+        let leaves = leaves.map(|(n, leaf)| place.copy_leaf(leaf, n));
         self.graph.axes.extend_from_slice(&from.axes[1..]);
         self.graph.nodes.extend(from.nodes[args.len()..].iter().map(|node| place.copy(node)));
         self.graph.leaves.extend(leaves);

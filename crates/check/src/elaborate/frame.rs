@@ -171,6 +171,13 @@ impl<'a> Elaborator<'a, '_> {
     }
 }
 
+/// A weight's path, with room for the names that are put before it.
+pub(super) fn roomy_path(path: &str) -> String {
+    let mut roomy = String::with_capacity(path.len() + 24);
+    roomy.push_str(path);
+    roomy
+}
+
 /// The name that the weights of a call take where neither a label nor a `let` gives them one: what is
 /// called, in snake case. `RmsNorm` gives `rms_norm`.
 pub fn weight_name(name: &str) -> String {

@@ -8,6 +8,7 @@ use genesys_scalar::{Function, Law, Role};
 use genesys_span::Span;
 use genesys_syntax::ast::{Arg, AxisRef, Call, Expr, ExprKind, Ident};
 
+use super::frame::roomy_path;
 use super::{Binding, Elab, Elaborator};
 use crate::core::{AxisId, Leaf, LeafId, NodeId, Op, Stage, Type};
 use crate::error;
@@ -74,7 +75,7 @@ impl<'a> Elaborator<'a, '_> {
         }
         let id = LeafId(self.graph.leaves.len() as u32);
         let ty = Type { stage: Stage::Const, axes: axes.iter().copied().collect() };
-        self.graph.leaves.push(Leaf { path: path.into(), axes, law: Arc::new(law), role, canonical: id.0, span });
+        self.graph.leaves.push(Leaf { path: roomy_path(path), axes, law: Arc::new(law), role, canonical: id.0, span });
         self.note_leaf(id);
         self.push(Op::Weight(id), &[], ty, span)
     }

@@ -55,6 +55,14 @@ const MAX_NODES: usize = 50_000;
 /// Deepest nesting of expressions and unit calls together.
 const MAX_DEPTH: usize = 200;
 
+/// An empty graph with room for most units, so that what was made is not moved again and again.
+fn roomy(width: Axis) -> Graph {
+    let mut axes = Vec::with_capacity(32);
+    axes.push(width);
+    let (nodes, leaves, named) = (Vec::with_capacity(128), Vec::with_capacity(32), Vec::with_capacity(64));
+    Graph { axes, nodes, leaves, named, ..Graph::default() }
+}
+
 /// A diagnostic was pushed for this.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reported;
@@ -101,8 +109,7 @@ impl<'a, 'u> Elaborator<'a, 'u> {
             units,
             broken,
             closed,
-            // Room for most units, so that what was made is not moved again and again.
-            graph: Graph { axes: vec![width], nodes: Vec::with_capacity(64), ..Graph::default() },
+            graph: roomy(width),
             diagnostics: Vec::new(),
             requirements: Vec::new(),
             holes: Vec::new(),

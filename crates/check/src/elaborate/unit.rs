@@ -190,6 +190,7 @@ impl<'a> Elaborator<'a, '_> {
         let outside = self.graph.axes.len();
         let mut frame = Frame::new(entry.is_std, call);
         let at = entry.unit.name.span;
+        frame.names.reserve(1 + entry.unit.generics.len() + entry.unit.params.len() + entry.unit.body.stmts.len());
         frame.names.insert("D", (Binding::Axis(WIDTH), at));
         frame.names.extend(statics.into_bindings().map(|(name, binding)| (name, (binding, at))));
         self.frames.push(frame);
@@ -212,12 +213,20 @@ impl<'a> Elaborator<'a, '_> {
             .map(|((ty, span), &value)| self.check_result(unit, ty, value, span, outside))
             .collect();
         checked.into_iter().collect::<Elab<()>>()?;
+        // The graph is that of the outermost unit.
+        if self.frames.len() == 1 {
+            self.declare_ports(unit, &values);
+        }
+        Ok(values)
+    }
+
+    /// What the unit takes and gives is that of the graph.
+    fn declare_ports(&mut self, unit: &Unit, values: &[NodeId]) {
         let inputs = unit.params.iter().map(|param| self.port(Some(&param.name), &param.ty));
         self.graph.inputs = inputs.collect();
         let names = [None].into_iter().chain(unit.further.iter().map(|result| result.name.as_ref()));
         let ports = names.zip(results_of(unit)).map(|(name, ty)| self.port(name, ty));
-        self.graph.outputs = ports.zip(&values).map(|(port, &node)| Output { port, node }).collect();
-        Ok(values)
+        self.graph.outputs = ports.zip(values).map(|(port, &node)| Output { port, node }).collect();
     }
 
     /// A parameter or result as declared, within the unit's frame.

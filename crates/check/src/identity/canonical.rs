@@ -90,6 +90,10 @@ fn refine(terms: &Store, kept: &[TermId]) -> Vec<u64> {
     for _ in 0..ROUNDS {
         upward(terms, kept, &mut colors);
         downward(terms, kept, &mut colors, &mut uses);
+        // What is told apart stays so.
+        if classes == kept.len() {
+            break;
+        }
         sorted.clear();
         sorted.extend(kept.iter().map(|&id| colors[id]));
         sorted.sort_unstable();

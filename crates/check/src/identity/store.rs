@@ -162,13 +162,7 @@ impl Store {
     }
 
     /// The term, with its operands put behind all others.
-    fn tentative(
-        &mut self,
-        label: Label,
-        ordered: &[TermId],
-        unordered: &[TermId],
-        bound: Option<Bound>,
-    ) -> Term {
+    fn tentative(&mut self, label: Label, ordered: &[TermId], unordered: &[TermId], bound: Option<Bound>) -> Term {
         let from = self.operands.len();
         self.operands.extend_from_slice(ordered);
         let split = self.operands.len();

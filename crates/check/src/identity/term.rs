@@ -436,7 +436,11 @@ fn write_law(law: &Law<Constant>, out: &mut String) {
         Law::Const(Constant::Real(value)) => write_bits(*value, out),
         Law::Const(Constant::Size(size)) => match size.as_int() {
             Some(n) => write_bits(n as f64, out),
-            None => _ = write!(out, "({size})"),
+            None => {
+                out.push('(');
+                _ = write!(out, "{size}");
+                out.push(')');
+            }
         },
         Law::Index(dimension) => _ = write!(out, "index {dimension}"),
         Law::Layer => out.push_str("layer"),

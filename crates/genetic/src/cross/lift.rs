@@ -224,7 +224,8 @@ fn binds_defaults(call: &Call, unit: &Unit, genome: &Genome) -> bool {
     let mut bound = BTreeSet::new();
     unit.params.iter().for_each(|param| tree::axis_names(&param.ty.axes, &mut bound));
     let overridden = |generic: &Generic| {
-        matches!(generic.kind, GenericKind::Axis(Some(_)) | GenericKind::Size(_)) && bound.contains(generic.name.text.as_str())
+        matches!(generic.kind, GenericKind::Axis(Some(_)) | GenericKind::Size(_))
+            && bound.contains(generic.name.text.as_str())
     };
     let ties = |unit: &Unit| {
         let mut found = false;
