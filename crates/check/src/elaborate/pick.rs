@@ -50,7 +50,7 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     fn pick(&mut self, op: Op, args: &[NodeId], from: AxisId, to: AxisId, span: Span) -> Elab<NodeId> {
-        let mut ty = self.join(&args);
+        let mut ty = self.join(args);
         ty.axes.remove(&from);
         ty.axes.insert(to);
         self.push(op, args, ty, span)
