@@ -1,22 +1,32 @@
 //! What stands between the brackets of `design!`.
 
 use genesys_ladder::Scale;
+use proc_macro2::Group;
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, Ident, LitInt, LitStr, Result, Token, Visibility};
+use syn::{Error, Ident, LitInt, LitStr, Result, Token, Visibility, token};
 
-/// `pub mod gla = "designs/gla.gau", scale = "14M", vocabulary = 256`
+/// `pub mod gla = "designs/gla.gau", scale = "14M", vocabulary = 256`, or `pub mod tiny { design Tiny { .. } .. }`
 #[derive(Debug)]
 pub(crate) struct Ask {
     /// Who sees the module.
     pub(crate) visibility: Visibility,
     /// The module's name.
     pub(crate) name: Ident,
-    /// The design's file.
-    pub(crate) path: LitStr,
+    /// The design's text.
+    pub(crate) text: Text,
     /// The scale.
     pub(crate) scale: Scale,
     /// The number of tokens.
     pub(crate) vocabulary: u64,
+}
+
+/// Where a design's text is.
+#[derive(Debug)]
+pub(crate) enum Text {
+    /// In the file of that path.
+    File(LitStr),
+    /// Between these braces.
+    Here(Group),
 }
 
 impl Parse for Ask {
@@ -24,8 +34,7 @@ impl Parse for Ask {
         let visibility = input.parse()?;
         input.parse::<Token![mod]>()?;
         let name = input.parse()?;
-        input.parse::<Token![=]>()?;
-        let path = input.parse()?;
+        let text = input.parse()?;
         let (mut scale, mut vocabulary) = (None, None);
         while !input.is_empty() {
             input.parse::<Token![,]>()?;
@@ -46,7 +55,20 @@ impl Parse for Ask {
         let smallest = || Scale::all().into_iter().next().expect("the ladder has a first rung");
         let scale = scale.unwrap_or_else(smallest);
         let vocabulary = vocabulary.unwrap_or(scale.vocabulary);
-        Ok(Self { visibility, name, path, scale, vocabulary })
+        Ok(Self { visibility, name, text, scale, vocabulary })
+    }
+}
+
+impl Parse for Text {
+    fn parse(input: ParseStream) -> Result<Self> {
+        if input.peek(token::Brace) {
+            return Ok(Self::Here(input.parse()?));
+        }
+        if !input.peek(Token![=]) {
+            return Err(input.error("expected `= \"designs/name.gau\"`, or `{` and the text of a design"));
+        }
+        input.parse::<Token![=]>()?;
+        Ok(Self::File(input.parse()?))
     }
 }
 

@@ -1,40 +1,83 @@
 //! From what `design!` was asked for to the module, or to the errors of the design.
 //!
-//! In: tokens, and the folder that paths are relative to. Out: tokens. Every diagnostic is an error of its own at the
-//! literal of the path, drawn as on the command line, for the compiler knows no places in other files.
+//! In: tokens, and the folder that paths are relative to. Out: tokens. Every diagnostic is an error of its own: of a design
+//! in the Rust text at the tokens it speaks of, of one in a file at the literal of the path, drawn as on the command line,
+//! for the compiler knows no places in other files.
 
 use std::io::Read;
 use std::path::Path;
 
 use genesys_compiler::{CheckedText, check_text, compile, emit_rust};
-use genesys_diag::render_text;
+use genesys_diag::{Diagnostic, render_text};
 use genesys_syntax::{MAX_FILE_BYTES, decode};
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Group, Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::LitStr;
 
-use crate::ask::Ask;
+use crate::ask::{Ask, Text};
+use crate::here::Here;
+use crate::words;
 
 /// The tokens that stand for `design!(input)` in a crate whose manifest lies in `root`.
 pub(crate) fn expand(input: TokenStream, root: &Path) -> TokenStream {
-    match syn::parse2::<Ask>(input) {
-        Ok(ask) => module(&ask, root).unwrap_or_else(|messages| errors(ask.path.span(), &messages)),
-        Err(error) => error.into_compile_error(),
-    }
+    let told = syn::parse2::<Ask>(input).map_err(|error| error.into_compile_error());
+    told.and_then(|ask| match &ask.text {
+        Text::File(path) => from_file(&ask, path, root),
+        Text::Here(braces) => from_here(&ask, braces),
+    })
+    .unwrap_or_else(|errors| errors)
 }
 
-/// The module, or what is wrong.
-fn module(ask: &Ask, root: &Path) -> Result<TokenStream, Vec<String>> {
-    let path = root.join(ask.path.value());
-    let text = read(&path).map_err(|message| vec![format!("{}: {message}", ask.path.value())])?;
-    let checked = check_text(&ask.path.value(), &text);
-    let Some(design) = checked.design.as_ref().filter(|_| !has_errors(&checked)) else { return Err(drawn(&checked)) };
-    let failed = |error: &dyn std::fmt::Display| vec![format!("{} at {}: {error}", ask.path.value(), ask.scale.name)];
+/// The module of a design in a file, or its errors.
+fn from_file(ask: &Ask, path: &LitStr, root: &Path) -> Result<TokenStream, TokenStream> {
+    let (name, file) = (path.value(), root.join(path.value()));
+    let at = |messages: &[String]| messages.iter().map(|message| error((path.span(), path.span()), message)).collect();
+    let text = read(&file).map_err(|message| at(&[format!("{name}: {message}")]))?;
+    let checked = check_text(&name, &text);
+    let drawn = |found: &Diagnostic| render_text(&checked.sources, found, false);
+    let file = file.display().to_string();
+    module(ask, &checked, &quote!(include_str!(#file))).map_err(|refused| match refused {
+        Refused::Design => at(&told(&checked).map(drawn).collect::<Vec<_>>()),
+        Refused::Scale(message) => at(&[format!("{name} {message}")]),
+    })
+}
+
+/// The module of a design that stands between these braces, or its errors.
+fn from_here(ask: &Ask, braces: &Group) -> Result<TokenStream, TokenStream> {
+    let around = (braces.span_open(), braces.span_close());
+    let unseen = "expected a design that is written here, found tokens without a text, as another macro writes them: \
+                  name a file, `= \"designs/name.gau\"`";
+    let here = Here::read(braces).ok_or_else(|| error(around, unseen))?;
+    let text = &here.text;
+    let checked = check_text("design!", text);
+    let at = |found: &Diagnostic| {
+        let span = here.tokens(found.primary.span.range()).unwrap_or(around);
+        error(span, &words::of(found, &here, &checked.sources))
+    };
+    module(ask, &checked, &quote!(#text)).map_err(|refused| match refused {
+        Refused::Design => told(&checked).map(at).collect(),
+        Refused::Scale(message) => error((ask.name.span(), ask.name.span()), &format!("{} {message}", ask.name)),
+    })
+}
+
+/// Why a text is no module.
+enum Refused {
+    /// What checking it found.
+    Design,
+    /// It does not run at the scale.
+    Scale(String),
+}
+
+/// The module; `source` stands for the design's text.
+fn module(ask: &Ask, checked: &CheckedText, source: &TokenStream) -> Result<TokenStream, Refused> {
+    let Some(design) = checked.design.as_ref().filter(|_| !has_errors(checked)) else { return Err(Refused::Design) };
+    let failed = |error: &dyn std::fmt::Display| Refused::Scale(format!("at {}: {error}", ask.scale.name));
     let lowered = compile(design, &ask.scale, ask.vocabulary).map_err(|error| failed(&error))?;
-    let source = emit_rust(&checked, design, &ask.scale, ask.vocabulary).map_err(|error| failed(&error))?;
+    let code = emit_rust(checked, design, &ask.scale, ask.vocabulary).map_err(|error| failed(&error))?;
     let parameters = genesys_ir::parameters(&lowered).map_err(|error| failed(&error))?;
     let parameters: usize = parameters.iter().map(|weight| weight.shape.iter().product::<usize>()).sum();
-    let code: TokenStream = source.parse().map_err(|error| failed(&error))?;
-    let (visibility, name, file) = (&ask.visibility, &ask.name, path.display().to_string());
+    let code: TokenStream = code.parse().map_err(|error| failed(&error))?;
+    let (visibility, name) = (&ask.visibility, &ask.name);
     let (title, hash, scale) = (design.name(), design.hash().as_str(), &ask.scale.name);
     Ok(quote! {
         #[allow(dead_code, unreachable_pub, clippy::all)]
@@ -50,7 +93,7 @@ fn module(ask: &Ask, root: &Path) -> Result<TokenStream, Vec<String>> {
             /// The number of weights.
             pub const PARAMETERS: usize = #parameters;
             /// The design's text.
-            pub const SOURCE: &str = include_str!(#file);
+            pub const SOURCE: &str = #source;
         }
     })
 }
@@ -68,20 +111,20 @@ fn read(path: &Path) -> Result<String, String> {
 }
 
 fn has_errors(checked: &CheckedText) -> bool {
-    checked.diagnostics.iter().any(genesys_diag::Diagnostic::is_error)
+    checked.diagnostics.iter().any(Diagnostic::is_error)
 }
 
 /// What is wrong with a text; of a sketch its holes.
-fn drawn(checked: &CheckedText) -> Vec<String> {
+fn told(checked: &CheckedText) -> impl Iterator<Item = &Diagnostic> {
     let only_errors = has_errors(checked);
-    let told = checked.diagnostics.iter().filter(|diagnostic| diagnostic.is_error() || !only_errors);
-    let drawn: Vec<String> = told.map(|diagnostic| render_text(&checked.sources, diagnostic, false)).collect();
-    if drawn.is_empty() { vec!["expected a design, found none".to_owned()] } else { drawn }
+    checked.diagnostics.iter().filter(move |found| found.is_error() || !only_errors)
 }
 
-/// An error for each message.
-fn errors(span: Span, messages: &[String]) -> TokenStream {
-    messages.iter().map(|message| quote_spanned!(span=> ::core::compile_error!(#message);)).collect()
+/// An error that rustc draws from one token to another.
+fn error((from, to): (Span, Span), message: &str) -> TokenStream {
+    let head = quote_spanned!(from=> ::core::compile_error!);
+    let tail = quote_spanned!(to=> { #message });
+    quote!(#head #tail)
 }
 
 #[cfg(test)]
