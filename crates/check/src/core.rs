@@ -313,6 +313,8 @@ pub struct Graph {
     pub losses: Vec<NodeId>,
     /// The values that the text names by `let`, each time it is expanded; what they are called means nothing.
     pub named: Vec<Named>,
+    /// What the calls of units in the unit's own text give; of a loop's rounds each.
+    pub calls: Vec<Called>,
 }
 
 /// A value and the name that the text gives it.
@@ -322,6 +324,15 @@ pub struct Named {
     pub span: Span,
     /// The value.
     pub value: NodeId,
+}
+
+/// What a call of a unit gives, whose operations lie in the text of that unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Called {
+    /// Where the call stands.
+    pub span: Span,
+    /// One value, or those of a tuple.
+    pub values: Vec<NodeId>,
 }
 
 /// A parameter or result as the unit declares it.

@@ -29,7 +29,7 @@ struct Unit {
 /// What is known of an expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value {
-    /// Its type.
+    /// Its type; of a tuple those of its values.
     pub ty: String,
     /// The operations of the contractions written in it, where it has some: a formula in `D` and `T`.
     pub operations: Option<String>,
@@ -62,14 +62,17 @@ impl Facts {
     pub fn value(&self, span: Span) -> Option<Value> {
         let unit = self.around(span)?;
         let graph = &unit.known.graph;
+        // The last operation of an expression gives its value; a call's lie in the text of the unit.
         let here = |node: &Node| node.span == span;
-        // The last operation of an expression gives its value.
-        let last = graph.nodes.iter().rposition(here)?;
+        let types: Vec<String> = match graph.calls.iter().rfind(|call| call.span == span) {
+            Some(call) => call.values.iter().map(|value| show_type(graph, *value)).collect(),
+            None => vec![show_type(graph, NodeId(graph.nodes.iter().rposition(here)? as u32))],
+        };
         // A call's weights stand at its head.
         let begins = |at: Span| at.file == span.file && at.start == span.start && at.end <= span.end;
         let weights = graph.leaves.iter().filter(|leaf| begins(leaf.span));
         Some(Value {
-            ty: show_type(graph, NodeId(last as u32)),
+            ty: if types.len() == 1 { types.concat() } else { format!("({})", types.join(", ")) },
             operations: unit.cost.as_ref().and_then(|cost| operations(cost, span)),
             weights: weights.map(|leaf| weight(graph, leaf)).collect(),
         })

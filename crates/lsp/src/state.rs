@@ -65,8 +65,12 @@ impl State {
         &self.std
     }
 
-    /// Opens a text, or takes it over again.
+    /// Opens a text, or takes it over again. The standard units, which a client opens to show them, stay what they are: as
+    /// a text of the user's they would be a file without a design.
     pub(crate) fn open(&mut self, uri: &Uri, version: i32, text: String) {
+        if uri.as_str() == STD_URI {
+            return;
+        }
         let key = uri.as_str().to_owned();
         self.unpublished.insert(key.clone());
         self.documents.insert(key.clone(), Document::new(key, version, text, self.encoding));

@@ -146,8 +146,11 @@ fn hovering_tells_declaration_documentation_type_and_cost() {
     for (word, parts) in [
         ("q = linear", &["let q: Seq[H, K]"][..]),
         ("linear[D -> H, K](x) / sqrt", &["linear[X -> Y; per G]", "value `Seq[H, K]`", "operations", "q.weight"]),
-        ("GatedLinearAttention(", &["unit GatedLinearAttention<", "S_t = diag(a_t)", "recurrent", "weights"]),
-        ("RmsNorm[V]", &["unit RmsNorm<A..>", "Root mean square", "pointwise, A weights"]),
+        (
+            "GatedLinearAttention(",
+            &["unit GatedLinearAttention<", "S_t = diag(a_t)", "recurrent", "weights", "value `Seq[D]`"],
+        ),
+        ("RmsNorm[V]", &["unit RmsNorm<A..>", "Root mean square", "pointwise, A weights", "value `Seq[H, V]`"]),
         ("K](q, S)", &["K = 32"]),
         ("S)", &["S: [H, K, V] = 0"]),
         ("D -> R", &["the width"]),
@@ -159,6 +162,15 @@ fn hovering_tells_declaration_documentation_type_and_cost() {
             assert!(said.contains(part), "{word}: `{part}` is missing in\n{said}");
         }
     }
+}
+
+#[test]
+fn hovering_over_a_call_tells_the_values_of_a_tuple() {
+    let text = "unit Pair(x: Seq[D]) -> (Seq[D], Seq[D]) {\n    (x, tanh(x))\n}\n\
+                unit Block(x: Seq[D]) -> Seq[D] {\n\
+                let (a, b) = Pair(x)\n    a * b\n}\n";
+    let hover = Client::open(text).request("textDocument/hover", place(text, "Pair(x)\n")).unwrap();
+    assert!(hover["contents"]["value"].as_str().unwrap().contains("value `(Seq[D], Seq[D])`"), "{hover}");
 }
 
 #[test]
@@ -180,6 +192,14 @@ fn definitions_are_found_in_the_text_and_in_the_standard_units_where_they_can_be
     let inside = json!({ "textDocument": { "uri": STD_URI }, "position": found["range"]["start"] });
     let hover = client.request("textDocument/hover", inside).unwrap();
     assert!(hover["contents"]["value"].as_str().unwrap().contains("Root mean square"));
+    client.notify(
+        "textDocument/didOpen",
+        json!({ "textDocument": { "uri": STD_URI, "languageId": "gau", "version": 0, "text": text } }),
+    );
+    client.notify("textDocument/didClose", json!({ "textDocument": { "uri": STD_URI } }));
+    let top = json!({ "textDocument": { "uri": STD_URI }, "position": { "line": 0, "character": 0 } });
+    assert_eq!(client.request("textDocument/hover", top).unwrap(), Value::Null);
+    assert!(!client.was_told_of(STD_URI), "the standard units are no file without a design");
     let refused = client.request("workspace/textDocumentContent", json!({ "uri": "file:///etc/passwd" }));
     assert_eq!(refused.unwrap_err().0, -32602);
 }

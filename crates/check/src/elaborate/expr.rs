@@ -10,7 +10,7 @@ use genesys_syntax::print_expr;
 use super::unit::results_of;
 use super::{Binding, Elab, Elaborator, Given, Reported};
 use crate::AxisSet;
-use crate::core::{NodeId, Op, Stage, Type};
+use crate::core::{Called, NodeId, Op, Stage, Type};
 use crate::error;
 
 impl<'a> Elaborator<'a, '_> {
@@ -18,11 +18,22 @@ impl<'a> Elaborator<'a, '_> {
     pub(crate) fn given(&mut self, expr: &'a Expr) -> Elab<Given> {
         self.nested(expr.span, |this| match &expr.kind {
             ExprKind::Tuple(values) => this.tuple(values),
-            ExprKind::Call(call) => this.call(call, expr.span),
+            ExprKind::Call(call) => this.call(call, expr.span).inspect(|given| this.note_call(given, expr.span)),
             ExprKind::Labeled { label, call } => this.labeled(label, call, expr.span),
             ExprKind::Each { axes, call } => this.each(axes, call, expr.span),
             _ => this.value(expr).map(Given::One),
         })
+    }
+
+    /// Notes what a unit gives that this text calls; what a primitive gives is found by its place.
+    fn note_call(&mut self, given: &Given, span: Span) {
+        if self.frame().call.is_some() {
+            return;
+        }
+        let values = given.clone().values();
+        if values.iter().all(|value| self.graph.node(*value).span != span) {
+            self.graph.calls.push(Called { span, values });
+        }
     }
 
     /// The forms that give one value.

@@ -125,6 +125,11 @@ impl Client {
         self.published().1
     }
 
+    /// Whether diagnostics of a text have come that nobody has asked for yet.
+    pub(crate) fn was_told_of(&self, uri: &str) -> bool {
+        self.told.iter().any(|(_, params)| params["uri"] == uri)
+    }
+
     pub(crate) fn logged(&mut self) -> String {
         self.told("window/logMessage")["message"].as_str().unwrap().to_owned()
     }
