@@ -47,7 +47,7 @@ fn from_here(ask: &Ask, braces: &Group) -> Result<TokenStream, TokenStream> {
     let around = (braces.span_open(), braces.span_close());
     let unseen = "expected a design that is written here, found tokens without a text, as another macro writes them: \
                   name a file, `= \"designs/name.gau\"`";
-    let here = Here::read(braces).ok_or_else(|| error(around, unseen))?;
+    let here = Here::read(braces.clone()).ok_or_else(|| error(around, unseen))?;
     let text = &here.text;
     let checked = check_text("design!", text);
     let at = |found: &Diagnostic| {

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use proc_macro::{Delimiter, Group, Span, TokenStream, TokenTree};
 
 /// A place in a file: line and column from 1, the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,8 +26,10 @@ pub(crate) struct Here {
 
 impl Here {
     /// The text between braces; none where rustc has no text for them, as where another macro wrote them.
-    pub(crate) fn read(braces: &Group) -> Option<Self> {
-        let source = braces.span().unwrap().source_text()?;
+    pub(crate) fn read(braces: proc_macro2::Group) -> Option<Self> {
+        let tree = proc_macro2::TokenStream::from(proc_macro2::TokenTree::Group(braces));
+        let Some(TokenTree::Group(braces)) = TokenStream::from(tree).into_iter().next() else { return None };
+        let source = braces.span().source_text()?;
         let text = source.strip_prefix('{')?.strip_suffix('}')?.to_owned();
         let origin = end(braces.span_open());
         let mut leaves = Vec::new();
@@ -38,9 +40,9 @@ impl Here {
     }
 
     /// The first and the last token in these bytes, or the next one where they hold none.
-    pub(crate) fn tokens(&self, bytes: Range<usize>) -> Option<(Span, Span)> {
+    pub(crate) fn tokens(&self, bytes: Range<usize>) -> Option<(proc_macro2::Span, proc_macro2::Span)> {
         let covered = covered(&self.tokens, bytes)?;
-        Some((covered.first()?.1, covered.last()?.1))
+        Some((covered.first()?.1.into(), covered.last()?.1.into()))
     }
 
     /// The line of the Rust file that a byte of the text lies on.
@@ -50,12 +52,12 @@ impl Here {
 }
 
 fn start(span: Span) -> At {
-    let start = span.unwrap().start();
+    let start = span.start();
     At { line: start.line(), column: start.column() }
 }
 
 fn end(span: Span) -> At {
-    let end = span.unwrap().end();
+    let end = span.end();
     At { line: end.line(), column: end.column() }
 }
 

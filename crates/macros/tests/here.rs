@@ -48,7 +48,7 @@ fn told(program: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("program.rs");
     std::fs::write(&file, program).unwrap();
-    let mut rustc = Command::new(option_env!("RUSTC").unwrap_or("rustc"));
+    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     rustc.args(["--edition=2024", "--crate-type=lib", "--emit=metadata", "--error-format=short", "--out-dir"]);
     rustc.arg(folder.path()).arg("--extern").arg(format!("genesys_macros={}", library().display())).arg(file);
     let output = rustc.env("CARGO_MANIFEST_DIR", folder.path()).output().unwrap();
