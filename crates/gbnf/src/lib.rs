@@ -34,3 +34,54 @@ pub fn from_pest(grammar: &str) -> Result<String, BadGrammar> {
     }
     Ok(emit::file(&rules))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeSet;
+
+    use super::pest::{Expr, Rules};
+    use super::*;
+
+    /// The rules of `tighter.pest` that the grammar has not: all others stand in for one of its own.
+    const ADDED: &[&str] =
+        &["map", "uppers", "axes_slot", "called", "options", "option", "body", "last", "line", "sum", "more", "order"];
+
+    fn names(rules: &Rules) -> BTreeSet<&str> {
+        rules.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    fn mentioned<'r>(expr: &'r Expr, into: &mut Vec<&'r str>) {
+        match expr {
+            Expr::Rule(name) => into.push(name),
+            Expr::Not(inner) | Expr::Many(inner, _) => mentioned(inner, into),
+            Expr::Seq(parts) | Expr::Choice(parts) => parts.iter().for_each(|part| mentioned(part, into)),
+            Expr::Text(_) | Expr::Range(..) => {}
+        }
+    }
+
+    #[test]
+    fn each_tighter_rule_stands_in_for_one_of_the_grammar_or_is_known_to_be_new() {
+        let (grammar, tighter) = (pest::read(GRAMMAR).unwrap(), pest::read(TIGHTER).unwrap());
+        let (known, ours) = (names(&grammar), names(&tighter));
+        assert_eq!(ours.len(), tighter.len(), "a rule stands twice in tighter.pest");
+        assert_eq!(ours.difference(&known).copied().collect::<BTreeSet<_>>(), ADDED.iter().copied().collect());
+    }
+
+    #[test]
+    fn each_tighter_rule_is_reached_from_an_item() {
+        let (grammar, tighter) = (pest::read(GRAMMAR).unwrap(), pest::read(TIGHTER).unwrap());
+        let find = |name: &str| tighter.iter().chain(&grammar).find(|(known, _)| known == name);
+        let (mut open, mut reached) = (vec!["item"], BTreeSet::new());
+        while let Some(name) = open.pop() {
+            if reached.insert(name)
+                && let Some((_, body)) = find(name)
+            {
+                mentioned(body, &mut open);
+            }
+        }
+        let lost: Vec<&str> = names(&tighter).difference(&reached).copied().collect();
+        assert!(lost.is_empty(), "nothing leads to {lost:?} of tighter.pest");
+    }
+}
