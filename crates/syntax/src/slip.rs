@@ -4,6 +4,8 @@
 //! not; the first that knows it answers. An answer never changes what is accepted. Its edit, where
 //! there is one, is what the text should have said there; it is never applied silently.
 
+mod declare;
+
 use std::ops::Range;
 
 use crate::grammar::Rule;
@@ -46,11 +48,13 @@ pub(crate) fn slip(stop: &Stop<'_>) -> Option<Slip> {
         angle_type,
         leading_word,
         mark,
+        size_axis,
         lower_axis,
+        second_call,
         bare_value,
         signature,
     ];
-    SLIPS.iter().find_map(|slip| slip(stop))
+    declare::SLIPS.iter().chain(SLIPS).find_map(|slip| slip(stop))
 }
 
 /// `fn`, `def`, `import` and their like.
@@ -297,6 +301,24 @@ fn lower_axis(stop: &Stop<'_>) -> Option<Slip> {
         return None;
     }
     Slip::help("units, axes and sizes begin with a capital letter")
+}
+
+/// `linear[D -> H, D / H](x)`
+fn size_axis(stop: &Stop<'_>) -> Option<Slip> {
+    let in_slot = stop.wants(Rule::r_square) && (stop.wants(Rule::comma) || stop.wants(Rule::map_to));
+    if !in_slot || !matches!(stop.found, "+" | "-" | "*" | "/" | "%") {
+        return None;
+    }
+    Slip::help("`[..]` holds axes by name: declare one of that size, as in `axis E = D / 4`")
+}
+
+/// `linear(D, D)(x)`
+fn second_call(stop: &Stop<'_>) -> Option<Slip> {
+    let follows = stop.before().len() == stop.at && stop.before().ends_with(')');
+    if stop.found != "(" || !follows || !stop.wants(Rule::r_brace) {
+        return None;
+    }
+    Slip::help("parentheses hold the values of one call; axes stand in `[..]`, sizes in `<..>`: `linear[D -> E](x)`")
 }
 
 /// A value in the middle of a body.
