@@ -1,6 +1,7 @@
 //! One factory per kind of diagnostic, so that a message is worded once.
 
 use genesys_diag::{Code, Diagnostic};
+use genesys_scalar::Function;
 use genesys_span::Span;
 use genesys_syntax::ast::Ident;
 
@@ -37,6 +38,28 @@ pub(crate) fn recursive(name: &Ident, cycle: &[&str]) -> Diagnostic {
     let path = cycle.iter().chain(cycle.first()).copied().collect::<Vec<_>>().join(" -> ");
     Diagnostic::error(Code::RECURSIVE_UNIT, name.span, format!("the unit `{}` calls itself: {path}", name.text))
         .help("units are expanded where they are called: a recurrence over time is a `scan`, depth is the stack")
+}
+
+/// An axis that would stand twice in one type.
+pub(crate) fn axis_twice(name: &str, span: Span) -> Diagnostic {
+    Diagnostic::error(Code::AXIS_REPEATED, span, format!("the axis `{name}` is named twice"))
+        .help(format!("a type is a set of axes: declare another of that size, as in `axis {name}2 = {name}`"))
+}
+
+/// A function as a text has it: by its mark, else by its name.
+pub(crate) fn written(function: Function) -> &'static str {
+    const MARKS: &[(Function, &str)] = &[
+        (Function::Add, "+"),
+        (Function::Sub, "-"),
+        (Function::Mul, "*"),
+        (Function::Div, "/"),
+        (Function::Rem, "%"),
+        (Function::Pow, "^"),
+        (Function::Less, "<"),
+        (Function::AtMost, "<="),
+        (Function::Equal, "=="),
+    ];
+    MARKS.iter().find(|(known, _)| *known == function).map_or(function.name(), |(_, mark)| mark)
 }
 
 /// Something beyond a limit.

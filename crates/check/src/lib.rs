@@ -22,6 +22,7 @@ mod effect;
 mod elaborate;
 mod error;
 mod flow;
+mod foreign;
 pub mod identity;
 mod inspect;
 mod library;

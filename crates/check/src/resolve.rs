@@ -7,8 +7,8 @@ use genesys_diag::{Code, Diagnostic};
 use genesys_span::Span;
 use genesys_syntax::ast::{self, Expr, ExprKind, ItemKind, StmtKind, Unit};
 
-use crate::error;
 use crate::library::Library;
+use crate::{error, foreign};
 
 /// Most units that a file may declare.
 const MAX_UNITS: usize = 1024;
@@ -300,6 +300,9 @@ pub(crate) fn unit_hint(units: &Units<'_>, name: &ast::Ident, in_std: bool) -> D
             Some(place) => diagnostic.edit(place, format!("use std::{{{camel}}}\n")),
             None => diagnostic,
         };
+    }
+    if let Some(answer) = foreign::answer(&name.text) {
+        return error::unknown("unit or primitive", name, std::iter::empty()).help(answer);
     }
     let known = units.names(in_std).into_iter().chain(crate::elaborate::PRIMITIVES.iter().copied());
     let diagnostic = error::unknown("unit or primitive", name, known);

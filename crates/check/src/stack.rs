@@ -124,7 +124,11 @@ impl Builder<'_, '_, '_> {
                 }
                 _ => {
                     let known = ["stack", "final", "tie_embeddings"].into_iter();
-                    self.refuse(error::unknown("field of a design", &field.name, known));
+                    let diagnostic = error::unknown("field of a design", &field.name, known);
+                    self.refuse(match diagnostic.help {
+                        Some(_) => diagnostic,
+                        None => diagnostic.help("a design has `stack = [..]`, `final = ..` and `tie_embeddings = ..`"),
+                    });
                 }
             }
         }

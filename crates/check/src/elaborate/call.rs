@@ -68,7 +68,13 @@ impl<'a> Elaborator<'a, '_> {
                     Some(slot) => (slot, expr),
                     None => {
                         let known = unit.params.iter().map(|p| p.name.text.as_str());
-                        return Err(self.fail(error::unknown("parameter", name, known)));
+                        let diagnostic = error::unknown("parameter", name, known);
+                        let is_static = unit.generics.iter().any(|generic| generic.name.text == name.text);
+                        return Err(self.fail(match is_static {
+                            true => diagnostic
+                                .help(format!("`{0}` is static: `{1}<{0} = ..>(..)`", name.text, unit.name.text)),
+                            false => diagnostic,
+                        }));
                     }
                 },
             };

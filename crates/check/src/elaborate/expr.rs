@@ -234,7 +234,8 @@ impl<'a> Elaborator<'a, '_> {
             StmtKind::Loss(value) => self.loss_stmt(value),
             StmtKind::Update { .. } | StmtKind::Yield(_) => {
                 let message = "expected a statement of a unit, found one that only a `scan` or a `repeat` may hold";
-                Err(self.fail(Diagnostic::error(Code::MISPLACED, stmt.span, message)))
+                let help = "states belong to one: `scan S: [D] = 0 { S <- ..  yield S }`; what does not change is bound by `let`";
+                Err(self.fail(Diagnostic::error(Code::MISPLACED, stmt.span, message).help(help)))
             }
         };
     }

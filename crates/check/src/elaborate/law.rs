@@ -53,7 +53,14 @@ impl<'a> Elaborator<'a, '_> {
             None => Ok(Role::Gain),
             Some(name) => match Role::from_name(&name.text) {
                 Some(role) => Ok(role),
-                None => Err(self.fail(error::unknown("role", name, Role::ALL.iter().map(|role| role.name())))),
+                None => {
+                    let known = Role::ALL.iter().map(|role| role.name());
+                    let diagnostic = error::unknown("role", name, known.clone());
+                    Err(self.fail(match diagnostic.help {
+                        Some(_) => diagnostic,
+                        None => diagnostic.help(format!("roles are {}", known.collect::<Vec<_>>().join(", "))),
+                    }))
+                }
             },
         }
     }

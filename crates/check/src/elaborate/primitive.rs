@@ -67,6 +67,17 @@ pub(crate) const PRIMITIVES: &[&str] = &[
     "window",
 ];
 
+/// Which options there are.
+fn options_help(known: &[&str]) -> String {
+    match known {
+        [] => "it takes one value and no options".to_owned(),
+        _ => format!(
+            "options are given by name: {}",
+            known.iter().map(|name| format!("`{name} = ..`")).collect::<Vec<_>>().join(", ")
+        ),
+    }
+}
+
 /// Named arguments of a call that are no values.
 pub(crate) type Options<'a> = BTreeMap<&'a str, &'a Expr>;
 
@@ -136,6 +147,13 @@ impl<'a> Elaborator<'a, '_> {
         if let Some(Binding::Poisoned) = self.lookup(&call.head.text) {
             return super::Reported;
         }
+        if let Some(Binding::Axis(_) | Binding::Size(_)) = self.lookup(&call.head.text) {
+            let message =
+                format!("expected a unit or a primitive, found `{}`, which is an axis or a size", call.head.text);
+            let help =
+                format!("a unit that is given as a static parameter is declared as one: `<{}: unit>`", call.head.text);
+            return self.fail(Diagnostic::error(Code::UNKNOWN_NAME, call.head.span, message).help(help));
+        }
         let is_std = self.frame().is_std;
         let diagnostic = crate::resolve::unit_hint(self.units, &call.head, is_std);
         self.fail(diagnostic)
@@ -165,7 +183,7 @@ impl<'a> Elaborator<'a, '_> {
                 Arg::Value(expr) if value.is_none() => value = Some(self.expr(expr)?),
                 Arg::Value(expr) => {
                     let message = format!("expected one value in `{}`, found another", call.head.text);
-                    return Err(self.fail(error::arguments(expr.span, message)));
+                    return Err(self.fail(error::arguments(expr.span, message).help(options_help(known))));
                 }
                 Arg::Named(name, expr) => self.option(name, expr, known, &mut options)?,
             }
@@ -186,7 +204,13 @@ impl<'a> Elaborator<'a, '_> {
     ) -> Elab<()> {
         if !known.contains(&name.text.as_str()) {
             let diagnostic = error::unknown("option", name, known.iter().copied());
-            return Err(self.fail(diagnostic));
+            return Err(self.fail(match (&diagnostic.help, name.text.as_str()) {
+                (Some(_), _) => diagnostic,
+                (None, "dim" | "axis" | "axes") => {
+                    diagnostic.help("axes stand in `[..]` behind the name, as in `softmax[A](x)`")
+                }
+                (None, _) => diagnostic.help(options_help(known)),
+            }));
         }
         if options.insert(name.text.as_str(), expr).is_some() {
             let message = format!("the option `{}` is given twice", name.text);

@@ -47,7 +47,7 @@ impl Elaborator<'_, '_> {
         let types: Vec<String> = args.iter().map(|&arg| self.show_node(arg)).collect();
         let message = format!(
             "expected one operand of `{}` to hold all axes of the others, found {}",
-            function.name(),
+            error::written(function),
             types.join(" and ")
         );
         let diagnostic = Diagnostic::error(Code::IMPLICIT_OUTER, span, message)
@@ -79,8 +79,8 @@ impl Elaborator<'_, '_> {
         let mut seen = BTreeSet::new();
         for (&axis, at) in axes.iter().zip(refs) {
             if !seen.insert(axis) {
-                let message = format!("the axis `{}` is named twice", self.graph.axis(axis).name);
-                return Err(self.fail(Diagnostic::error(Code::AXIS_REPEATED, span_of(at), message)));
+                let name = self.graph.axis(axis).name.clone();
+                return Err(self.fail(error::axis_twice(&name, span_of(at))));
             }
         }
         Ok(axes)
@@ -119,8 +119,7 @@ impl Elaborator<'_, '_> {
                 return Err(self.fail(not_static(name, why).counterexample(case)));
             }
             if axes.contains(&axis) {
-                let message = format!("the axis `{}` is named twice", name.text);
-                return Err(self.fail(Diagnostic::error(Code::AXIS_REPEATED, name.span, message)));
+                return Err(self.fail(error::axis_twice(&name.text, name.span)));
             }
             axes.push(axis);
         }
@@ -139,7 +138,13 @@ impl Elaborator<'_, '_> {
         }
         let message =
             format!("expected a value with the axis `{}`, found {}", self.graph.axis(axis).name, self.show_node(value));
-        Err(self.fail(Diagnostic::error(Code::AXIS_MISSING, span, message)))
+        let is_past = |axis: &AxisId| self.is_dependent(*axis);
+        let help = match (is_past(&axis), self.seen(value).iter().any(is_past)) {
+            (true, false) => "look back first, as in `past(x)`: only then there is a past to reduce",
+            (true, true) => "its past is another one: name that",
+            (false, _) => "name an axis that it has; `x as [A -> B]` gives an axis of the same size another name",
+        };
+        Err(self.fail(Diagnostic::error(Code::AXIS_MISSING, span, message).help(help)))
     }
 
     /// Checks that a value lacks an axis that an operation is about to make.
@@ -212,12 +217,15 @@ impl Elaborator<'_, '_> {
             .collect();
         let diagnostic = error::unknown("axis", name, known.into_iter());
         let text = &name.text;
-        let diagnostic = if diagnostic.help.is_none() {
-            diagnostic.help(format!("declare it: as a static parameter `<{text} = 64>` or by `axis {text} = 64`"))
-        } else {
-            diagnostic
-        };
-        self.fail(diagnostic)
+        self.fail(match (&diagnostic.help, text.as_str()) {
+            (Some(_), _) => diagnostic,
+            (None, "T" | "Time" | "B" | "Batch") => {
+                diagnostic.help("time and batch are no axes: `Seq[D]` is a value at each position of each row")
+            }
+            (None, _) => {
+                diagnostic.help(format!("declare it: as a static parameter `<{text} = 64>` or by `axis {text} = 64`"))
+            }
+        })
     }
 }
 

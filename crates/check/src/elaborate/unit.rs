@@ -332,6 +332,11 @@ impl<'a> Elaborator<'a, '_> {
             if found != expected {
                 diagnostic = diagnostic.at(self.difference(&expected, &found));
             }
+            if let Some(past) = found.iter().find(|axis| self.is_dependent(**axis)) {
+                let past = &self.graph.axis(*past).name;
+                diagnostic =
+                    diagnostic.help(format!("reduce the past first: `sum[{past}](..)` or `dot[{past}](.., ..)`"));
+            }
             return Err(self.fail(diagnostic));
         }
         self.no_past(value, Code::DEPENDENT_AXIS, "the value of a unit", span)?;
