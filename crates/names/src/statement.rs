@@ -301,7 +301,7 @@ impl<'t> Reader<'t> {
     }
 
     /// An expression, up to what cannot belong to it; `inside` is what its operands are.
-    fn expression(&mut self, inside: Place<'t>) {
+    fn expression(&mut self, mut inside: Place<'t>) {
         let mut complete = false;
         while let Some(word) = self.peek(if complete { Place::Operator } else { inside }) {
             let opens = complete && self.leads();
@@ -315,6 +315,10 @@ impl<'t> Reader<'t> {
                 "+" | "-" | "*" | "/" | "%" | "^" | "<" | ">" | "<=" | ">=" | "==" | "!=" => {
                     self.at += 1;
                     complete = false;
+                    // No statement begins behind an operator.
+                    if inside == Place::Statement {
+                        inside = Place::Value;
+                    }
                     continue;
                 }
                 _ if complete || ends(word) || self.second() == "<-" => return,

@@ -104,6 +104,7 @@ fn a_broken_text_says_what_it_asks_for() {
         ("    let |", Place::Nothing),
         ("    l|", Place::Statement),
         ("    let k = x\n    |", Place::Statement),
+        ("    x * l|", Place::Value),
         ("    let k = x |", Place::Operator),
         ("    linear[D -> |", Place::Axes("linear")),
         ("    sum[|](q)", Place::Axes("sum")),
