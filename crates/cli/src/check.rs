@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// How to print what is found.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-    /// A rung of the ladder that the designs must run at.
+    /// A rung of the ladder that the designs must run at: nano, 14M, 31M, 70M, 125M, 350M, 760M, 1.3B.
     #[arg(long, value_name = "SCALE", value_parser = scale::parse)]
     scale: Option<Scale>,
     /// Print the text back with the types, reach and costs that were inferred, as comments.

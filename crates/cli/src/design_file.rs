@@ -73,8 +73,8 @@ pub(crate) fn read(path: &Path) -> Looked<String> {
     let name = path.display().to_string();
     let (text, diagnostic) = match read_limited(path) {
         Err(error) => {
-            let message = format!("expected a file that can be read, found an error: {error}");
-            (None, Some((Code::FILE_UNREADABLE, message, "check the path and its permissions")))
+            let (message, help) = unreadable(&error);
+            (None, Some((Code::FILE_UNREADABLE, message, help)))
         }
         Ok(bytes) if bytes.len() > MAX_FILE_BYTES => {
             let message = format!("expected at most {MAX_FILE_BYTES} bytes, found more");
@@ -123,6 +123,21 @@ pub(crate) fn check_at(path: &Path, scale: &Scale) -> Looked<(String, CheckedDes
         looked.diagnostics.extend(genesys_compiler::fitting(design, scale).err().unwrap_or_default());
     }
     looked
+}
+
+/// What is wrong with a file that cannot be read, and a way out.
+fn unreadable(error: &io::Error) -> (String, &'static str) {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            ("expected a file, found none of that name".to_owned(), "a path is relative to the folder you are in")
+        }
+        io::ErrorKind::IsADirectory => {
+            ("expected a file, found a folder".to_owned(), "name the files in it, as in `folder/*.gau`")
+        }
+        _ => {
+            (format!("expected a file that can be read, found an error: {error}"), "check the path and its permissions")
+        }
+    }
 }
 
 /// The first bytes of a file, one more than the limit at most: what is longer is refused unread.

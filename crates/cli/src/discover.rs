@@ -11,6 +11,7 @@ use genesys_store::{Reader, StoreError};
 use crate::corpus::{self, CorpusArgs};
 use crate::failure::Failure;
 use crate::go::{self, GoArgs};
+use crate::number;
 use crate::output;
 use crate::run_folder::{self, TextPlace};
 use crate::shipped;
@@ -32,7 +33,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
     /// Decides every draw.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = number::whole)]
     seed: u64,
     /// Generations of offspring [default: 3].
     #[arg(long, value_name = "G", value_parser = clap::value_parser!(u64).range(0..=100_000))]

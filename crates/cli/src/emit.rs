@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// What to print.
     #[arg(long, value_name = "TARGET")]
     to: Target,
-    /// The rung of the ladder at which the design is printed.
+    /// The rung of the ladder at which the design is printed: nano, 14M, 31M, 70M, 125M, 350M, 760M, 1.3B.
     #[arg(long, value_name = "SCALE", value_parser = scale::parse, requires = "file")]
     scale: Option<Scale>,
     /// How far the module is on its way to a back end; of a scale `specialized`, else `lowered`.

@@ -25,7 +25,7 @@ pub(crate) struct Args {
     /// A design file.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// A rung of the ladder to give figures for.
+    /// A rung of the ladder to give figures for: nano, 14M, 31M, 70M, 125M, 350M, 760M, 1.3B.
     #[arg(long, value_name = "SCALE", value_parser = scale::parse)]
     scale: Option<Scale>,
     /// Print JSON.

@@ -16,6 +16,7 @@ use genesys_train::{Checkpoint, model};
 
 use crate::failure::Failure;
 use crate::init::of_train;
+use crate::number;
 use crate::output;
 
 /// A prompt from standard input is at most this long.
@@ -43,7 +44,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     prompt: String,
     /// How many tokens at most.
-    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = number::positive)]
     tokens: u64,
     /// Above 1 evens out the probabilities, below 1 sharpens them, 0 takes the most probable token.
     #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = temperature, allow_negative_numbers = true)]
@@ -55,7 +56,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "P", default_value_t = 1.0, value_parser = top_p, allow_negative_numbers = true)]
     top_p: f64,
     /// Decides every draw.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = number::whole)]
     seed: u64,
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct GoArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
     workers: Option<u64>,
     /// Steps between two checkpoints of a training, from which a stopped run goes on; they do not change the result.
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = crate::number::positive)]
     checkpoint_every: u64,
 }
 

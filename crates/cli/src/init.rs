@@ -13,6 +13,7 @@ use genesys_train::{TrainError, model};
 
 use crate::design_file;
 use crate::failure::Failure;
+use crate::number;
 use crate::output;
 use crate::scale;
 
@@ -34,7 +35,7 @@ pub(crate) struct Args {
     #[arg(long, value_parser = scale::parse)]
     scale: Scale,
     /// Decides the weights.
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = number::whole)]
     seed: u64,
     /// Take these weights instead of drawing them.
     #[arg(long, value_name = "FILE.safetensors", conflicts_with = "seed")]

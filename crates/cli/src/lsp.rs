@@ -10,9 +10,9 @@ use crate::failure::Failure;
 /// Serve an editor over standard input and output.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  genesys lsp                      what an editor starts: see docs/editors.md for VS Code, Neovim and Helix
+  genesys lsp                      what an editor starts: see docs/editors.md for Neovim, Emacs, Helix and VS Code
 
-It speaks the Language Server Protocol: errors while you type, their edits, types, costs, definitions, completion,
+It speaks the Language Server Protocol: errors while you type, their edits, types, costs, definitions, completion, \
 renaming that keeps the design, formatting. It opens no file: it knows the texts that the editor sends.")]
 pub(crate) struct Args {
     /// What it does anyway; some editors say so.

@@ -2,8 +2,8 @@
 //!
 //! In: arguments, files. Out: results on standard output, messages on standard error, and an exit status: 0 fine, 1 the
 //! input or the usage is at fault, 2 the world is, 128 and its number for a signal. One file a command; what they share is
-//! in `failure`, `output`, `design_file`, `offspring`, `aside`, `scale`, `go`, `run_folder`, `stop` and `shield`. No
-//! decision about designs is taken here.
+//! in `failure`, `usage`, `output`, `design_file`, `offspring`, `aside`, `scale`, `number`, `go`, `run_folder`, `stop` and
+//! `shield`. No decision about designs is taken here.
 
 mod aside;
 mod check;
@@ -25,6 +25,7 @@ mod leaderboard;
 mod live;
 mod lsp;
 mod mutate;
+mod number;
 mod offspring;
 mod output;
 mod progress;
@@ -37,6 +38,7 @@ mod shipped;
 mod stop;
 mod tokens;
 mod train;
+mod usage;
 mod worker;
 
 use std::process::ExitCode;
@@ -63,6 +65,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
   genesys check designs/gpt.gau             is this a design?
   genesys explain designs/gpt.gau           what it costs, how far it looks, what it may do
   genesys help train                        how to train one
+
+docs/tutorial.md leads from an empty file to a trained design; docs/language.md is the language.
 
 Exit status: 0 fine, 1 the input or the usage is at fault, 2 the world is, 128 + n \
                   a signal of number n (130: Ctrl-C)."
@@ -98,7 +102,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage::tell(&error),
     };
     stop::outlive_file_limits();
     let result = shield::run(move || run(&cli.command)).unwrap_or_else(|panic| {
@@ -135,11 +139,4 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Generate(args) => generate::run(args),
         Command::Worker => worker::run(),
     }
-}
-
-/// Help was asked for, or the usage is at fault: clap's words, and our exit status.
-fn usage(error: &clap::Error) -> ExitCode {
-    // A reader that went away needs no answer.
-    let _ = error.print();
-    if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS }
 }

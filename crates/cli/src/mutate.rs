@@ -9,6 +9,7 @@ use genesys_genetic::mutations;
 
 use crate::design_file;
 use crate::failure::Failure;
+use crate::number;
 use crate::offspring;
 
 /// Make new designs from one, by seeded genetic operators.
@@ -24,10 +25,10 @@ pub(crate) struct Args {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Decides which changes are made, and in what order.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::whole)]
     seed: u64,
     /// How many.
-    #[arg(short = 'n', long = "number", value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(short = 'n', long = "number", value_name = "K", value_parser = number::positive)]
     number: u64,
     /// The folder to write them to.
     #[arg(long, value_name = "DIR")]

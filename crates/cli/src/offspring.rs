@@ -37,6 +37,12 @@ pub(crate) fn write(brood: Brood, number: u64, source: &str, out: &Path, stem: &
             offspring.len()
         )));
     }
+    if out.exists() && !out.is_dir() {
+        return Err(Failure::Input(format!(
+            "expected a folder to write to, found the file {}: name another",
+            out.display()
+        )));
+    }
     fs::create_dir_all(out).map_err(Failure::writing(out))?;
     for (number, child) in (1..).zip(&offspring) {
         write_one(&out.join(format!("{stem}-{number:03}.gau")), child)?;

@@ -18,6 +18,7 @@ use crate::corpus::{self, CorpusArgs};
 use crate::design_file;
 use crate::failure::Failure;
 use crate::init::of_train;
+use crate::number;
 use crate::output;
 use crate::progress::Steps;
 use crate::run_folder::quoted;
@@ -42,19 +43,19 @@ pub(crate) struct Args {
     #[arg(long, value_parser = scale::parse, required_unless_present = "resume")]
     scale: Option<Scale>,
     /// How many steps; without it, as many as the rung has.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = number::positive)]
     steps: Option<u64>,
     /// The folder to write; with --resume, the checkpoint itself where no other is named.
     #[arg(long, value_name = "DIR", required_unless_present = "resume")]
     out: Option<PathBuf>,
     /// Decides the weights and the order of the text [default: 0].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::whole)]
     seed: Option<u64>,
     /// Go on with the training of this checkpoint, to the weights of one that was never stopped.
     #[arg(long, value_name = "CKPT", conflicts_with_all = ["file", "scale", "steps", "seed"])]
     resume: Option<PathBuf>,
     /// Steps between two checkpoints on the way; they do not change the result.
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = number::positive)]
     checkpoint_every: u64,
     #[command(flatten)]
     corpus: CorpusArgs,

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use common::{command, design, finished, genesys};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "discover",
     "resume",
     "report",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 15] = [
     "explain",
     "emit",
     "lsp",
+    "fix",
     "fmt",
     "hash",
     "mutate",
@@ -43,6 +44,38 @@ fn usage_errors_are_the_users() {
     }
     let said = genesys(["check", "x.gau", "--scale", "nono"]).refused();
     assert!(said.contains("nano") && said.contains("1.3B"), "a wrong scale is answered with the right ones: {said}");
+}
+
+#[test]
+fn what_is_missing_is_told_with_an_example() {
+    for (arguments, example) in [
+        (&["mutate", "x.gau"][..], "As in:\n  genesys mutate designs/gpt.gau --seed 1 -n 10 --out offspring\n"),
+        (&["crossover", "x.gau"], "--seed 1 -n 10 --out offspring\n"),
+        (&["generate", "x.ckpt"], "genesys generate gpt.ckpt --prompt 'The quick brown'\n"),
+    ] {
+        let said = genesys(arguments).refused();
+        assert!(said.contains("required") && said.contains(example), "{arguments:?}: {said}");
+    }
+    for arguments in [["--seed", "x", "-n", "1"], ["--seed", "1", "-n", "0"]] {
+        let said = genesys([&["mutate", "x.gau", "--out", "o"], &arguments[..]].concat()).refused();
+        assert!(said.contains("expected a whole number of"), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_path_that_is_no_file_or_no_folder_is_the_users_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = genesys(["check", folder.path().to_str().unwrap()]).refused();
+    assert!(said.contains("expected a file, found a folder") && said.contains("help"), "{said}");
+    let said = genesys(["check", "none.gau"]).refused();
+    assert!(said.contains("expected a file, found none of that name") && said.contains("none.gau"), "{said}");
+    assert!(!said.contains("^"), "there is no text to draw: {said}");
+    let file = folder.path().join("taken");
+    std::fs::write(&file, "").unwrap();
+    let gpt = design("gpt.gau");
+    let out = file.to_str().unwrap();
+    let said = genesys(["mutate", gpt.to_str().unwrap(), "--seed", "1", "-n", "1", "--out", out]).refused();
+    assert!(said.contains("expected a folder to write to, found the file"), "{said}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The two forms of a diagnostic that a person reads.
 
-use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 use genesys_span::Sources;
 
 use crate::{Counterexample, Diagnostic, Severity};
@@ -35,13 +35,19 @@ pub fn render_text(sources: &Sources, diagnostic: &Diagnostic, color: bool) -> S
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.as_str()).element(
-        snippet(sources, diagnostic.primary.span).annotation(
-            AnnotationKind::Primary
-                .span(clamped(sources, diagnostic.primary.span))
-                .label(diagnostic.primary.message.as_str()),
+    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.as_str());
+    let source = sources.get(diagnostic.primary.span.file);
+    let mut group = match source.text.is_empty() {
+        // Nothing to draw: a file that could not be read, or has nothing in it.
+        true => title.element(Origin::path(source.name.as_str())),
+        false => title.element(
+            snippet(sources, diagnostic.primary.span).annotation(
+                AnnotationKind::Primary
+                    .span(clamped(sources, diagnostic.primary.span))
+                    .label(diagnostic.primary.message.as_str()),
+            ),
         ),
-    );
+    };
     for label in &diagnostic.secondary {
         group = group.element(
             snippet(sources, label.span)
