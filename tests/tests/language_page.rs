@@ -40,3 +40,13 @@ fn the_reference_tells_the_truth() {
 fn the_tutorial_tells_the_truth() {
     tells_the_truth("tutorial.md", 4);
 }
+
+#[test]
+fn the_reference_lists_the_standard_units() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/language.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let table = page.split_once("### Standard units").unwrap().1.split_once("\n## ").unwrap().0;
+    let listed: Vec<&str> = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let declared = genesys_stdlib::TEXT.lines().filter_map(|line| line.strip_prefix("unit ")?.strip_suffix(" {"));
+    assert_eq!(listed, declared.collect::<Vec<_>>());
+}
