@@ -80,7 +80,7 @@ fn collect(stream: TokenStream, into: &mut Vec<Span>) {
 fn byte(text: &str, origin: At, at: At) -> usize {
     let line = at.line.saturating_sub(origin.line);
     let begin: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
-    let column = if line == 0 { at.column.saturating_sub(origin.column) } else { at.column - 1 };
+    let column = if line == 0 { at.column.saturating_sub(origin.column) } else { at.column.saturating_sub(1) };
     let rest = &text[begin..];
     begin + rest.char_indices().nth(column).map_or(rest.len(), |(byte, _)| byte)
 }
