@@ -1,40 +1,106 @@
 //! Appends operations to a list, with the types of their results inferred.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use genesys_axis::{Constant, Size};
-use genesys_ir::module::{Axis, AxisId, Expr, Function, Instruction, Op, Reduction, Type, ValueId, Weight};
-use genesys_ir::{Scope, infer};
+use genesys_ir::module::{
+    Axis, AxisId, Expr, Function, Instruction, Op, Reduction, Region, Stage, Type, ValueId, Weight,
+};
+use genesys_ir::{Scope, definitions, infer, substitute};
 use genesys_scalar::Function as Scalar;
+use genesys_scalar::Function::Where;
 
 use crate::Unsupported;
 
 /// Instructions under construction within a function.
 pub(crate) struct Emit<'a> {
     axes: &'a [Axis],
+    functions: &'a [Function],
     weights: &'a [Weight],
     values: &'a mut Vec<Type>,
     /// What was appended.
     pub(crate) out: Vec<Instruction>,
+    /// Values that are summed over positions, and complete only where the region ends that they stand in.
+    sums: BTreeSet<ValueId>,
 }
 
 impl<'a> Emit<'a> {
-    pub(crate) fn new(axes: &'a [Axis], function: &'a mut Function) -> Self {
-        Emit { axes, weights: &function.weights, values: &mut function.values, out: Vec::new() }
+    /// `functions` are those that may be called.
+    pub(crate) fn new(axes: &'a [Axis], functions: &'a [Function], function: &'a mut Function) -> Self {
+        let Function { weights, values, .. } = function;
+        Emit { axes, functions, weights, values, out: Vec::new(), sums: BTreeSet::new() }
     }
 
     pub(crate) fn ty(&self, id: ValueId) -> &Type {
         &self.values[id.0 as usize]
     }
 
-    /// The result of an operation.
-    pub(crate) fn push(&mut self, op: Op, args: Vec<ValueId>) -> Result<ValueId, Unsupported> {
-        let scope = Scope { axes: self.axes, functions: &[], weights: self.weights, values: self.values };
-        let mut types = infer(&scope, &op, &args).map_err(Unsupported::Type)?;
-        let ty = types.pop().filter(|_| types.is_empty());
-        let ty = ty.ok_or_else(|| Unsupported::Type("one result is expected".into()))?;
+    /// A new value, which the caller defines.
+    pub(crate) fn value(&mut self, ty: Type) -> ValueId {
         self.values.push(ty);
-        let id = ValueId(self.values.len() as u32 - 1);
-        self.out.push(Instruction { op, args, results: vec![id] });
-        Ok(id)
+        ValueId(self.values.len() as u32 - 1)
+    }
+
+    /// The results of an operation.
+    pub(crate) fn push_all(&mut self, op: Op, args: Vec<ValueId>) -> Result<Vec<ValueId>, Unsupported> {
+        let scope = Scope { axes: self.axes, functions: self.functions, weights: self.weights, values: self.values };
+        let types = infer(&scope, &op, &args).map_err(Unsupported::Type)?;
+        let results: Vec<ValueId> = types.into_iter().map(|ty| self.value(ty)).collect();
+        if matches!(&op, Op::Adjoint(op) if op.gathers()) {
+            self.sums.extend(&results);
+        }
+        self.out.push(Instruction { op, args, results: results.clone() });
+        Ok(results)
+    }
+
+    /// The one result of an operation.
+    pub(crate) fn push(&mut self, op: Op, args: Vec<ValueId>) -> Result<ValueId, Unsupported> {
+        match self.push_all(op, args)?.as_slice() {
+            [id] => Ok(*id),
+            _ => Err(Unsupported::Type("one result is expected".into())),
+        }
+    }
+
+    /// Whether a value is summed over positions where it stands.
+    pub(crate) fn is_sum(&self, id: ValueId) -> bool {
+        self.sums.contains(&id)
+    }
+
+    /// Says that a value leaves its region as another: a sum over positions is one around it, too.
+    pub(crate) fn passes(&mut self, inner: ValueId, outer: ValueId) {
+        if self.is_sum(inner) {
+            self.sums.insert(outer);
+        }
+    }
+
+    /// A copy of a region in which all that it defines are new values, those of a step at the stage given; `replace` says what
+    /// else is replaced.
+    pub(crate) fn copy(&mut self, region: &Region, mut replace: BTreeMap<ValueId, ValueId>, step: Stage) -> Region {
+        for id in definitions(region) {
+            let mut ty = self.ty(id).clone();
+            if ty.stage == Stage::Step {
+                ty.stage = step;
+            }
+            replace.insert(id, self.value(ty));
+        }
+        let mut region = region.clone();
+        substitute(&mut region, &|id| replace.get(&id).copied().unwrap_or(id));
+        region
+    }
+
+    /// A number with the axes and the stage of a value, which is selected away.
+    pub(crate) fn everywhere(&mut self, value: f64, like: ValueId) -> Result<ValueId, Unsupported> {
+        self.map(apply(Where, [number(1.0), number(value), Expr::Arg(0)]), &[like])
+    }
+
+    /// A value repeated along all axes of another, which is selected away: the axes may grow with the position.
+    pub(crate) fn spread(&mut self, x: ValueId, like: ValueId) -> Result<ValueId, Unsupported> {
+        self.map(apply(Where, [number(1.0), Expr::Arg(0), Expr::Arg(1)]), &[x, like])
+    }
+
+    /// Whether an axis grows with the position.
+    pub(crate) fn is_dependent(&self, axis: AxisId) -> bool {
+        self.axes[axis.0 as usize].domain.is_dependent()
     }
 
     /// A scalar expression of values.
@@ -81,4 +147,9 @@ pub(crate) fn apply(function: Scalar, operands: impl IntoIterator<Item = Expr>) 
 
 pub(crate) fn number(value: f64) -> Expr {
     Expr::Const(Constant::Real(value))
+}
+
+/// The number that a size is.
+pub(crate) fn constant(size: &Size) -> Expr {
+    size.as_int().map_or_else(|| Expr::Const(Constant::Size(size.clone())), |n| number(n as f64))
 }

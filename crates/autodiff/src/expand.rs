@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use genesys_ir::module::{Axis, Expr, Function, FunctionId, Instruction, Module, Op, Region, ValueId};
-use genesys_ir::{reads, renumber, substitute};
+use genesys_ir::{renumber, substitute};
 
+use crate::cotangents::Cotangents;
 use crate::emit::Emit;
-use crate::{Unsupported, split, sweep};
+use crate::sweep::{NoCalls, needed, sweep};
+use crate::{Unsupported, split};
 
 /// Replaces every `grad` of a module; inner ones first, so that a derivative can be derived again. Gives the new numbers of
 /// the values of each function that it changes.
@@ -64,7 +66,7 @@ fn derivative(
     body: Region,
     result: ValueId,
 ) -> Result<Vec<Instruction>, Unsupported> {
-    let mut emit = Emit::new(axes, function);
+    let mut emit = Emit::new(axes, &[], function);
     // A copy, for `at` itself may be read as well, and is then held fixed.
     let copy = emit.map(Expr::Arg(0), &[at])?;
     let mut body = body;
@@ -74,22 +76,31 @@ fn derivative(
     for instruction in body.instructions {
         split::append(&mut emit, &mut active, instruction)?;
     }
-    let found = sweep::sweep(&mut emit, &active, copy, given)?;
+    let mut cotangents = Cotangents::default();
+    if active.contains(&given) {
+        let one = emit.everywhere(1.0, given)?;
+        cotangents.add(&mut emit, given, one)?;
+    }
+    let forward = emit.out.clone();
+    sweep(&mut emit, &forward, &active, &mut cotangents, &mut NoCalls)?;
+    let found = match cotangents.get(copy) {
+        Some(found) => found,
+        None => emit.everywhere(0.0, copy)?,
+    };
     let mut out = emit.out;
     out.push(Instruction { op: Op::Map(Expr::Arg(0)), args: vec![found], results: vec![result] });
-    Ok(needed(out, result))
+    let out = needed(out, [result]);
+    out.iter().try_for_each(|instruction| within_a_position(&instruction.op))?;
+    Ok(out)
 }
 
-/// The instructions that a value depends on.
-fn needed(all: Vec<Instruction>, value: ValueId) -> Vec<Instruction> {
-    let mut wanted = BTreeSet::from([value]);
-    let mut kept = Vec::new();
-    for instruction in all.into_iter().rev() {
-        if instruction.results.iter().any(|id| wanted.contains(id)) {
-            wanted.extend(reads(&instruction));
-            kept.push(instruction);
-        }
+/// The derivative at a position is one of a model: it looks at no later one.
+fn within_a_position(op: &Op) -> Result<(), Unsupported> {
+    match op {
+        Op::Adjoint(op) => Err(Unsupported::Operation(op.name())),
+        Op::Shift { .. } => Err(Unsupported::Operation("shift")),
+        Op::Past { .. } => Err(Unsupported::Operation("past")),
+        Op::Scan { .. } => Err(Unsupported::Operation("scan")),
+        _ => Ok(()),
     }
-    kept.reverse();
-    kept
 }

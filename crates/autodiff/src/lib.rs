@@ -1,25 +1,34 @@
 //! Derivatives as IR: differentiation from source to source.
 //!
+//! - [`differentiate`]: from a model to its backward pass: losses, and the gradient of every weight.
 //! - [`expand`]: replaces every `grad` of a module by operations that compute it.
 //! - [`Unsupported`]: what has no derivative here.
 //!
-//! Inside: `split` writes the differentiated part with one scalar function an instruction, `sweep` goes
-//! through it backwards, `rule` has the adjoint of each operation, `scalar` that of each function.
+//! Both write the differentiated part with one scalar function an instruction (`split`) and go through it backwards (`sweep`),
+//! by the same rules: `rule` has the adjoint of each operation, `scalar` that of each function, `past` and `scan` those of
+//! regions. `function` makes the two halves of a function, and decides what the first keeps for the second.
 //!
-//! Items and positions are given: the derivative is taken at each (item, position) by itself, and no
-//! cotangent is ever summed over either. So only what varies with the variable is differentiated: a value
-//! of stage const never does, for the variable is one of a step or a sequence.
+//! A `grad` is taken at each (item, position) by itself, and what does not vary with its variable is held fixed. A backward
+//! pass sums the cotangents of what is the same everywhere over items and positions; the operations that do so, and the
+//! transposes of looks at other positions, are legal in adjoint functions only.
 //!
-//! Not here: operations on time, which the checker keeps out of what is differentiated; the backward
-//! pass of a whole function, which would sum the cotangents of its weights over items and positions.
+//! Not here: which values are better computed again than kept, and everything else about speed; what a derivative is worth
+//! as a number (the interpreter tells); the derivative of a backward pass.
 
+mod cotangents;
+mod differentiate;
 mod emit;
 mod error;
 mod expand;
+mod function;
+mod past;
+mod prepare;
 mod rule;
 mod scalar;
+mod scan;
 mod split;
 mod sweep;
 
+pub use differentiate::differentiate;
 pub use error::Unsupported;
 pub use expand::expand;

@@ -1,14 +1,14 @@
 //! The adjoint of each operation: from the cotangent of its result to those of its operands.
 //!
-//! Written for operations within a position; along items and positions nothing is summed.
+//! For past-regions, scans and calls see `past`, `scan` and `function`.
 
 use std::collections::BTreeSet;
 
-use genesys_axis::{Constant, Size};
-use genesys_ir::module::{AxisId, Expr, Instruction, Op, Reduction, ValueId};
+use genesys_axis::Size;
+use genesys_ir::module::{Adjoint, AxisId, Expr, Instruction, Op, Reduction, Stage, ValueId};
 use genesys_scalar::Function::{Add, Div, Equal, Exp, Mul, Sub, Where};
 
-use crate::emit::{Emit, apply, number};
+use crate::emit::{Emit, apply, constant, number};
 use crate::{Unsupported, scalar};
 
 type Cotangents = Vec<(ValueId, ValueId)>;
@@ -23,23 +23,20 @@ pub(crate) fn adjoints(
     let Instruction { op, args, results } = instruction;
     let is_active = |i: usize| args.get(i).is_some_and(|id| active.contains(id));
     let one = |value: Result<ValueId, Unsupported>| value.map(|value| vec![(args[0], value)]);
+    let transposed = |op: Adjoint, args: Vec<ValueId>, emit: &mut Emit<'_>| one(emit.push(Op::Adjoint(op), args));
     match op {
         Op::Map(expr) => map(emit, expr, args, active, g),
         Op::Reduce { reduction, axes, .. } => one(reduce(emit, *reduction, axes, args[0], results[0], g)),
         Op::Softmax { axes, .. } => one(softmax(emit, axes, results[0], g)),
-        Op::Contract { axes: _ } => {
-            let mut found = Vec::new();
-            for i in (0..2).filter(|i| is_active(*i)) {
-                let (own, other) = (args[i], args[1 - i]);
-                let held = emit.ty(own).axes.clone();
-                let axes = emit.ty(other).axes.iter().copied().filter(|axis| !held.contains(axis)).collect();
-                found.push((own, emit.push(Op::Contract { axes }, vec![g, other])?));
-            }
-            Ok(found)
-        }
+        Op::Contract { .. } => contract(emit, args, active, g),
         Op::Regroup { from, to } => one(emit.push(Op::Regroup { from: to.clone(), to: from.clone() }, vec![g])),
         Op::Concat { parts, whole } => concat(emit, parts, *whole, args, active, g),
-        Op::Slice { whole, part, offset } => one(unslice(emit, *whole, *part, offset, g)),
+        Op::Slice { whole, part, offset } => {
+            one(emit.push(Op::Pad { part: *part, whole: *whole, offset: offset.clone() }, vec![g]))
+        }
+        Op::Pad { part, whole, offset } => {
+            one(emit.push(Op::Slice { whole: *whole, part: *part, offset: offset.clone() }, vec![g]))
+        }
         Op::Select { axis, index } => one(unselect(emit, *axis, index, g)),
         Op::Stack { axis } => {
             let select = |(i, id): (usize, &ValueId)| {
@@ -50,22 +47,43 @@ pub(crate) fn adjoints(
         }
         Op::Broadcast { axes } => one(emit.sum(g, axes.clone())),
         Op::Weight(_) | Op::Constant(_) | Op::Position | Op::Layer | Op::Index(_) | Op::Age(_) => Ok(Vec::new()),
-        Op::Shift { .. } => Err(Unsupported::Operation("shift")),
-        Op::Window { .. } => Err(Unsupported::Operation("window")),
-        Op::Pool { .. } => Err(Unsupported::Operation("pool")),
-        Op::Blocks { .. } => Err(Unsupported::Operation("blocks")),
+        Op::Shift { by, direction, reset } => {
+            one(emit.push(Op::Shift { by: by.clone(), direction: direction.reversed(), reset: *reset }, vec![g]))
+        }
+        Op::Window { axis, direction, reset } => {
+            transposed(Adjoint::Window { axis: *axis, direction: direction.reversed(), reset: *reset }, vec![g], emit)
+        }
+        Op::Pool { size, direction, reset } => {
+            let (size, direction) = (size.clone(), direction.reversed());
+            transposed(Adjoint::Pool { size, direction, reset: *reset }, vec![g], emit)
+        }
+        Op::View(axis) => {
+            let g = seen(emit, &[*axis], args[0], g)?;
+            transposed(Adjoint::View(*axis), vec![g], emit)
+        }
+        Op::Blocks { axis, within } => {
+            let g = seen(emit, &[*axis, *within], args[0], g)?;
+            transposed(Adjoint::Blocks { axis: *axis, within: *within }, vec![g], emit)
+        }
+        Op::Top { from, to } if is_active(1) => {
+            let spread = emit.push(Op::Adjoint(Adjoint::Top { from: *from, to: *to }), vec![args[0], g])?;
+            Ok(vec![(args[1], emit.sum_to(spread, args[1])?)])
+        }
         // Which elements are picked is no function that has a derivative.
-        Op::Top { .. } | Op::Picked { .. } => Err(Unsupported::Operation("top")),
-        Op::Past { .. } => Err(Unsupported::Operation("past")),
-        Op::View(_) => Err(Unsupported::Operation("view")),
-        Op::Cumsum(_) => Err(Unsupported::Operation("cumsum")),
-        Op::After(_) => Err(Unsupported::Operation("after")),
-        Op::Scan { .. } => Err(Unsupported::Operation("scan")),
+        Op::Top { .. } | Op::Picked { .. } => Ok(Vec::new()),
+        Op::Cumsum(axis) => {
+            let behind = emit.push(Op::After(*axis), vec![g])?;
+            one(emit.map(apply(Add, [Expr::Arg(0), Expr::Arg(1)]), &[behind, g]))
+        }
+        Op::After(axis) => transposed(Adjoint::Before(*axis), vec![g], emit),
+        Op::Gather { axis } => transposed(Adjoint::Gather { axis: *axis }, vec![g, args[1]], emit),
+        Op::CrossEntropy { axis } => transposed(Adjoint::CrossEntropy { axis: *axis }, vec![g, args[0], args[1]], emit),
+        Op::MeanTokens => transposed(Adjoint::MeanTokens, vec![g, args[1]], emit),
+        Op::Adjoint(op) => Err(Unsupported::Operation(op.name())),
         Op::Grad { .. } => Err(Unsupported::Operation("grad")),
-        Op::Gather { .. } => Err(Unsupported::Operation("gather")),
-        Op::CrossEntropy { .. } => Err(Unsupported::Operation("cross_entropy")),
-        Op::MeanTokens => Err(Unsupported::Operation("mean_tokens")),
-        Op::Call { .. } => Err(Unsupported::Operation("call")),
+        Op::Past { .. } | Op::Scan { .. } | Op::Call { .. } => {
+            unreachable!("operations with regions, and calls, have adjoints of their own")
+        }
     }
 }
 
@@ -132,6 +150,33 @@ fn shift(expr: &Expr) -> Expr {
     }
 }
 
+/// Of `sum(a b)` to one factor: the sum of products with the other one, over what it has beside. Of a factor that is the
+/// same everywhere that is a sum over positions, too: the matrix product that gives the gradient of a weight.
+fn contract(
+    emit: &mut Emit<'_>,
+    args: &[ValueId],
+    active: &BTreeSet<ValueId>,
+    g: ValueId,
+) -> Result<Cotangents, Unsupported> {
+    let mut found = Vec::new();
+    for i in (0..2).filter(|i| active.contains(&args[*i])) {
+        let (own, other) = (args[i], args[1 - i]);
+        let held = &emit.ty(own).axes;
+        let axes = emit.ty(other).axes.iter().copied().filter(|axis| !held.contains(axis)).collect();
+        let gathered = emit.ty(own).stage == Stage::Const && emit.ty(g).stage == Stage::Seq;
+        let op = if gathered { Op::Adjoint(Adjoint::Contract { axes }) } else { Op::Contract { axes } };
+        found.push((own, emit.push(op, vec![g, other])?));
+    }
+    Ok(found)
+}
+
+/// A cotangent of what a past saw, summed over all else that the region added: to the axes of the operand and these.
+fn seen(emit: &mut Emit<'_>, axes: &[AxisId], operand: ValueId, g: ValueId) -> Result<ValueId, Unsupported> {
+    let kept = &emit.ty(operand).axes;
+    let extra = emit.ty(g).axes.iter().copied().filter(|axis| !kept.contains(axis) && !axes.contains(axis)).collect();
+    emit.sum(g, extra)
+}
+
 fn reduce(
     emit: &mut Emit<'_>,
     reduction: Reduction,
@@ -141,7 +186,15 @@ fn reduce(
     g: ValueId,
 ) -> Result<ValueId, Unsupported> {
     let arg = Expr::Arg;
+    let grows = axes.iter().any(|axis| emit.is_dependent(*axis));
     match reduction {
+        Reduction::Sum if grows => emit.spread(g, x),
+        Reduction::Mean if grows => {
+            let ones = emit.everywhere(1.0, x)?;
+            let count = emit.sum(ones, axes.to_vec())?;
+            let share = emit.map(apply(Div, [arg(0), arg(1)]), &[g, count])?;
+            emit.spread(share, x)
+        }
         Reduction::Sum => emit.push(Op::Broadcast { axes: axes.to_vec() }, vec![g]),
         Reduction::Mean => {
             let count = Expr::Const(emit.count(axes)?);
@@ -190,28 +243,9 @@ fn concat(
     Ok(found)
 }
 
-/// The cotangent where the slice was, 0 elsewhere: selected by index, never multiplied.
-fn unslice(
-    emit: &mut Emit<'_>,
-    whole: AxisId,
-    part: AxisId,
-    offset: &Size,
-    g: ValueId,
-) -> Result<ValueId, Unsupported> {
-    let (to, from) = (emit.push(Op::Index(whole), vec![])?, emit.push(Op::Index(part), vec![])?);
-    let place = apply(Add, [Expr::Arg(1), constant(offset)]);
-    let here = apply(Equal, [Expr::Arg(0), place]);
-    let spread = emit.map(apply(Where, [here, Expr::Arg(2), number(0.0)]), &[to, from, g])?;
-    emit.sum(spread, vec![part])
-}
-
 /// The cotangent at one element of an axis, 0 at the others.
 fn unselect(emit: &mut Emit<'_>, axis: AxisId, index: &Size, g: ValueId) -> Result<ValueId, Unsupported> {
     let place = emit.push(Op::Index(axis), vec![])?;
     let here = apply(Equal, [Expr::Arg(0), constant(index)]);
     emit.map(apply(Where, [here, Expr::Arg(1), number(0.0)]), &[place, g])
-}
-
-fn constant(size: &Size) -> Expr {
-    size.as_int().map_or_else(|| Expr::Const(Constant::Size(size.clone())), |n| number(n as f64))
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use genesys_ir::module::{Expr, Instruction, Op, ValueId};
+use genesys_ir::reads;
 use genesys_scalar::Function;
 
 use crate::Unsupported;
@@ -22,12 +23,14 @@ pub(crate) fn append(
     active: &mut BTreeSet<ValueId>,
     instruction: Instruction,
 ) -> Result<(), Unsupported> {
-    if !instruction.args.iter().any(|arg| active.contains(arg)) {
+    if reads(&instruction).is_disjoint(active) {
         emit.out.push(instruction);
         return Ok(());
     }
     let Instruction { op, args, results } = instruction;
-    active.extend(&results);
+    if learns(&op, &args, active) {
+        active.extend(&results);
+    }
     let op = match op {
         Op::Map(Expr::Apply(function, operands)) => {
             let pieces = operands.into_iter().map(|operand| piece(emit, active, operand, &args));
@@ -41,6 +44,16 @@ pub(crate) fn append(
     };
     emit.out.push(Instruction { op, args, results });
     Ok(())
+}
+
+/// Whether anything is learned through an operation that reads what depends on the variable.
+fn learns(op: &Op, args: &[ValueId], active: &BTreeSet<ValueId>) -> bool {
+    match op {
+        Op::Map(Expr::Apply(function, _)) => !function.is_flat(),
+        Op::Top { .. } => active.contains(&args[1]),
+        Op::Picked { .. } => false,
+        _ => true,
+    }
 }
 
 fn piece(
@@ -61,7 +74,9 @@ fn piece(
             let pieces = operands.into_iter().map(|operand| piece(emit, active, operand, args));
             let (expr, args) = one(function, pieces.collect::<Result<Vec<_>, _>>()?);
             let value = emit.map(expr, &args)?;
-            active.insert(value);
+            if !function.is_flat() {
+                active.insert(value);
+            }
             Ok(Piece::Value(value))
         }
         Expr::Const(_) => Ok(Piece::Constant(expr)),

@@ -1,48 +1,70 @@
-//! The reverse sweep: from the cotangent of a result to that of a variable.
+//! The reverse sweep: from the cotangents of results to those of what they were computed from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use genesys_ir::module::{Instruction, Stage, ValueId};
-use genesys_scalar::Function::{Add, Where};
+use genesys_ir::module::{Instruction, Op, ValueId};
 
-use crate::emit::{Emit, apply, number};
-use crate::{Unsupported, rule};
-use genesys_ir::module::Expr;
+use crate::cotangents::Cotangents;
+use crate::emit::Emit;
+use crate::{Unsupported, past, rule, scan};
 
-/// Appends the derivative of the sum of `result` to `variable`, which the instructions appended so far
-/// lead from to it; `active` are the values that depend on the variable.
-pub(crate) fn sweep(
-    emit: &mut Emit<'_>,
-    active: &BTreeSet<ValueId>,
-    variable: ValueId,
-    result: ValueId,
-) -> Result<ValueId, Unsupported> {
-    let instructions: Vec<Instruction> = emit.out.clone();
-    let mut cotangents: BTreeMap<ValueId, ValueId> = BTreeMap::new();
-    if active.contains(&result) {
-        cotangents.insert(result, everywhere(emit, 1.0, result)?);
-    }
-    for instruction in instructions.iter().rev() {
-        let Some(&g) = instruction.results.first().and_then(|id| cotangents.get(id)) else { continue };
-        for (operand, cotangent) in rule::adjoints(emit, instruction, active, g)? {
-            let varies = emit.ty(operand).stage != Stage::Const;
-            if !varies {
-                return Err(Unsupported::Constant);
-            }
-            let total = match cotangents.get(&operand) {
-                Some(&before) => emit.map(apply(Add, [Expr::Arg(0), Expr::Arg(1)]), &[before, cotangent])?,
-                None => cotangent,
-            };
-            cotangents.insert(operand, total);
-        }
-    }
-    match cotangents.get(&variable) {
-        Some(&found) => Ok(found),
-        None => everywhere(emit, 0.0, variable),
+/// Appends the adjoint of a call: what the functions of a module know of each other.
+pub(crate) trait Calls {
+    /// From the cotangents of a call's results to those of its operands and weights.
+    fn adjoint(
+        &mut self,
+        emit: &mut Emit<'_>,
+        call: &Instruction,
+        cotangents: &mut Cotangents,
+    ) -> Result<(), Unsupported>;
+}
+
+/// Where no call may stand.
+pub(crate) struct NoCalls;
+
+impl Calls for NoCalls {
+    fn adjoint(&mut self, _: &mut Emit<'_>, _: &Instruction, _: &mut Cotangents) -> Result<(), Unsupported> {
+        Err(Unsupported::Operation("call"))
     }
 }
 
-/// A number with the axes and the stage of a value, which is selected away.
-fn everywhere(emit: &mut Emit<'_>, value: f64, like: ValueId) -> Result<ValueId, Unsupported> {
-    emit.map(apply(Where, [number(1.0), number(value), Expr::Arg(0)]), &[like])
+/// Goes through instructions backwards and appends their adjoints; `active` are the values that depend on what is varied.
+pub(crate) fn sweep(
+    emit: &mut Emit<'_>,
+    instructions: &[Instruction],
+    active: &BTreeSet<ValueId>,
+    cotangents: &mut Cotangents,
+    calls: &mut dyn Calls,
+) -> Result<(), Unsupported> {
+    for instruction in instructions.iter().rev() {
+        if !instruction.results.iter().any(|id| active.contains(id) && cotangents.get(*id).is_some()) {
+            continue;
+        }
+        match &instruction.op {
+            Op::Past { .. } => past::adjoint(emit, instruction, active, cotangents)?,
+            Op::Scan { .. } => scan::adjoint(emit, instruction, active, cotangents)?,
+            Op::Call { .. } => calls.adjoint(emit, instruction, cotangents)?,
+            _ => {
+                let Some(g) = cotangents.get(instruction.results[0]) else { continue };
+                for (operand, cotangent) in rule::adjoints(emit, instruction, active, g)? {
+                    cotangents.add(emit, operand, cotangent)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The instructions that values depend on.
+pub(crate) fn needed(all: Vec<Instruction>, values: impl IntoIterator<Item = ValueId>) -> Vec<Instruction> {
+    let mut wanted: BTreeSet<ValueId> = values.into_iter().collect();
+    let mut kept = Vec::new();
+    for instruction in all.into_iter().rev() {
+        if instruction.results.iter().any(|id| wanted.contains(id)) {
+            wanted.extend(genesys_ir::reads(&instruction));
+            kept.push(instruction);
+        }
+    }
+    kept.reverse();
+    kept
 }

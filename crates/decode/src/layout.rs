@@ -184,6 +184,8 @@ impl<'m> Walk<'m> {
                 | Op::Regroup { .. }
                 | Op::Concat { .. }
                 | Op::Slice { .. }
+                | Op::Pad { .. }
+                | Op::Adjoint(_)
                 | Op::Select { .. }
                 | Op::Stack { .. }
                 | Op::Broadcast { .. }

@@ -20,6 +20,13 @@ impl<'m> Body<'m> {
                 let cut = format!("{}, {}, {}", x.place(whole), plain(offset), self.axes.extent(part));
                 x.then("narrow", &cut).renamed(whole, part)
             }
+            Op::Pad { part, whole, offset } => {
+                let (part, whole) = (Dim::Axis(*part), Dim::Axis(*whole));
+                let (size, cut) = (self.axes.extent(whole), self.axes.extent(part));
+                let (place, offset) = (x.place(part), plain(offset));
+                let behind = format!("{size} - {offset} - {cut}");
+                x.then("pad_with_zeros", &format!("{place}, {offset}, {behind}")).renamed(part, whole)
+            }
             Op::Select { axis, index } => {
                 let dim = Dim::Axis(*axis);
                 let (place, rest) = (x.place(dim), rest(&x, &[dim]));

@@ -51,6 +51,7 @@ impl<'m> Body<'m> {
             Op::Regroup { .. }
             | Op::Concat { .. }
             | Op::Slice { .. }
+            | Op::Pad { .. }
             | Op::Select { .. }
             | Op::Stack { .. }
             | Op::Broadcast { .. } => self.layout(op, args)?,
@@ -59,7 +60,7 @@ impl<'m> Body<'m> {
                 Piece::new(Code::call("cross_entropy", vec![logits.code.borrowed(), targets.code.borrowed()]), vec![])
             }
             Op::MeanTokens => self.mean_tokens(args)?,
-            Op::Map(_) | Op::Past { .. } | Op::Scan { .. } | Op::Call { .. } | Op::Grad { .. } => {
+            Op::Map(_) | Op::Past { .. } | Op::Scan { .. } | Op::Call { .. } | Op::Grad { .. } | Op::Adjoint(_) => {
                 unreachable!("written elsewhere, or refused")
             }
         }))
@@ -72,6 +73,7 @@ impl<'m> Body<'m> {
             | Op::Window { direction, reset, .. }
             | Op::Pool { direction, reset, .. } => self.forward(*direction, *reset),
             Op::Grad { .. } => Err(self.unsupported("a derivative that was not expanded")),
+            Op::Adjoint(_) => Err(self.unsupported("the operations of a backward pass")),
             _ => Ok(()),
         }
     }
@@ -303,6 +305,7 @@ pub(crate) fn name(op: &Op) -> &'static str {
         Op::Regroup { .. } => "regrouped",
         Op::Concat { .. } => "joined",
         Op::Slice { .. } => "part",
+        Op::Pad { .. } => "padded",
         Op::Select { .. } => "element",
         Op::Stack { .. } => "stacked",
         Op::Broadcast { .. } => "repeated",
@@ -321,5 +324,6 @@ pub(crate) fn name(op: &Op) -> &'static str {
         Op::CrossEntropy { .. } => "loss",
         Op::MeanTokens => "mean",
         Op::Call { .. } => "x",
+        Op::Adjoint(op) => op.name(),
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use genesys_axis::{Constant, Domain, Size};
 use genesys_ir::module::{
-    AxisId, Direction, Function, IGNORE, Instruction, Module, Op, Region, State, ValueId, WeightId,
+    Adjoint, AxisId, Direction, Function, IGNORE, Instruction, Module, Op, Region, State, ValueId, WeightId,
 };
 
 use crate::memory::Memory;
@@ -79,35 +79,13 @@ impl Machine<'_> {
     fn instruction(&mut self, instruction: &Instruction, frame: &mut Frame<'_>) -> Result<Vec<Tensor>> {
         let args = frame.all(&instruction.args)?;
         let key = *instruction.results.first().ok_or(InterpError::Unsupported("an operation without results"))?;
+        if let Some(value) = self.local(&instruction.op, &args, frame.layer)? {
+            return Ok(vec![value]);
+        }
         let one = |value: Result<Tensor>| value.map(|v| vec![v]);
         let x = || args.first().ok_or(InterpError::Unsupported("an operation that lacks an operand"));
         match &instruction.op {
-            Op::Weight(id) => one(self.weight(*id, frame)),
-            Op::Constant(c) => Ok(vec![Tensor::scalar(number(c)?)]),
-            Op::Position => Ok(vec![Tensor::scalar(self.position as f64)]),
-            Op::Layer => Ok(vec![Tensor::scalar(f64::from(frame.layer))]),
-            Op::Index(axis) => {
-                let axes = self.sized(&[*axis])?;
-                Ok(vec![Tensor::build(axes, |at| at[0].1 as f64)])
-            }
-            Op::Age(axis) => one(self.age(*axis)),
-            Op::Map(expr) => one(ops::map(expr, &args)),
-            Op::Reduce { reduction, axes, otherwise } => Ok(vec![ops::reduce(*reduction, axes, *otherwise, x()?)]),
-            Op::Softmax { axes, sink } => Ok(vec![ops::softmax(axes, *sink, x()?)]),
-            Op::Contract { axes } => {
-                let result = ops::contract(axes, &args[0], &args[1]);
-                let summed: usize = axes.iter().filter_map(|axis| args[0].size(*axis)).product();
-                self.multiplications += (result.data().len() * summed) as u64;
-                Ok(vec![result])
-            }
-            Op::Regroup { from, to } => Ok(vec![ops::regroup(from, &self.sized(to)?, x()?)]),
-            Op::Concat { parts, whole } => Ok(vec![ops::concat(parts, *whole, &args)]),
-            Op::Slice { whole, part, offset } => {
-                Ok(vec![ops::slice(*whole, self.sized(&[*part])?[0], size(offset)?, x()?)])
-            }
-            Op::Select { axis, index } => Ok(vec![ops::select(*axis, size(index)?, x()?)]),
-            Op::Stack { axis } => Ok(vec![ops::stack(*axis, &args)]),
-            Op::Broadcast { axes } => Ok(vec![ops::broadcast(&self.sized(axes)?, x()?)]),
+            Op::Weight(id) => one(self.weight(*id, frame.function, frame.path)),
             Op::Shift { by, direction, reset } => {
                 forward_only(*direction, *reset)?;
                 Ok(vec![ops::shift(size(by)?, frame.memory.remember(key, x()?.clone()))])
@@ -137,16 +115,11 @@ impl Machine<'_> {
                 let history = frame.memory.remember(key, x()?.clone());
                 Ok(vec![ops::blocks(blocks, within, history)])
             }
-            Op::Top { from, to } => Ok(vec![ops::top(*from, self.sized(&[*to])?[0], &args[0], &args[1])]),
-            Op::Picked { from, to } => Ok(vec![ops::picked(*from, self.sized(&[*to])?[0], x()?)]),
-            Op::Cumsum(axis) => Ok(vec![ops::sum_where(*axis, |other, own| other <= own, x()?)]),
-            Op::After(axis) => Ok(vec![ops::sum_where(*axis, |other, own| other > own, x()?)]),
             Op::Scan { states, class: _, chunk, direction, reset, body } => {
                 forward_only(*direction, *reset)?;
                 self.scan(states, self.begins(chunk.as_ref())?, body, frame)
             }
             Op::Grad { variable, body } => one(self.differences(*variable, body, x()?, frame)),
-            Op::Gather { axis } => Ok(vec![ops::select(*axis, args[1].at(&[]) as usize, x()?)]),
             Op::CrossEntropy { axis } => Ok(vec![cross_entropy(*axis, &args[0], &args[1], key, frame.memory)]),
             Op::MeanTokens => Ok(vec![mean_tokens(&args[0], &args[1], key, frame.memory)]),
             Op::Call { function, layer, path } => {
@@ -154,7 +127,49 @@ impl Machine<'_> {
                 let callee = frame.memory.calls.entry(key).or_default();
                 self.call(self.module.function(*function), args, *layer, &path, callee)
             }
+            Op::Adjoint(_) => Err(InterpError::Unsupported("the operations of a backward pass")),
+            _ => unreachable!("all other operations look at their own position only"),
         }
+    }
+
+    /// What an operation gives that looks at its own position only; `None` for any other one.
+    pub(crate) fn local(&mut self, op: &Op, args: &[Tensor], layer: u32) -> Result<Option<Tensor>> {
+        let x = || args.first().ok_or(InterpError::Unsupported("an operation that lacks an operand"));
+        Ok(Some(match op {
+            Op::Constant(c) => Tensor::scalar(number(c)?),
+            Op::Position => Tensor::scalar(self.position as f64),
+            Op::Layer => Tensor::scalar(f64::from(layer)),
+            Op::Index(axis) => Tensor::build(self.sized(&[*axis])?, |at| at[0].1 as f64),
+            Op::Age(axis) => self.age(*axis)?,
+            Op::Map(expr) => ops::map(expr, args)?,
+            Op::Reduce { reduction, axes, otherwise } => ops::reduce(*reduction, axes, *otherwise, x()?),
+            Op::Softmax { axes, sink } => ops::softmax(axes, *sink, x()?),
+            Op::Contract { axes } => {
+                let result = ops::contract(axes, &args[0], &args[1]);
+                let summed: usize = axes.iter().filter_map(|axis| args[0].size(*axis)).product();
+                self.multiplications += (result.data().len() * summed) as u64;
+                result
+            }
+            Op::Regroup { from, to } => ops::regroup(from, &self.sized(to)?, x()?),
+            Op::Concat { parts, whole } => ops::concat(parts, *whole, args),
+            Op::Slice { whole, part, offset } => ops::slice(*whole, self.sized(&[*part])?[0], size(offset)?, x()?),
+            Op::Pad { part, whole, offset } => ops::pad(*part, self.sized(&[*whole])?[0], size(offset)?, x()?),
+            Op::Select { axis, index } => ops::select(*axis, size(index)?, x()?),
+            Op::Stack { axis } => ops::stack(*axis, args),
+            Op::Broadcast { axes } => ops::broadcast(&self.sized(axes)?, x()?),
+            Op::Top { from, to } => ops::top(*from, self.sized(&[*to])?[0], &args[0], &args[1]),
+            Op::Picked { from, to } => ops::picked(*from, self.sized(&[*to])?[0], x()?),
+            Op::Cumsum(axis) => ops::sum_where(*axis, |other, own| other <= own, x()?),
+            Op::After(axis) => ops::sum_where(*axis, |other, own| other > own, x()?),
+            Op::Gather { axis } => ops::select(*axis, args[1].at(&[]) as usize, x()?),
+            Op::Adjoint(Adjoint::Before(axis)) => ops::sum_where(*axis, |other, own| other < own, x()?),
+            Op::Adjoint(Adjoint::Top { from, to }) => ops::scatter_top(*from, *to, &args[0], &args[1]),
+            Op::Weight(_) | Op::Shift { .. } | Op::Window { .. } | Op::Pool { .. } | Op::Past { .. } => {
+                return Ok(None);
+            }
+            Op::View(_) | Op::Blocks { .. } | Op::Scan { .. } | Op::Grad { .. } | Op::Call { .. } => return Ok(None),
+            Op::CrossEntropy { .. } | Op::MeanTokens | Op::Adjoint(_) => return Ok(None),
+        }))
     }
 
     /// Whether a chunk begins at this position.
@@ -182,9 +197,10 @@ impl Machine<'_> {
         Ok(Tensor::from_data(at.axes().to_vec(), slopes).expect("as many numbers as before"))
     }
 
-    fn weight(&mut self, id: WeightId, frame: &Frame<'_>) -> Result<Tensor> {
-        let weight = &frame.function.weights[id.0 as usize];
-        let name = join(frame.path, &weight.path);
+    /// A weight of a function that is called under a path.
+    pub(crate) fn weight(&mut self, id: WeightId, function: &Function, path: &str) -> Result<Tensor> {
+        let weight = &function.weights[id.0 as usize];
+        let name = join(path, &weight.path);
         if let Some(tensor) = self.loaded.get(&name) {
             return Ok(tensor.clone());
         }
@@ -195,7 +211,7 @@ impl Machine<'_> {
     }
 
     /// The positions that a past holds now, or the numbers of the blocks that are complete, in increasing order.
-    fn seen(&self, axis: AxisId) -> Result<std::ops::Range<usize>> {
+    pub(crate) fn seen(&self, axis: AxisId) -> Result<std::ops::Range<usize>> {
         match &self.module.axis(axis).domain {
             Domain::Static(_) => Err(InterpError::Unsupported("a view along a static axis")),
             Domain::Past { window, skip } => {
@@ -220,7 +236,7 @@ impl Machine<'_> {
         Ok(Tensor::build(vec![(axis, seen.len())], |at| (self.position - last(at[0].1)) as f64))
     }
 
-    fn sized(&self, axes: &[AxisId]) -> Result<Vec<(AxisId, usize)>> {
+    pub(crate) fn sized(&self, axes: &[AxisId]) -> Result<Vec<(AxisId, usize)>> {
         let sized = |axis: &AxisId| match self.module.axis(*axis).domain.size() {
             Some(n) => Ok((*axis, size(n)?)),
             None => Ok((*axis, self.seen(*axis)?.len())),
@@ -289,7 +305,7 @@ fn forward_only(direction: Direction, reset: Option<ValueId>) -> Result<()> {
     }
 }
 
-fn join(path: &str, name: &str) -> String {
+pub(crate) fn join(path: &str, name: &str) -> String {
     if path.is_empty() || name.is_empty() { format!("{path}{name}") } else { format!("{path}.{name}") }
 }
 
@@ -297,6 +313,6 @@ pub(crate) fn number(constant: &Constant) -> Result<f64> {
     Ok(constant.eval(&|_| None)?)
 }
 
-fn size(size: &Size) -> Result<usize> {
+pub(crate) fn size(size: &Size) -> Result<usize> {
     usize::try_from(size.eval(&|_| None)?).map_err(|_| InterpError::Unsupported("a negative size"))
 }

@@ -137,6 +137,15 @@ pub(crate) fn slice(whole: AxisId, part: (AxisId, usize), offset: usize, x: &Ten
     })
 }
 
+/// The operand from element `offset` of an axis on, 0 at its other elements.
+pub(crate) fn pad(part: AxisId, whole: (AxisId, usize), offset: usize, x: &Tensor) -> Tensor {
+    let size = x.size(part).expect("a part is the operand's axis");
+    Tensor::build(union(&x.without(&[part]), &[whole]), |at| match index(at, whole.0).checked_sub(offset) {
+        Some(i) if i < size => x.at(&[at.as_slice(), &[(part, i)]].concat()),
+        _ => 0.0,
+    })
+}
+
 /// One element of an axis.
 pub(crate) fn select(axis: AxisId, i: usize, x: &Tensor) -> Tensor {
     Tensor::build(x.without(&[axis]), |at| {
@@ -215,6 +224,18 @@ pub(crate) fn top(from: AxisId, to: (AxisId, usize), score: &Tensor, value: &Ten
     Tensor::build(union(&[to], &rest), |at| {
         let element = ranking(from, score, at).get(index(at, to.0)).copied();
         element.map_or(0.0, |element| value.at(&[at.as_slice(), &[(from, element)]].concat()))
+    })
+}
+
+/// What is held for each picked element where it was picked from; zero at the others.
+pub(crate) fn scatter_top(from: AxisId, to: AxisId, score: &Tensor, x: &Tensor) -> Tensor {
+    let places = x.size(to).expect("the axis of what was picked is the operand's");
+    let along = (from, score.size(from).expect("the axis picked from is the score's"));
+    let rest = union(&x.without(&[to]), &score.without(&[from]));
+    Tensor::build(union(&rest, &[along]), |at| {
+        let place = ranking(from, score, at).iter().position(|element| *element == index(at, from));
+        let place = place.filter(|place| *place < places);
+        place.map_or(0.0, |place| x.at(&[at.as_slice(), &[(to, place)]].concat()))
     })
 }
 

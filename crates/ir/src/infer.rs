@@ -8,6 +8,7 @@
 
 use genesys_axis::Domain;
 
+use crate::adjoint;
 use crate::module::{Axis, AxisId, Dtype, Function, Op, Region, Stage, Type, ValueId, Weight};
 
 /// What an operation can refer to.
@@ -23,7 +24,7 @@ pub struct Scope<'a> {
     pub values: &'a [Type],
 }
 
-type Result<T> = std::result::Result<T, String>;
+pub(crate) type Result<T> = std::result::Result<T, String>;
 
 /// The types of the results of `op` on `args`, or why the operation is not well typed.
 /// Bodies of regions are taken at their results' word; the validator descends into them.
@@ -39,6 +40,7 @@ pub fn infer(scope: &Scope<'_>, op: &Op, args: &[ValueId]) -> Result<Vec<Type>> 
         Op::Gather { axis } => gather(*axis, args[0], args[1]).map(one),
         Op::CrossEntropy { axis } => cross_entropy(*axis, args[0], args[1]).map(one),
         Op::MeanTokens => mean_tokens(scope, args[0], args[1]).map(one),
+        Op::Adjoint(op) => adjoint::infer(scope, op, &args).map(one),
         _ => {
             if let Some(index) = args.iter().position(|ty| ty.dtype != Dtype::Real) {
                 return Err(format!("operand {index} holds tokens; real numbers are expected"));
@@ -68,7 +70,7 @@ impl<'a> Scope<'a> {
         self.axis(id).map_or("?", |axis| axis.name.as_str())
     }
 
-    fn fixed(&self, axes: &[AxisId]) -> Result<()> {
+    pub(crate) fn fixed(&self, axes: &[AxisId]) -> Result<()> {
         for axis in axes {
             if self.axis(*axis)?.domain.is_dependent() {
                 return Err(format!(
@@ -81,7 +83,7 @@ impl<'a> Scope<'a> {
     }
 
     /// A dependent axis of single positions.
-    fn positions(&self, axis: AxisId) -> Result<()> {
+    pub(crate) fn positions(&self, axis: AxisId) -> Result<()> {
         match self.axis(axis)?.domain {
             Domain::Past { .. } => Ok(()),
             Domain::Static(_) | Domain::Blocks { .. } => Err(format!("{} is not a past of positions", self.name(axis))),
@@ -89,25 +91,25 @@ impl<'a> Scope<'a> {
     }
 
     /// A dependent axis of blocks.
-    fn blocks(&self, axis: AxisId) -> Result<()> {
+    pub(crate) fn blocks(&self, axis: AxisId) -> Result<()> {
         match self.axis(axis)?.domain {
             Domain::Blocks { .. } => Ok(()),
             Domain::Static(_) | Domain::Past { .. } => Err(format!("{} is no axis of blocks", self.name(axis))),
         }
     }
 
-    fn dependent(&self, axis: AxisId) -> Result<()> {
+    pub(crate) fn dependent(&self, axis: AxisId) -> Result<()> {
         if self.axis(axis)?.domain.is_dependent() { Ok(()) } else { Err(format!("{} is not a past", self.name(axis))) }
     }
 
-    fn has(&self, ty: &Type, axes: &[AxisId]) -> Result<()> {
+    pub(crate) fn has(&self, ty: &Type, axes: &[AxisId]) -> Result<()> {
         match axes.iter().find(|axis| !ty.axes.contains(axis)) {
             Some(axis) => Err(format!("an operand lacks the axis {}", self.name(*axis))),
             None => distinct(self, axes),
         }
     }
 
-    fn lacks(&self, ty: &Type, axes: &[AxisId]) -> Result<()> {
+    pub(crate) fn lacks(&self, ty: &Type, axes: &[AxisId]) -> Result<()> {
         match axes.iter().find(|axis| ty.axes.contains(axis)) {
             Some(axis) => Err(format!("the axis {} is there already", self.name(*axis))),
             None => Ok(()),
@@ -124,7 +126,7 @@ fn one(ty: Type) -> Vec<Type> {
     vec![ty]
 }
 
-fn real(stage: Stage, axes: Vec<AxisId>) -> Type {
+pub(crate) fn real(stage: Stage, axes: Vec<AxisId>) -> Type {
     Type { stage, dtype: Dtype::Real, axes }
 }
 
@@ -143,11 +145,13 @@ fn check_arity(op: &Op, found: usize) -> Result<()> {
         Op::Past { .. } | Op::Scan { .. } => 0,
         Op::Grad { .. } => 1,
         Op::Reduce { .. } | Op::Softmax { .. } | Op::Regroup { .. } | Op::Slice { .. } | Op::Select { .. } => 1,
+        Op::Pad { .. } => 1,
         Op::Broadcast { .. } | Op::Shift { .. } | Op::Window { .. } | Op::View(_) => 1,
         Op::Cumsum(_) | Op::After(_) | Op::Pool { .. } | Op::Blocks { .. } | Op::Picked { .. } => 1,
         Op::Top { .. } | Op::Contract { .. } => 2,
         Op::Gather { .. } | Op::CrossEntropy { .. } | Op::MeanTokens => 2,
         Op::Concat { parts, .. } => parts.len(),
+        Op::Adjoint(op) => op.arity(),
         Op::Map(_) | Op::Stack { .. } | Op::Call { .. } => return Ok(()),
     };
     if expected == found { Ok(()) } else { Err(format!("{expected} operands are expected, {found} are given")) }
@@ -161,13 +165,16 @@ fn loss_stays_within(op: &Op, args: &[&Type]) -> Result<()> {
     let may_read = match op {
         Op::Map(_) | Op::Reduce { .. } | Op::Softmax { .. } | Op::Contract { .. } | Op::Regroup { .. } => true,
         Op::Concat { .. } | Op::Slice { .. } | Op::Select { .. } | Op::Stack { .. } | Op::Broadcast { .. } => true,
+        Op::Pad { .. } | Op::Adjoint(_) => true,
         Op::Weight(_) | Op::Constant(_) | Op::Position | Op::Layer | Op::Index(_) | Op::Age(_) => false,
         Op::Shift { .. } | Op::Window { .. } | Op::Pool { .. } | Op::Past { .. } | Op::View(_) => false,
         Op::Blocks { .. } | Op::Top { .. } | Op::Picked { .. } | Op::Cumsum(_) | Op::After(_) => false,
         Op::Scan { .. } | Op::Grad { .. } | Op::Gather { .. } | Op::CrossEntropy { .. } => false,
         Op::MeanTokens | Op::Call { .. } => false,
     };
-    if may_read && args.iter().all(|ty| matches!(ty.stage, Stage::Const | Stage::Loss)) {
+    // What an adjoint makes of the cotangent of a loss is its own rule.
+    let among_losses = args.iter().all(|ty| matches!(ty.stage, Stage::Const | Stage::Loss));
+    if may_read && (among_losses || matches!(op, Op::Adjoint(_))) {
         Ok(())
     } else {
         Err("a loss is read by what is no loss".into())
@@ -197,6 +204,7 @@ fn single(scope: &Scope<'_>, op: &Op, args: &[&Type]) -> Result<Type> {
         Op::Regroup { from, to } => regroup(scope, args[0], from, to),
         Op::Concat { parts, whole } => concat(scope, args, parts, *whole),
         Op::Slice { whole, part, .. } => replace(scope, args[0], *whole, *part),
+        Op::Pad { part, whole, .. } => replace(scope, args[0], *part, *whole),
         Op::Select { axis, .. } => {
             scope.fixed(&[*axis])?;
             scope.has(args[0], &[*axis]).map(|()| without(args[0], &[*axis]))
@@ -239,6 +247,7 @@ fn single(scope: &Scope<'_>, op: &Op, args: &[&Type]) -> Result<Type> {
         | Op::Gather { .. }
         | Op::CrossEntropy { .. }
         | Op::MeanTokens
+        | Op::Adjoint(_)
         | Op::Call { .. } => Err("not an operation of one result on real numbers".into()),
     }
 }
@@ -254,18 +263,18 @@ fn viewable(scope: &Scope<'_>, ty: &Type) -> Result<()> {
     }
 }
 
-fn without(ty: &Type, axes: &[AxisId]) -> Type {
+pub(crate) fn without(ty: &Type, axes: &[AxisId]) -> Type {
     real(ty.stage, ty.axes.iter().filter(|axis| !axes.contains(axis)).copied().collect())
 }
 
-fn dependent_last(scope: &Scope<'_>, axes: Vec<AxisId>) -> Vec<AxisId> {
+pub(crate) fn dependent_last(scope: &Scope<'_>, axes: Vec<AxisId>) -> Vec<AxisId> {
     let (dependent, mut fixed): (Vec<_>, Vec<_>) = axes.into_iter().partition(|axis| scope.is_dependent(*axis));
     fixed.extend(dependent);
     fixed
 }
 
 /// All axes of all operands; the one of most axes leads.
-fn union(scope: &Scope<'_>, args: &[&Type]) -> Type {
+pub(crate) fn union(scope: &Scope<'_>, args: &[&Type]) -> Type {
     let most = args.iter().map(|ty| ty.axes.len()).max().unwrap_or(0);
     let lead = args.iter().find(|ty| ty.axes.len() == most);
     let mut axes = Vec::new();
@@ -347,7 +356,6 @@ fn past(scope: &Scope<'_>, axis: AxisId, results: &[ValueId]) -> Result<Vec<Type
     scope.dependent(axis)?;
     let leaves = |id: &ValueId| {
         let ty = scope.value(*id)?;
-        no_loss(ty)?;
         scope.lacks(ty, &[axis]).map(|()| ty.clone())
     };
     results.iter().map(leaves).collect()

@@ -8,11 +8,13 @@
 //! - [`plan`]: the order in which a back end runs a region, and how a scan is split.
 //! - [`print()`] and [`parse`]: the text form.
 //! - [`specialize`]: sizes at a width.
+//! - [`prune`]: a function without what no result depends on.
 //! - [`without_losses`]: a model as it predicts.
 //! - [`parameters`]: the one table of a model's weights.
 //!
 //! Not here: what values are (the interpreter and the back ends), and passes over modules.
 
+mod adjoint;
 mod builder;
 mod infer;
 mod lex;
@@ -22,6 +24,7 @@ mod parse;
 mod parse_op;
 pub mod plan;
 mod print;
+mod prune;
 mod renumber;
 mod specialize;
 mod validate;
@@ -29,10 +32,11 @@ mod without_losses;
 
 pub use builder::Builder;
 pub use infer::{Scope, infer};
-pub use parameters::{ParameterInfo, parameters};
+pub use parameters::{ParameterInfo, full_name, parameter_names, parameters};
 pub use parse::{ParseError, parse};
 pub use print::print;
-pub use renumber::{reads, renumber, substitute};
+pub use prune::prune;
+pub use renumber::{definitions, reads, renumber, substitute};
 pub use specialize::{SpecializeError, specialize};
 pub use validate::{Violation, validate};
 pub use without_losses::without_losses;

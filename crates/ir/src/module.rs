@@ -1,7 +1,8 @@
 //! The IR as a specification: modules, functions, values, operations.
 //!
 //! A [`Module`] is a language model: functions over sequences with named axes, of which `main`
-//! takes tokens and gives logits, a loss, and where units add losses of their own the sum of those. Values are in single-assignment form. Batch and time
+//! takes tokens and gives logits, a loss, and where units add losses of their own the sum of those. The `main` of a backward pass
+//! gives the losses and the gradient of each weight instead. Values are in single-assignment form. Batch and time
 //! are implicit: a value of stage [`Stage::Seq`] has one element per item and position. The order
 //! of [`Type::axes`] is the layout, outermost first, behind batch and time.
 //!
@@ -14,11 +15,15 @@
 //! Reductions, norms, softmax and states accumulate in f32 (f64 in the interpreter) whatever the
 //! storage type.
 
+pub use crate::adjoint::Adjoint;
 use genesys_axis::{Constant, Domain, Size};
 use genesys_scalar::{Function as Scalar, Law, Role};
 
 /// The target of a position that is not predicted: padding behind a short row.
 pub const IGNORE: u32 = u32::MAX;
+
+/// What the name of a function's backward pass ends in.
+pub const ADJOINT: &str = ".adjoint";
 
 /// The number of an axis in its module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,7 +66,8 @@ pub struct Axis {
 pub struct Function {
     /// A unique name.
     pub name: String,
-    /// Whether it is the backward pass of another, where time may run in reverse.
+    /// Whether it is, or calls, the backward pass of another: time may run in reverse, and sums over tokens are taken. The
+    /// backward pass of `Block` is named `Block.adjoint` and has weights of the same paths, which are the same weights.
     pub adjoint: bool,
     /// Its weights; a call prefixes their paths.
     pub weights: Vec<Weight>,
@@ -97,7 +103,8 @@ pub enum Stage {
     Seq,
     /// One element per item, at the position of the enclosing scan's step.
     Step,
-    /// One value for the whole batch, which is read by other losses only.
+    /// One value for the whole batch, which is read by its like only: a loss, or in adjoint functions what a constant gets of
+    /// every position: its gradient.
     Loss,
 }
 
@@ -266,6 +273,15 @@ pub enum Op {
         /// The first element.
         offset: Size,
     },
+    /// `x -> whole instead of part`: the operand from element `offset` on, and 0 at the other elements.
+    Pad {
+        /// The operand's axis.
+        part: AxisId,
+        /// The result's axis.
+        whole: AxisId,
+        /// The first element.
+        offset: Size,
+    },
     /// `x -> axis removed`: one element of the axis.
     Select {
         /// The axis.
@@ -405,11 +421,13 @@ pub enum Op {
         /// Prefix of the callee's weights: `blocks.3`; empty for none.
         path: String,
     },
+    /// An operation that only adjoint functions have.
+    Adjoint(Adjoint),
 }
 
 impl Module {
     /// The function that takes tokens and targets and gives logits, then the loss, then the sum of the units' losses where
-    /// there are any.
+    /// there are any; of a backward pass the losses, then the gradient of each weight.
     pub fn main(&self) -> &Function {
         self.functions.last().expect("a module has a main function")
     }
@@ -422,6 +440,16 @@ impl Module {
     /// A function.
     pub fn function(&self, id: FunctionId) -> &Function {
         &self.functions[id.0 as usize]
+    }
+}
+
+impl Direction {
+    /// The other way.
+    pub fn reversed(self) -> Direction {
+        match self {
+            Direction::Forward => Direction::Reverse,
+            Direction::Reverse => Direction::Forward,
+        }
     }
 }
 

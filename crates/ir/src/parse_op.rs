@@ -5,7 +5,7 @@ use genesys_scalar::{Function as Scalar, Law};
 
 use crate::MAX_DEPTH;
 use crate::lex::Word;
-use crate::module::{AxisId, Direction, Expr, Op, Reduction, ValueId};
+use crate::module::{Adjoint, AxisId, Direction, Expr, Op, Reduction, ValueId};
 use crate::parse::{Parser, Result};
 use crate::print::reduction_name;
 
@@ -39,6 +39,7 @@ impl Parser {
             "regroup" => self.axis_map().map(|(from, to)| Op::Regroup { from, to })?,
             "concat" => self.concat()?,
             "slice" => self.slice()?,
+            "pad" => self.pad()?,
             "select" => Op::Select { axis: self.bracketed()?, index: self.at()? },
             "stack" => Op::Stack { axis: self.bracketed()? },
             "broadcast" => Op::Broadcast { axes: self.axis_list()? },
@@ -55,6 +56,7 @@ impl Parser {
             "mean_tokens" => Op::MeanTokens,
             "cross_entropy" => Op::CrossEntropy { axis: self.bracketed()? },
             "call" => self.call()?,
+            "adjoint" => Op::Adjoint(self.adjoint()?),
             other => return self.fail(format!("there is no operation {other}")),
         })
     }
@@ -128,6 +130,46 @@ impl Parser {
             }
             _ => self.fail("one axis is cut into one"),
         }
+    }
+
+    fn pad(&mut self) -> Result<Op> {
+        match self.axis_map()? {
+            (from, to) if from.len() == 1 && to.len() == 1 => {
+                Ok(Op::Pad { part: from[0], whole: to[0], offset: self.at()? })
+            }
+            _ => self.fail("one axis is padded to one"),
+        }
+    }
+
+    /// An operation of adjoint functions.
+    fn adjoint(&mut self) -> Result<Adjoint> {
+        let name = self.bare("an operation of adjoint functions")?;
+        Ok(match name.as_str() {
+            "total" => Adjoint::Total,
+            "contract" => Adjoint::Contract { axes: self.axis_list()? },
+            "gather" => Adjoint::Gather { axis: self.bracketed()? },
+            "cross_entropy" => Adjoint::CrossEntropy { axis: self.bracketed()? },
+            "mean_tokens" => Adjoint::MeanTokens,
+            "view" => Adjoint::View(self.bracketed()?),
+            "before" => Adjoint::Before(self.bracketed()?),
+            "top" => self.axis_to_axis().map(|(to, from)| Adjoint::Top { from, to })?,
+            "blocks" => match self.axis_list()?.as_slice() {
+                [axis, within] => Adjoint::Blocks { axis: *axis, within: *within },
+                _ => return self.fail("blocks have an axis, and one within"),
+            },
+            "window" => {
+                let axis = self.bracketed()?;
+                let (direction, reset) = self.time_of()?;
+                Adjoint::Window { axis, direction, reset }
+            }
+            "pool" => {
+                self.word("by")?;
+                let size = self.braced_size()?;
+                let (direction, reset) = self.time_of()?;
+                Adjoint::Pool { size, direction, reset }
+            }
+            other => return self.fail(format!("adjoint functions have no operation {other}")),
+        })
     }
 
     fn axis_to_axis(&mut self) -> Result<(AxisId, AxisId)> {

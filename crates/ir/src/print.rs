@@ -12,8 +12,8 @@ use genesys_scalar::Law;
 
 use crate::lex::is_plain;
 use crate::module::{
-    AxisId, Direction, Dtype, Expr, Function, Instruction, Module, Op, Reduction, Region, Stage, State, StateClass,
-    Type, ValueId, Weight,
+    Adjoint, AxisId, Direction, Dtype, Expr, Function, Instruction, Module, Op, Reduction, Region, Stage, State,
+    StateClass, Type, ValueId, Weight,
 };
 
 /// The text of a module.
@@ -261,6 +261,10 @@ impl Printer<'_> {
                 self.axis_map("slice", &[*whole], &[*part])?;
                 write!(self.out, " at {{{offset}}}")
             }
+            Op::Pad { part, whole, offset } => {
+                self.axis_map("pad", &[*part], &[*whole])?;
+                write!(self.out, " at {{{offset}}}")
+            }
             Op::Select { axis, index } => {
                 self.on("select", &[*axis])?;
                 write!(self.out, " at {{{index}}}")
@@ -292,8 +296,30 @@ impl Printer<'_> {
                 let name = Name(&self.module.function(*function).name);
                 write!(self.out, "call {name} layer {layer} path {}", Name(path))
             }
+            Op::Adjoint(op) => self.adjoint(op),
             Op::Past { .. } | Op::Scan { .. } | Op::Grad { .. } => {
                 unreachable!("regions are written with their bodies")
+            }
+        }
+    }
+
+    fn adjoint(&mut self, op: &Adjoint) -> fmt::Result {
+        write!(self.out, "adjoint ")?;
+        let name = op.name();
+        match op {
+            Adjoint::Total | Adjoint::MeanTokens => write!(self.out, "{name}"),
+            Adjoint::Contract { axes } => self.on(name, axes),
+            Adjoint::Gather { axis } | Adjoint::CrossEntropy { axis } => self.on(name, &[*axis]),
+            Adjoint::View(axis) | Adjoint::Before(axis) => self.on(name, &[*axis]),
+            Adjoint::Blocks { axis, within } => self.on(name, &[*axis, *within]),
+            Adjoint::Top { from, to } => self.axis_map(name, &[*to], &[*from]),
+            Adjoint::Window { axis, direction, reset } => {
+                self.on(name, &[*axis])?;
+                self.time_of(*direction, *reset)
+            }
+            Adjoint::Pool { size, direction, reset } => {
+                write!(self.out, "{name} by {{{size}}}")?;
+                self.time_of(*direction, *reset)
             }
         }
     }

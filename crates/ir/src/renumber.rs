@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::module::{Function, Instruction, Op, Region, State, ValueId};
+use crate::module::{Adjoint, Function, Instruction, Op, Region, State, ValueId};
 
 /// The values that an instruction reads from around it: operands, and what its regions see.
 pub fn reads(instruction: &Instruction) -> BTreeSet<ValueId> {
     let mut found: BTreeSet<ValueId> = instruction.args.iter().copied().collect();
     match &instruction.op {
         Op::Shift { reset, .. } | Op::Window { reset, .. } | Op::Pool { reset, .. } => found.extend(reset),
+        Op::Adjoint(Adjoint::Window { reset, .. } | Adjoint::Pool { reset, .. }) => found.extend(reset),
         Op::Past { reset, body, .. } => {
             found.extend(reset);
             found.extend(free(body));
@@ -41,6 +42,9 @@ pub fn substitute(region: &mut Region, replace: &dyn Fn(ValueId) -> ValueId) {
             Op::Shift { reset, .. } | Op::Window { reset, .. } | Op::Pool { reset, .. } => {
                 reset.iter_mut().for_each(|id| *id = replace(*id))
             }
+            Op::Adjoint(Adjoint::Window { reset, .. } | Adjoint::Pool { reset, .. }) => {
+                reset.iter_mut().for_each(|id| *id = replace(*id))
+            }
             Op::Past { reset, body, .. } => {
                 reset.iter_mut().for_each(|id| *id = replace(*id));
                 substitute(body, replace);
@@ -65,8 +69,7 @@ pub fn substitute(region: &mut Region, replace: &dyn Fn(ValueId) -> ValueId) {
 /// Numbers a function's values in the order of their definition, what a region defines before
 /// the region's own results. Values that nothing defines are dropped. Gives the new number of each that is left.
 pub fn renumber(function: &mut Function) -> BTreeMap<ValueId, ValueId> {
-    let mut order = function.inputs.clone();
-    definitions(&function.body, &mut order);
+    let order: Vec<ValueId> = function.inputs.iter().copied().chain(definitions(&function.body)).collect();
     let numbers: BTreeMap<ValueId, ValueId> = order.iter().copied().zip((0..).map(ValueId)).collect();
     let replace = |id: ValueId| numbers.get(&id).copied().unwrap_or(id);
     function.inputs.iter_mut().for_each(|id| *id = replace(*id));
@@ -87,20 +90,23 @@ fn free(region: &Region) -> BTreeSet<ValueId> {
     found
 }
 
-fn definitions(region: &Region, order: &mut Vec<ValueId>) {
+/// The values that a region and the regions within it define, in order.
+pub fn definitions(region: &Region) -> Vec<ValueId> {
+    let mut order = Vec::new();
     for instruction in &region.instructions {
         match &instruction.op {
-            Op::Past { body, .. } => definitions(body, order),
+            Op::Past { body, .. } => order.extend(definitions(body)),
             Op::Scan { states, body, .. } => {
                 order.extend(states.iter().flat_map(State::defined));
-                definitions(body, order);
+                order.extend(definitions(body));
             }
             Op::Grad { variable, body } => {
                 order.push(*variable);
-                definitions(body, order);
+                order.extend(definitions(body));
             }
             _ => {}
         }
         order.extend(&instruction.results);
     }
+    order
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use genesys_axis::{Constant, Domain, Size, SizeError};
 use genesys_scalar::Law;
 
-use crate::module::{Expr, Module, Op, Region};
+use crate::module::{Adjoint, Expr, Module, Op, Region};
 
 /// Why a module does not exist at a width.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,9 +109,10 @@ impl At {
             Op::Constant(constant) => self.constant(constant, "a constant"),
             Op::Map(expr) => self.expr(expr),
             Op::Slice { offset, .. } => self.size(offset, 0, "the offset of a slice"),
+            Op::Pad { offset, .. } => self.size(offset, 0, "the offset of a pad"),
             Op::Select { index, .. } => self.size(index, 0, "the index of a selection"),
             Op::Shift { by, .. } => self.size(by, 0, "a shift"),
-            Op::Pool { size, .. } => self.size(size, 1, "a block"),
+            Op::Pool { size, .. } | Op::Adjoint(Adjoint::Pool { size, .. }) => self.size(size, 1, "a block"),
             Op::Past { body, .. } | Op::Grad { body, .. } => self.region(body),
             Op::Scan { chunk, body, .. } => {
                 chunk.iter_mut().try_for_each(|chunk| self.size(chunk, 1, "a chunk"))?;
@@ -123,6 +124,7 @@ impl At {
             Op::Reduce { .. } | Op::Softmax { .. } | Op::Contract { .. } | Op::Regroup { .. } => Ok(()),
             Op::Concat { .. } | Op::Stack { .. } | Op::Broadcast { .. } => Ok(()),
             Op::Gather { .. } | Op::CrossEntropy { .. } | Op::MeanTokens | Op::Call { .. } => Ok(()),
+            Op::Adjoint(_) => Ok(()),
         }
     }
 

@@ -16,11 +16,14 @@
 //! 5. A state starts from a constant. Its step holds no scan, shift, window, pool, gather or call: whatever is
 //!    free of the state stands outside, and a state is used at its own position only.
 //! 6. A derivative is taken at each (item, position) by itself: its region looks at no other one.
-//! 7. Sizes that are known are at least 1, shifts and skips at least 0, slices within bounds.
+//! 7. Sums over tokens and the transposes of looks at other positions stand in functions marked adjoint, which adjoint
+//!    functions alone call. What such a sum gives in a region is read behind the region only, for it is complete there.
+//! 8. Sizes that are known are at least 1, shifts and skips at least 0, slices within bounds.
 //!
 //! And for those who come after: results have the inferred stage, kind and set of axes; weights'
 //! paths and streams are unique in a function, their full names in the model; callees stand
-//! before callers, calls in `main` only, `main` last. Nothing nests deeper than [`MAX_DEPTH`].
+//! before callers, calls in `main` only, `main` last; an adjoint function shares the weights of the function that it is
+//! named after. Nothing nests deeper than [`MAX_DEPTH`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -30,9 +33,11 @@ use genesys_axis::{Domain, Size};
 use crate::MAX_DEPTH;
 use crate::infer::{Scope, infer, same_axes};
 use crate::module::{
-    AxisId, Direction, Dtype, Expr, Function, Instruction, Module, Op, Region, Stage, State, Type, ValueId,
+    ADJOINT, Adjoint, AxisId, Direction, Dtype, Expr, Function, Instruction, Module, Op, Region, Stage, State, Type,
+    ValueId,
 };
 use crate::parameters::full_name;
+use crate::renumber::reads;
 
 /// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,7 +155,7 @@ impl<'a> Checker<'a> {
             self.define(*id);
             if let Ok(ty) = self.scope.value(*id) {
                 self.require(ty.stage != Stage::Step, "an argument depends on a state");
-                self.require(ty.stage != Stage::Loss, "an argument is a loss");
+                self.require(ty.stage != Stage::Loss || function.adjoint, "an argument is a loss");
                 self.ty(ty, &[]);
             }
         }
@@ -161,7 +166,7 @@ impl<'a> Checker<'a> {
                 self.ty(ty, &[]);
             }
         }
-        if !self.is_main {
+        if !self.is_main && !function.adjoint {
             self.loss(&function.body.results);
         }
         let count = self.defined.iter().filter(|defined| !**defined).count();
@@ -307,10 +312,36 @@ impl<'a> Checker<'a> {
                 self.require(around.open.contains(axis), "a look at a past stands outside its region");
             }
             Op::MeanTokens => self.require(!inside, "a mean over tokens stands in a region"),
+            Op::Adjoint(op) => self.adjoint(op, around),
             Op::Gather { .. } | Op::CrossEntropy { .. } | Op::Call { .. } => {
+                if let Op::Call { function, .. } = op {
+                    let callee = self.scope.functions.get(function.0 as usize);
+                    let legal = self.function.adjoint || !callee.is_some_and(|callee| callee.adjoint);
+                    self.require(legal, "a function that is no adjoint calls an adjoint one");
+                }
                 self.require(self.is_main && !inside, "a model's outer operation stands outside main, or in a region");
             }
             _ => {}
+        }
+    }
+
+    /// Whether an operation of adjoint functions may stand where it does.
+    fn adjoint(&mut self, op: &Adjoint, around: &Around) {
+        self.require(self.function.adjoint, "an operation of adjoint functions stands in a function that is none");
+        self.require(!around.in_scan && !around.in_grad, "a sum over positions stands in a step");
+        let open = |axis: &AxisId| around.open.contains(axis);
+        match op {
+            Adjoint::View(axis) | Adjoint::Blocks { axis, .. } | Adjoint::Before(axis) => {
+                self.require(open(axis), "a look at a past stands outside its region");
+            }
+            Adjoint::Gather { .. } | Adjoint::CrossEntropy { .. } | Adjoint::MeanTokens => {
+                self.require(around.open.is_empty(), "a model's outer operation stands in a region");
+            }
+            Adjoint::Window { direction, reset, .. } | Adjoint::Pool { direction, reset, .. } => {
+                self.require(around.open.is_empty(), "a window or a pool stands in a region");
+                self.time(*direction, *reset);
+            }
+            Adjoint::Total | Adjoint::Contract { .. } | Adjoint::Top { .. } => {}
         }
     }
 
@@ -353,7 +384,20 @@ impl<'a> Checker<'a> {
         inner.open.push(axis);
         inner.depth += 1;
         self.region(body, &inner);
+        self.incomplete(body);
         self.leave(body);
+    }
+
+    /// What is summed over positions within a region, nothing in it reads.
+    fn incomplete(&mut self, body: &Region) {
+        let sums = sums(body);
+        let read = body.instructions.iter().any(|i| reads(i).iter().any(|id| sums.contains(id)));
+        self.require(!read, "a sum over positions is read in the region that it is summed in");
+        for id in body.results.iter().filter(|id| !sums.contains(id)) {
+            if let Ok(ty) = self.scope.value(*id) {
+                self.require(ty.stage != Stage::Loss, "a loss leaves a region");
+            }
+        }
     }
 
     fn scan(&mut self, states: &[State], chunk: Option<&Size>, body: &Region, around: &Around) {
@@ -426,6 +470,12 @@ impl<'a> Checker<'a> {
                 let end = self.size(*part).and_then(|size| size.add(offset).ok());
                 self.at_most(end, self.size(*whole), "a slice");
             }
+            Op::Pad { part, whole, offset } => {
+                self.at_least(offset, 0, "an offset");
+                let end = self.size(*part).and_then(|size| size.add(offset).ok());
+                self.at_most(end, self.size(*whole), "a pad");
+            }
+            Op::Adjoint(Adjoint::Pool { size, .. }) => self.at_least(size, 1, "a block"),
             Op::Select { axis, index } => {
                 self.at_least(index, 0, "an index");
                 self.at_most(index.add(&Size::int(1)).ok(), self.size(*axis), "an index");
@@ -474,27 +524,37 @@ impl<'a> Checker<'a> {
         let types: Vec<&Type> = main.inputs.iter().filter_map(|id| self.scope.value(*id).ok()).collect();
         let tokens = types.len() == 2 && types.iter().all(|ty| ty.dtype == Dtype::Token && ty.axes.is_empty());
         self.require(tokens, "main takes tokens and targets");
-        let stages: Vec<Stage> =
-            main.body.results.iter().filter_map(|id| self.scope.value(*id).ok()).map(|ty| ty.stage).collect();
-        let given = matches!(stages.as_slice(), [Stage::Seq, Stage::Loss] | [Stage::Seq, Stage::Loss, Stage::Loss]);
-        self.require(given, "main gives logits, a loss, and the sum of the units' losses where there are any");
+        self.given(main);
         let losses = main.body.instructions.iter().filter(|i| matches!(i.op, Op::CrossEntropy { .. }));
         let losses: BTreeSet<ValueId> = losses.flat_map(|i| i.results.iter().copied()).collect();
         self.unread(&main.body, &losses);
         let mut owners = BTreeMap::new();
         for weight in &main.weights {
-            owners.insert(weight.path.clone(), main.name.as_str());
+            owners.insert(weight.path.clone(), owner(main));
         }
         for instruction in &main.body.instructions {
             let Op::Call { function, path, .. } = &instruction.op else { continue };
             let callee = self.module.function(*function);
             for weight in &callee.weights {
                 let name = full_name(path, &weight.path);
-                if *owners.entry(name.clone()).or_insert(&callee.name) != callee.name {
+                if *owners.entry(name.clone()).or_insert(owner(callee)) != owner(callee) {
                     self.report(format!("two weights of the model are named {name}"));
                 }
             }
         }
+    }
+
+    /// What the model gives: logits and losses, or in a backward pass losses and gradients.
+    fn given(&mut self, main: &Function) {
+        let stages: Vec<Stage> =
+            main.body.results.iter().filter_map(|id| self.scope.value(*id).ok()).map(|ty| ty.stage).collect();
+        if main.adjoint {
+            let given = stages.first() == Some(&Stage::Loss)
+                && stages.iter().all(|stage| matches!(stage, Stage::Loss | Stage::Const));
+            return self.require(given, "the main of a backward pass gives losses and gradients");
+        }
+        let given = matches!(stages.as_slice(), [Stage::Seq, Stage::Loss] | [Stage::Seq, Stage::Loss, Stage::Loss]);
+        self.require(given, "main gives logits, a loss, and the sum of the units' losses where there are any");
     }
 
     /// No instruction, at any depth, reads one of the values.
@@ -520,6 +580,29 @@ impl<'a> Checker<'a> {
             self.require(!read, "the loss is read");
         }
     }
+}
+
+/// What a region sums over positions, in regions within it too.
+fn sums(region: &Region) -> BTreeSet<ValueId> {
+    let mut found = BTreeSet::new();
+    for Instruction { op, results, .. } in &region.instructions {
+        match op {
+            Op::Adjoint(op) if op.gathers() => found.extend(results),
+            Op::Past { body, .. } => {
+                let inner = sums(body);
+                let pairs = results.iter().zip(&body.results).filter(|(_, value)| inner.contains(value));
+                found.extend(pairs.map(|(result, _)| *result));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The function whose weights a function has: an adjoint those of the one it is named after.
+fn owner(function: &Function) -> &str {
+    let name = function.name.as_str();
+    if function.adjoint { name.strip_suffix(ADJOINT).unwrap_or(name) } else { name }
 }
 
 fn no_repeats(axes: &[AxisId]) -> bool {

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::module::{Function, Module, Op, Region, Stage, State, ValueId};
-use crate::renumber::{reads, renumber};
+use crate::module::{Function, Module, Op, Stage, ValueId};
+use crate::prune::prune;
 
 /// The module without the losses of its units.
 #[must_use]
@@ -21,7 +21,7 @@ pub fn without_losses(module: &Module) -> Module {
     for (unit, _) in units.iter_mut().zip(&gives).filter(|(_, gives)| **gives) {
         unit.inputs.pop();
         unit.body.results.pop();
-        sweep(unit);
+        prune(unit);
     }
     let own = cross_entropies(main);
     let Function { values, body, .. } = main;
@@ -34,7 +34,7 @@ pub fn without_losses(module: &Module) -> Module {
             instruction.results.pop();
         }
     }
-    sweep(main);
+    prune(main);
     module
 }
 
@@ -47,44 +47,4 @@ fn cross_entropies(main: &Function) -> BTreeSet<ValueId> {
 /// Whether a function gives a loss, and takes the targets for it.
 fn gives_loss(function: &Function) -> bool {
     function.body.results.last().is_some_and(|id| function.ty(*id).stage == Stage::Loss)
-}
-
-/// Drops what no result of a function depends on.
-fn sweep(function: &mut Function) {
-    let mut needed = function.body.results.iter().copied().collect();
-    region(&mut function.body, &mut needed);
-    renumber(function);
-}
-
-/// Drops the instructions of a region that define nothing that is needed, and the results of its regions that are not.
-fn region(body: &mut Region, needed: &mut BTreeSet<ValueId>) {
-    let mut kept = Vec::new();
-    for mut instruction in std::mem::take(&mut body.instructions).into_iter().rev() {
-        if !instruction.results.iter().any(|id| needed.contains(id)) {
-            continue;
-        }
-        match &mut instruction.op {
-            Op::Past { body, .. } => {
-                keep(&mut instruction.results, &mut body.results, needed);
-                region(body, &mut body.results.iter().copied().collect());
-            }
-            Op::Scan { states, body, .. } => {
-                keep(&mut instruction.results, &mut body.results, needed);
-                let mut inner: BTreeSet<ValueId> = body.results.iter().copied().collect();
-                inner.extend(states.iter().map(|State { next, .. }| *next));
-                region(body, &mut inner);
-            }
-            _ => {}
-        }
-        needed.extend(reads(&instruction));
-        kept.push(instruction);
-    }
-    kept.reverse();
-    body.instructions = kept;
-}
-
-/// Keeps those results that are needed, and what they leave their region as.
-fn keep(results: &mut Vec<ValueId>, within: &mut Vec<ValueId>, needed: &BTreeSet<ValueId>) {
-    let both = results.iter().copied().zip(within.iter().copied());
-    (*results, *within) = both.filter(|(result, _)| needed.contains(result)).unzip();
 }

@@ -181,6 +181,9 @@ impl<'m> Executor<'m> {
                 let taken = x(0)?.narrow(Label::Axis(*whole), constant(offset)?, self.size(*part)?)?;
                 taken.relabel(Label::Axis(*whole), Label::Axis(*part))
             }
+            Op::Pad { part, whole, offset } => {
+                layout::pad(&x(0)?, *part, (*whole, self.size(*whole)?), constant(offset)?)?
+            }
             Op::Select { axis, index } => x(0)?.select(Label::Axis(*axis), constant(index)?)?,
             Op::Stack { axis } => stack(&self.all(frame, args)?, Label::Axis(*axis))?,
             Op::Broadcast { axes } => layout::broadcast(&x(0)?, &self.sized(axes)?)?,
@@ -208,6 +211,7 @@ impl<'m> Executor<'m> {
                 let axes = self.sized(&frame.function.ty(args[0]).axes)?;
                 loss::mean_tokens(self.place, &value, &targets, &axes)?
             }
+            Op::Adjoint(_) => return Err(RuntimeError::Unsupported("the operations of a backward pass")),
             Op::Past { .. } | Op::Scan { .. } | Op::Call { .. } => {
                 unreachable!("operations with regions run elsewhere")
             }
@@ -323,6 +327,7 @@ fn name(op: &Op) -> &'static str {
         Op::Regroup { .. } => "regroup",
         Op::Concat { .. } => "concat",
         Op::Slice { .. } => "slice",
+        Op::Pad { .. } => "pad",
         Op::Select { .. } => "select",
         Op::Stack { .. } => "stack",
         Op::Broadcast { .. } => "broadcast",
@@ -342,6 +347,7 @@ fn name(op: &Op) -> &'static str {
         Op::CrossEntropy { .. } => "cross_entropy",
         Op::MeanTokens => "mean_tokens",
         Op::Call { .. } => "call",
+        Op::Adjoint(op) => op.name(),
     }
 }
 

@@ -60,6 +60,13 @@ pub(crate) fn concat(args: &[Named], parts: &[AxisId], whole: AxisId) -> Result<
     Ok(Named::new(Tensor::cat(&tensors, rest.len())?, labels))
 }
 
+/// The operand from element `offset` of an axis on, zero at its other elements.
+pub(crate) fn pad(x: &Named, part: AxisId, whole: (AxisId, usize), offset: usize) -> Result<Named> {
+    let x = x.relabel(Label::Axis(part), Label::Axis(whole.0));
+    let dim = x.find(Label::Axis(whole.0)).expect("a padded axis is the operand's");
+    x.map(|x| x.pad_with_zeros(dim, offset, whole.1 - offset - x.dim(dim)?))
+}
+
 /// The operand repeated along new axes.
 pub(crate) fn broadcast(x: &Named, axes: &[(Label, usize)]) -> Result<Named> {
     x.expanded(&[x.sized().as_slice(), axes].concat())
