@@ -84,10 +84,11 @@ fn backward_main(
     }
     let mut results = losses;
     for (name, axes) in names {
-        results.push(match called.gradients.get(name) {
+        let gradient = match called.gradients.get(name) {
             Some(gradient) => *gradient,
             None => zeros(&mut emit, axes)?,
-        });
+        };
+        results.push(emit.laid_out(gradient, axes)?);
     }
     let instructions = std::mem::take(&mut emit.out);
     work.adjoint = true;

@@ -66,6 +66,15 @@ impl<'a> Emit<'a> {
         self.sums.contains(&id)
     }
 
+    /// A value in the layout of those axes, which are its own.
+    pub(crate) fn laid_out(&mut self, id: ValueId, axes: &[AxisId]) -> Result<ValueId, Unsupported> {
+        let defined = self.out.iter().rev().find(|instruction| instruction.results.contains(&id));
+        let own = defined.is_some_and(|instruction| matches!(instruction.op, Op::Adjoint(_) | Op::Call { .. }));
+        let id = if own || self.ty(id).axes == axes { id } else { self.map(Expr::Arg(0), &[id])? };
+        self.values[id.0 as usize].axes = axes.to_vec();
+        Ok(id)
+    }
+
     /// Says that a value leaves its region as another: a sum over positions is one around it, too.
     pub(crate) fn passes(&mut self, inner: ValueId, outer: ValueId) {
         if self.is_sum(inner) {

@@ -81,7 +81,10 @@ pub(crate) fn pair(axes: &[Axis], function: &Function) -> Result<Pair, Unsupport
     }
     sweep(&mut emit, &primal, &active, &mut cotangents, &mut NoCalls)?;
     let operands: Vec<usize> = real.into_iter().filter(|i| cotangents.get(inputs[*i]).is_some()).collect();
-    let gradients = weights(&mut emit, &primal, &cotangents)?;
+    let mut gradients = weights(&mut emit, &primal, &cotangents)?;
+    for (id, gradient) in &mut gradients {
+        *gradient = emit.laid_out(*gradient, &forward_pass.weights[id.0 as usize].axes)?;
+    }
     let mut results: Vec<ValueId> = operands.iter().filter_map(|i| cotangents.get(inputs[*i])).collect();
     results.extend(gradients.values());
     let all = std::mem::take(&mut emit.out);

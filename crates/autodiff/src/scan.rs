@@ -285,7 +285,11 @@ impl Unrolled<'_> {
             Some(chunk) => begins(emit, chunk)?,
             None => {
                 let position = emit.push(Op::Position, Vec::new())?;
-                emit.map(apply(Equal, [Expr::Arg(0), number(0.0)]), &[position])?
+                let first = apply(Equal, [Expr::Arg(0), number(0.0)]);
+                match self.reset {
+                    Some(reset) => emit.map(apply(Where, [Expr::Arg(1), number(1.0), first]), &[position, reset])?,
+                    None => emit.map(first, &[position])?,
+                }
             }
         };
         let there = choose(emit, first, Expr::Arg(1), number(0.0), &[g])?;

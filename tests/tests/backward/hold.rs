@@ -87,13 +87,10 @@ pub(crate) fn interpreted(backward: &Module, model: &Model, rows: &[Row]) -> Res
     run(backward, rows, &|name| weights.get(name).cloned()).map_err(|error| error.to_string())
 }
 
-/// Where the backward pass gives other losses or gradients than the runtime.
-pub(crate) fn differences(module: &Module, backward: &Module, sample: &Sample) -> Vec<String> {
+/// Where the backward pass gives other losses or gradients than the runtime; an error where the loss is no number.
+pub(crate) fn differences(module: &Module, backward: &Module, sample: &Sample) -> Result<Vec<String>, String> {
     let model = model(module);
-    let found = match interpreted(backward, &model, &sample.rows) {
-        Ok(found) => found,
-        Err(error) => return vec![error],
-    };
+    let found = interpreted(backward, &model, &sample.rows)?;
     let (tokens, targets) = (tensor(&sample.rows, |row| &row.tokens), tensor(&sample.rows, |row| &row.targets));
     let oracle = model.forward_backward(&tokens, &targets).expect("a compiled module runs");
     let losses = [Some(oracle.losses.loss), oracle.losses.auxiliary];
@@ -103,11 +100,14 @@ pub(crate) fn differences(module: &Module, backward: &Module, sample: &Sample) -
         let none = || vec![0.0; parameter.shape.iter().product()];
         expected.push((parameter.name.clone(), gradient.as_ref().map_or_else(none, numbers)));
     }
+    if !expected[0].1[0].is_finite() {
+        return Err("the loss is no number".into());
+    }
     if found.len() != expected.len() {
-        return vec![format!("{} results, not {}", found.len(), expected.len())];
+        return Err(format!("{} results, not {}", found.len(), expected.len()));
     }
     let pairs = found.iter().zip(&expected).filter_map(|(found, (name, expected))| difference(name, found, expected));
-    pairs.collect()
+    Ok(pairs.collect())
 }
 
 fn difference(name: &str, found: &[f64], expected: &[f64]) -> Option<String> {

@@ -26,18 +26,21 @@ fn designs(folder: &str) -> Vec<(String, String)> {
     paths.into_iter().map(text).collect()
 }
 
-/// What is wrong with the backward pass of a text at the first width at which it compiles.
+/// What is wrong with the backward pass of a text, at the first width at which it compiles and its loss is a number.
 fn wrong(name: &str, text: &str) -> Vec<String> {
-    let scale = |width| Scale { width, blocks: 2, vocabulary: 11, ..Scale::named("nano").expect("the first rung") };
-    let module = [8, 16, 32, 64].into_iter().find_map(|width| compiled(name, text, &scale(width)).ok());
-    let Some(module) = module else {
-        return vec![format!("{name}: {}", compiled(name, text, &scale(64)).err().unwrap_or_default())];
-    };
-    let backward = match differentiated(&module) {
-        Ok(backward) => backward,
-        Err(error) => return vec![format!("{name}: {error}")],
-    };
-    differences(&module, &backward, &Sample::drawn(11, 9)).into_iter().map(|found| format!("{name}: {found}")).collect()
+    let mut why = String::new();
+    for width in [8, 16, 32, 64] {
+        let scale = Scale { width, blocks: 2, vocabulary: 11, ..Scale::named("nano").expect("the first rung") };
+        let held = compiled(name, text, &scale).and_then(|module| {
+            let (backward, sample) = (differentiated(&module)?, Sample::drawn(11, 9));
+            differences(&module, &backward, &sample)
+        });
+        match held {
+            Ok(found) => return found.into_iter().map(|found| format!("{name}: {found}")).collect(),
+            Err(error) => why = error,
+        }
+    }
+    vec![format!("{name}: {why}")]
 }
 
 fn hold_all(designs: Vec<(String, String)>) {
