@@ -62,6 +62,8 @@ enum Stage {
     Specialized,
     /// Derivatives within the design are operations: what a back end is given.
     Expanded,
+    /// The backward pass: losses and the gradient of each weight.
+    Backward,
 }
 
 /// Prints the target.
@@ -85,6 +87,7 @@ fn ir(path: &Path, args: &Args) -> Result<(), Failure> {
         (Some(Stage::Lowered), _) | (None, None) => genesys_compiler::Stage::Lowered,
         (Some(Stage::Specialized), _) | (None, Some(_)) => genesys_compiler::Stage::Specialized,
         (Some(Stage::Expanded), _) => genesys_compiler::Stage::Expanded,
+        (Some(Stage::Backward), _) => genesys_compiler::Stage::Backward,
     };
     let scale = scale_of(args);
     let module = compile_to(stage, &design, &scale, scale.vocabulary)

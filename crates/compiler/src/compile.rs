@@ -14,7 +14,7 @@ use genesys_lower::Origins;
 pub enum CompileError {
     /// The design does not run at the scale.
     Scale(Vec<Diagnostic>),
-    /// Our own fault: lowering made what the validator refuses.
+    /// Our own fault: a pass made what the validator refuses, or met what it does not know.
     Invalid(Vec<String>),
 }
 
@@ -25,7 +25,7 @@ impl std::fmt::Display for CompileError {
                 let messages: Vec<&str> = diagnostics.iter().map(|d| d.message.as_str()).collect();
                 f.write_str(&messages.join("; "))
             }
-            CompileError::Invalid(violations) => write!(f, "lowering broke the IR's rules: {}", violations.join("; ")),
+            CompileError::Invalid(violations) => write!(f, "a pass broke the IR's rules: {}", violations.join("; ")),
         }
     }
 }
@@ -41,6 +41,8 @@ pub enum Stage {
     Specialized,
     /// Derivatives within the design (`grad`) are operations: what a back end is given.
     Expanded,
+    /// The backward pass of the whole: `main` gives losses and the gradient of each weight.
+    Backward,
 }
 
 /// Lowers a design at a scale: a module whose sizes are all plain numbers, held to the IR's rules.
@@ -61,7 +63,13 @@ pub fn compile_to(
     scale: &Scale,
     vocabulary: u64,
 ) -> Result<Module, CompileError> {
-    Ok(traced(stage, design, scale, vocabulary)?.0)
+    let (module, _) = traced(stage.min(Stage::Expanded), design, scale, vocabulary)?;
+    if stage < Stage::Backward {
+        return Ok(module);
+    }
+    let backward = genesys_autodiff::differentiate(&module).map_err(invalid)?;
+    valid(&backward)?;
+    Ok(backward)
 }
 
 /// As [`compile`], and where the module's values were written.
@@ -96,9 +104,13 @@ fn traced(
             *spans = kept;
         }
     }
-    genesys_ir::validate(&module)
-        .map_err(|violations| CompileError::Invalid(violations.iter().map(ToString::to_string).collect()))?;
+    valid(&module)?;
     Ok((module, origins))
+}
+
+fn valid(module: &Module) -> Result<(), CompileError> {
+    genesys_ir::validate(module)
+        .map_err(|violations| CompileError::Invalid(violations.iter().map(ToString::to_string).collect()))
 }
 
 /// The layers of a design at a scale, where it runs there and is within the limits.

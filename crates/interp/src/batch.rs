@@ -32,17 +32,24 @@ pub struct Row {
 /// What a specialized module's `main` gives on rows, which may differ in length: a result of the whole batch as numbers in
 /// the order of its axes, one of positions as those of each position, item after item.
 ///
+/// A backward pass goes through a row up to the last token that counts: what lies behind it no loss depends on. So a NaN
+/// there reaches no gradient, for nothing is multiplied by a cotangent of 0.
+///
 /// # Errors
 /// The module is not specialized, lacks a weight, or holds a past in reverse or of several documents.
 pub fn run(module: &Module, rows: &[Row], weights: &dyn Fn(&str) -> Option<Vec<f64>>) -> Result<Vec<Vec<f64>>> {
     let machine = Machine { module, weights, loaded: BTreeMap::new(), position: 0, multiplications: 0 };
-    let mut batch = Batch { machine, lengths: rows.iter().map(|row| row.tokens.len()).collect() };
+    let main = module.main();
+    let length = |row: &Row| match main.adjoint {
+        true => row.targets.iter().rposition(|target| *target != IGNORE).map_or(0, |last| last + 1),
+        false => row.tokens.len(),
+    };
+    let mut batch = Batch { machine, lengths: rows.iter().map(length).collect() };
     let each = |numbers: &dyn Fn(&Row) -> Vec<u32>| {
         let item = |row: &Row| numbers(row).into_iter().map(|n| Tensor::scalar(f64::from(n))).collect();
         Value::Each(Rc::new(rows.iter().map(item).collect()))
     };
     let inputs = vec![each(&|row| row.tokens.clone()), each(&|row| row.targets.clone())];
-    let main = module.main();
     let results = batch.call(main, inputs, 0, "")?;
     Ok(main.body.results.iter().zip(results).map(|(id, value)| value.numbers(main, *id)).collect())
 }
@@ -122,8 +129,8 @@ impl<'m> Batch<'m> {
             }
             Op::Scan { .. } => self.scan(&instruction.op, frame),
             Op::Call { function, layer, path } => self.callee(*function, *layer, path, &instruction.args, frame),
-            op => match frame.function.ty(instruction.results[0]).stage {
-                Stage::Const | Stage::Loss => Ok(vec![Value::Same(self.once(op, &instruction.args, frame)?)]),
+            _ => match frame.function.ty(instruction.results[0]).stage {
+                Stage::Const | Stage::Loss => Ok(vec![Value::Same(self.once(instruction, frame)?)]),
                 Stage::Seq | Stage::Step => {
                     let lengths = self.lengths.clone();
                     Ok(vec![each(&lengths, |place| self.at(instruction, frame, place))?])
@@ -146,15 +153,18 @@ impl<'m> Batch<'m> {
     }
 
     /// A value of the whole batch.
-    fn once(&mut self, op: &Op, args: &[ValueId], frame: &Frame<'_>) -> Result<Tensor> {
+    fn once(&mut self, instruction: &Instruction, frame: &Frame<'_>) -> Result<Tensor> {
+        let Instruction { op, args, results } = instruction;
         if let Op::Weight(id) = op {
             return self.machine.weight(*id, frame.function, frame.path);
         }
         let values = args.iter().map(|id| frame.get(*id)).collect::<Result<Vec<_>>>()?;
         match op {
             Op::CrossEntropy { axis } => Ok(transpose::cross_entropy(self, *axis, values[0], values[1])),
-            Op::MeanTokens => Ok(transpose::mean_tokens(self, values[0], values[1])),
-            Op::Adjoint(op) => transpose::sum(self, op, &values),
+            Op::MeanTokens | Op::Adjoint(_) => {
+                let axes = self.machine.sized(&frame.function.ty(results[0]).axes)?;
+                transpose::whole(self, op, axes, &values)
+            }
             op => {
                 let tensors: Vec<Tensor> = values.iter().map(|value| value.at((0, 0)).clone()).collect();
                 self.local(op, &tensors, frame)
@@ -305,7 +315,7 @@ impl<'m> Batch<'m> {
                 continue;
             }
             let value = match &instruction.op {
-                Op::Weight(_) => self.once(&instruction.op, &instruction.args, frame)?,
+                Op::Weight(_) => self.once(instruction, frame)?,
                 _ => self.at(instruction, frame, place)?,
             };
             frame.values.insert(instruction.results[0], Value::Same(value));

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use genesys_ir::module::{Adjoint, AxisId};
+use genesys_ir::module::{Adjoint, AxisId, Op};
 
 use crate::batch::{Batch, Place, Result, Value, counts};
-use crate::tensor::{index, union};
+use crate::tensor::index;
 use crate::{InterpError, Tensor, ops};
 
 /// The mean of `log(sum(exp(logits))) - logits[target]` over the tokens that count.
@@ -17,16 +17,6 @@ pub(crate) fn cross_entropy(batch: &Batch<'_>, axis: AxisId, logits: &Value, tar
     };
     let (sum, count) = (counted.map(loss).sum::<f64>(), batch.counted(targets));
     Tensor::scalar(if count > 0.0 { sum / count } else { 0.0 })
-}
-
-/// The mean over the tokens that count; 0 if none does.
-pub(crate) fn mean_tokens(batch: &Batch<'_>, x: &Value, targets: &Value) -> Tensor {
-    let count = batch.counted(targets);
-    let counted: Vec<Place> = batch.places().filter(|place| counts(targets, *place)).collect();
-    Tensor::build(x.at((0, 0)).axes().to_vec(), |at| {
-        let sum: f64 = counted.iter().map(|place| x.at(*place).at(at)).sum();
-        if count > 0.0 { sum / count } else { 0.0 }
-    })
 }
 
 /// `g (softmax(logits) - [target])` over the number of tokens that count, 0 where one does not.
@@ -53,28 +43,29 @@ pub(crate) fn mean_slope(batch: &Batch<'_>, g: &Value, targets: &Value, place: P
     Tensor::build(g.axes().to_vec(), |at| if here { g.at(at) / count } else { 0.0 })
 }
 
-/// A sum over all positions.
-pub(crate) fn sum(batch: &mut Batch<'_>, op: &Adjoint, args: &[&Value]) -> Result<Tensor> {
+/// A sum or a mean over all positions, whose result has those axes.
+pub(crate) fn whole(batch: &Batch<'_>, op: &Op, axes: Vec<(AxisId, usize)>, args: &[&Value]) -> Result<Tensor> {
     let places: Vec<Place> = batch.places().collect();
+    let sum = |each: &dyn Fn(Place) -> Option<Tensor>| {
+        let all: Vec<Tensor> = places.iter().filter_map(|place| each(*place)).collect();
+        Tensor::build(axes.clone(), |at| all.iter().map(|x| x.at(at)).sum())
+    };
     match op {
-        Adjoint::Total => Ok(add(places.iter().map(|place| args[0].at(*place).clone()))),
-        Adjoint::Contract { axes } => {
-            Ok(add(places.iter().map(|place| ops::contract(axes, args[0].at(*place), args[1].at(*place)))))
+        Op::MeanTokens => {
+            let count = batch.counted(args[1]);
+            let sum = sum(&|place| counts(args[1], place).then(|| args[0].at(place).clone()));
+            Ok(Tensor::build(axes.clone(), |at| if count > 0.0 { sum.at(at) / count } else { 0.0 }))
         }
-        Adjoint::Gather { axis } => {
-            let axes = union(&batch.machine.sized(&[*axis])?, args[0].at((0, 0)).axes());
-            Ok(Tensor::build(axes, |at| {
-                let held = |place: &&Place| args[1].at(**place).at(&[]) as usize == index(at, *axis);
-                places.iter().filter(held).map(|place| args[0].at(*place).at(at)).sum()
-            }))
+        Op::Adjoint(Adjoint::Total) => Ok(sum(&|place| Some(args[0].at(place).clone()))),
+        Op::Adjoint(Adjoint::Contract { axes: over }) => {
+            Ok(sum(&|place| Some(ops::contract(over, args[0].at(place), args[1].at(place)))))
         }
-        Adjoint::CrossEntropy { .. } | Adjoint::MeanTokens | Adjoint::Window { .. } | Adjoint::Pool { .. } => wrong(),
-        Adjoint::View(_) | Adjoint::Blocks { .. } | Adjoint::Top { .. } | Adjoint::Before(_) => wrong(),
+        Op::Adjoint(Adjoint::Gather { axis }) => Ok(Tensor::build(axes.clone(), |at| {
+            let held = |place: &&Place| args[1].at(**place).at(&[]) as usize == index(at, *axis);
+            places.iter().filter(held).map(|place| args[0].at(*place).at(at)).sum()
+        })),
+        _ => Err(InterpError::Unsupported("a value of positions that is said to be one of the batch")),
     }
-}
-
-fn wrong() -> Result<Tensor> {
-    Err(InterpError::Unsupported("a value of positions that is said to be one of the batch"))
 }
 
 /// The sum over what a window's positions got of this one: `history` holds the windows from the last on, this one last.
@@ -131,10 +122,4 @@ pub(crate) fn blocks(
         let at = [at.as_slice(), &[(axis, s / size), (within, s % size)]].concat();
         seen.iter().map(|t| x.at((item, *t)).at(&at)).sum()
     }))
-}
-
-/// The sum of tensors of the same axes.
-fn add(all: impl Iterator<Item = Tensor>) -> Tensor {
-    let sum = all.reduce(|sum, x| Tensor::build(sum.axes().to_vec(), |at| sum.at(at) + x.at(at)));
-    sum.unwrap_or_else(|| Tensor::scalar(0.0))
 }

@@ -87,6 +87,13 @@ pub(crate) fn interpreted(backward: &Module, model: &Model, rows: &[Row]) -> Res
     run(backward, rows, &|name| weights.get(name).cloned()).map_err(|error| error.to_string())
 }
 
+/// What is trained: the sum of the losses.
+pub(crate) fn objective(model: &Model, rows: &[Row]) -> f64 {
+    let (tokens, targets) = (tensor(rows, |row| &row.tokens), tensor(rows, |row| &row.targets));
+    let losses = model.losses(&tokens, &targets).expect("a compiled module runs");
+    numbers(&losses.objective().expect("numbers add up"))[0]
+}
+
 /// Where the backward pass gives other losses or gradients than the runtime; an error where the loss is no number.
 pub(crate) fn differences(module: &Module, backward: &Module, sample: &Sample) -> Result<Vec<String>, String> {
     let model = model(module);
