@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use genesys_axis::Size;
 use genesys_ir::module::{Adjoint, AxisId, Expr, Instruction, Op, Reduction, Stage, ValueId};
+use genesys_scalar::Function as Scalar;
 use genesys_scalar::Function::{Add, Div, Equal, Exp, Mul, Sub, Where};
 
 use crate::emit::{Emit, apply, constant, number};
@@ -106,7 +107,10 @@ fn map(
     let mut found = Vec::new();
     for (which, operand) in operands.iter().enumerate() {
         let Expr::Arg(i) = operand else { continue };
-        if active.contains(&args[*i])
+        if let (true, Some(other)) = (active.contains(&args[*i]), factor(emit, function, operands, args, which)) {
+            let cotangent = factored(emit, args[*i], other, g)?;
+            found.push((args[*i], emit.sum_to(cotangent, args[*i])?));
+        } else if active.contains(&args[*i])
             && let Some(adjoint) = scalar::adjoint(function, which, &shifted, Expr::Arg(0))
         {
             let cotangent = read(emit, &adjoint, &all)?;
@@ -114,6 +118,16 @@ fn map(
         }
     }
     Ok(found)
+}
+
+/// The other factor of a product, where one is repeated along axes or positions that the other has.
+fn factor(emit: &Emit<'_>, function: Scalar, operands: &[Expr], args: &[ValueId], which: usize) -> Option<ValueId> {
+    let [Expr::Arg(a), Expr::Arg(b)] = operands else { return None };
+    let (own, other) = if which == 0 { (args[*a], args[*b]) } else { (args[*b], args[*a]) };
+    let (held, beside) = (emit.ty(own), emit.ty(other));
+    let repeated = beside.axes.iter().any(|axis| !held.axes.contains(axis))
+        || (held.stage == Stage::Const && beside.stage == Stage::Seq);
+    (function == Mul && own != other && repeated).then_some(other)
 }
 
 /// A map of just the operands that the expression reads: others would add their axes.
@@ -160,14 +174,17 @@ fn contract(
 ) -> Result<Cotangents, Unsupported> {
     let mut found = Vec::new();
     for i in (0..2).filter(|i| active.contains(&args[*i])) {
-        let (own, other) = (args[i], args[1 - i]);
-        let held = &emit.ty(own).axes;
-        let axes = emit.ty(other).axes.iter().copied().filter(|axis| !held.contains(axis)).collect();
-        let gathered = emit.ty(own).stage == Stage::Const && emit.ty(g).stage == Stage::Seq;
-        let op = if gathered { Op::Adjoint(Adjoint::Contract { axes }) } else { Op::Contract { axes } };
-        found.push((own, emit.push(op, vec![g, other])?));
+        found.push((args[i], factored(emit, args[i], args[1 - i], g)?));
     }
     Ok(found)
+}
+
+fn factored(emit: &mut Emit<'_>, own: ValueId, other: ValueId, g: ValueId) -> Result<ValueId, Unsupported> {
+    let held = &emit.ty(own).axes;
+    let axes = emit.ty(other).axes.iter().copied().filter(|axis| !held.contains(axis)).collect();
+    let gathered = emit.ty(own).stage == Stage::Const && emit.ty(g).stage == Stage::Seq;
+    let op = if gathered { Op::Adjoint(Adjoint::Contract { axes }) } else { Op::Contract { axes } };
+    emit.push(op, vec![g, other])
 }
 
 /// A cotangent of what a past saw, summed over all else that the region added: to the axes of the operand and these.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use genesys_ir::module::{Expr, Instruction, Op, ValueId};
+use genesys_ir::module::{AxisId, Expr, Instruction, Op, ValueId};
 use genesys_ir::reads;
 use genesys_scalar::Function;
 
@@ -36,7 +36,12 @@ pub(crate) fn append(
             let pieces = operands.into_iter().map(|operand| piece(emit, active, operand, &args));
             let (expr, mut read) = one(function, pieces.collect::<Result<Vec<_>, _>>()?);
             // An operand that is not read gives its axes all the same.
-            read.extend(args.into_iter().filter(|arg| !emit.ty(*arg).axes.is_empty()));
+            for arg in args {
+                let has = |axis: &AxisId| read.iter().any(|id| emit.ty(*id).axes.contains(axis));
+                if !emit.ty(arg).axes.iter().all(has) {
+                    read.push(arg);
+                }
+            }
             emit.out.push(Instruction { op: Op::Map(expr), args: read, results });
             return Ok(());
         }

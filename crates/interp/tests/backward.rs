@@ -1,7 +1,7 @@
 //! Backward passes of random modules against differences of their losses.
 //!
 //! Modules are well typed by construction: a unit of random operations over `Seq[D]`, called twice, between an embedding
-//! and the logits that share its weight. What designs cannot say, the modules can: rows that hold several documents. Rows
+//! and the logits that share its weight. It hands a constant on, too. What designs cannot say, the modules can: rows that hold several documents. Rows
 //! differ in length, and some tokens predict nothing.
 #![allow(clippy::unwrap_used)]
 
@@ -278,6 +278,7 @@ fn module(steps: &[(usize, usize, usize)], shared: bool, loss: bool) -> Module {
     let mut s = Sketch::new();
     let tokens = Type { stage: Stage::Seq, dtype: Dtype::Token, axes: vec![] };
     let x = s.builder.input(Type { stage: Stage::Seq, dtype: Dtype::Real, axes: vec![D] });
+    let handed = s.builder.input(Type { stage: Stage::Const, dtype: Dtype::Real, axes: vec![D] });
     let targets = loss.then(|| s.builder.input(tokens.clone()));
     let position = s.op(Op::Position, &[]);
     let within = Expr::Apply(Rem, vec![Expr::Arg(0), Expr::Const(Constant::Real(4.0))]);
@@ -288,8 +289,9 @@ fn module(steps: &[(usize, usize, usize)], shared: bool, loss: bool) -> Module {
         have.push(grow(&mut s, &have, *step));
     }
     let last = *have.last().unwrap();
-    let sum = s.map(Add, &[x, last]);
-    let mut results = vec![sum];
+    let (gain, w) = (s.map(Mul, &[last, handed]), s.weight(&[D]));
+    let (sum, on) = (s.map(Add, &[x, gain]), s.map(Sub, &[handed, w]));
+    let mut results = vec![sum, on];
     if let Some(targets) = targets {
         let w = s.weight(&[D]);
         let score = s.contract(last, w, &[D]);
@@ -306,15 +308,19 @@ fn module(steps: &[(usize, usize, usize)], shared: bool, loss: bool) -> Module {
     let law = Law::Const(Constant::Real(0.0));
     let table = Weight { path: "table".into(), axes: vec![V, D], law, role: Role::Embedding, stream: 0 };
     let table = builder.weight(table);
+    let law = Law::Const(Constant::Real(0.0));
+    let first = Weight { path: "first".into(), axes: vec![D], law, role: Role::Gain, stream: 1 };
+    let first = builder.weight(first);
     let mut push = |op, args| builder.push((&axes, &functions), &mut body, op, args).unwrap();
     let table = push(Op::Weight(table), vec![])[0];
     let mut x = push(Op::Gather { axis: V }, vec![table, tokens])[0];
+    let mut handed = push(Op::Weight(first), vec![])[0];
     let mut losses = Vec::new();
     for (layer, path) in [(0, "a"), (1, if shared { "a" } else { "b" })] {
-        let args = [vec![x], vec![targets; usize::from(loss)]].concat();
+        let args = [vec![x, handed], vec![targets; usize::from(loss)]].concat();
         let results = push(Op::Call { function: FunctionId(0), layer, path: path.into() }, args);
-        x = results[0];
-        losses.extend(results.get(1));
+        (x, handed) = (results[0], results[1]);
+        losses.extend(results.get(2));
     }
     let logits = push(Op::Contract { axes: vec![D] }, vec![x, table])[0];
     let mut results = vec![logits, push(Op::CrossEntropy { axis: V }, vec![logits, targets])[0]];

@@ -165,16 +165,16 @@ fn loss_stays_within(op: &Op, args: &[&Type]) -> Result<()> {
     let may_read = match op {
         Op::Map(_) | Op::Reduce { .. } | Op::Softmax { .. } | Op::Contract { .. } | Op::Regroup { .. } => true,
         Op::Concat { .. } | Op::Slice { .. } | Op::Select { .. } | Op::Stack { .. } | Op::Broadcast { .. } => true,
-        Op::Pad { .. } | Op::Adjoint(_) => true,
+        Op::Pad { .. } | Op::Adjoint(_) | Op::Call { .. } => true,
         Op::Weight(_) | Op::Constant(_) | Op::Position | Op::Layer | Op::Index(_) | Op::Age(_) => false,
         Op::Shift { .. } | Op::Window { .. } | Op::Pool { .. } | Op::Past { .. } | Op::View(_) => false,
         Op::Blocks { .. } | Op::Top { .. } | Op::Picked { .. } | Op::Cumsum(_) | Op::After(_) => false,
         Op::Scan { .. } | Op::Grad { .. } | Op::Gather { .. } | Op::CrossEntropy { .. } => false,
-        Op::MeanTokens | Op::Call { .. } => false,
+        Op::MeanTokens => false,
     };
-    // What an adjoint makes of the cotangent of a loss is its own rule.
+    // What an adjoint makes of the cotangent of a loss is its own rule, and what a call takes that of its function.
     let among_losses = args.iter().all(|ty| matches!(ty.stage, Stage::Const | Stage::Loss));
-    if may_read && (among_losses || matches!(op, Op::Adjoint(_))) {
+    if may_read && (among_losses || matches!(op, Op::Adjoint(_) | Op::Call { .. })) {
         Ok(())
     } else {
         Err("a loss is read by what is no loss".into())
