@@ -2,7 +2,8 @@
 //!
 //! In goes the cotangent `g` of `f(x..)` and the operands, out comes that of one operand:
 //! `g df/dx_i`. A derivative that selects (`max`, `where`, `relu`) selects the cotangent and never
-//! multiplies it, so that what is not chosen cannot spread. Equal extremes share the derivative.
+//! multiplies it, so that what is not chosen cannot spread. Equal extremes share the derivative. At kinks derivatives are
+//! those of the runtime: 1 of `abs` at 0, 0 of `relu`.
 
 use genesys_axis::Constant;
 use genesys_ir::module::Expr;
@@ -18,7 +19,7 @@ pub(crate) fn adjoint(function: Function, which: usize, x: &[Expr], g: Expr) -> 
     match function {
         Sign | Floor | Round | Stop | Less | AtMost | Equal => None,
         Neg => Some(apply(Neg, [g])),
-        Abs => Some(chosen(apply(Less, [a(), number(0.0)]), apply(Neg, [g.clone()]), positive(a(), g))),
+        Abs => Some(chosen(apply(Less, [a(), number(0.0)]), apply(Neg, [g.clone()]), g)),
         Relu => Some(positive(a(), g)),
         Exp | Expm1 => times(apply(Exp, [a()])),
         Log => Some(apply(Div, [g, a()])),

@@ -148,9 +148,17 @@ impl Sketch {
 /// One random operation on values `Seq[D]`, which gives another one.
 fn grow(s: &mut Sketch, have: &[ValueId], (kind, left, right): (usize, usize, usize)) -> ValueId {
     let (x, y) = (have[have.len() - 1 - left % have.len().min(3)], have[right % have.len()]);
-    let even = right.is_multiple_of(2);
+    match kind {
+        5..11 => seen(s, (x, y), (kind, left, right)),
+        11..14 => scanned(s, (x, y), (kind, left, right)),
+        _ => near(s, (x, y), (kind, left, right)),
+    }
+}
+
+/// An operation that looks at its own position, or at those beside it.
+fn near(s: &mut Sketch, (x, y): (ValueId, ValueId), (kind, left, right): (usize, usize, usize)) -> ValueId {
+    let (even, direction) = (right.is_multiple_of(2), Direction::Forward);
     let reset = s.reset.filter(|_| even);
-    let direction = Direction::Forward;
     match kind {
         0 => {
             let sum = s.map([Add, Sub, Mul, Max, Min][left % 5], &[x, y]);
@@ -169,6 +177,34 @@ fn grow(s: &mut Sketch, have: &[ValueId], (kind, left, right): (usize, usize, us
             s.reduce(Reduction::Sum, product, &[W], None)
         }
         4 => s.op(Op::Pool { size: Size::int(2), direction, reset }, &[x]),
+        14 => {
+            let cut = s.op(Op::Slice { whole: D, part: K, offset: Size::int((left % 2) as i64) }, &[x]);
+            let joined = s.op(Op::Concat { parts: vec![K, D], whole: L }, &[cut, y]);
+            let joined = s.op(Op::Softmax { axes: vec![L], sink: even.then_some(0.3) }, &[joined]);
+            let back = s.op(Op::Slice { whole: L, part: D, offset: Size::int(1) }, &[joined]);
+            let padded = s.op(Op::Pad { part: K, whole: D, offset: Size::int(1) }, &[cut]);
+            s.map(Add, &[back, padded])
+        }
+        15 => {
+            let pair = s.op(Op::Stack { axis: K }, &[x, y]);
+            let how = [Reduction::Max, Reduction::Min, Reduction::Mean, Reduction::LogSumExp][left % 4];
+            let extreme = s.reduce(how, pair, &[D, K], None);
+            let one = s.op(Op::Select { axis: K, index: Size::int(i64::from(even)) }, &[pair]);
+            s.map(Mul, &[extreme, one])
+        }
+        _ => {
+            let w = s.weight(&[D]);
+            let constant = s.map(Exp, &[w]);
+            let normal = s.op(Op::Softmax { axes: vec![D], sink: None }, &[constant]);
+            s.map(Mul, &[x, normal])
+        }
+    }
+}
+
+/// An operation on a past, or on the largest elements.
+fn seen(s: &mut Sketch, (x, y): (ValueId, ValueId), (kind, left, right): (usize, usize, usize)) -> ValueId {
+    let even = right.is_multiple_of(2);
+    match kind {
         5 => attention(s, x, y, if even { P } else { Q }, left),
         6 => s.past(if even { P } else { Q }, |s| {
             let seen = s.view(x, if even { P } else { Q });
@@ -193,11 +229,18 @@ fn grow(s: &mut Sketch, have: &[ValueId], (kind, left, right): (usize, usize, us
             let picked = s.op(Op::Top { from: P, to: K }, &[score, seen]);
             s.reduce(Reduction::Sum, picked, &[K], None)
         }),
-        10 => {
+        _ => {
             let picked = s.op(Op::Top { from: D, to: K }, &[x, y]);
             let sum = s.reduce(Reduction::Sum, picked, &[K], None);
             s.map(Mul, &[x, sum])
         }
+    }
+}
+
+/// A recurrence.
+fn scanned(s: &mut Sketch, (x, y): (ValueId, ValueId), (kind, left, right): (usize, usize, usize)) -> ValueId {
+    let even = right.is_multiple_of(2);
+    match kind {
         11 => recurrence(s, x, y, left),
         12 => {
             let (w, init) = (s.weight(&[E, D]), s.weight(&[D]));
@@ -210,7 +253,7 @@ fn grow(s: &mut Sketch, have: &[ValueId], (kind, left, right): (usize, usize, us
                 (vec![next], vec![result])
             })[0]
         }
-        13 => {
+        _ => {
             let inits = [s.weight(&[D]), s.weight(&[])];
             s.scan(StateClass::General, true, &inits, |s, now, starts| {
                 let kept = s.map(Mul, &[starts[0], x]);
@@ -220,27 +263,6 @@ fn grow(s: &mut Sketch, have: &[ValueId], (kind, left, right): (usize, usize, us
                 let result = s.map(Add, &[next, now[0]]);
                 (vec![next, other], vec![result])
             })[0]
-        }
-        14 => {
-            let cut = s.op(Op::Slice { whole: D, part: K, offset: Size::int((left % 2) as i64) }, &[x]);
-            let joined = s.op(Op::Concat { parts: vec![K, D], whole: L }, &[cut, y]);
-            let joined = s.op(Op::Softmax { axes: vec![L], sink: even.then_some(0.3) }, &[joined]);
-            let back = s.op(Op::Slice { whole: L, part: D, offset: Size::int(1) }, &[joined]);
-            let padded = s.op(Op::Pad { part: K, whole: D, offset: Size::int(1) }, &[cut]);
-            s.map(Add, &[back, padded])
-        }
-        15 => {
-            let pair = s.op(Op::Stack { axis: K }, &[x, y]);
-            let how = [Reduction::Max, Reduction::Min, Reduction::Mean, Reduction::LogSumExp][left % 4];
-            let extreme = s.reduce(how, pair, &[D, K], None);
-            let one = s.op(Op::Select { axis: K, index: Size::int(i64::from(even)) }, &[pair]);
-            s.map(Mul, &[extreme, one])
-        }
-        _ => {
-            let w = s.weight(&[D]);
-            let constant = s.map(Exp, &[w]);
-            let normal = s.op(Op::Softmax { axes: vec![D], sink: None }, &[constant]);
-            s.map(Mul, &[x, normal])
         }
     }
 }

@@ -14,6 +14,8 @@ const EXACT: f64 = 1e-9;
 /// What both sides are given.
 pub(crate) struct Sample {
     pub(crate) rows: Vec<Row>,
+    /// How far weights are moved off the special points that some are drawn at.
+    pub(crate) moved: f64,
 }
 
 impl Sample {
@@ -28,7 +30,7 @@ impl Sample {
             let target = |t: usize| if t + 1 < predicted { tokens[t + 1] } else { IGNORE };
             Row { targets: (0..positions).map(target).collect(), tokens }
         };
-        Sample { rows: vec![row(0), row(1)] }
+        Sample { rows: vec![row(0), row(1)], moved: 0.1 }
     }
 }
 
@@ -54,12 +56,12 @@ pub(crate) fn differentiated(module: &Module) -> Result<Module, String> {
     }
 }
 
-/// A model in f64, its weights moved off the special points that some are drawn at.
-pub(crate) fn model(module: &Module) -> Model {
+/// A model in f64, its weights moved by as much as that.
+pub(crate) fn model(module: &Module, by: f64) -> Model {
     let model = Model::init(module.clone(), 7, DType::F64, &Device::Cpu).expect("a compiled module runs");
     for (i, parameter) in model.parameters().iter().enumerate() {
         let state = genesys_random::mix(100 + i as u64);
-        let moved = |(at, w): (u64, f64)| w + 0.2 * genesys_random::unit(genesys_random::at(state, at)) - 0.1;
+        let moved = |(at, w): (u64, f64)| w + by * (2.0 * genesys_random::unit(genesys_random::at(state, at)) - 1.0);
         set(&parameter.var, (0..).zip(numbers(parameter.var.as_tensor())).map(moved).collect());
     }
     model
@@ -96,7 +98,7 @@ pub(crate) fn objective(model: &Model, rows: &[Row]) -> f64 {
 
 /// Where the backward pass gives other losses or gradients than the runtime; an error where the loss is no number.
 pub(crate) fn differences(module: &Module, backward: &Module, sample: &Sample) -> Result<Vec<String>, String> {
-    let model = model(module);
+    let model = model(module, sample.moved);
     let found = interpreted(backward, &model, &sample.rows)?;
     let (tokens, targets) = (tensor(&sample.rows, |row| &row.tokens), tensor(&sample.rows, |row| &row.targets));
     let oracle = model.forward_backward(&tokens, &targets).expect("a compiled module runs");

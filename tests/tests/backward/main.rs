@@ -82,7 +82,7 @@ fn small(name: &str, text: &str, width: u64) -> (Module, Module) {
 fn the_future_and_other_rows_reach_no_gradient() {
     for (name, text) in designs("designs") {
         let (module, backward) = small(&name, &text.replace("tie_embeddings = true", "tie_embeddings = false"), 64);
-        let model = model(&module);
+        let model = model(&module, 0.1);
         let poisoned = 10;
         let table = model.parameters().iter().find(|p| p.name == "embedding.weight").expect("an embedding");
         let mut numbers = hold::numbers(table.var.as_tensor());
@@ -111,7 +111,7 @@ fn the_future_and_other_rows_reach_no_gradient() {
 fn ragged_rows_are_padded_rows() {
     for (name, text) in designs("designs") {
         let (module, backward) = small(&name, &text, 64);
-        let (model, padded) = (model(&module), Sample::drawn(11, 9).rows);
+        let (model, padded) = (model(&module, 0.1), Sample::drawn(11, 9).rows);
         let mut ragged = padded.clone();
         for row in &mut ragged {
             let length = row.targets.iter().rposition(|target| *target != IGNORE).map_or(0, |last| last + 1);
@@ -124,6 +124,24 @@ fn ragged_rows_are_padded_rows() {
     }
 }
 
+/// Where a function has no derivative, what is taken for it is what the runtime takes.
+#[test]
+fn derivatives_at_kinks_are_those_of_the_oracle() {
+    let text = "design Kinks { stack = [Block] }
+unit Block(x: Seq[D]) -> Seq[D] {
+    param a: [D] = 0
+    param b: [D] = 0
+    param c: [D] = 0.5
+    let steps = sign(a) + floor(a) + round(c) + where(a < b, 2, 3) * c + where(a <= b, 2, 3) * b + stop(c) + c % 0.5
+    let bends = 2 * abs(a) + 3 * relu(b) + 5 * max(a, b) + 7 * min(b, a) + 11 * clamp(c, 0.5, 1) + 13 * min(c, 0.5)
+    x * (steps + bends + 17 * max[D](a) + 19 * min[D](c) + max[D](abs(b))) + softplus(a) + silu(b)
+}";
+    let (module, backward) = small("kinks", text, 4);
+    let sample = Sample { moved: 0.0, ..Sample::drawn(11, 9) };
+    let found = differences(&module, &backward, &sample).unwrap_or_else(|why| panic!("{why}"));
+    assert!(found.is_empty(), "{found:?}");
+}
+
 /// A `grad` within a scan: its backward pass holds second derivatives, which differences of the loss know nothing of.
 #[test]
 fn derivatives_within_a_scan_are_derived_again() {
@@ -133,7 +151,7 @@ fn derivatives_within_a_scan_are_derived_again() {
         assert!(text.contains("grad("), "{name} takes no derivative");
         // Rows of nine tokens hold several chunks.
         let (module, backward) = small(name, &text.replace("C = 16", "C = 4"), 64);
-        let (model, rows) = (model(&module), Sample::drawn(11, 9).rows);
+        let (model, rows) = (model(&module, 0.1), Sample::drawn(11, 9).rows);
         let found = interpreted(&backward, &model, &rows).expect("a backward pass runs");
         let losses = found.len() - model.parameters().len();
         for (parameter, gradient) in model.parameters().iter().zip(&found[losses..]) {
