@@ -124,7 +124,9 @@ fn difference(name: &str, found: &[f64], expected: &[f64]) -> Option<String> {
         return Some(format!("{name} has {} elements, not {}", found.len(), expected.len()));
     }
     let largest = expected.iter().fold(1e-6, |most: f64, x| most.max(x.abs()));
-    let apart = |(_, (a, b)): &(usize, (&f64, &f64))| !((*a - *b).abs() <= EXACT * largest);
+    // What is no number is apart, too.
+    let same = |(a, b): (&f64, &f64)| (a - b).abs() <= EXACT * largest;
+    let apart = |(_, pair): &(usize, (&f64, &f64))| !same(*pair);
     let (i, (a, b)) = found.iter().zip(expected).enumerate().find(apart)?;
     Some(format!("{name}[{i}] is {a}, not {b}; the largest is {largest}"))
 }
