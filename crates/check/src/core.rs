@@ -94,8 +94,6 @@ pub struct Scan {
     /// The positions of a chunk, where a state is read at a chunk's start or begins it anew. Chunks
     /// begin at the document's first position; `>= 1`.
     pub chunk: Option<Size>,
-    /// What it gives at each position: of stage moment, or below where it reads no state.
-    pub result: NodeId,
     /// Where it was written.
     pub span: Span,
 }
@@ -289,7 +287,8 @@ pub enum Op {
     /// The mean of the operand, at most a sequence without dependent axes, over the tokens of the batch: `Loss[A(0)]`. 0
     /// where no token counts.
     MeanTokens,
-    /// What a scan gives, once it has run: `Seq[..]`. Has no operands: see [`Scan`].
+    /// What a scan gives, once it has run: at each position what the operand is in the step there, of stage moment, or
+    /// below where it reads no state. `Seq[A(0)]`; a scan has one such node for each value that it gives.
     Scanned(ScanId),
 }
 

@@ -104,7 +104,6 @@ impl Walk<'_> {
             }
             step(id, &mut reach);
             match self.graph.node(id).op {
-                Op::Scanned(scan) => reach.open.push(self.graph.scan(scan).result),
                 Op::State { scan, index } => {
                     let state = &self.graph.scan(scan).states[index as usize];
                     reach.open.extend([state.init, state.next]);

@@ -92,7 +92,9 @@ impl Flow<'_> {
             }
             // Every token of the batch, which has no way of its own: only losses read it.
             Op::MeanTokens => Vec::new(),
-            Op::Map(_) | Op::Broadcast { .. } | Op::Dot { .. } | Op::Reduce { .. } => self.of_all(place, &[]),
+            Op::Map(_) | Op::Broadcast { .. } | Op::Dot { .. } | Op::Reduce { .. } | Op::Scanned(_) => {
+                self.of_all(place, &[])
+            }
             Op::Softmax { axes, .. } => self.of_all(place, &axes.iter().copied().collect::<Vec<_>>()),
             Op::Grad => self.of_all(&Place::all(place.node, place.position), &[]),
             Op::Top { to, .. } | Op::Picked { to, .. } => self.of_all(place, &[*to]),
@@ -116,7 +118,7 @@ impl Flow<'_> {
             Op::Blocks { blocks, within } => self.blocks(place, *blocks, *within),
             Op::Cumsum(axis) => self.along(place, *axis, false),
             Op::After(axis) => self.along(place, *axis, true),
-            Op::State { .. } | Op::Start { .. } | Op::Scanned(_) => self.scanned(place),
+            Op::State { .. } | Op::Start { .. } => self.held(place),
         }
     }
 
@@ -266,10 +268,9 @@ impl Flow<'_> {
         added.rev().map(|element| with(plain.clone(), axis, Element::At(element))).collect()
     }
 
-    /// What a state or a scan holds: what its step has made.
-    fn scanned(&self, place: &Place) -> Vec<Place> {
+    /// What a state holds: what an earlier step has made.
+    fn held(&self, place: &Place) -> Vec<Place> {
         let made = match self.graph.node(place.node).op {
-            Op::Scanned(scan) => Some((self.graph.scan(scan).result, place.position)),
             Op::State { scan, index } => {
                 let (scan, t) = (self.graph.scan(scan), place.position);
                 let state = scan.states.get(index as usize);

@@ -22,9 +22,7 @@ pub(crate) fn live_nodes(graph: &Graph) -> Vec<NodeId> {
             if std::mem::replace(&mut scans[id.0 as usize], true) {
                 continue;
             }
-            let scan = graph.scan(id);
-            let ends = scan.states.iter().flat_map(|state| [state.init, state.next]);
-            for end in ends.chain([scan.result]) {
+            for end in graph.scan(id).states.iter().flat_map(|state| [state.init, state.next]) {
                 live[end.0 as usize] = true;
                 again |= end.0 as usize > at;
             }

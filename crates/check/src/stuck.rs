@@ -77,7 +77,6 @@ fn felt_by(graph: &Graph, id: NodeId, zero: &[bool], felt: &mut [bool]) {
         (Op::Map(Function::Where), [_, a, b]) => [*a, *b].into_iter().for_each(mark),
         (Op::Top { .. }, [_, value]) => mark(*value),
         (Op::Picked { .. }, _) => {}
-        (Op::Scanned(scan), _) => mark(graph.scan(*scan).result),
         (Op::State { scan, index } | Op::Start { scan, index }, _) => {
             let state = &graph.scan(*scan).states[*index as usize];
             [state.init, state.next].into_iter().for_each(mark);
@@ -146,7 +145,6 @@ fn is_zero(graph: &Graph, id: NodeId, zero: &[bool], still: &[bool]) -> bool {
             let state = &graph.scan(*scan).states[*index as usize];
             of(&state.init) && of(&state.next)
         }
-        Op::Scanned(scan) => of(&graph.scan(*scan).result),
         Op::Regroup { .. }
         | Op::Concat { .. }
         | Op::Cut { .. }
@@ -160,6 +158,7 @@ fn is_zero(graph: &Graph, id: NodeId, zero: &[bool], still: &[bool]) -> bool {
         | Op::Blocks { .. }
         | Op::Cumsum(_)
         | Op::After(_)
+        | Op::Scanned(_)
         | Op::MeanTokens => all(),
         Op::Input(_) | Op::Position | Op::Layer | Op::Index(_) | Op::Age(_) | Op::Softmax { .. } => false,
         Op::Picked { .. } | Op::Grad => false,

@@ -84,6 +84,26 @@ const EQUAL: &[(&str, &str, &str)] = &[
     ("the larger of two", "max(x, exp(x))", "max(exp(x), x)"),
     ("a size that is a number", "x * H", "x * 4"),
     (
+        "several values of a loop",
+        "let (a, b) = repeat I < 2 R: [D] = x { R <- tanh(R + I) yield (R, R * I) } a * exp(b)",
+        "let r = tanh(tanh(x) + 1) r * exp(r)",
+    ),
+    (
+        "several values of a scan, in another order",
+        "let (a, b) = scan S: [D] = 0 { S <- 0.5 * S + x yield (S, S * x) } a + tanh(b)",
+        "let (b, a) = scan T: [D] = 0 { T <- x + T * 0.5 yield (x * T, T) } tanh(b) + a",
+    ),
+    (
+        "a value of a scan that nothing reads",
+        "let (a, _) = scan S: [D] = 0 { S <- 0.5 * S + x yield (S, tanh(S)) } a",
+        "scan S: [D] = 0 { S <- 0.5 * S + x yield S }",
+    ),
+    (
+        "a value of a scan twice",
+        "let (a, b) = scan S: [D] = 0 { S <- 0.5 * S + x yield (S, S) } a + tanh(b)",
+        "let a = scan S: [D] = 0 { S <- 0.5 * S + x yield S } a + tanh(a)",
+    ),
+    (
         "two heads' worth of weights, in any order",
         "let a = linear[D -> H, E](x) let b = linear[D -> H, E](silu(x)) [H, E -> D](a * tanh(b))",
         "let b = linear[D -> H, E](silu(x)) let a = linear[D -> H, E](x) [H, E -> D](tanh(b) * a)",
@@ -155,6 +175,17 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
     ("another role", "param a: [D] = 1 @gain x * a", "param a: [D] = 1 @bias x * a"),
     ("division the other way", "x / (1 + exp(x))", "(1 + exp(x)) / x"),
     ("before or after the update", "scan S: [D] = 0 { S <- S + x yield S }", "scan S: [D] = 0 { yield S S <- S + x }"),
+    (
+        "which value of a scan",
+        "let (a, b) = scan S: [D] = 0 { let c = S S <- 0.5 * S + x yield (c, S) } a + tanh(b)",
+        "let (a, b) = scan S: [D] = 0 { let c = S S <- 0.5 * S + x yield (c, S) } b + tanh(a)",
+    ),
+    (
+        "one scan of two values, and two scans",
+        "let (a, b) = scan S: [D] = 0 { S <- 0.5 * S + x yield (S, S * x) } a + tanh(b)",
+        "let a = scan S: [D] = 0 { S <- 0.5 * S + x yield S } let b = scan S: [D] = 0 { S <- 0.5 * S + x yield S * x }
+         a + tanh(b)",
+    ),
     ("another start", "scan S: [D] = 0 { S <- S + x yield S }", "scan S: [D] = 1 { S <- S + x yield S }"),
     ("another reach", "mean[Past](past(x))", "mean[Past](past(x, window = 4))"),
     ("another split", "[H, E -> D](softmax[H]([D -> H, E](x)))", "[E, H -> D](softmax[H]([D -> E, H](x)))"),

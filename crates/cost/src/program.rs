@@ -41,7 +41,7 @@ impl Program {
     pub fn resolve(&self, mut id: NodeId) -> NodeId {
         loop {
             let next = match self.graph.node(id).op {
-                Op::Scanned(scan) => self.graph.scan(scan).result,
+                Op::Scanned(_) => self.graph.node(id).args[0],
                 Op::State { scan, index } => self.readers.get(&(scan, index)).copied().unwrap_or(id),
                 _ => self.stands[id.0 as usize],
             };

@@ -51,6 +51,11 @@ impl Reader<'_> {
     }
 
     fn node(&mut self, node: &Node) -> Id {
+        if let Op::Scanned(scan) = node.op {
+            let (body, free) = self.step(scan.0 as usize, node.args[0]);
+            let free = free.into_iter().map(|id| self.ids[&id]).collect();
+            return self.add(body, free);
+        }
         let args: Vec<Id> = node.args.iter().map(|arg| self.ids[arg]).collect();
         match &node.op {
             Op::Map(Function::Sub) => {
@@ -81,11 +86,6 @@ impl Reader<'_> {
                 let symbol = format!("weight {} {:?} {:?} {:?}", leaf.canonical, leaf.axes, leaf.law, leaf.role);
                 self.add(marked(&symbol), args)
             }
-            Op::Scanned(scan) => {
-                let (body, free) = self.step(scan.0 as usize);
-                let free = free.into_iter().map(|id| self.ids[&id]).collect();
-                self.add(body, free)
-            }
             op => self.add(marked(&format!("{op:?}")), args),
         }
     }
@@ -104,10 +104,11 @@ impl Reader<'_> {
         axes
     }
 
-    /// A scan's step as a symbol: a hash and the axes in it; and the values that it reads from outside.
-    fn step(&self, scan: usize) -> (String, Vec<NodeId>) {
+    /// A scan's step up to a value that it gives, as a symbol: a hash and the axes in it; and the values that it reads
+    /// from outside.
+    fn step(&self, scan: usize, value: NodeId) -> (String, Vec<NodeId>) {
         let scan = &self.graph.scans[scan];
-        let ends = scan.states.iter().flat_map(|state| [state.init, state.next]).chain([scan.result]);
+        let ends = scan.states.iter().flat_map(|state| [state.init, state.next]).chain([value]);
         let ends: Vec<NodeId> = ends.collect();
         let mut inside = BTreeMap::new();
         let mut free = Vec::new();

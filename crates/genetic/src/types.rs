@@ -113,8 +113,9 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn block(&mut self, block: &'a Block) -> Option<Type> {
-        let mut yielded = None;
+    /// The types of what a unit's body ends with, or of what a step yields.
+    fn block(&mut self, block: &'a Block) -> Vec<Option<Type>> {
+        let mut yielded = vec![None];
         for stmt in &block.stmts {
             match &stmt.kind {
                 StmtKind::Let { name, value, .. } => {
@@ -122,7 +123,8 @@ impl<'a> Reader<'a> {
                     self.names.insert(&name.text, ty);
                 }
                 StmtKind::LetTuple { names, value } => {
-                    let types = self.tuple(value, names.len());
+                    let types = Some(self.given(value)).filter(|types| types.len() == names.len());
+                    let types = types.unwrap_or_else(|| vec![None; names.len()]);
                     self.names.extend(names.iter().map(|name| name.text.as_str()).zip(types));
                 }
                 StmtKind::Share { .. } => {}
@@ -132,11 +134,11 @@ impl<'a> Reader<'a> {
                 StmtKind::Axis { name, .. } => _ = self.names.insert(&name.text, Some(constant([]))),
                 StmtKind::Require { .. } => {}
                 StmtKind::Update { value, .. } | StmtKind::Loss(value) => _ = self.expr(value),
-                StmtKind::Yield(value) => yielded = self.expr(value),
+                StmtKind::Yield(value) => yielded = self.given(value),
             }
         }
         match &block.result {
-            Some(result) => self.expr(result),
+            Some(result) => self.given(result),
             None => yielded,
         }
     }
@@ -183,47 +185,48 @@ impl<'a> Reader<'a> {
                 ty.map(|ty| swapped(ty, [from.text.clone()], [to.text.clone()]))
             }
             ExprKind::Call(call) => self.call(call),
-            ExprKind::Tuple(values) => {
-                values.iter().for_each(|value| _ = self.expr(value));
-                None
-            }
+            ExprKind::Tuple(_) | ExprKind::Scan(_) | ExprKind::Repeat(_) => match self.given(expr).as_mut_slice() {
+                [only] => only.take(),
+                _ => None,
+            },
+        }
+    }
+
+    /// The types of a tuple's values, where it is written out; else the type of the one value.
+    fn given(&mut self, value: &'a Expr) -> Vec<Option<Type>> {
+        let types = match &value.kind {
+            ExprKind::Tuple(parts) => parts.iter().map(|part| self.expr(part)).collect(),
             ExprKind::Scan(scan) => self.scan(scan),
             ExprKind::Repeat(repeat) => self.repeat(repeat),
+            _ => return vec![self.expr(value)],
+        };
+        if let [Some(ty)] = types.as_slice() {
+            self.types.types.insert(value.id, ty.clone());
         }
+        types
     }
 
-    /// The types of a tuple's values, where it is written out.
-    fn tuple(&mut self, value: &'a Expr, count: usize) -> Vec<Option<Type>> {
-        match &value.kind {
-            ExprKind::Tuple(parts) if parts.len() == count => parts.iter().map(|part| self.expr(part)).collect(),
-            _ => {
-                self.expr(value);
-                vec![None; count]
-            }
-        }
-    }
-
-    fn scan(&mut self, scan: &'a Scan) -> Option<Type> {
+    fn scan(&mut self, scan: &'a Scan) -> Vec<Option<Type>> {
         let outer = self.names.clone();
         for state in &scan.states {
             self.expr(&state.init);
             let axes = axis_set(&state.axes).into_iter().chain(self.hidden.iter().cloned()).collect();
             self.names.insert(&state.name.text, Some(Type { stage: Stage::Moment, axes }));
         }
-        let ty = self.block(&scan.body);
+        let types = self.block(&scan.body).into_iter();
         self.names = outer;
-        ty.map(|ty| Type { stage: Stage::Seq, ..ty })
+        types.map(|ty| ty.map(|ty| Type { stage: Stage::Seq, ..ty })).collect()
     }
 
-    fn repeat(&mut self, repeat: &'a Loop) -> Option<Type> {
+    fn repeat(&mut self, repeat: &'a Loop) -> Vec<Option<Type>> {
         let outer = self.names.clone();
         repeat.states.iter().for_each(|state| _ = self.expr(&state.init));
         // The stage of a state may rise from round to round: its type is not certain.
         let bound = repeat.counter.iter().chain(repeat.states.iter().map(|state| &state.name));
         bound.for_each(|name| _ = self.names.insert(&name.text, None));
-        let ty = self.block(&repeat.body);
+        let types = self.block(&repeat.body);
         self.names = outer;
-        ty
+        types
     }
 
     fn call(&mut self, call: &'a Call) -> Option<Type> {
@@ -442,6 +445,18 @@ mod tests {
     fn a_scan_gives_what_it_yields() {
         let scan = "let k = linear[D -> H, K](x)\nscan S: [H, K] = 0 { S <- 0.5 * S + k\nyield dot[K](k, S) }";
         assert_eq!(value(scan).unwrap(), "Seq H");
+    }
+
+    #[test]
+    fn values_of_a_tuple_have_types_of_their_own() {
+        let scan = |name: &str| {
+            let body =
+                "let k = linear[D -> H, K](x)\nlet (a, b) = scan S: [H, K] = 0 { S <- 0.5 * S + k\nyield (S, sum(x)) }";
+            value(&format!("{body}\n{name}"))
+        };
+        assert_eq!((scan("a").unwrap(), scan("b").unwrap()), ("Seq H K".into(), "Seq ".into()));
+        let few = "let (a, b) = repeat 2 R: [D] = x { R <- tanh(R)\nyield x }\na";
+        assert_eq!(value(few), None, "there are as many values as names");
     }
 
     #[test]

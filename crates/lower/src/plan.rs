@@ -97,7 +97,7 @@ impl Plan {
     pub(crate) fn resolve(&self, mut id: NodeId) -> NodeId {
         loop {
             let next = match self.graph.node(id).op {
-                Op::Scanned(scan) => self.graph.scan(scan).result,
+                Op::Scanned(_) => self.graph.node(id).args[0],
                 Op::State { scan, index } => self.reader[&(scan, index)],
                 Op::Start { scan, index } => self.starter[&(scan, index)],
                 _ => self.same.get(&id).copied().unwrap_or(id),
@@ -286,9 +286,10 @@ impl Plan {
         }
     }
 
-    /// Operands as written: a scan's result is a sequence of its own, not a part of a step.
+    /// Operands as written: what a scan gives is a sequence of its own, not a part of a step.
     fn args_in_step(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
-        let steps = |arg: &&NodeId| !matches!(self.graph.node(**arg).op, Op::Scanned(_));
+        let steps =
+            move |arg: &&NodeId| ![*arg, &id].iter().any(|id| matches!(self.graph.node(**id).op, Op::Scanned(_)));
         self.graph.node(id).args.iter().filter(steps).map(|arg| self.resolve(*arg))
     }
 

@@ -55,8 +55,8 @@ fn a_long_row_of_scans() {
         let next = push(&mut graph, Op::Map(Function::Add), Stage::Moment, &[state, x]);
         let init = push(&mut graph, Op::Index(WIDTH), Stage::Const, &[]);
         let states = vec![State { name: "S".into(), axes: vec![WIDTH], init, next, reset: false }];
-        graph.scans.push(Scan { states, chunk: None, result: next, span });
-        x = push(&mut graph, Op::Scanned(scan), Stage::Seq, &[]);
+        graph.scans.push(Scan { states, chunk: None, span });
+        x = push(&mut graph, Op::Scanned(scan), Stage::Seq, &[next]);
     }
     graph.outputs = vec![Output { port: port(), node: x }];
     check(&graph);

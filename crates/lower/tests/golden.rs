@@ -101,6 +101,16 @@ fn scans_are_split_and_classified() {
 }
 
 #[test]
+fn a_recurrence_of_several_values_runs_once() {
+    let body = "let (a, b) = scan S: [D] = 0 { let c = S S <- tanh(S + x) yield (c, S * x) }
+                let (d, e) = repeat 2 R: [D] = a, Q: [D] = b { R <- tanh(R + Q) Q <- R * Q yield (Q, R) }
+                d + e";
+    let module = lowered(&format!("design A {{ stack = [B*] }}\nunit B(x: Seq[D]) -> Seq[D] {{ {body} }}"));
+    sound(&module);
+    assert_eq!(classes(&module, "B"), [StateClass::General]);
+}
+
+#[test]
 fn an_untied_head_is_a_matrix_of_its_own() {
     let module = lowered(include_str!("designs/recurrences.gau"));
     let special = genesys_ir::specialize(&module, 64).unwrap();

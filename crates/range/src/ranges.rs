@@ -132,13 +132,13 @@ impl<'p> Ranges<'p> {
             | Op::Cut { .. }
             | Op::Take { .. }
             | Op::Stack { .. }
-            | Op::Broadcast { .. } => joined(),
+            | Op::Broadcast { .. }
+            | Op::Scanned(_) => joined(),
             Op::State { scan, index } | Op::Start { scan, index } => self
                 .states
                 .get(&(*scan, *index))
                 .copied()
                 .unwrap_or_else(|| self.of(self.program.state(*scan, *index).0)),
-            Op::Scanned(scan) => self.of(self.program.graph.scan(*scan).result),
         }
     }
 

@@ -66,8 +66,8 @@ impl Growing {
         let stmt = match value.strip_prefix("param ") {
             Some(rest) => format!("param {name}{rest}"),
             None if what == "loss" => value,
-            None if matches!(what, "tuple" | "top") => {
-                format!("let {} = {value}", self.draws.pick(&["(NAME, _)", "(_, NAME)"]))
+            None if matches!(what, "tuple" | "top" | "tuple of a scan" | "tuple of a loop") => {
+                format!("let {} = {value}", self.draws.pick(&["(NAME, _)", "(_, NAME)", "(NAME, NAME_2)"]))
             }
             None => format!("let {name} = {value}"),
         };
@@ -75,9 +75,12 @@ impl Growing {
         self.stmts.push(stmt);
         match refusal(&self.text("x")) {
             None => {
+                let second = format!("{name}_2");
+                let both = self.stmts.last().is_some_and(|stmt| stmt.contains(&second));
                 if what != "loss" {
                     self.values.push(name);
                 }
+                self.values.extend(Some(second).filter(|_| both));
                 *self.tally.entry(format!("accepted {what}")).or_insert(0) += 1;
             }
             Some(code) => {
@@ -98,7 +101,7 @@ impl Growing {
         let (a, b) = (self.value(), self.value());
         let axis = self.draws.pick(&AXES);
         let (from, to) = (self.draws.pick(&AXES), self.draws.pick(&STATIC_AXES));
-        match self.draws.below(45) {
+        match self.draws.below(47) {
             0 => ("map", format!("{}({a})", self.draws.pick(&["tanh", "relu", "sigmoid", "-", "expm1", "erf"]))),
             1 | 2 => ("map", format!("{a} {} {b}", self.draws.pick(&["+", "-", "*"]))),
             3 => {
@@ -127,6 +130,8 @@ impl Growing {
             24 => ("shared", format!("f({a})")),
             23 => ("tuple", self.draws.pick(&["Two(A)", "(A, B)", "Two(tanh(A))"]).replace('A', &a).replace('B', &b)),
             25 => ("repeat", self.repeat(&a, &b)),
+            45 => ("tuple of a loop", self.pairs(&a, &b)),
+            46 => ("tuple of a scan", self.scanned_pair(&a, &b)),
             26 => {
                 let unit = self.draws.pick(&[
                     "Wrap<F = Mix>",
@@ -209,6 +214,34 @@ impl Growing {
             }
         };
         (what, format!("scan S: [{axes}] = {init} {{ {body} }}"))
+    }
+
+    /// A loop that yields two values.
+    fn pairs(&mut self, a: &str, b: &str) -> String {
+        let axes = self.draws.pick(&["D", "E", "H", "H, E", ""]);
+        let round = self.draws.pick(&[
+            "let C = R R <- tanh(R + B) yield (C, R)",
+            "R <- R * tanh(B) yield (R + I, tanh(B))",
+            "R <- tanh(R) yield (R, past(B))",
+            "R <- 0.5 * R + B yield Two(R)",
+        ]);
+        let round = round.replace('B', b);
+        format!("repeat I < {} R: [{axes}] = {a} {{ {round} }}", self.draws.pick(&["1", "2", "K"]))
+    }
+
+    /// A scan that yields two values.
+    fn scanned_pair(&mut self, a: &str, b: &str) -> String {
+        let axes = self.draws.pick(&["D", "E", "H", "H, E", "", "K"]);
+        let step = self.draws.pick(&[
+            "let C = S S <- 0.5 * S + A yield (C, S * B)",
+            "S <- tanh(S * A + B) yield (S, tanh(A))",
+            "S <- tanh(A) * S + B yield (A * S, shift(B, 1))",
+            "S <- tanh(S + B) yield (S, sum[Past](past(A)))",
+            "S <- 0.5 * S + A yield repeat 2 R: [D] = S { R <- tanh(R) yield (R, R * B) }",
+            "S <- 0.5 * S + A yield (S, shift(S, 1))",
+        ]);
+        let step = step.replace('A', a).replace('B', b);
+        format!("scan S: [{axes}] = 0.5 {{ {step} }}")
     }
 
     fn chunks(&mut self, a: &str, b: &str) -> String {

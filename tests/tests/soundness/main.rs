@@ -83,6 +83,8 @@ fn must_have_met(tally: &BTreeMap<String, usize>, cases: u32) {
         "sum",
         "unit",
         "tuple",
+        "tuple of a loop",
+        "tuple of a scan",
         "shared",
         "unit parameter",
         "loss",

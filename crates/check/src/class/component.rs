@@ -7,7 +7,7 @@ use genesys_scalar::Function;
 use super::form::{Form, Forms, Term};
 use super::{ComponentClass, Kind};
 use crate::AxisSet;
-use crate::core::{AxisId, Graph, NodeId, Op, Reduction, ScanId, Stage, Type};
+use crate::core::{AxisId, Graph, Node, NodeId, Op, Reduction, ScanId, Stage, Type};
 
 /// What is added to a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,9 +106,7 @@ fn read_sides(graph: &Graph, scan: ScanId) -> Sides {
         let of = |id: &NodeId| &graph.node(*id).ty;
         match (&node.op, node.args.as_slice()) {
             (Op::State { scan: own, .. }, _) if *own == scan => _ = carries.insert(id),
-            (Op::Scanned(own), _) if *own == scan && carries.contains(&graph.scan(scan).result) => {
-                carries.insert(id);
-            }
+            (Op::Scanned(own), [value]) if *own == scan && carries.contains(value) => _ = carries.insert(id),
             (Op::Map(_) | Op::Broadcast { .. }, args) if args.iter().any(|arg| carries.contains(arg)) => {
                 carries.insert(id);
             }
@@ -387,10 +385,6 @@ impl<'g> Updates<'g> {
         let ends: BTreeSet<NodeId> = states.iter().map(|index| self.next(*index)).collect();
         let is_read = |id: &NodeId| self.readers.contains_key(id) || ends.contains(id);
         let mut found = Readout::Nothing;
-        let result = self.graph.scan(self.scan).result;
-        if is_read(&result) {
-            return Readout::Whole;
-        }
         for (id, node) in (0..).map(NodeId).zip(&self.graph.nodes) {
             if self.feeding.contains(&id) || !node.args.iter().any(is_read) {
                 continue;
@@ -408,10 +402,14 @@ impl<'g> Updates<'g> {
         found
     }
 
-    /// Whether a product is read by sums only.
+    /// Whether a product is read by sums only, also behind the scan.
     fn is_summed(&self, product: NodeId) -> bool {
-        let mut uses = self.graph.nodes.iter().filter(|node| node.args.contains(&product));
-        uses.all(|node| matches!(node.op, Op::Reduce { reduction: Reduction::Sum, .. }))
+        let mut uses = (0..).map(NodeId).zip(&self.graph.nodes).filter(|(_, node)| node.args.contains(&product));
+        let summed = |(id, node): (NodeId, &Node)| match node.op {
+            Op::Scanned(_) => self.is_summed(id),
+            _ => matches!(node.op, Op::Reduce { reduction: Reduction::Sum, .. }),
+        };
+        uses.all(summed) && !self.graph.roots().any(|root| root == product)
     }
 }
 

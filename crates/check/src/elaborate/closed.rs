@@ -63,7 +63,7 @@ impl Place<'_> {
             next: self.node(state.next),
             ..state.clone()
         });
-        Scan { states: states.collect(), result: self.node(scan.result), ..scan.clone() }
+        Scan { states: states.collect(), ..scan.clone() }
     }
 }
 

@@ -21,6 +21,8 @@ impl<'a> Elaborator<'a, '_> {
             ExprKind::Call(call) => this.call(call, expr.span).inspect(|given| this.note_call(given, expr.span)),
             ExprKind::Labeled { label, call } => this.labeled(label, call, expr.span),
             ExprKind::Each { axes, call } => this.each(axes, call, expr.span),
+            ExprKind::Scan(scan) => this.scan(scan, expr.span),
+            ExprKind::Repeat(repeat) => this.repeat(repeat, expr.span),
             _ => this.value(expr).map(Given::One),
         })
     }
@@ -60,10 +62,13 @@ impl<'a> Elaborator<'a, '_> {
             ExprKind::Rename { value, from, to } => {
                 self.regroup(std::slice::from_ref(from), std::slice::from_ref(to), value, span)
             }
-            ExprKind::Scan(scan) => self.scan(scan, span),
-            ExprKind::Repeat(repeat) => self.repeat(repeat, span),
             ExprKind::Hole(_) => Err(self.hole_without_type(span)),
-            ExprKind::Tuple(_) | ExprKind::Call(_) | ExprKind::Labeled { .. } | ExprKind::Each { .. } => {
+            ExprKind::Tuple(_)
+            | ExprKind::Call(_)
+            | ExprKind::Labeled { .. }
+            | ExprKind::Each { .. }
+            | ExprKind::Scan(_)
+            | ExprKind::Repeat(_) => {
                 unreachable!("what may give a tuple is not asked for here")
             }
         }

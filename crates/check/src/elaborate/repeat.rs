@@ -12,7 +12,7 @@ use genesys_syntax::ast::{Loop, State, StmtKind};
 
 use super::frame::Owner;
 use super::instance::Purpose;
-use super::{Binding, Elab, Elaborator, Reported};
+use super::{Binding, Elab, Elaborator, Given, Reported};
 use crate::AxisSet;
 use crate::core::{NodeId, Stage};
 use crate::error;
@@ -22,7 +22,7 @@ const MAX_ROUNDS: u32 = 10_000;
 
 impl<'a> Elaborator<'a, '_> {
     /// `repeat I < 3 R: [A] = init { R <- ..  yield .. }`
-    pub(crate) fn repeat(&mut self, repeat: &'a Loop, span: Span) -> Elab<NodeId> {
+    pub(crate) fn repeat(&mut self, repeat: &'a Loop, span: Span) -> Elab<Given> {
         let count = self.count(repeat)?;
         self.updated(repeat)?;
         let owner = Owner::Loop(self.rounds);
@@ -98,7 +98,7 @@ impl<'a> Elaborator<'a, '_> {
         mut held: Vec<NodeId>,
         count: u32,
         span: Span,
-    ) -> Elab<NodeId> {
+    ) -> Elab<Given> {
         let mut result = Err(Reported);
         for round in 0..count {
             result = Ok(self.round(repeat, owner, &mut held, Size::int(i64::from(round)), span)?);
@@ -107,7 +107,7 @@ impl<'a> Elaborator<'a, '_> {
         result
     }
 
-    fn symbolic_rounds(&mut self, repeat: &'a Loop, owner: Owner, mut held: Vec<NodeId>, span: Span) -> Elab<NodeId> {
+    fn symbolic_rounds(&mut self, repeat: &'a Loop, owner: Owner, mut held: Vec<NodeId>, span: Span) -> Elab<Given> {
         let counter = Size::symbol(repeat.counter.as_ref().map_or("..", |name| name.text.as_str()));
         loop {
             let before = self.stages(&held);
@@ -123,15 +123,8 @@ impl<'a> Elaborator<'a, '_> {
         held.iter().map(|&node| self.ty(node).stage).collect()
     }
 
-    /// One round: its value, and in `held` what the states hold behind it. The first error ends the loop.
-    fn round(
-        &mut self,
-        repeat: &'a Loop,
-        owner: Owner,
-        held: &mut [NodeId],
-        counter: Size,
-        span: Span,
-    ) -> Elab<NodeId> {
+    /// One round: its values, and in `held` what the states hold behind it. The first error ends the loop.
+    fn round(&mut self, repeat: &'a Loop, owner: Owner, held: &mut [NodeId], counter: Size, span: Span) -> Elab<Given> {
         self.rounds += 1;
         if self.rounds > MAX_ROUNDS {
             return Err(self.too_many(span));

@@ -8,20 +8,21 @@ use genesys_syntax::ast::{Block, Expr, Ident, Scan, State as StateExpr, Stmt, St
 
 use super::frame::Owner;
 use super::primitive::leave;
-use super::{Binding, Elab, Elaborator, Reported};
+use super::tuple::part_spans;
+use super::{Binding, Elab, Elaborator, Given, Reported};
 use crate::AxisSet;
 use crate::core::{self, AxisId, NodeId, Op, ScanId, Stage, Type};
 use crate::error;
 
 impl<'a> Elaborator<'a, '_> {
     /// `scan S: [A] = init { S <- ..; yield .. }`
-    pub(crate) fn scan(&mut self, scan: &'a Scan, span: Span) -> Elab<NodeId> {
+    pub(crate) fn scan(&mut self, scan: &'a Scan, span: Span) -> Elab<Given> {
         let chunk = self.chunk(scan)?;
         if let Some(class) = &scan.class {
             self.known_class(class)?;
         }
         let id = ScanId(self.graph.scans.len() as u32);
-        self.graph.scans.push(core::Scan { states: Vec::new(), chunk, result: NodeId(0), span });
+        self.graph.scans.push(core::Scan { states: Vec::new(), chunk, span });
         let (outer, found) = (self.frame().names.clone(), self.diagnostics.len());
         let around = self.frame().owner.replace(Owner::Scan(id));
         let enclosing = self.frame().scan.replace(id);
@@ -39,13 +40,12 @@ impl<'a> Elaborator<'a, '_> {
         self.frame().owner = around;
         self.frame().scan = enclosing;
         self.frame().names = outer;
-        let result = result?;
+        let values = result?.values();
         finished?;
-        self.graph.scans[id.0 as usize].result = result;
         if let Some(class) = &scan.class {
             self.is_of_class(id, class)?;
         }
-        self.scanned(id, result, span)
+        self.scanned(id, values, span)
     }
 
     fn states(&mut self, scan: ScanId, states: &'a [StateExpr]) -> Elab<()> {
@@ -111,7 +111,7 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// The statements of one step of a scan, or of one round of a loop, and what it yields.
-    pub(super) fn step(&mut self, body: &'a Block, what: &str, span: Span) -> Elab<NodeId> {
+    pub(super) fn step(&mut self, body: &'a Block, what: &str, span: Span) -> Elab<Given> {
         let mut result = None;
         let mut spoiled = false;
         for stmt in &body.stmts {
@@ -155,23 +155,25 @@ impl<'a> Elaborator<'a, '_> {
 
     fn yielded(
         &mut self,
-        before: Option<Elab<NodeId>>,
+        before: Option<Elab<Given>>,
         value: &'a Expr,
         stmt: &'a Stmt,
         what: &str,
-    ) -> Option<Elab<NodeId>> {
+    ) -> Option<Elab<Given>> {
         if before.is_some() {
             let message = format!("expected one `yield` in a {what}, found another");
             self.fail(Diagnostic::error(Code::SCAN_INCOMPLETE, stmt.span, message));
             return before;
         }
         let outer = self.begin_statement();
-        let node = self.expr(value);
+        let given = self.given(value);
         self.end_statement(outer, None);
-        Some(node.and_then(|node| {
-            self.no_mean(node, "a value to yield", value.span)?;
-            self.no_past(node, Code::DEPENDENT_AXIS, "a value to yield", value.span)?;
-            Ok(node)
+        Some(given.and_then(|given| {
+            for (&node, span) in given.nodes().iter().zip(part_spans(value, given.nodes().len())) {
+                self.no_mean(node, "a value to yield", span)?;
+                self.no_past(node, Code::DEPENDENT_AXIS, "a value to yield", span)?;
+            }
+            Ok(given)
         }))
     }
 
@@ -241,20 +243,23 @@ impl<'a> Elaborator<'a, '_> {
         self.fail(Diagnostic::error(Code::SCAN_INCOMPLETE, name.span, message))
     }
 
-    /// The scan's value, once no part of it depends on a state of an enclosing scan.
-    fn scanned(&mut self, scan: ScanId, result: NodeId, span: Span) -> Elab<NodeId> {
-        if self.reads_outer_state(scan) {
+    /// The scan's values, once no part of it depends on a state of an enclosing scan.
+    fn scanned(&mut self, scan: ScanId, values: Vec<NodeId>, span: Span) -> Elab<Given> {
+        if self.reads_outer_state(scan, &values) {
             let message = "expected a scan free of the enclosing scan's state, found one that depends on it";
             return Err(self.fail(Diagnostic::error(Code::VIEW_OF_STATE, span, message)));
         }
-        let ty = self.ty(result).clone();
-        let stage = leave(ty.stage).max(Stage::Seq);
-        self.push(Op::Scanned(scan), &[], Type { stage, axes: ty.axes }, span)
+        let given = values.into_iter().map(|value| {
+            let ty = self.ty(value).clone();
+            let stage = leave(ty.stage).max(Stage::Seq);
+            self.push(Op::Scanned(scan), &[value], Type { stage, axes: ty.axes }, span)
+        });
+        Ok(Given::of(given.collect::<Elab<_>>()?))
     }
 
-    fn reads_outer_state(&self, scan: ScanId) -> bool {
-        let body = self.graph.scan(scan);
-        let mut open: Vec<NodeId> = body.states.iter().map(|state| state.next).chain([body.result]).collect();
+    fn reads_outer_state(&self, scan: ScanId, values: &[NodeId]) -> bool {
+        let states = self.graph.scan(scan).states.iter();
+        let mut open: Vec<NodeId> = states.map(|state| state.next).chain(values.iter().copied()).collect();
         let mut seen = BTreeSet::new();
         while let Some(node) = open.pop() {
             if self.ty(node).stage != Stage::Moment || !seen.insert(node) {

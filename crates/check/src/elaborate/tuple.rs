@@ -1,7 +1,8 @@
 //! Tuples: several values of one expression, which a `let` takes apart and a body may end with.
 //!
 //! An expression gives one node or a tuple of nodes ([`Given`]). Only `(a, b)`, a call of a unit of
-//! several results and a primitive that says so give a tuple; everything else asks for one value.
+//! several results, a primitive that says so, and a scan or a loop that yields a tuple give one; everything
+//! else asks for one value.
 //! Tuples are no values of the core: they neither nest nor stand among operands.
 
 use genesys_diag::{Code, Diagnostic};
@@ -31,6 +32,14 @@ impl Given {
     /// One value alone, or several as a tuple.
     pub(crate) fn of(mut values: Vec<NodeId>) -> Given {
         if values.len() == 1 { Given::One(values.remove(0)) } else { Given::Tuple(values) }
+    }
+
+    /// The values in order.
+    pub(crate) fn nodes(&self) -> &[NodeId] {
+        match self {
+            Given::One(value) => std::slice::from_ref(value),
+            Given::Tuple(values) => values,
+        }
     }
 
     /// The values in order.
@@ -122,6 +131,14 @@ impl<'a> Elaborator<'a, '_> {
         let poisoned = matches!(binding, Binding::Poisoned);
         self.bind(name, binding);
         if poisoned { Err(Reported) } else { Ok(()) }
+    }
+}
+
+/// Where an expression states each of so many values.
+pub(crate) fn part_spans(value: &Expr, count: usize) -> Vec<Span> {
+    match &value.kind {
+        ExprKind::Tuple(parts) => parts.iter().map(|part| part.span).collect(),
+        _ => vec![value.span; count],
     }
 }
 

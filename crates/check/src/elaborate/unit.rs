@@ -8,6 +8,7 @@ use genesys_diag::{Code, Diagnostic};
 use genesys_span::Span;
 use genesys_syntax::ast::{self, AxisRef, Generic, GenericKind, Unit};
 
+use super::tuple::part_spans;
 use super::unit_param::UnitValue;
 use super::{Binding, Elab, Elaborator, Frame, Reported};
 use crate::AxisSet;
@@ -266,11 +267,8 @@ impl<'a> Elaborator<'a, '_> {
 
     /// Where the body states each of its values.
     fn result_spans(&self, unit: &Unit) -> Vec<Span> {
-        let whole = unit.body.result.as_ref().map_or(unit.body.span, |e| e.span);
-        match unit.body.result.as_ref().map(|e| &e.kind) {
-            Some(ast::ExprKind::Tuple(parts)) => parts.iter().map(|part| part.span).collect(),
-            _ => vec![whole; 1 + unit.further.len()],
-        }
+        let count = 1 + unit.further.len();
+        unit.body.result.as_ref().map_or_else(|| vec![unit.body.span; count], |value| part_spans(value, count))
     }
 
     /// Static parameters that no call bound take their defaults, in order.

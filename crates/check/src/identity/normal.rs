@@ -125,7 +125,8 @@ impl Builder<'_> {
     /// States are read before their scan is made, so scans and states are numbered first.
     fn number_scans(&mut self) {
         for &id in &self.form.order {
-            let Some(scan) = self.scan_of(id) else { continue };
+            // A scan has a term for each value that it gives.
+            let Some(scan) = self.scan_of(id).filter(|scan| !self.scans.contains_key(scan)) else { continue };
             let number = ScanId(self.scans.len() as u32);
             self.scans.insert(scan, number);
             for (index, definition) in (0..).zip(self.sorted(id)) {
@@ -137,7 +138,7 @@ impl Builder<'_> {
         }
     }
 
-    /// The scan that a term is the result of.
+    /// The scan that a term is a value of.
     fn scan_of(&self, id: TermId) -> Option<ScanId> {
         match self.form.terms.makes[id].0 {
             Make::Like(node) => match self.graph.node(node).op {
@@ -245,8 +246,8 @@ impl Builder<'_> {
         let old = self.graph.node(node);
         let op = match &old.op {
             Op::Scanned(scan) => {
-                self.make_scan(id, *scan, args[0]);
-                return self.push(Op::Scanned(self.scans[scan]), &[], self.ty(&old.ty), node);
+                self.make_scan(id, *scan);
+                Op::Scanned(self.scans[scan])
             }
             Op::Start { scan, index } => {
                 let (scan, index) = self.states[&(*scan, *index)];
@@ -260,7 +261,7 @@ impl Builder<'_> {
         self.push(op, &args, self.ty(&old.ty), node)
     }
 
-    fn make_scan(&mut self, id: TermId, scan: ScanId, result: NodeId) {
+    fn make_scan(&mut self, id: TermId, scan: ScanId) {
         let old = self.graph.scan(scan);
         let states = self.sorted(id).into_iter().map(|definition| {
             let Make::StateOf(owner, index) = self.form.terms.makes[definition].0 else {
@@ -278,10 +279,10 @@ impl Builder<'_> {
         let states = states.collect();
         let number = self.scans[&scan].0 as usize;
         if self.made.scans.len() <= number {
-            let empty = Scan { states: Vec::new(), chunk: None, result, span: old.span };
+            let empty = Scan { states: Vec::new(), chunk: None, span: old.span };
             self.made.scans.resize(number + 1, empty);
         }
-        self.made.scans[number] = Scan { states, chunk: old.chunk.clone(), result, span: old.span };
+        self.made.scans[number] = Scan { states, chunk: old.chunk.clone(), span: old.span };
     }
 
     fn port(&self, port: &Port) -> Port {

@@ -197,7 +197,7 @@ impl Builder<'_> {
                 let state = self.state(*scan, *index);
                 self.add(Label::Fixed("start"), &[state], &[])
             }
-            Op::Scanned(scan) => self.scanned(*scan),
+            Op::Scanned(scan) => self.scanned(*scan, args),
             Op::Regroup { .. }
             | Op::Concat { .. }
             | Op::Cut { .. }
@@ -357,7 +357,8 @@ impl Builder<'_> {
         term
     }
 
-    fn scanned(&mut self, id: ScanId) -> TermId {
+    /// One value of a scan; those of one scan have the same definitions.
+    fn scanned(&mut self, id: ScanId, value: Children) -> TermId {
         let scan = self.graph.scan(id);
         let mut definitions = Children::new();
         for (index, state) in (0..).zip(&scan.states) {
@@ -367,12 +368,11 @@ impl Builder<'_> {
             let label = Label::Fixed(if state.reset { "state reset of" } else { "state of" });
             definitions.push(self.made(Make::StateOf(id, index), label, &parts, &[]));
         }
-        let result = self.known(scan.result);
         let label = match &scan.chunk {
             Some(chunk) => self.all.write(format_args!("scan every {chunk}")),
             None => Label::Fixed("scan"),
         };
-        self.add(label, &[result], &definitions)
+        self.add(label, &value, &definitions)
     }
 
     fn layout(&mut self, op: &Op, args: Children) -> TermId {
