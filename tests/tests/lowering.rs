@@ -154,7 +154,7 @@ impl Core<'_> {
                 self.value(args[0], t, &at)
             }
             Op::Stack { axis } => self.value(args[at[axis]], t, &at),
-            Op::Broadcast { .. } => self.value(args[0], t, &at),
+            Op::Broadcast { .. } | Op::Scanned(_) => self.value(args[0], t, &at),
             Op::Shift { .. } | Op::Window(_) | Op::Pool { .. } | Op::Past(_) | Op::Blocks { .. } => {
                 self.viewed(id, t, at)
             }
@@ -164,7 +164,6 @@ impl Core<'_> {
             Op::Grad => self.slope(args[0], args[1], t, &at),
             // Of a row, up to this position.
             Op::MeanTokens => (0..=t).map(|s| self.value(args[0], s, &at)).sum::<f64>() / (t + 1) as f64,
-            Op::Scanned(scan) => self.value(graph.scan(*scan).result, t, &at),
         }
     }
 

@@ -9,6 +9,9 @@
 //! What a state held at the start of a chunk counts as free: within a chunk it does not change. A scan whose
 //! updates read it runs one chunk after the other.
 //!
+//! Lowering takes from here which states run together, and which updates are element by element ([`runs`]): what a scan is
+//! said to be and what becomes of it are one decision.
+//!
 //! Not here: whether a recurrence is contractive, for which intervals of its coefficients are needed; what
 //! kernels there are for a class.
 
@@ -78,6 +81,16 @@ pub struct ScanClass {
     pub across: Option<Size>,
 }
 
+/// States that take their steps together, however a scan is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The numbers of the states in their scan, ascending: those that read one another, also where a chunk began.
+    pub states: Vec<u32>,
+    /// Whether it is one state whose class is element by element ([`Kind::is_elementwise`]) across chunks, too: it does
+    /// not begin anew, and does not read its own start.
+    pub elementwise: bool,
+}
+
 /// The names of classes as a scan states them, the simplest first.
 pub(crate) const NAMES: &[&str] = &[
     "identity",
@@ -107,6 +120,21 @@ impl Kind {
             Kind::Coupled => "coupled",
             Kind::MaxPlus => "max_plus",
             Kind::Nonlinear => "nonlinear",
+        }
+    }
+
+    /// Whether such an update is `a * S + b`, element by element, with `a` and `b` free of the state.
+    pub fn is_elementwise(&self) -> bool {
+        match self {
+            Kind::Identity | Kind::Scalar | Kind::Diagonal(_) => true,
+            Kind::Free
+            | Kind::Householder
+            | Kind::LowRank(_)
+            | Kind::Product(_)
+            | Kind::Dense
+            | Kind::Coupled
+            | Kind::MaxPlus
+            | Kind::Nonlinear => false,
         }
     }
 
@@ -143,30 +171,56 @@ pub fn classify(graph: &Graph) -> Vec<ScanClass> {
 
 /// The class of one scan.
 pub fn classify_scan(graph: &Graph, scan: ScanId) -> ScanClass {
-    let states = &graph.scan(scan).states;
-    let reads = |next: NodeId, found: &mut BTreeSet<u32>, starts: &mut bool| {
-        let mut open = vec![next];
-        let mut seen = BTreeSet::new();
-        while let Some(id) = open.pop() {
-            if !seen.insert(id) {
-                continue;
-            }
-            match graph.node(id).op {
-                Op::State { scan: of, index } if of == scan => _ = found.insert(index),
-                Op::Start { scan: of, .. } if of == scan => *starts = true,
-                _ => open.extend(&graph.node(id).args),
-            }
-        }
-    };
-    let mut starts = false;
-    let mut edges = Vec::new();
-    for state in states {
-        let mut found = BTreeSet::new();
-        reads(state.next, &mut found, &mut starts);
-        edges.push(found);
-    }
+    let reads = reads(graph, scan);
+    let starts = reads.iter().any(|reads| !reads.starts.is_empty());
+    let edges: Vec<BTreeSet<u32>> = reads.into_iter().map(|reads| reads.states).collect();
     let parts = component::split(&edges);
     let sides = component::sides(graph, scan);
     let components = parts.into_iter().map(|states| component::class(graph, scan, states, &sides)).collect();
     ScanClass { scan, components, across: graph.scan(scan).chunk.clone().filter(|_| starts) }
+}
+
+/// What of a scan runs together, by the first of its states.
+pub fn runs(graph: &Graph, scan: ScanId) -> Vec<Run> {
+    let reads = reads(graph, scan);
+    let edges: Vec<BTreeSet<u32>> = reads.iter().map(|reads| &reads.states | &reads.starts).collect();
+    let run = |states: Vec<u32>| {
+        let elementwise = match states.as_slice() {
+            &[index] => {
+                let anew =
+                    graph.scan(scan).states[index as usize].reset || reads[index as usize].starts.contains(&index);
+                !anew && component::kind(graph, scan, index).is_elementwise()
+            }
+            _ => false,
+        };
+        Run { states, elementwise }
+    };
+    let mut runs: Vec<Run> = component::split(&edges).into_iter().map(run).collect();
+    runs.sort_by_key(|run| run.states[0]);
+    runs
+}
+
+/// What the update of a state reads of its scan.
+#[derive(Default)]
+struct Reads {
+    /// States.
+    states: BTreeSet<u32>,
+    /// States as they were when the chunk began.
+    starts: BTreeSet<u32>,
+}
+
+/// What the update of each state reads.
+fn reads(graph: &Graph, scan: ScanId) -> Vec<Reads> {
+    let of = |next: NodeId| {
+        let mut found = Reads::default();
+        for id in graph.step([next]) {
+            match graph.node(id).op {
+                Op::State { scan: of, index } if of == scan => _ = found.states.insert(index),
+                Op::Start { scan: of, index } if of == scan => _ = found.starts.insert(index),
+                _ => {}
+            }
+        }
+        found
+    };
+    graph.scan(scan).states.iter().map(|state| of(state.next)).collect()
 }

@@ -9,6 +9,7 @@
 //!
 //! Not here: layout, fusion, layers and weights' values. Lowering to IR starts from this.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use genesys_axis::{Constant, Domain, Size};
@@ -404,6 +405,17 @@ impl Graph {
                 leaf.axes.iter().try_fold(1u64, |product, axis| product.checked_mul(sizes[axis.0 as usize]?))?;
             sum.checked_add(elements)
         })
+    }
+
+    /// The nodes that depend on a state and that values of a step depend on, within the step; ascending.
+    pub fn step(&self, values: impl IntoIterator<Item = NodeId>) -> BTreeSet<NodeId> {
+        let (mut open, mut found) = (values.into_iter().collect::<Vec<_>>(), BTreeSet::new());
+        while let Some(id) = open.pop() {
+            if self.node(id).ty.stage == Stage::Moment && found.insert(id) {
+                open.extend(&self.node(id).args);
+            }
+        }
+        found
     }
 
     /// A scan.

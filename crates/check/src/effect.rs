@@ -103,12 +103,9 @@ impl Walk<'_> {
                 continue;
             }
             step(id, &mut reach);
-            match self.graph.node(id).op {
-                Op::State { scan, index } => {
-                    let state = &self.graph.scan(scan).states[index as usize];
-                    reach.open.extend([state.init, state.next]);
-                }
-                _ => {}
+            if let Op::State { scan, index } | Op::Start { scan, index } = self.graph.node(id).op {
+                let state = &self.graph.scan(scan).states[index as usize];
+                reach.open.extend([state.init, state.next]);
             }
         }
         reach

@@ -4,7 +4,7 @@
 //! axes; weights, states and all else by what tells them apart. What a scan does is one symbol, whose operands are the
 //! values that its step reads from outside.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use egg::{Id, RecExpr, Symbol, SymbolLang};
 use genesys_axis::Constant;
@@ -113,7 +113,7 @@ impl Reader<'_> {
         let mut inside = BTreeMap::new();
         let mut free = Vec::new();
         let mut text = String::new();
-        for id in self.moments(&ends) {
+        for id in self.graph.step(ends.iter().copied()) {
             let node = self.graph.node(id);
             inside.insert(id, inside.len());
             let args: Vec<String> = node.args.iter().map(|arg| place(*arg, &inside, &mut free)).collect();
@@ -123,21 +123,6 @@ impl Reader<'_> {
         text += &format!("{ends:?}");
         let (text, axes) = unnumbered(&marked(&text));
         (format!("scan {} {axes}", &blake3::hash(text.as_bytes()).to_hex()[..32]), free)
-    }
-}
-
-impl Reader<'_> {
-    /// The values of a step that its ends depend on, in order.
-    fn moments(&self, ends: &[NodeId]) -> BTreeSet<NodeId> {
-        let mut found = BTreeSet::new();
-        let mut open = ends.to_vec();
-        while let Some(id) = open.pop() {
-            let node = self.graph.node(id);
-            if node.ty.stage == Stage::Moment && found.insert(id) {
-                open.extend(&node.args);
-            }
-        }
-        found
     }
 }
 

@@ -4,8 +4,8 @@
 //! - [`lower_traced`]: the same, and where each value of the module was written.
 //! - [`lower_stack`]: the same from bare graphs.
 //!
-//! Inside: `plan` finds what depends on which state and splits scans, `linear` recognizes
-//! `decay * state + write`, `emit` places every node in its outermost region, `fuse` joins maps,
+//! Inside: `plan` finds what depends on which state and splits scans by the checker's classes, `linear` writes what
+//! is `decay * state + write` as such, `emit` places every node in its outermost region, `fuse` joins maps,
 //! `merge` joins past-regions that share work, `stack` writes `main`, `traced` puts functions and
 //! `main` together, `axes` gives axes unique names.
 //!

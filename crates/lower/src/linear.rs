@@ -1,16 +1,15 @@
-//! Recognizes updates of the form `next = decay * state + write`, and states that only hold.
+//! Writes updates as `next = decay * state + write` where the checker found that they are, and states that only hold.
 //!
 //! An update may be composed of several statements; decay and write are collected along it as new
 //! nodes of the graph, free of the state, so that they are computed for all positions at once.
 //! Anything else is left as it is, to run one position after the other.
 //!
-//! Not here: the other classes of recurrences (a delta rule, a max-plus scan).
+//! Not here: which updates are so (`genesys_check::class`); the other classes of recurrences (a delta rule, a max-plus scan).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use genesys_axis::{Constant, Size};
 use genesys_check::core::{Node, NodeId, Op, Stage, Type};
-use genesys_ir::module::StateClass;
 use genesys_scalar::Function;
 
 use crate::plan::{Component, ComponentId, Plan};
@@ -53,18 +52,10 @@ pub(crate) fn hold(plan: &mut Plan) {
     }
 }
 
-/// Decides the class of a component, and appends the nodes of its decay and write.
-pub(crate) fn classify(plan: &mut Plan, component: ComponentId, feeding: &BTreeSet<NodeId>) {
+/// Appends the nodes of the decay and the write of a component that is element by element.
+pub(crate) fn update(plan: &mut Plan, component: ComponentId, feeding: &BTreeSet<NodeId>) {
     let Component { scan, states, .. } = plan.components[component].clone();
-    let [index] = states[..] else { return };
-    let next = plan.next(scan, index);
-    if plan.graph.scan(scan).states[index as usize].reset
-        || !feeding.contains(&next)
-        || !same_axes(plan, next, feeding)
-        || !is_linear(plan, feeding)
-    {
-        return;
-    }
+    let next = plan.next(scan, states[0]);
     let mut found: BTreeMap<NodeId, Linear> = BTreeMap::new();
     for id in feeding {
         let linear = match plan.graph.node(*id).op {
@@ -81,7 +72,6 @@ pub(crate) fn classify(plan: &mut Plan, component: ComponentId, feeding: &BTreeS
     }
     let Linear { decay, write } = found[&next];
     let decay = decay.filter(|id| plan.graph.node(*id).op != Op::Constant(Constant::Real(1.0)));
-    plan.components[component].class = StateClass::Diagonal;
     plan.components[component].update = Some((decay, write));
 }
 
@@ -89,30 +79,10 @@ fn below_moment(plan: &Plan, id: NodeId) -> bool {
     plan.graph.node(id).ty.stage < Stage::Moment
 }
 
-fn same_axes(plan: &Plan, next: NodeId, feeding: &BTreeSet<NodeId>) -> bool {
-    let axes = &plan.graph.node(next).ty.axes;
-    feeding.iter().all(|id| plan.graph.node(*id).ty.axes == *axes)
-}
-
-/// Whether every node that depends on the state does so linearly.
-fn is_linear(plan: &Plan, feeding: &BTreeSet<NodeId>) -> bool {
-    feeding.iter().all(|id| {
-        let bound: Vec<bool> = plan.args(*id).map(|arg| feeding.contains(&arg)).collect();
-        match (&plan.graph.node(*id).op, &bound[..]) {
-            (Op::State { .. }, _) => true,
-            (Op::Map(Function::Add | Function::Sub | Function::Neg), _) => true,
-            (Op::Map(Function::Mul), [a, b]) => a != b,
-            (Op::Map(Function::Div), [_, divisor]) => !divisor,
-            (Op::Map(Function::Where), [condition, _, _]) => !condition,
-            _ => false,
-        }
-    })
-}
-
 /// The linear form of a map of linear operands.
 fn combine(plan: &mut Plan, id: NodeId, operands: &[Operand]) -> Linear {
     use Operand::{Free, Linear as Lin};
-    let Op::Map(function) = plan.graph.node(id).op else { unreachable!("only maps are linear in a state") };
+    let Op::Map(function) = plan.graph.node(id).op else { unreachable!("only maps are element by element") };
     match (function, operands) {
         (Function::Neg, [Lin(l)]) => scaled(plan, *l, |plan, x| map(plan, Function::Neg, vec![x])),
         (Function::Mul, [Lin(l), Free(c)] | [Free(c), Lin(l)]) => {

@@ -1,7 +1,7 @@
 //! What is known of a graph before a single instruction is emitted.
 //!
-//! Scans are split into components: states that read one another, directly or not, run in one
-//! scan-region; others run before or after. For each node the plan says on which components'
+//! Scans are split into components, as the checker's classes have them: states that read one another,
+//! directly or not, run in one scan-region; others run before or after. For each node the plan says on which components'
 //! states it depends, from which component it can be read as a sequence, and how often it is used.
 //!
 //! A node that depends on a state but feeds no `next` is a *readout*: it is no export, so that it
@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use genesys_check::class::{Run, runs};
 use genesys_check::core::{AxisId, Graph, Node, NodeId, Op, Reduction, ScanId};
 use genesys_ir::module::StateClass;
 use genesys_scalar::Function;
@@ -85,7 +86,9 @@ impl Plan {
         plan.slice();
         for component in 0..plan.components.len() {
             let feeding = plan.feeding(component);
-            linear::classify(&mut plan, component, &feeding);
+            if plan.components[component].class == StateClass::Diagonal {
+                linear::update(&mut plan, component, &feeding);
+            }
             plan.mark_exports(component, &feeding);
         }
         plan.complete();
@@ -238,41 +241,14 @@ impl Plan {
         }
     }
 
-    /// Components: the strongly connected parts of the graph of reads among a scan's states.
+    /// Components: what the checker says runs together, and whether that is element by element.
     fn split_scans(&mut self) {
         for scan in (0..self.graph.scans.len()).map(|i| ScanId(i as u32)) {
-            let count = self.graph.scan(scan).states.len();
-            let reads: Vec<BTreeSet<u32>> = (0..count).map(|i| self.reads(scan, i as u32)).collect();
-            let reach: Vec<BTreeSet<u32>> = (0..count).map(|i| closure(&reads, i)).collect();
-            let mut placed = vec![false; count];
-            for i in 0..count {
-                if placed[i] {
-                    continue;
-                }
-                let joined =
-                    |j: &usize| *j == i || (reach[i].contains(&(*j as u32)) && reach[*j].contains(&(i as u32)));
-                let states: Vec<usize> = (i..count).filter(joined).collect();
-                states.iter().for_each(|j| placed[*j] = true);
-                let states = states.into_iter().map(|j| j as u32).collect();
-                let class = StateClass::General;
+            for Run { states, elementwise } in runs(&self.graph, scan) {
+                let class = if elementwise { StateClass::Diagonal } else { StateClass::General };
                 self.components.push(Component { scan, states, class, update: None, exports: Vec::new() });
             }
         }
-    }
-
-    /// The states of the scan that one state's update reads.
-    fn reads(&self, scan: ScanId, state: u32) -> BTreeSet<u32> {
-        let mut found = BTreeSet::new();
-        self.walk([self.next(scan, state)], |id| {
-            match self.graph.node(id).op {
-                Op::State { scan: owner, index } | Op::Start { scan: owner, index } if owner == scan => {
-                    found.insert(index);
-                }
-                _ => {}
-            }
-            true
-        });
-        found
     }
 
     /// Visits nodes and, where `visit` says so, their operands; each once.
@@ -361,18 +337,6 @@ impl Plan {
             self.components[component].exports.push(id);
         }
     }
-}
-
-/// All that is reached from `from` in one step or more.
-fn closure(reads: &[BTreeSet<u32>], from: usize) -> BTreeSet<u32> {
-    let mut found = BTreeSet::new();
-    let mut pending: Vec<u32> = reads[from].iter().copied().collect();
-    while let Some(state) = pending.pop() {
-        if found.insert(state) {
-            pending.extend(&reads[state as usize]);
-        }
-    }
-    found
 }
 
 struct Live<'a> {

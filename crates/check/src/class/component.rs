@@ -178,7 +178,7 @@ fn depends(graph: &Graph, scan: ScanId) -> BTreeSet<NodeId> {
     let mut found = BTreeSet::new();
     for (id, node) in (0..).map(NodeId).zip(&graph.nodes) {
         let own = matches!(node.op, Op::State { scan: of, .. } if of == scan);
-        if own || node.args.iter().any(|arg| found.contains(arg)) {
+        if own || node.ty.stage == Stage::Moment && node.args.iter().any(|arg| found.contains(arg)) {
             found.insert(id);
         }
     }
@@ -198,6 +198,12 @@ pub(super) fn class(graph: &Graph, scan: ScanId, states: Vec<u32>, sides: &Sides
     ComponentClass { states, kind, cause, write, readout }
 }
 
+/// The class of one state that no other one reads and is read by, but for whether a number counts heads: it may be called
+/// scalar where it is diagonal, or the other way.
+pub(super) fn kind(graph: &Graph, scan: ScanId, index: u32) -> Kind {
+    Updates::new(graph, scan, &[index]).single(index, &Sides::default()).0
+}
+
 struct Updates<'g> {
     graph: &'g Graph,
     scan: ScanId,
@@ -209,23 +215,15 @@ struct Updates<'g> {
 
 impl<'g> Updates<'g> {
     fn new(graph: &'g Graph, scan: ScanId, states: &[u32]) -> Self {
-        let mut readers = BTreeMap::new();
-        let mut depends = BTreeSet::new();
-        for (id, node) in (0..).map(NodeId).zip(&graph.nodes) {
-            match node.op {
+        let (mut readers, mut feeding) = (BTreeMap::new(), BTreeSet::new());
+        for id in graph.step(states.iter().map(|index| graph.scan(scan).states[*index as usize].next)) {
+            match graph.node(id).op {
                 Op::State { scan: of, index } if of == scan && states.contains(&index) => {
                     readers.insert(id, index);
-                    depends.insert(id);
+                    feeding.insert(id);
                 }
-                _ if node.args.iter().any(|arg| depends.contains(arg)) => _ = depends.insert(id),
+                _ if graph.node(id).args.iter().any(|arg| feeding.contains(arg)) => _ = feeding.insert(id),
                 _ => {}
-            }
-        }
-        let (mut open, mut feeding): (Vec<NodeId>, _) =
-            (states.iter().map(|index| graph.scan(scan).states[*index as usize].next).collect(), BTreeSet::new());
-        while let Some(id) = open.pop() {
-            if depends.contains(&id) && feeding.insert(id) {
-                open.extend(&graph.node(id).args);
             }
         }
         Updates { graph, scan, readers, feeding }
@@ -383,7 +381,10 @@ impl<'g> Updates<'g> {
 
     fn readout(&self, states: &[u32]) -> Readout {
         let ends: BTreeSet<NodeId> = states.iter().map(|index| self.next(*index)).collect();
-        let is_read = |id: &NodeId| self.readers.contains_key(id) || ends.contains(id);
+        let is_read = |id: &NodeId| match self.graph.node(*id).op {
+            Op::State { scan, index } if scan == self.scan && states.contains(&index) => true,
+            _ => ends.contains(id),
+        };
         let mut found = Readout::Nothing;
         for (id, node) in (0..).map(NodeId).zip(&self.graph.nodes) {
             if self.feeding.contains(&id) || !node.args.iter().any(is_read) {

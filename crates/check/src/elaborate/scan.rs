@@ -1,7 +1,5 @@
 //! T-scan: a recurrence over time, a fold with explicit states; and the steps of scans and loops.
 
-use std::collections::BTreeSet;
-
 use genesys_diag::{Code, Diagnostic};
 use genesys_span::Span;
 use genesys_syntax::ast::{Block, Expr, Ident, Scan, State as StateExpr, Stmt, StmtKind};
@@ -259,17 +257,8 @@ impl<'a> Elaborator<'a, '_> {
 
     fn reads_outer_state(&self, scan: ScanId, values: &[NodeId]) -> bool {
         let states = self.graph.scan(scan).states.iter();
-        let mut open: Vec<NodeId> = states.map(|state| state.next).chain(values.iter().copied()).collect();
-        let mut seen = BTreeSet::new();
-        while let Some(node) = open.pop() {
-            if self.ty(node).stage != Stage::Moment || !seen.insert(node) {
-                continue;
-            }
-            match self.graph.node(node).op {
-                Op::State { scan: of, .. } | Op::Start { scan: of, .. } if of != scan => return true,
-                _ => open.extend(&self.graph.node(node).args),
-            }
-        }
-        false
+        let ends = states.map(|state| state.next).chain(values.iter().copied());
+        let is_outer = |op: &Op| matches!(op, Op::State { scan: of, .. } | Op::Start { scan: of, .. } if *of != scan);
+        self.graph.step(ends).into_iter().any(|id| is_outer(&self.graph.node(id).op))
     }
 }
