@@ -167,8 +167,12 @@ impl Growing {
             0 => ("remainder", format!("(pos - 3) % {} - {a}", self.draws.pick(&["2", "3", "K", "(0 - 2)"]))),
             1 => ("pool", format!("pool({a}, {})", self.draws.pick(&["1", "2", "3", "K", "K - 3"]))),
             2 | 3 => ("blocks", format!("tanh(blocks[Pairs, {to}]({a}))")),
-            // Rounded, so that scores are equal or far from it in both forms.
-            _ => ("top", format!("top[{} of {axis}](round(7 * {a} + 0.3), {b})", self.draws.pick(&["H", "E", "K"]))),
+            _ => {
+                // Of `G` there are fewer than `K` at the smallest width.
+                let few = self.draws.pick(&["H", "E", if axis == "G" { "H" } else { "K" }]);
+                // Rounded, so that scores are equal or far from it in both forms.
+                ("top", format!("top[{few} of {axis}](round(7 * {a} + 0.3), {b})"))
+            }
         }
     }
 
