@@ -431,6 +431,8 @@ fn layout() -> Module {
     let sum = s.map(Add, &[repeated, layer]);
     let sum = s.map(Add, &[sum, total]);
     let sum = s.map(Add, &[sum, far]);
+    let padded = s.op(Op::Pad { part: c, whole: D, offset: Size::int(1) }, &[tail]);
+    let sum = s.map(Add, &[sum, padded]);
     let out = s.map(Add, &[sum, earlier]);
     s.finish(out)
 }

@@ -1,6 +1,6 @@
 //! What no design that ships writes, so that its source is held as well.
 //!
-//! The design `Rare` at the scale `nano`, g2-e9c84ca9c44cd7f42fe714769e5258e7.
+//! The design `Rare` at the scale `nano`, g2-c0a16ae30f8a894a27b5b4ed26a2ed2d.
 //!
 //! Written by `genesys emit --to rust`. Weights have the names that a checkpoint of Genesys has.
 
@@ -70,7 +70,8 @@ impl Rare {
     }
 }
 
-/// Parts of an axis, reductions of pasts that may be empty, sums in order, sinks, functions that are exact for small values.
+/// Parts of an axis, reductions of pasts that may be empty, sums in order, sinks, functions that are exact for small values,
+/// the derivative of a part.
 #[derive(Clone, Debug)]
 pub struct Block {
     /// `u.gain`: `[D]`.
@@ -113,10 +114,14 @@ impl Block {
         let sqrt = mean.affine(1.0, 1e-5)?.sqrt()?; // [b, t]
         let inner = x.broadcast_div(&sqrt.unsqueeze(2)?)?; // [b, t, D]
         let scaled_2 = self.u_gain.broadcast_mul(&inner)?; // [b, t, D]
-        // let v = linear[D -> H, E](u)
-        let v = einsum("btd,hed->bthe", &scaled_2, &self.v)?; // [b, t, H, E]
         // let q = linear[D -> H, E](u)
         let q = einsum("btd,hed->bthe", &scaled_2, &self.q)?; // [b, t, H, E]
+        // let turned = concat[High, Low -> E](cut[E -> High](q, from = D / 8), cut[E -> Lo ..
+        let part = q.narrow(3, 8, HIGH)?; // [b, t, H, HIGH]
+        let part_2 = q.narrow(3, 0, LOW)?; // [b, t, H, LOW]
+        let turned = Tensor::cat(&[&part, &part_2], 3)?; // [b, t, H, E]
+        // let v = linear[D -> H, E](u)
+        let v = einsum("btd,hed->bthe", &scaled_2, &self.v)?; // [b, t, H, E]
         // let k = linear[D -> H, E](u)
         let k = einsum("btd,hed->bthe", &scaled_2, &self.k)?; // [b, t, H, E]
         // let drift = cumsum[Past](past(tanh(linear[D -> H](u)))) / 8
@@ -135,38 +140,36 @@ impl Block {
         // let y = sum[Past](softmax[Past](score, sink = 0.5) * past(v))
         let weights = softmax_seen(&score, &[3], &past_seen, Some(0.5))?; // [b, H, t, past]
         let dot_2 = einsum_seen("bhts,bshe->bhte", &weights, &v, &past_seen)?; // [b, H, t, E]
-        // let beat = scan S: [H] = 0 {
-        let mean_2 = v.mean(3)?; // [b, t, H]
-        let position = count(t, x)?; // [t]
-        let ratio = position.affine(1.0 / 16.0, 0.0)?; // [t]
-        let sum = mean_2.broadcast_add(&ratio.unsqueeze(1)?)?; // [b, t, H]
-        let sum_at = unstack(&sum, 1)?;
-        let mut s = Tensor::zeros((b, H), dtype, x.device())?; // [b, H]
+        let q_at = unstack(&q, 1)?;
+        let mut w = Tensor::zeros((b, H, E), dtype, x.device())?; // [b, H, E]
+        let mut w_start = w.clone();
         let mut steps = Vec::with_capacity(t);
         for i in 0..t {
-            let sum_2 = sum_at[i].add(&s)?; // [b, H]
-            let tanh_2 = sum_2.tanh()?; // [b, H]
-            steps.push(tanh_2.clone());
-            s = tanh_2;
+            if i % 4 == 0 {
+                w_start = w.clone();
+            }
+            // let leaning = scan W: [H, E] = 0 every 4 {
+            let sum = q_at[i].add(&w_start)?; // [b, H, E]
+            let chosen = number(1.0, x)?.broadcast_as(b)?; // [b]
+            let repeated = chosen
+                .unsqueeze(1)?
+                .unsqueeze(2)?
+                .broadcast_as((b, H, HIGH))?; // [b, H, HIGH]
+            let padded = repeated.pad_with_zeros(2, 8, E - 8 - HIGH)?; // [b, H, E]
+            let scaled_3 = w.affine(0.5, 0.0)?; // [b, H, E]
+            let inner_3 = sum.tanh()?.mul(&sum.tanh()?)?.affine(-1.0, 1.0)?; // [b, H, E]
+            let scaled_4 = padded.mul(&inner_3)?; // [b, H, E]
+            let sum_3 = scaled_3.add(&scaled_4)?; // [b, H, E]
+            steps.push(sum_3.clone());
+            w = sum_3;
         }
-        let over_time = Tensor::stack(&steps, 1)?; // [b, t, H]
-        // let soft = softmax[E](q, sink = 1) * logsumexp[E](k) * min[E](v) + erf(expm1(k)) ..
-        let log_sum = log_sum_exp(&k, &[3])?; // [b, t, H]
-        let smallest = min(&v, &[3])?; // [b, t, H]
-        let weights_2 = softmax_with_sink(&q, &[3], 1.0)?; // [b, t, H, E]
-        // let turned = concat[High, Low -> E](cut[E -> High](q, from = D / 8), cut[E -> Lo ..
-        let part = q.narrow(3, 8, HIGH)?; // [b, t, H, HIGH]
-        let part_2 = q.narrow(3, 0, LOW)?; // [b, t, H, LOW]
-        let turned = Tensor::cat(&[&part, &part_2], 3)?; // [b, t, H, E]
-        let timed_2 = v.unsqueeze(1)?.broadcast_as((b, t, t, H, E))?; // [b, t, late, H, E]
-        let inner_3 = log_sum_exp_seen(&timed_2, &[2], &late_seen.unsqueeze(2)?.unsqueeze(3)?)?; // [b, t, H, E]
-        let log_sum_2 = masked(&inner_3, &late_any.unsqueeze(1)?.unsqueeze(2)?, 0.0)?; // [b, t, H, E]
+        let over_time = Tensor::stack(&steps, 1)?; // [b, t, H, E]
         let inner_4 = masked(
             &v.unsqueeze(1)?,
             &late_seen.unsqueeze(2)?.unsqueeze(3)?,
             f64::INFINITY,
         )?; // [b, t, late, H, E]
-        let smallest_2 = masked(
+        let smallest = masked(
             &min(&inner_4, &[2])?,
             &late_any.unsqueeze(1)?.unsqueeze(2)?,
             1.0,
@@ -181,23 +184,48 @@ impl Block {
             &late_any.unsqueeze(1)?.unsqueeze(2)?,
             -1.0,
         )?; // [b, t, H, E]
-        let inner_6 = remainder(&inv_softplus(&softplus(&q)?)?, &number(3.0, x)?)?; // [b, t, H, E]
+        let timed_2 = v.unsqueeze(1)?.broadcast_as((b, t, t, H, E))?; // [b, t, late, H, E]
+        let inner_6 = log_sum_exp_seen(&timed_2, &[2], &late_seen.unsqueeze(2)?.unsqueeze(3)?)?; // [b, t, H, E]
+        let log_sum = masked(&inner_6, &late_any.unsqueeze(1)?.unsqueeze(2)?, 0.0)?; // [b, t, H, E]
+        // let beat = scan S: [H] = 0 {
+        let mean_2 = v.mean(3)?; // [b, t, H]
+        let position = count(t, x)?; // [t]
+        let ratio = position.affine(1.0 / 16.0, 0.0)?; // [t]
+        let sum_4 = mean_2.broadcast_add(&ratio.unsqueeze(1)?)?; // [b, t, H]
+        let sum_4_at = unstack(&sum_4, 1)?;
+        let mut s = Tensor::zeros((b, H), dtype, x.device())?; // [b, H]
+        let mut steps_2 = Vec::with_capacity(t);
+        for i in 0..t {
+            let sum_5 = sum_4_at[i].add(&s)?; // [b, H]
+            let tanh_3 = sum_5.tanh()?; // [b, H]
+            steps_2.push(tanh_3.clone());
+            s = tanh_3;
+        }
+        let over_time_2 = Tensor::stack(&steps_2, 1)?; // [b, t, H]
         // let soft = softmax[E](q, sink = 1) * logsumexp[E](k) * min[E](v) + erf(expm1(k)) ..
-        let scaled_3 = log_sum.mul(&smallest)?; // [b, t, H]
-        let inner_7 = scaled_3.unsqueeze(3)?.broadcast_mul(&weights_2)?; // [b, t, H, E]
-        let inner_8 = log1p(&v.exp()?)?.mul(&expm1(&k)?.erf()?)?.add(&inner_7)?; // [b, t, H, E]
-        let inner_9 = over_time.unsqueeze(3)?.broadcast_mul(&inner_8)?; // [b, t, H, E]
-        let inner_10 = log_sum_2.mul(&smallest_2.add(&largest)?)?; // [b, t, H, E]
-        // let all = y + turned + (highest + lowest) * level + soft * beat + inv_softplus(s ..
-        let all = dot_2
-            .add(&inner_6.transpose(1, 2)?)?
-            .add(&inner_9.transpose(1, 2)?)?
-            .add(&turned.transpose(1, 2)?)?
-            .add(&inner_10.transpose(1, 2)?)?; // [b, H, t, E]
+        let smallest_2 = min(&v, &[3])?; // [b, t, H]
+        let log_sum_2 = log_sum_exp(&k, &[3])?; // [b, t, H]
+        let weights_2 = softmax_with_sink(&q, &[3], 1.0)?; // [b, t, H, E]
+        let inner_7 = smallest.add(&largest)?.mul(&log_sum)?; // [b, t, H, E]
+        let scaled_5 = smallest_2.mul(&log_sum_2)?; // [b, t, H]
+        let inner_8 = expm1(&k)?.erf()?.mul(&log1p(&v.exp()?)?)?; // [b, t, H, E]
+        let inner_9 = scaled_5
+            .unsqueeze(3)?
+            .broadcast_mul(&weights_2)?
+            .add(&inner_8)?; // [b, t, H, E]
+        let inner_10 = over_time_2.unsqueeze(3)?.broadcast_mul(&inner_9)?; // [b, t, H, E]
+        let inner_11 = remainder(&inv_softplus(&softplus(&q)?)?, &number(3.0, x)?)?; // [b, t, H, E]
+        // let all = y + turned + leaning + (highest + lowest) * level + soft * beat + inv_ ..
+        let all = turned
+            .add(&dot_2.transpose(1, 2)?)?
+            .add(&over_time)?
+            .add(&inner_7)?
+            .add(&inner_10)?
+            .add(&inner_11)?; // [b, t, H, E]
         // x + linear[H, E -> D](all)
-        let linear = einsum("bhte,dhe->btd", &all, &self.linear)?; // [b, t, D]
-        let sum_3 = x.add(&linear)?; // [b, t, D]
-        Ok(sum_3)
+        let linear = einsum("bthe,dhe->btd", &all, &self.linear)?; // [b, t, D]
+        let sum_6 = x.add(&linear)?; // [b, t, D]
+        Ok(sum_6)
     }
 }
 
