@@ -122,6 +122,9 @@ impl Size {
         if let (Form::Number(a), Form::Number(b)) = (&self.0, &other.0) {
             return a.checked_mul(b).map(Size::number).ok_or(SizeError::Overflow);
         }
+        if self.as_int() == Some(1) {
+            return Ok(other.clone());
+        }
         let mut out = Terms::new();
         for (left, a) in self.iter() {
             for (right, b) in other.iter() {

@@ -94,6 +94,28 @@ impl AxisSet {
     }
 }
 
+impl AxisSet {
+    /// What the axes become, of which no two become one.
+    pub(crate) fn map(&self, mut into: impl FnMut(AxisId) -> AxisId) -> AxisSet {
+        let mut axes: SmallVec<[AxisId; 4]> = SmallVec::from_slice(&self.0);
+        axes.iter_mut().for_each(|axis| *axis = into(*axis));
+        if !axes.is_sorted() {
+            axes.sort_unstable();
+        }
+        AxisSet(axes)
+    }
+
+    /// The axes that either has.
+    pub fn union(&self, other: &AxisSet) -> AxisSet {
+        if other.is_subset(self) {
+            return self.clone();
+        }
+        let mut axes = other.clone();
+        axes.extend(self);
+        axes
+    }
+}
+
 impl FromIterator<AxisId> for AxisSet {
     fn from_iter<I: IntoIterator<Item = AxisId>>(axes: I) -> Self {
         let mut set = AxisSet::default();

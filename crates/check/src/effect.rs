@@ -14,6 +14,7 @@ use genesys_span::Span;
 
 use crate::AxisSet;
 use crate::core::{AxisId, Graph, Leaf, NodeId, Op, Reduction};
+use crate::live;
 
 /// Most nodes compared to find two values equal.
 const MOST_COMPARED: usize = 256;
@@ -25,7 +26,7 @@ struct Cut {
     why: &'static str,
 }
 
-/// One error for each weight that is read and has no effect, or that no derivative reaches.
+/// One error for each weight that nothing reads, that is read and has no effect, or that no derivative reaches.
 pub(crate) fn without_effect(graph: &Graph) -> Vec<Diagnostic> {
     let walk = Walk { graph };
     let results: Vec<NodeId> = graph.roots().collect();
@@ -36,6 +37,7 @@ pub(crate) fn without_effect(graph: &Graph) -> Vec<Diagnostic> {
     if trained.iter().all(|trained| *trained) {
         return found;
     }
+    found.extend(live::dead_weights(graph));
     let Reach { seen, cuts, .. } = walk.reached(&results, |id, reach| walk.needed(id, reach));
     let felt = walk.leaves(&seen);
     let read = walk.leaves(&walk.reached(&results, |id, reach| walk.read(id, reach)).seen);

@@ -53,19 +53,21 @@ impl DesignHash {
     }
 }
 
-/// Hashes a design, and numbers the weights of its functions in canonical order.
-pub(crate) fn identify(design: &mut CheckedDesign) -> DesignHash {
-    let digests: Vec<blake3::Hash> = design
-        .functions
-        .iter_mut()
-        .map(|function| {
-            let form = canonical::canonical(&function.graph);
-            let leaves: Vec<LeafId> = form.leaves().collect();
-            number_leaves(&mut function.graph, &leaves);
-            form.digest()
-        })
-        .collect();
+/// Hashes a design, and numbers the weights of its functions in canonical order; of some functions that was done before.
+pub(crate) fn identify(design: &mut CheckedDesign, known: &[Option<blake3::Hash>]) -> DesignHash {
+    let functions = design.functions.iter_mut().zip(known);
+    let digests: Vec<blake3::Hash> =
+        functions.map(|(function, known)| known.unwrap_or_else(|| identify_graph(&mut function.graph))).collect();
     of_stack(design, &digests)
+}
+
+/// The digest of a graph, whose weights are numbered in canonical order.
+pub(crate) fn identify_graph(graph: &mut Graph) -> blake3::Hash {
+    let form = canonical::canonical(graph);
+    let leaves: Vec<LeafId> = form.leaves().collect();
+    let digest = form.digest();
+    number_leaves(graph, &leaves);
+    digest
 }
 
 /// Hashes the stack, given the digest of each function.

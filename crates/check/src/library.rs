@@ -4,12 +4,13 @@
 //! standard unit depends on the design that calls it, so that what was found of it holds for all.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use genesys_diag::Diagnostic;
 use genesys_syntax::ast::{self, Item, ItemKind, Unit};
 
 use crate::elaborate::Elaborated;
-use crate::{elaborate, finish, resolve};
+use crate::{elaborate, finish, identity, resolve};
 
 /// Units that designs import.
 #[derive(Clone, Debug, Default)]
@@ -21,9 +22,20 @@ pub struct Library {
     known: Vec<Known>,
     /// What each means where it is given the width's values and nothing is bound, if that has a meaning, in that order.
     closed: Vec<Option<Elaborated>>,
+    /// The same as functions of a stack, worked out where a design stacks one, in that order.
+    stacked: Vec<OnceLock<Option<Stacked>>>,
     /// The place in that order by name.
     by_name: BTreeMap<String, usize>,
     diagnostics: Vec<Diagnostic>,
+}
+
+/// A unit as a function of a stack.
+#[derive(Clone, Debug)]
+pub(crate) struct Stacked {
+    /// What it means; its weights are numbered.
+    pub(crate) elaborated: Elaborated,
+    /// The digest of its graph, which is part of the hash of a design that stacks it.
+    pub(crate) digest: blake3::Hash,
 }
 
 /// What checking a unit of a library found.
@@ -56,7 +68,8 @@ impl Library {
         let known = units.all.iter().zip(&checks.broken);
         let known = known.map(|(entry, &broken)| Known { recursive: entry.recursive, broken }).collect();
         let by_name = units.all.iter().enumerate().map(|(n, entry)| (entry.unit.name.text.clone(), n)).collect();
-        Library { order, known, closed, by_name, diagnostics, file }
+        let stacked = vec![OnceLock::new(); units.all.len()];
+        Library { order, known, closed, stacked, by_name, diagnostics, file }
     }
 
     /// Their syntax tree.
@@ -80,10 +93,20 @@ impl Library {
         self.closed.get(place)?.as_ref()
     }
 
+    /// The unit at a place in that order as a function of a stack, if it is one where nothing is bound.
+    pub(crate) fn stacked(&self, place: usize) -> Option<&Stacked> {
+        let stacked = || {
+            let mut elaborated = self.closed(place)?.clone();
+            let digest = identity::identify_graph(&mut elaborated.graph);
+            Some(Stacked { elaborated, digest })
+        };
+        self.stacked.get(place)?.get_or_init(stacked).as_ref()
+    }
+
     /// The same units, of which none is copied.
     #[cfg(test)]
     pub(crate) fn expanding(self) -> Library {
-        Library { closed: Vec::new(), ..self }
+        Library { closed: Vec::new(), stacked: Vec::new(), ..self }
     }
 
     /// The place of a unit in that order.

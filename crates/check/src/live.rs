@@ -31,11 +31,11 @@ pub(crate) fn live_nodes(graph: &Graph) -> Vec<NodeId> {
     (0..).map(NodeId).zip(live).filter_map(|(id, live)| live.then_some(id)).collect()
 }
 
-/// One error for each weight that has no effect, given the nodes that are live.
-pub(crate) fn dead_weights(graph: &Graph, live: &[NodeId]) -> Vec<Diagnostic> {
+/// One error for each weight that nothing of the result depends on.
+pub(crate) fn dead_weights(graph: &Graph) -> Vec<Diagnostic> {
     let mut used = vec![false; graph.leaves.len()];
-    for id in live {
-        if let Op::Weight(leaf) = graph.node(*id).op {
+    for id in live_nodes(graph) {
+        if let Op::Weight(leaf) = graph.node(id).op {
             used[leaf.0 as usize] = true;
         }
     }

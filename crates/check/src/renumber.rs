@@ -19,7 +19,7 @@ pub(crate) trait Renumber {
 
     /// A set of axes.
     fn set(&self, axes: &AxisSet) -> AxisSet {
-        axes.iter().map(|&axis| self.axis(axis)).collect()
+        axes.map(|axis| self.axis(axis))
     }
 
     /// Axes in order.

@@ -28,6 +28,7 @@ pub(crate) fn build(
         checks,
         diagnostics,
         functions: Vec::new(),
+        digests: Vec::new(),
         by_text: BTreeMap::new(),
         requirements: Vec::new(),
         failed: false,
@@ -35,7 +36,7 @@ pub(crate) fn build(
     let fields = builder.fields(design);
     let stack = fields.stack.map(|(items, span)| (builder.stack(items, span), span));
     let last = fields.last.and_then(|unit| builder.function(unit));
-    let (functions, requirements, failed) = (builder.functions, builder.requirements, builder.failed);
+    let Builder { functions, digests, requirements, failed, .. } = builder;
     let Some((stack, stack_span)) = stack else {
         let message = "expected a stack in the design, as in `stack = [Block*]`, found none";
         diagnostics.push(Diagnostic::error(Code::DESIGN_FIELD, design.name.span, message));
@@ -55,7 +56,7 @@ pub(crate) fn build(
         requirements,
         hash: identity::DesignHash::default(),
     };
-    checked.hash = identity::identify(&mut checked);
+    checked.hash = identity::identify(&mut checked, &digests);
     Some(checked)
 }
 
@@ -94,6 +95,8 @@ struct Builder<'a, 'u, 'd> {
     checks: UnitChecks,
     diagnostics: &'d mut Vec<Diagnostic>,
     functions: Vec<Function>,
+    /// Their digests, as far as they are known.
+    digests: Vec<Option<blake3::Hash>>,
     /// Functions by the canonical text of the unit reference they come from.
     by_text: BTreeMap<String, FunctionId>,
     requirements: Vec<Required>,
@@ -241,11 +244,12 @@ impl Builder<'_, '_, '_> {
         if function.is_none() {
             self.failed = true;
         }
-        let (name, Elaborated { graph, requirements, depth: _ }) = function?;
+        let (name, Elaborated { graph, requirements, depth: _ }, digest) = function?;
         let id = FunctionId(self.functions.len());
         let same = self.functions.iter().filter(|f| f.name == name || f.name.starts_with(&format!("{name}_"))).count();
         let name = if same == 0 { name } else { format!("{name}_{}", same + 1) };
         self.functions.push(Function { name, graph });
+        self.digests.push(digest);
         for required in requirements {
             if !self.requirements.iter().any(|known| known.requirement == required.requirement) {
                 self.requirements.push(required);
@@ -255,7 +259,8 @@ impl Builder<'_, '_, '_> {
         Some(id)
     }
 
-    fn elaborate(&mut self, unit: &UnitRef) -> Option<(String, Elaborated)> {
+    /// What a unit is called and means, and the digest of that if it is known.
+    fn elaborate(&mut self, unit: &UnitRef) -> Option<(String, Elaborated, Option<blake3::Hash>)> {
         let Some(index) = self.units.find(&unit.name.text, false) else {
             self.diagnostics.push(crate::resolve::unit_hint(self.units, &unit.name, false));
             return None;
@@ -269,14 +274,19 @@ impl Builder<'_, '_, '_> {
             return None;
         }
         let name = entry.unit.name.text.clone();
-        // Each unit of the stack is expanded once, so what its own check made can be taken away.
-        if let Some(closed) = unit.statics.is_empty().then(|| self.checks.closed.remove(&index)).flatten() {
-            return Some((name, closed));
+        if unit.statics.is_empty() {
+            // Each unit of the stack is expanded once, so what its own check made can be taken away.
+            if let Some(closed) = self.checks.closed.remove(&index) {
+                return Some((name, closed, None));
+            }
+            if let Some(closed) = self.units.library.stacked(index) {
+                return Some((name, closed.elaborated.clone(), Some(closed.digest)));
+            }
         }
         // The arguments live as long as the file; the builder is done with them when it returns.
         let args: Vec<ast::StaticArg> = unit.statics.clone();
         let elaborated = elaborate::instantiate_root(self.units, &self.checks, index, &args, self.diagnostics)?;
-        Some((name, elaborated))
+        Some((name, elaborated, None))
     }
 }
 

@@ -9,14 +9,19 @@ use genesys_diag::{Code, Diagnostic};
 use genesys_scalar::{Function, Law};
 
 use crate::core::{Graph, Leaf, NodeId, Op, Reduction};
+use crate::live::live_nodes;
 
-/// One error for each weight that is stuck at 0, given the nodes that are live.
-pub(crate) fn stuck_weights(graph: &Graph, live: &[NodeId]) -> Vec<Diagnostic> {
+/// One error for each weight that is stuck at 0.
+pub(crate) fn stuck_weights(graph: &Graph) -> Vec<Diagnostic> {
     let starts_at_zero = |leaf: &Leaf| *leaf.law == Law::Const(Constant::Real(0.0));
     let mut still: Vec<bool> = graph.leaves.iter().map(starts_at_zero).collect();
+    if !still.contains(&true) {
+        return Vec::new();
+    }
+    let live = live_nodes(graph);
     // A weight that moves is 0 no longer, which may let others move.
     while still.contains(&true) {
-        if !let_go(graph, live, &mut still) {
+        if !let_go(graph, &live, &mut still) {
             break;
         }
     }

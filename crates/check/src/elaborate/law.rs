@@ -40,7 +40,7 @@ impl<'a> Elaborator<'a, '_> {
             let axis = Ident { text: self.graph.axis(past).name.clone(), span: name.span };
             return Err(self.needs_static(&axis, "a weight has the same shape at every position"));
         }
-        let law = self.law(init, &ids)?;
+        let law = Arc::new(self.law(init, &ids)?);
         let role = self.role(role, ids.len())?;
         let taken = self.frame().taken.entry(name.text.as_str().into()).or_insert(0);
         *taken += 1;
@@ -70,19 +70,19 @@ impl<'a> Elaborator<'a, '_> {
         &mut self,
         path: &str,
         mut axes: Vec<AxisId>,
-        law: Law<Constant>,
+        law: Arc<Law<Constant>>,
         role: Role,
         span: Span,
     ) -> Elab<NodeId> {
         let lifted: Vec<AxisId> = self.lifted.iter().copied().filter(|axis| !axes.contains(axis)).collect();
-        let law = if lifted.is_empty() { law } else { shift_indices(law, lifted.len()) };
+        let law = if lifted.is_empty() { law } else { Arc::new(shift_indices(Law::clone(&law), lifted.len())) };
         axes.splice(0..0, lifted);
         if let Some(known) = self.known_leaf(&axes, &law, span) {
             return known;
         }
         let id = LeafId(self.graph.leaves.len() as u32);
         let ty = Type { stage: Stage::Const, axes: axes.iter().copied().collect() };
-        self.graph.leaves.push(Leaf { path: roomy_path(path), axes, law: Arc::new(law), role, canonical: id.0, span });
+        self.graph.leaves.push(Leaf { path: roomy_path(path), axes, law, role, canonical: id.0, span });
         self.note_leaf(id);
         self.push(Op::Weight(id), &[], ty, span)
     }

@@ -1,5 +1,7 @@
 //! `linear` and `each`: weights over named axes.
 
+use std::sync::Arc;
+
 use genesys_axis::{Constant, Size};
 use genesys_diag::{Code, Diagnostic};
 use genesys_scalar::{Function, Law, Role};
@@ -44,7 +46,7 @@ impl<'a> Elaborator<'a, '_> {
         };
         let axes = self.linear_axes(x, from, to, per, span)?;
         let law = match options.get("init") {
-            Some(init) => self.law(init, &axes.weight())?,
+            Some(init) => Arc::new(self.law(init, &axes.weight())?),
             None => self.fan_in_law(&axes.from, span)?,
         };
         let weight = self.leaf("weight", axes.weight(), law, Role::Matrix, call.head.span)?;
@@ -96,22 +98,28 @@ impl<'a> Elaborator<'a, '_> {
 
     fn add_bias(&mut self, y: NodeId, axes: &Axes, span: Span) -> Elab<NodeId> {
         let ids: Vec<AxisId> = axes.per.iter().chain(&axes.to).copied().collect();
-        let law = Law::Const(Constant::Real(0.0));
+        let law = Arc::new(Law::Const(Constant::Real(0.0)));
         let bias = self.leaf("bias", ids, law, Role::Bias, span)?;
         self.map(Function::Add, &[y, bias], span)
     }
 
     /// Uniform within `1 / sqrt(fan-in)` of 0, as PyTorch draws the weights of a linear layer.
-    fn fan_in_law(&mut self, from: &[AxisId], span: Span) -> Elab<Law<Constant>> {
+    fn fan_in_law(&mut self, from: &[AxisId], span: Span) -> Elab<Arc<Law<Constant>>> {
         let mut fan_in = Size::int(1);
         for &axis in from {
             fan_in = fan_in.mul(&self.size_of(axis)).map_err(|e| {
                 self.fail(Diagnostic::error(Code::SIZE_INVALID, span, format!("the fan-in has no value: {e}")))
             })?;
         }
+        // Most linear maps of a unit contract the same axis.
+        if let Some((_, law)) = self.fan_in.as_ref().filter(|(size, _)| *size == fan_in) {
+            return Ok(Arc::clone(law));
+        }
+        let size = fan_in.clone();
         let root = Law::Map(Function::Sqrt, vec![Law::Const(Constant::Size(fan_in))]);
         let bound = Law::Map(Function::Div, vec![Law::Const(Constant::Real(1.0)), root]);
-        Ok(Law::Uniform(Box::new(Law::Map(Function::Neg, vec![bound.clone()])), Box::new(bound)))
+        let law = Law::Uniform(Box::new(Law::Map(Function::Neg, vec![bound.clone()])), Box::new(bound));
+        Ok(Arc::clone(&self.fan_in.insert((size, Arc::new(law))).1))
     }
 
     /// The truth value of an option.

@@ -32,9 +32,11 @@ mod unit_param;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use genesys_axis::{Domain, Size};
+use genesys_axis::{Constant, Domain, Size};
 use genesys_diag::Diagnostic;
+use genesys_scalar::Law;
 use genesys_span::Span;
 
 pub use self::frame::weight_name;
@@ -97,6 +99,8 @@ pub(crate) struct Elaborator<'a, 'u> {
     phased: BTreeSet<ScanId>,
     /// How many places may still be looked at for counterexamples.
     places: usize,
+    /// The last initial law of a linear map, and the fan-in it is for.
+    fan_in: Option<(Size, Arc<Law<Constant>>)>,
     depth: usize,
     /// The largest depth so far.
     deepest: usize,
@@ -121,6 +125,7 @@ impl<'a, 'u> Elaborator<'a, 'u> {
             starts: BTreeMap::new(),
             phased: BTreeSet::new(),
             places: counterexample::MOST_PLACES,
+            fan_in: None,
             depth: 0,
             deepest: 0,
         }

@@ -34,7 +34,12 @@ impl Elaborator<'_, '_> {
     /// The latest stage and all axes of some operands.
     pub(crate) fn join(&self, args: &[NodeId]) -> Type {
         let stage = args.iter().map(|&arg| self.ty(arg).stage).max().unwrap_or(Stage::Const);
-        let axes = args.iter().flat_map(|&arg| self.ty(arg).axes.iter().copied()).collect();
+        let axes = match args {
+            [] => AxisSet::default(),
+            [first, rest @ ..] => {
+                rest.iter().fold(self.ty(*first).axes.clone(), |axes, &arg| self.ty(arg).axes.union(&axes))
+            }
+        };
         Type { stage, axes }
     }
 

@@ -16,7 +16,7 @@ use crate::core::{AxisId, Graph, NodeId, Op, Output, Port, Stage, Type, WIDTH};
 use crate::design::Required;
 use crate::resolve::Units;
 use crate::sketch::Hole;
-use crate::{effect, error, live, stuck};
+use crate::{effect, error, stuck};
 
 /// What the static parameters of a call are bound to; `..` is the row of the same sign.
 #[derive(Clone, Debug, Default)]
@@ -124,11 +124,9 @@ pub(super) fn check_unit(units: &Units<'_>, checks: &UnitChecks, index: usize) -
     let complete = values.is_ok() && elaborator.holes.is_empty();
     if complete && !elaborator.diagnostics.iter().any(Diagnostic::is_error) {
         let graph = &elaborator.graph;
-        let live = live::live_nodes(graph);
         elaborator.diagnostics.extend(unused_parameters(graph, entry.unit));
-        elaborator.diagnostics.extend(live::dead_weights(graph, &live));
         elaborator.diagnostics.extend(effect::without_effect(graph));
-        elaborator.diagnostics.extend(stuck::stuck_weights(graph, &live));
+        elaborator.diagnostics.extend(stuck::stuck_weights(graph));
     }
     let Elaborator { graph, requirements, diagnostics, holes, deepest, .. } = elaborator;
     Found { elaborated: Elaborated { graph, requirements, depth: deepest }, diagnostics, holes, complete }
