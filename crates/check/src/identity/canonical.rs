@@ -67,14 +67,20 @@ fn reachable(terms: &Terms) -> Vec<TermId> {
 }
 
 fn write(text: &mut Vec<u8>, terms: &Store, id: TermId, number: &[usize]) {
-    let mut unordered = Children::from_slice(terms.unordered(id));
-    unordered.iter_mut().for_each(|child| *child = number[*child]);
-    unordered.sort_unstable();
     text.extend_from_slice(terms.label(id).as_bytes());
     text.extend_from_slice(b"\n,");
     terms.ordered(id).iter().for_each(|&child| put(text, number[child]));
     text.extend_from_slice(b"\n*");
-    unordered.into_iter().for_each(|child| put(text, child));
+    match terms.unordered(id) {
+        [] => {}
+        &[only] => put(text, number[only]),
+        unordered => {
+            let mut unordered = Children::from_slice(unordered);
+            unordered.iter_mut().for_each(|child| *child = number[*child]);
+            unordered.sort_unstable();
+            unordered.iter().for_each(|&child| put(text, child));
+        }
+    }
     text.extend_from_slice(b"\n;");
 }
 
@@ -148,10 +154,17 @@ fn order(terms: &Terms, colors: &[u64], count: usize) -> Vec<TermId> {
             continue;
         }
         stack.push((id, true));
-        let mut unordered = Children::from_slice(terms.all.unordered(id));
-        unordered.sort_unstable_by_key(|&child| (colors[child], child));
-        let children = terms.all.ordered(id).iter().chain(&unordered).rev();
-        stack.extend(children.map(|&child| (child, false)));
+        // The last operand comes out last.
+        match terms.all.unordered(id) {
+            [] => {}
+            &[only] => stack.push((only, false)),
+            unordered => {
+                let mut unordered = Children::from_slice(unordered);
+                unordered.sort_unstable_by_key(|&child| (colors[child], child));
+                unordered.iter().rev().for_each(|&child| stack.push((child, false)));
+            }
+        }
+        terms.all.ordered(id).iter().rev().for_each(|&child| stack.push((child, false)));
     }
     order
 }

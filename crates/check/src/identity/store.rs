@@ -49,9 +49,9 @@ struct Term {
     /// Of all that it is.
     hash: u64,
     /// Its operands: those whose places matter up to `split`, then those that may be exchanged, and axes of a set.
-    from: usize,
-    split: usize,
-    to: usize,
+    from: u32,
+    split: u32,
+    to: u32,
     /// Set for bound names, which are never merged.
     bound: Option<Bound>,
 }
@@ -106,19 +106,19 @@ impl Store {
     /// Operands whose places matter.
     pub(super) fn ordered(&self, id: TermId) -> &[TermId] {
         let term = &self.all[id];
-        &self.operands[term.from..term.split]
+        &self.operands[term.from as usize..term.split as usize]
     }
 
     /// Operands that may be exchanged, and axes of a set.
     pub(super) fn unordered(&self, id: TermId) -> &[TermId] {
         let term = &self.all[id];
-        &self.operands[term.split..term.to]
+        &self.operands[term.split as usize..term.to as usize]
     }
 
     /// All operands, those that may be exchanged last.
     pub(super) fn operands(&self, id: TermId) -> &[TermId] {
         let term = &self.all[id];
-        &self.operands[term.from..term.to]
+        &self.operands[term.from as usize..term.to as usize]
     }
 
     /// The bound name that a term is.
@@ -149,7 +149,7 @@ impl Store {
         let term = self.tentative(label, ordered, unordered, bound);
         let known = self.table.find(term.hash, |&id| self.is_same(&self.all[id], &term)).copied();
         if let Some(id) = known {
-            self.operands.truncate(term.from);
+            self.operands.truncate(term.from as usize);
             if let Label::Written { from } = label {
                 self.labels.truncate(from);
             }
@@ -163,16 +163,19 @@ impl Store {
 
     /// The term, with its operands put behind all others.
     fn tentative(&mut self, label: Label, ordered: &[TermId], unordered: &[TermId], bound: Option<Bound>) -> Term {
-        let from = self.operands.len();
+        let from = self.operands.len() as u32;
         self.operands.extend_from_slice(ordered);
-        let split = self.operands.len();
+        let split = self.operands.len() as u32;
         self.operands.extend_from_slice(unordered);
-        let to = self.operands.len();
-        self.operands[split..].sort_unstable();
+        let to = self.operands.len() as u32;
+        if unordered.len() > 1 {
+            self.operands[split as usize..].sort_unstable();
+        }
         let label_end = self.labels.len();
         let color = color(self.text(label, label_end).as_bytes());
-        let operands = self.operands[from..].iter().fold(mix(self.seed, color), |hash, &id| mix(hash, id as u64));
-        let hash = mix(operands, (split - from) as u64 ^ bound.map_or(0, number));
+        let operands =
+            self.operands[from as usize..].iter().fold(mix(self.seed, color), |hash, &id| mix(hash, id as u64));
+        let hash = mix(operands, u64::from(split - from) ^ bound.map_or(0, number));
         Term { label, label_end, color, hash, from, split, to, bound }
     }
 
@@ -184,7 +187,7 @@ impl Store {
     }
 
     fn is_same(&self, a: &Term, b: &Term) -> bool {
-        let operands = |term: &Term| &self.operands[term.from..term.to];
+        let operands = |term: &Term| &self.operands[term.from as usize..term.to as usize];
         a.hash == b.hash
             && a.bound == b.bound
             && a.split - a.from == b.split - b.from
