@@ -450,3 +450,14 @@ fn a_training_that_loses_its_numbers_says_where_and_keeps_what_was_sound() {
     }
     assert!(!world.at("wild.ckpt").exists());
 }
+
+#[test]
+fn a_folder_that_cannot_be_made_is_told_before_a_step_is_trained() {
+    let world = World::new();
+    let mut command = command(["train", design("gpt.gau").to_str().unwrap(), "--scale", "nano", "--steps", "2"]);
+    // The system makes no folders there, whoever asks.
+    command.args(["--out", "/proc/gpt.ckpt"]).arg("--corpus").arg(world.at("corpus"));
+    let run = finished(world.prepared(command).output().unwrap());
+    assert!(run.status == 1 && run.stderr.contains("/proc/gpt.ckpt"), "{run:?}");
+    assert!(!run.stderr.contains("step "), "{run:?}");
+}

@@ -102,7 +102,7 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError::Occupied`] if something else is there, or the system's.
     pub fn save(&self, dir: &Path) -> Result<(), CheckpointError> {
-        Self::may_be_saved(dir)?;
+        Self::is_free(dir)?;
         let mut files = vec![(MODEL, tensors::to_bytes(&self.weights)), (TOKENIZER, self.tokenizer.to_json().into())];
         files.extend(self.optimizer.as_ref().map(|table| (OPTIMIZER, tensors::to_bytes(table))));
         let history = |history| serde_json::to_vec(history).expect("a history has a JSON form");
@@ -114,11 +114,16 @@ impl Checkpoint {
         files::replace_folder(dir, &files).map_err(CheckpointError::at(dir))
     }
 
-    /// Whether a checkpoint may be written to `dir`, for whoever has hours of work before it.
+    /// Whether a checkpoint can be written to `dir`, for whoever has hours of work before it. Folders above it are made.
     ///
     /// # Errors
-    /// [`CheckpointError::Occupied`] where something else is there.
+    /// [`CheckpointError::Occupied`] where something else is there, or the system's where no folder can be made.
     pub fn may_be_saved(dir: &Path) -> Result<(), CheckpointError> {
+        Self::is_free(dir)?;
+        files::try_folder(dir).map_err(CheckpointError::at(dir))
+    }
+
+    fn is_free(dir: &Path) -> Result<(), CheckpointError> {
         match is_replaceable(dir) {
             true => Ok(()),
             false => Err(CheckpointError::Occupied { path: dir.to_owned() }),

@@ -24,6 +24,15 @@ pub(crate) fn replace_folder(dir: &Path, files: &[(&str, &[u8])]) -> io::Result<
     remove(&sibling(dir, "previous"))
 }
 
+/// Makes the folder in which `dir` would be written, and takes it away again.
+pub(crate) fn try_folder(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(parent(dir))?;
+    let aside = sibling(dir, "writing");
+    remove(&aside)?;
+    fs::create_dir(&aside)?;
+    remove(&aside)
+}
+
 /// The folder to read: `dir`, or the one it was about to replace when the writer died.
 pub(crate) fn resolve(dir: &Path) -> PathBuf {
     let previous = sibling(dir, "previous");
@@ -90,6 +99,18 @@ mod tests {
         assert_eq!(names(&dir), ["a"]);
         assert_eq!(fs::read(dir.join("a")).unwrap(), b"3");
         assert_eq!(names(&root.path().join("deep")), ["ckpt"], "nothing is left aside");
+    }
+
+    #[test]
+    fn trying_a_folder_leaves_what_is_there_and_tells_where_none_can_be_made() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("deep/ckpt");
+        try_folder(&dir).unwrap();
+        assert_eq!(names(&root.path().join("deep")), [""; 0]);
+        replace_folder(&dir, &[("a", b"1")]).unwrap();
+        try_folder(&dir).unwrap();
+        assert_eq!(names(&dir), ["a"]);
+        assert!(try_folder(&dir.join("a/below")).is_err(), "a file holds no folder");
     }
 
     #[test]
