@@ -25,7 +25,7 @@ fn a_module_reads_back_to_itself_at_every_stage() {
     assert!(lowered.contains("axis D = {D}") && specialized.contains("axis D = {64}"), "{lowered}\n{specialized}");
     assert!(specialized.contains("grad") && !expanded.contains("grad"), "{specialized}\n{expanded}");
     let backward = module("backward");
-    assert!(backward.contains("adjoint fn TttLinear.adjoint") && backward.contains("adjoint gather"), "{backward}");
+    assert!(backward.contains("adjoint fn Block.adjoint") && backward.contains("adjoint gather"), "{backward}");
 }
 
 #[test]
