@@ -219,7 +219,7 @@ impl Window<'_> {
 
     /// Which elements of a sum over `over` meet a number of `x` that is not finite, where only
     /// elements within the pasts `seen` count.
-    fn spoiled(&self, x: &Named, over: &[Label], seen: &[AxisId]) -> Result<Named> {
+    pub(crate) fn spoiled(&self, x: &Named, over: &[Label], seen: &[AxisId]) -> Result<Named> {
         let dtype = self.masks.place.dtype;
         let bad = is_finite(&x.detach())?.map(|ok| ok.eq(0u8)?.to_dtype(dtype))?;
         let pasts: Vec<Label> = seen.iter().map(|axis| Label::Axis(*axis)).collect();
@@ -252,7 +252,7 @@ fn is_finite(x: &Named) -> Result<Named> {
 }
 
 /// The operand with 0 in place of elements that are not finite.
-fn cleaned(x: &Named) -> Result<Named> {
+pub(crate) fn cleaned(x: &Named) -> Result<Named> {
     let zero = x.map(|x| x.detach().zeros_like())?;
     let ok = is_finite(&x.detach())?;
     let order = x.sized();

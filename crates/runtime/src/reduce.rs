@@ -7,7 +7,7 @@
 use candle_core::{DType, Result, Tensor};
 use genesys_ir::module::{AxisId, Reduction};
 
-use crate::mask::{Window, divide_by_count, finite};
+use crate::mask::{Window, cleaned, divide_by_count, finite};
 use crate::named::{Label, Named, select, without, zip};
 
 /// A reduction over axes together; `otherwise` is its value over an empty past.
@@ -47,28 +47,35 @@ pub(crate) fn softmax(
 ) -> Result<Named> {
     let labels = labels(axes);
     let pasts = window.dependent(&labels);
-    let (x, barrier) = barred(window, &pasts, x)?;
-    let mut top = top(&zip(&x.detach(), &barrier, Tensor::add)?, &labels)?;
-    if let Some(sink) = sink {
-        top = top.map(|top| top.maximum(sink))?;
-    }
-    // Barrier and largest element are one constant, so that the gradient passes once.
-    let exps = zip(&x, &zip(&barrier, &top, Tensor::sub)?, |x, constant| x.add(constant)?.exp())?;
-    let mut sum = add(&exps, &labels, &pasts)?;
-    if let Some(sink) = sink {
-        sum = zip(&sum, &top, |sum, top| sum.add(&top.affine(-1.0, sink)?.exp()?))?;
-    }
-    let sum = over_nothing(window, &sum, &pasts, 1.0)?;
-    let weights = zip(&exps, &sum.map(Tensor::recip)?, Tensor::mul)?;
+    let weights = if window.open(&pasts)? || finite(x)? {
+        weights(window, &labels, sink, x)?
+    } else {
+        // A number that is not finite reaches the positions whose past holds it. All others have the bits that they have
+        // without it, whatever the order in which sums are taken: no element is laid out in another way.
+        let without = weights(window, &labels, sink, &cleaned(x)?)?;
+        let with = weights(window, &labels, sink, &window.keep(x, &pasts, 0.0)?)?.permute(without.labels())?;
+        select(&window.spoiled(x, &labels, &pasts)?, &with, &without)?
+    };
     let weights = if contracted { weights } else { window.keep(&weights, &pasts, 0.0)? };
     Ok(if pasts.is_empty() { weights } else { weights.closed() })
 }
 
-/// An operand and what to add to it so that it is negative infinity outside of the pasts. Numbers
-/// that are not finite are replaced first, for no sum hides them.
-fn barred(window: Window<'_>, pasts: &[AxisId], x: &Named) -> Result<(Named, Named)> {
-    let x = if window.open(pasts)? || finite(x)? { x.clone() } else { window.keep(x, pasts, 0.0)? };
-    Ok((x, window.barrier(pasts)?))
+/// `exp(x) / (sum(exp(x)) + exp(sink))` of finite elements within the pasts, those outside at negative infinity.
+fn weights(window: Window<'_>, labels: &[Label], sink: Option<f64>, x: &Named) -> Result<Named> {
+    let pasts = window.dependent(labels);
+    let barrier = window.barrier(&pasts)?;
+    let mut top = top(&zip(&x.detach(), &barrier, Tensor::add)?, labels)?;
+    if let Some(sink) = sink {
+        top = top.map(|top| top.maximum(sink))?;
+    }
+    // Barrier and largest element are one constant, so that the gradient passes once.
+    let exps = zip(x, &zip(&barrier, &top, Tensor::sub)?, |x, constant| x.add(constant)?.exp())?;
+    let mut sum = add(&exps, labels, &pasts)?;
+    if let Some(sink) = sink {
+        sum = zip(&sum, &top, |sum, top| sum.add(&top.affine(-1.0, sink)?.exp()?))?;
+    }
+    let sum = over_nothing(window, &sum, &pasts, 1.0)?;
+    zip(&exps, &sum.map(Tensor::recip)?, Tensor::mul)
 }
 
 fn labels(axes: &[AxisId]) -> Vec<Label> {
