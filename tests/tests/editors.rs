@@ -17,9 +17,8 @@ fn quoted(rule: &str) -> impl Iterator<Item = &str> {
 /// The words of the grammar: its keywords, and those that are words in one place only.
 fn words_of_the_grammar() -> BTreeSet<String> {
     let grammar = read("grammar/gau.pest");
-    let keywords = grammar.split_once("keyword = _{").unwrap().1.split_once("\n}").unwrap().0;
     let single = grammar.lines().filter(|line| line.starts_with("k_")).filter_map(|line| line.split_once("= @{"));
-    quoted(keywords).chain(single.flat_map(|(_, rule)| quoted(rule))).map(str::to_owned).collect()
+    genesys_syntax::KEYWORDS.into_iter().chain(single.flat_map(|(_, rule)| quoted(rule))).map(str::to_owned).collect()
 }
 
 /// The words that patterns of the form `\b(?:a|b)\b` list.
