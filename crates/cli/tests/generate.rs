@@ -143,7 +143,7 @@ fn numbers_that_are_none_are_refused() {
         (["--top-p", "1.5"], "at most 1"),
         (["--top-k", "0"], "whole number of 1 or more"),
         (["--top-k", "-3"], "--top-k"),
-        (["--tokens", "0"], "1.."),
+        (["--tokens", "0"], "whole number of 1 or more"),
         (["--seed", "x"], "--seed"),
     ];
     for (arguments, part) in cases {
