@@ -1,0 +1,36 @@
+//! What a processor does well: threads, functions of slices, reductions of rows, matrix products, AdamW.
+//!
+//! In: slices, strides and sizes. Out: numbers in place. Nothing here knows of a program, a tensor or a model, and
+//! nothing allocates but what grows on first use and is kept.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `level` | which instructions the processor has, and one body compiled for each of them |
+//! | `pool` | threads that share chunks of work |
+//! | `math` | scalar functions over slices, with their errors |
+//! | `rows` | reductions and softmax of rows |
+//! | `gemm` | matrix products of any strides |
+//! | `adamw` | one update of weights and moments |
+//!
+//! There are three paths: AVX-512, AVX2 with FMA, and plain Rust. The first found is taken, once a process. Orders of
+//! summation are the same on all of them, so the two that round fused products give the same bits; the plain one rounds a
+//! product before it adds. A result depends on the values and sizes that are given, never on a thread or a clock.
+//!
+//! This crate may hold `unsafe` and threads. Not here: what is computed, in which order, and where it lies.
+#![warn(clippy::undocumented_unsafe_blocks)]
+
+mod adamw;
+mod gemm;
+mod level;
+mod math;
+mod pool;
+mod rows;
+
+pub use adamw::{Update, adamw, sum_of_squares};
+pub use gemm::{Matrix, Scratch, multiply, multiply_packed, pack_panel, packed_len, panels};
+pub use level::Level;
+pub use math::{
+    add_to, binary, binary_left, binary_right, dot, fill, multiply_add, multiply_add_to, scale_add_to, select, unary,
+};
+pub use pool::Pool;
+pub use rows::{RowReduction, reduce_rows, softmax_rows};
