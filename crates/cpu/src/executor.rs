@@ -1,0 +1,135 @@
+//! Steps: threads and memory, made once.
+
+#![allow(unsafe_code, reason = "the arena is shared by the workers; see `run`")]
+
+use std::fmt;
+
+use genesys_ir::module::IGNORE;
+use genesys_kernels::Pool;
+
+use crate::kernel::Kernel;
+use crate::lower::Shape;
+use crate::program::{Address, Program, Space};
+use crate::run::kernel::{Bases, Worker, Workers, run};
+use crate::run::{Room, Step};
+
+/// What a step measures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Losses {
+    /// The mean loss of the tokens that count, in nats.
+    pub loss: f32,
+    /// The sum of the units' own losses, where there are any.
+    pub auxiliary: Option<f32>,
+}
+
+/// A line of the cache, at whose multiples buffers begin.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([f32; 16]);
+
+/// A program with threads and memory.
+pub struct Executor {
+    program: Program,
+    pool: Pool,
+    arena: Vec<Line>,
+    workers: Vec<Worker>,
+    /// For each instance, where its buffers are.
+    tables: Vec<Vec<*mut f32>>,
+}
+
+// SAFETY: the pointers are into the arena, or set anew in each step from the slices that it is given.
+unsafe impl Send for Executor {}
+
+impl Executor {
+    /// An executor with so many threads, of which the caller of a step is one.
+    pub fn new(program: Program, threads: usize) -> Self {
+        let pool = Pool::new(threads.max(1));
+        let mut arena = vec![Line([0.0; 16]); program.arena.div_ceil(16)];
+        let base = arena.as_mut_ptr().cast::<f32>();
+        for (offset, value) in &program.constants {
+            // SAFETY: it was taken from the arena.
+            unsafe { *base.add(*offset) = *value };
+        }
+        let worker = |_| Worker { locals: vec![0.0; program.needs.locals + 32], room: Room::new(program.needs) };
+        let workers = (0..pool.threads()).map(worker).collect();
+        let table = |addresses: &Vec<Address>| vec![std::ptr::null_mut(); addresses.len()];
+        let tables = program.instances.iter().map(|instance| table(&instance.addresses)).collect();
+        let mut executor = Self { program, pool, arena, workers, tables };
+        executor.set_up();
+        executor
+    }
+
+    /// The program.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Computes what depends on positions alone.
+    fn set_up(&mut self) {
+        let base = self.arena.as_mut_ptr().cast::<f32>();
+        let shape = Shape { rows: 1, ..self.program.shape };
+        let step = Step { shape, tokens: &[], targets: &[], share: 0.0 };
+        let workers = Workers { pool: &self.pool, each: self.workers.as_mut_ptr() };
+        for instance in &self.program.fixed {
+            // SAFETY: the addresses lie in the arena.
+            let table: Vec<*mut f32> = instance.addresses.iter().map(|a| unsafe { base.add(a.offset) }).collect();
+            for kernel in &self.program.functions[instance.function].setup {
+                run(kernel, Bases(&table), &step, &workers);
+            }
+        }
+    }
+
+    /// Losses of a batch, and where the program gives them, the gradients of their sum by the weights.
+    ///
+    /// `tokens` and `targets` are rows one behind the other, `[rows * context]`; a target may be `IGNORE`. `weights` and
+    /// `gradients` have an element for each number of a weight.
+    ///
+    /// # Panics
+    /// A slice has another length than the program was made for, or a token is not of the vocabulary.
+    pub fn step(&mut self, weights: &[f32], gradients: &mut [f32], tokens: &[u32], targets: &[u32]) -> Losses {
+        let Program { shape, instances, functions, losses, .. } = &self.program;
+        assert_eq!(weights.len(), self.program.weights, "one number for each of the weights");
+        assert!(gradients.len() == weights.len() || gradients.is_empty(), "one gradient for each weight");
+        assert_eq!((tokens.len(), targets.len()), (shape.positions(), shape.positions()), "a token for each position");
+        let known = |token: &u32| (*token as usize) < self.program.tokens;
+        assert!(tokens.iter().all(known), "tokens are of the vocabulary");
+        assert!(targets.iter().all(|t| *t == IGNORE || known(t)), "targets are of the vocabulary");
+        let counted = targets.iter().filter(|target| **target != IGNORE).count();
+        let share = if counted == 0 { 0.0 } else { 1.0 / counted as f32 };
+        let base = self.arena.as_mut_ptr().cast::<f32>();
+        for (instance, table) in instances.iter().zip(&mut self.tables) {
+            for (address, place) in instance.addresses.iter().zip(table) {
+                let space = match address.space {
+                    Space::Weights => weights.as_ptr().cast_mut(),
+                    Space::Gradients => gradients.as_mut_ptr(),
+                    Space::Arena => base,
+                };
+                // SAFETY: addresses were planned within these slices; weights are never written.
+                *place = unsafe { space.add(address.offset) };
+            }
+        }
+        let step = Step { shape: *shape, tokens, targets, share };
+        let workers = Workers { pool: &self.pool, each: self.workers.as_mut_ptr() };
+        let mut call = 0;
+        for kernel in &functions[instances[0].function].kernels {
+            match kernel {
+                Kernel::Call { function, .. } => {
+                    call += 1;
+                    for kernel in &functions[*function].kernels {
+                        run(kernel, Bases(&self.tables[call]), &step, &workers);
+                    }
+                }
+                kernel => run(kernel, Bases(&self.tables[0]), &step, &workers),
+            }
+        }
+        // SAFETY: losses were placed in the arena.
+        let loss = |i: usize| losses.get(i).map(|offset| unsafe { *base.add(*offset) });
+        Losses { loss: loss(0).unwrap_or(0.0), auxiliary: loss(1) }
+    }
+}
+
+impl fmt::Debug for Executor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Executor").field("shape", &self.program.shape).field("threads", &self.pool.threads()).finish()
+    }
+}

@@ -1,0 +1,101 @@
+//! Kernels: what is run by all workers together, one after the other.
+
+use crate::contract::Contraction;
+use crate::op::Op;
+use crate::view::{BufferId, Extent, Spot, Walk};
+
+/// The operations of a tile, and the memory that a worker needs for them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tile {
+    pub(crate) ops: Vec<Op>,
+    /// Where each local value lies in the worker's memory.
+    pub(crate) locals: Vec<usize>,
+    /// The elements of that memory.
+    pub(crate) memory: usize,
+    /// How many positions a tile has at most.
+    pub(crate) rows: usize,
+}
+
+/// What each position sees of a dependent axis.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sight {
+    /// The positions `s` with `t - skip - window < s <= t - skip`.
+    Past { window: Option<usize>, skip: usize },
+    /// The completed blocks of so many positions.
+    Blocks { size: usize },
+}
+
+/// A unit of work.
+#[derive(Clone, Debug)]
+pub(crate) enum Kernel {
+    /// What is the same at every position: once.
+    Once(Tile),
+    /// Matrices into the order in which products read them.
+    Pack(Vec<Pack>),
+    /// Each position by itself, tile by tile.
+    Each(Tile, Vec<Zeroed>),
+    /// A region over a past: by item and task, tile after tile.
+    Past { tile: Tile, sight: Sight, seen: usize, tasks: usize, zeroed: Vec<Zeroed> },
+    /// A recurrence: by item, position after position.
+    Scan(Scan),
+    /// Products summed over all positions.
+    Products(Vec<Contraction>),
+    /// Sums over the parts that a kernel left.
+    Finish(Vec<Finish>),
+    /// At each token the sum of the rows of the positions that hold it.
+    Scatter { x: Spot, width: usize, tokens: usize, out: Spot },
+    /// A function: its arguments, its results, and memory for what it keeps between its kernels.
+    Call { function: usize, args: Vec<BufferId>, results: Vec<BufferId>, frame: BufferId, layer: u32, path: String },
+}
+
+/// A recurrence. The operations of its tile are, in this order: those of the first position, those where a chunk begins, those
+/// of every position.
+#[derive(Clone, Debug)]
+pub(crate) struct Scan {
+    pub(crate) tile: Tile,
+    /// How many operations the first position has, and how many there are up to the end of those of a chunk's first.
+    pub(crate) begin: usize,
+    pub(crate) anew: usize,
+    /// The positions of a chunk.
+    pub(crate) chunk: Option<usize>,
+    pub(crate) reverse: bool,
+}
+
+/// A matrix to pack.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pack {
+    pub(crate) b: Spot,
+    pub(crate) k: (usize, usize),
+    pub(crate) n: (usize, usize),
+    pub(crate) out: BufferId,
+}
+
+/// What a task sets to 0 before it begins: a value at all positions of the item, or its part.
+#[derive(Clone, Debug)]
+pub(crate) struct Zeroed {
+    pub(crate) x: Walk,
+    /// Whether it is one at each position of the item.
+    pub(crate) each: bool,
+    pub(crate) order: Vec<Extent>,
+}
+
+/// A sum over parts: `count` of `groups * width` elements.
+#[derive(Clone, Debug)]
+pub(crate) struct Finish {
+    pub(crate) parts: BufferId,
+    /// How many groups of parts there are, each with a place of its own in the result.
+    pub(crate) groups: usize,
+    pub(crate) width: usize,
+    pub(crate) out: Walk,
+    /// Which parts there are.
+    pub(crate) over: Over,
+}
+
+/// The parts of a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// One for each tile.
+    Tiles,
+    /// One for each item and task.
+    Tasks(usize),
+}

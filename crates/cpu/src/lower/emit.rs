@@ -1,0 +1,486 @@
+//! Operations of a tile from instructions of the IR.
+
+use genesys_ir::module::{Adjoint, AxisId, Direction, Instruction, Op as IrOp, Stage, ValueId};
+
+use crate::code::Code;
+use crate::contract::{self, Contraction};
+use crate::error::Result;
+use crate::kernel::Pack;
+use crate::lower::build::Build;
+use crate::lower::{Lowering, Use};
+use crate::op::{Op, Pick, Picking, Rows, Running};
+use crate::view::{Extent, Place, Spot, View};
+
+impl Build {
+    /// Appends what computes an instruction's result.
+    pub(crate) fn operation(&mut self, lowering: &mut Lowering<'_>, instruction: &Instruction) -> Result<()> {
+        let Instruction { op, args, results } = instruction;
+        let result = results[0];
+        let view = match op {
+            IrOp::Weight(id) => {
+                let sized = lowering.dense(&lowering.function.weights[id.0 as usize].axes)?;
+                let buffer = lowering.weight(id.0 as usize)?;
+                self.here(View::dense(Spot::new(Place::Once(buffer), 0), &sized))
+            }
+            IrOp::Layer => View::dense(Spot::new(Place::Once(lowering.layer()), 0), &[]),
+            IrOp::Constant(constant) => {
+                let out = self.out(lowering, result);
+                let code = Code::new(&genesys_ir::module::Expr::Const(constant.clone()), &|_| None)?;
+                self.ops.push(Op::Map { code, args: Vec::new(), out: out.walk(&[]), order: Vec::new() });
+                out
+            }
+            IrOp::Position => self.simple(lowering, result, |out, _| Op::Position { out }),
+            IrOp::Age(_) => self.simple(lowering, result, |out, _| Op::Age { out }),
+            IrOp::Index(axis) => {
+                let n = lowering.size(*axis)?;
+                let axes = [*axis];
+                let view = if self.task == Some(*axis) {
+                    return Err(lowering.unsupported("the index of an axis of tasks"));
+                } else {
+                    self.local(lowering, &axes, false)
+                };
+                self.ops.push(Op::Index { out: view.spot, n });
+                view
+            }
+            IrOp::Regroup { .. } | IrOp::Slice { .. } | IrOp::Select { .. } | IrOp::Broadcast { .. } => {
+                self.strided(lowering, op, args[0], result)?
+            }
+            IrOp::Map(expr) => {
+                let axes = lowering.function.ty(result).axes.clone();
+                let out = self.out(lowering, result);
+                let known: Vec<Option<f64>> = args.iter().map(|id| self.known(lowering, *id)).collect();
+                let code = Code::new(expr, &|i| known[i])?;
+                let order = self.order(lowering, &axes);
+                let mut walks = Vec::with_capacity(args.len());
+                for (id, known) in args.iter().zip(&known) {
+                    // A number is in the code; something must stand in its place.
+                    let view = if known.is_some() { out.clone() } else { self.view(lowering, *id)? };
+                    walks.push(view.walk(&order));
+                }
+                let extents = order.iter().map(|(_, extent)| *extent).collect();
+                self.ops.push(Op::Map { code, args: walks, out: out.walk(&order), order: extents });
+                out
+            }
+            IrOp::Reduce { reduction, axes, otherwise } => {
+                let x = self.view(lowering, args[0])?;
+                let rows = self.rows_of(lowering, &x, args[0], axes);
+                self.simple(lowering, result, |out, _| Op::Reduce {
+                    how: *reduction,
+                    otherwise: otherwise.map(|value| value as f32),
+                    x: rows,
+                    out,
+                })
+            }
+            IrOp::Softmax { axes, sink } => {
+                let x = self.view(lowering, args[0])?;
+                let rows = self.rows_of(lowering, &x, args[0], axes);
+                let out = self.out(lowering, result);
+                let order = self.kept_then_over(lowering, args[0], axes);
+                let out_walk = out.walk(&order);
+                if rows.masked {
+                    self.masked.insert(result);
+                }
+                self.ops.push(Op::Softmax { sink: sink.map(|value| value as f32), x: rows, out: out_walk });
+                out
+            }
+            IrOp::Contract { axes } => self.contract(lowering, args, axes, result)?,
+            IrOp::Concat { parts, whole } => {
+                let out = self.out(lowering, result);
+                let mut offset = 0;
+                for (id, part) in args.iter().zip(parts) {
+                    let x = self.view(lowering, *id)?;
+                    let to = out.clone().slice(*whole, *part, offset);
+                    let axes = swap_axis(&lowering.function.ty(result).axes, *whole, Some(*part));
+                    self.copy_axes(lowering, &x, &to, &axes);
+                    offset += lowering.size(*part)?;
+                }
+                out
+            }
+            IrOp::Stack { axis } => {
+                let out = self.out(lowering, result);
+                let axes = swap_axis(&lowering.function.ty(result).axes, *axis, None);
+                for (i, id) in args.iter().enumerate() {
+                    let x = self.view(lowering, *id)?;
+                    self.copy_axes(lowering, &x, &out.clone().select(*axis, i), &axes);
+                }
+                out
+            }
+            IrOp::Pad { part, whole, offset } => {
+                let out = self.out(lowering, result);
+                let axes = lowering.function.ty(result).axes.clone();
+                let order = self.order(lowering, &axes);
+                let zero = genesys_ir::module::Expr::Const(genesys_axis::Constant::Real(0.0));
+                let extents = order.iter().map(|(_, extent)| *extent).collect();
+                let code = Code::new(&zero, &|_| None)?;
+                self.ops.push(Op::Map { code, args: Vec::new(), out: out.walk(&order), order: extents });
+                let x = self.view(lowering, args[0])?;
+                let to = out.clone().slice(*whole, *part, Build::number(offset)?);
+                self.copy_axes(lowering, &x, &to, &swap_axis(&axes, *whole, Some(*part)));
+                out
+            }
+            IrOp::Gather { axis } => {
+                if args[1] != lowering.function.inputs[0] {
+                    return Err(lowering.unsupported("tokens that are not those of the batch"));
+                }
+                let table = self.view(lowering, args[0])?;
+                let axes = lowering.function.ty(result).axes.clone();
+                let walk = table.walk(&self.order(lowering, &axes));
+                let stride = table.stride(*axis);
+                self.simple(lowering, result, |out, _| Op::Gather { table: walk, axis: stride, out })
+            }
+            IrOp::Shift { by, direction, reset } => {
+                self.whole_rows(lowering, reset.is_some())?;
+                let (x, order) = self.far(lowering, args[0], result)?;
+                let (by, reverse) = (Build::number(by)?, *direction == Direction::Reverse);
+                self.simple(lowering, result, |out, _| Op::Shift { x, order, by, reverse, out })
+            }
+            IrOp::Window { axis, direction, reset } => {
+                self.whole_rows(lowering, reset.is_some())?;
+                self.window(lowering, args[0], result, *axis, *direction == Direction::Reverse, false)?
+            }
+            IrOp::Adjoint(Adjoint::Window { axis, direction, reset }) => {
+                self.whole_rows(lowering, reset.is_some())?;
+                self.window(lowering, args[0], result, *axis, *direction == Direction::Reverse, true)?
+            }
+            IrOp::Pool { size, direction, reset } => {
+                self.whole_rows(lowering, reset.is_some())?;
+                self.pool(lowering, args[0], result, size, *direction == Direction::Reverse, false)?
+            }
+            IrOp::Adjoint(Adjoint::Pool { size, direction, reset }) => {
+                self.whole_rows(lowering, reset.is_some())?;
+                self.pool(lowering, args[0], result, size, *direction == Direction::Reverse, true)?
+            }
+            IrOp::Cumsum(axis) => self.running(lowering, args[0], result, *axis, Running::UpTo)?,
+            IrOp::After(axis) => self.running(lowering, args[0], result, *axis, Running::Behind)?,
+            IrOp::Adjoint(Adjoint::Before(axis)) => self.running(lowering, args[0], result, *axis, Running::Before)?,
+            IrOp::Top { from, to } => self.top(lowering, [args[0], args[1]], result, (*from, *to), Pick::Value)?,
+            IrOp::Picked { from, to } => self.top(lowering, [args[0], args[0]], result, (*from, *to), Pick::Exists)?,
+            IrOp::Adjoint(Adjoint::Top { from, to }) => {
+                self.top(lowering, [args[0], args[1]], result, (*from, *to), Pick::Back)?
+            }
+            IrOp::CrossEntropy { axis } => return self.cross_entropy(lowering, *axis, args, result),
+            IrOp::Adjoint(Adjoint::CrossEntropy { axis }) => {
+                self.targets(lowering, args[2])?;
+                let (g, x) = (self.view(lowering, args[0])?.spot, self.view(lowering, args[1])?);
+                let (n, logits) = (lowering.size(*axis)?, x.walk(&self.order(lowering, &[*axis])));
+                self.simple(lowering, result, |out, _| Op::CrossEntropySlope { g, logits, n, out })
+            }
+            IrOp::MeanTokens | IrOp::Adjoint(Adjoint::Total | Adjoint::Contract { .. }) => {
+                return self.summed(lowering, instruction);
+            }
+            IrOp::Adjoint(Adjoint::MeanTokens) => self.counted(lowering, args, result)?,
+            IrOp::View(axis) => self.seen(lowering, args[0], *axis, None)?,
+            IrOp::Blocks { axis, within } => self.seen(lowering, args[0], *axis, Some(*within))?,
+            IrOp::Adjoint(Adjoint::View(axis)) => return self.unseen(lowering, args[0], result, *axis, None),
+            IrOp::Adjoint(Adjoint::Blocks { axis, within }) => {
+                return self.unseen(lowering, args[0], result, *axis, Some(*within));
+            }
+            IrOp::Past { .. } | IrOp::Scan { .. } | IrOp::Call { .. } | IrOp::Adjoint(Adjoint::Gather { .. }) => {
+                return Err(lowering.unsupported("a region within a region"));
+            }
+            IrOp::Grad { .. } => return Err(lowering.unsupported("a derivative that was not expanded")),
+        };
+        self.define_as(lowering, result, view);
+        Ok(())
+    }
+
+    /// An operation whose result lies densely in the order of its axes.
+    fn simple(
+        &mut self,
+        lowering: &Lowering<'_>,
+        result: ValueId,
+        op: impl FnOnce(Spot, &View) -> Op,
+    ) -> View {
+        let axes = lowering.function.ty(result).axes.clone();
+        let sized: Vec<(AxisId, usize)> =
+            self.order(lowering, &axes).into_iter().map(|(axis, extent)| (axis, self.room(extent))).collect();
+        let out = match self.targets.get(&result) {
+            Some(target) if *target == View::dense(target.spot, &sized) && target.spot.task == 0 => target.clone(),
+            _ => {
+                let each = self.each(lowering, result);
+                self.local(lowering, &axes, each)
+            }
+        };
+        let op = op(out.spot, &out);
+        self.ops.push(op);
+        out
+    }
+
+    /// Other strides over a value, or where none say it, a copy.
+    fn strided(&mut self, lowering: &mut Lowering<'_>, op: &IrOp, arg: ValueId, result: ValueId) -> Result<View> {
+        let x = self.whole(lowering, arg)?;
+        if self.masked.contains(&arg) {
+            self.masked.insert(result);
+        }
+        if let Some(view) = Self::restrided(lowering, op, &x)? {
+            return Ok(self.here(view));
+        }
+        let IrOp::Regroup { from, to } = op else { unreachable!("only regrouping may want a copy") };
+        if self.task.is_some_and(|task| from.contains(&task) || to.contains(&task)) {
+            return Err(lowering.unsupported("a regrouping of the axis of tasks"));
+        }
+        let (x, each) = (self.here(x), self.each(lowering, arg));
+        let (from, to) = (lowering.dense(from)?, lowering.dense(to)?);
+        let axes = lowering.function.ty(arg).axes.clone();
+        let mut order: Vec<AxisId> =
+            axes.iter().copied().filter(|axis| from.iter().all(|(own, _)| own != axis)).collect();
+        order.extend(from.iter().map(|(axis, _)| *axis));
+        let copy = self.local(lowering, &order, each);
+        self.copy_axes(lowering, &x, &copy, &order);
+        copy.regroup(&from, &to).ok_or_else(|| lowering.unsupported("a regrouping of no whole axes"))
+    }
+
+    /// Other strides over a value; nothing where none say it.
+    pub(crate) fn restrided(lowering: &Lowering<'_>, op: &IrOp, x: &View) -> Result<Option<View>> {
+        Ok(match op {
+            IrOp::Slice { whole, part, offset } => Some(x.clone().slice(*whole, *part, Build::number(offset)?)),
+            IrOp::Select { axis, index } => Some(x.clone().select(*axis, Build::number(index)?)),
+            IrOp::Broadcast { axes } => Some(x.clone().broadcast(axes)),
+            IrOp::Regroup { from, to } => x.regroup(&lowering.dense(from)?, &lowering.dense(to)?),
+            _ => unreachable!("asked for views only"),
+        })
+    }
+
+    fn kept_then_over(&self, lowering: &Lowering<'_>, arg: ValueId, axes: &[AxisId]) -> Vec<(AxisId, Extent)> {
+        let own = &lowering.function.ty(arg).axes;
+        let kept: Vec<AxisId> = own.iter().copied().filter(|axis| !axes.contains(axis)).collect();
+        let mut order = self.order(lowering, &kept);
+        // What is seen is innermost.
+        let mut over = self.order(lowering, axes);
+        over.sort_by_key(|(_, extent)| *extent == Extent::Seen);
+        order.extend(over);
+        order
+    }
+
+    fn rows_of(&self, lowering: &Lowering<'_>, x: &View, arg: ValueId, axes: &[AxisId]) -> Rows {
+        let order = self.kept_then_over(lowering, arg, axes);
+        let count = order.len() - self.order(lowering, axes).len();
+        let extents: Vec<Extent> = order.iter().map(|(_, extent)| *extent).collect();
+        let (kept, over) = (extents[..count].to_vec(), extents[count..].to_vec());
+        let masked = over.last() == Some(&Extent::Seen);
+        Rows { x: x.walk(&order), kept, over, masked }
+    }
+
+    /// Makes a value 0 where a position does not see, if it is summed over.
+    fn mask(&mut self, lowering: &Lowering<'_>, id: ValueId, view: &View, axes: &[AxisId]) {
+        let seen = axes.iter().any(|axis| lowering.extent(*axis) == Extent::Seen && view.has(*axis));
+        let varies = view.spot.row != 0 && matches!(view.spot.place, Place::Local(_));
+        if seen && varies && self.masked.insert(id) {
+            let seen: Vec<AxisId> =
+                axes.iter().copied().filter(|axis| lowering.extent(*axis) == Extent::Seen).collect();
+            let x = self.rows_of(lowering, view, id, &seen);
+            self.ops.push(Op::Mask { x });
+        }
+    }
+
+    fn contract(
+        &mut self,
+        lowering: &mut Lowering<'_>,
+        args: &[ValueId],
+        axes: &[AxisId],
+        result: ValueId,
+    ) -> Result<View> {
+        let (a, b) = (self.view(lowering, args[0])?, self.view(lowering, args[1])?);
+        self.mask(lowering, args[0], &a, axes);
+        self.mask(lowering, args[1], &b, axes);
+        let axes: Vec<AxisId> = axes.iter().copied().filter(|axis| Some(*axis) != self.task).collect();
+        let target = self.targets.get(&result).cloned();
+        let (mut plan, out) = self.planned(lowering, [&a, &b], &axes, contract::Rows::Kept, target.as_ref(), result);
+        if let Some(packed) = self.packed(lowering, &plan) {
+            plan.packed = Some(packed);
+        }
+        self.ops.push(Op::Contract(plan));
+        Ok(out)
+    }
+
+    /// A contraction, and where its result lies: at the target if that makes good columns.
+    fn planned(
+        &mut self,
+        lowering: &Lowering<'_>,
+        [a, b]: [&View; 2],
+        axes: &[AxisId],
+        rows: contract::Rows,
+        target: Option<&View>,
+        result: ValueId,
+    ) -> (Contraction, View) {
+        let capacity = self.capacity;
+        let sizes = |axis: AxisId| match lowering.extent(axis) {
+            Extent::Fixed(n) => (Extent::Fixed(n), n),
+            extent => (extent, capacity),
+        };
+        let plan = |out: Option<&View>| contract::plan(a.clone(), b.clone(), axes, &sizes, rows, out);
+        let (free, layout) = plan(None);
+        if let Some(target) = target {
+            let (plan, _) = plan(Some(target));
+            if !plan.n.is_once() || free.n.is_once() {
+                return (plan, target.clone());
+            }
+        }
+        let each = rows == contract::Rows::Kept && self.each(lowering, result);
+        let out = self.local(lowering, &layout, each);
+        (Contraction { c: Spot { row: out.spot.row, ..out.spot }, ..free }, out)
+    }
+
+    /// Where the second operand is packed, if it is the same for all tiles and large enough.
+    fn packed(&mut self, lowering: &mut Lowering<'_>, plan: &Contraction) -> Option<crate::view::BufferId> {
+        let (Extent::Fixed(k), Extent::Fixed(n)) = (plan.k.extent, plan.n.extent) else { return None };
+        let whole = matches!(plan.b.place, Place::Once(_)) && plan.outer.is_empty() && self.task.is_none();
+        let worth = plan.m.extent == Extent::Rows && k >= 16 && n >= 16 && self.rows > 1 && !self.setup;
+        if !(whole && worth) {
+            return None;
+        }
+        let out = lowering.buffer(Use::Inner, genesys_kernels::packed_len(k, n));
+        lowering.pack(Pack { b: plan.b, k: (k, plan.k.b), n: (n, plan.n.b), out });
+        Some(out)
+    }
+
+    fn whole_rows(&self, lowering: &Lowering<'_>, reset: bool) -> Result<()> {
+        if reset { Err(lowering.unsupported("rows of several documents")) } else { Ok(()) }
+    }
+
+    /// A value whose other positions are read: it lies in a buffer.
+    fn far(&mut self, lowering: &mut Lowering<'_>, arg: ValueId, like: ValueId) -> Result<(crate::view::Walk, Vec<Extent>)> {
+        let x = self.view(lowering, arg)?;
+        if matches!(x.spot.place, Place::Local(_)) {
+            return Err(lowering.unsupported("a look at other positions of a value without a buffer"));
+        }
+        let axes = lowering.function.ty(like).axes.clone();
+        let order = self.order(lowering, &axes);
+        Ok((x.walk(&order), order.into_iter().map(|(_, extent)| extent).collect()))
+    }
+
+    fn window(
+        &mut self,
+        lowering: &mut Lowering<'_>,
+        arg: ValueId,
+        result: ValueId,
+        axis: AxisId,
+        reverse: bool,
+        adjoint: bool,
+    ) -> Result<View> {
+        // Both walk over the axes without that of the window; the one that has it adds its stride.
+        let narrow = if adjoint { result } else { arg };
+        let (x, order) = self.far(lowering, arg, narrow)?;
+        let out = self.out(lowering, result);
+        let axes = lowering.function.ty(narrow).axes.clone();
+        let out_walk = out.walk(&self.order(lowering, &axes));
+        let stride = if adjoint { self.view(lowering, arg)?.stride(axis) } else { out.stride(axis) };
+        let n = lowering.size(axis)?;
+        self.ops.push(Op::Window { x, order, n, axis: stride, reverse, adjoint, out: out_walk });
+        Ok(out)
+    }
+
+    fn pool(
+        &mut self,
+        lowering: &mut Lowering<'_>,
+        arg: ValueId,
+        result: ValueId,
+        size: &genesys_axis::Size,
+        reverse: bool,
+        adjoint: bool,
+    ) -> Result<View> {
+        if reverse != adjoint {
+            return Err(lowering.unsupported("blocks that are completed from the end"));
+        }
+        let (x, order) = self.far(lowering, arg, result)?;
+        let size = Build::number(size)?;
+        Ok(self.simple(lowering, result, |out, _| Op::Pool { x, order, size, adjoint, out }))
+    }
+
+    fn running(
+        &mut self,
+        lowering: &mut Lowering<'_>,
+        arg: ValueId,
+        result: ValueId,
+        axis: AxisId,
+        which: Running,
+    ) -> Result<View> {
+        let x = self.view(lowering, arg)?;
+        let rows = self.rows_of(lowering, &x, arg, &[axis]);
+        let order = self.kept_then_over(lowering, arg, &[axis]);
+        let out = self.out(lowering, result);
+        let out_walk = out.walk(&order);
+        self.ops.push(Op::Running { which, x: rows, out: out_walk });
+        Ok(out)
+    }
+
+    fn top(
+        &mut self,
+        lowering: &mut Lowering<'_>,
+        [score, value]: [ValueId; 2],
+        result: ValueId,
+        (from, to): (AxisId, AxisId),
+        pick: Pick,
+    ) -> Result<View> {
+        let (score, value) = (self.view(lowering, score)?, self.view(lowering, value)?);
+        let out = self.out(lowering, result);
+        let count = lowering.size(to)?;
+        let skipped = if pick == Pick::Back { from } else { to };
+        let axes = swap_axis(&lowering.function.ty(result).axes, skipped, None);
+        let order = self.order(lowering, &axes);
+        let extents: Vec<Extent> = order.iter().map(|(_, extent)| *extent).collect();
+        let picking = Picking {
+            extent: lowering.extent(from),
+            score: score.stride(from),
+            from: if pick == Pick::Back { out.stride(from) } else { value.stride(from) },
+            to: if pick == Pick::Back { value.stride(to) } else { out.stride(to) },
+        };
+        let (score, value) = (score.walk(&order), value.walk(&order));
+        let walk = out.walk(&order);
+        self.ops.push(Op::Top { pick, score, value, out: walk, order: extents, from: picking, to: count });
+        Ok(out)
+    }
+
+    pub(crate) fn targets(&self, lowering: &Lowering<'_>, id: ValueId) -> Result<()> {
+        if lowering.function.inputs.get(1) == Some(&id) {
+            Ok(())
+        } else {
+            Err(lowering.unsupported("targets that are not those of the batch"))
+        }
+    }
+
+    /// `g` at the positions that count, over their number.
+    pub(crate) fn counted(&mut self, lowering: &mut Lowering<'_>, args: &[ValueId], result: ValueId) -> Result<View> {
+        self.targets(lowering, args[1])?;
+        let x = self.view(lowering, args[0])?;
+        let axes = lowering.function.ty(args[0]).axes.clone();
+        let order = self.order(lowering, &axes);
+        let walk = x.walk(&order);
+        let extents = order.iter().map(|(_, extent)| *extent).collect();
+        let out = match lowering.function.ty(result).stage {
+            Stage::Seq => self.simple(lowering, result, |out, _| Op::Counted { x: walk, order: extents, out }),
+            _ => {
+                let out = self.local(lowering, &axes, true);
+                self.ops.push(Op::Counted { x: walk, order: extents, out: out.spot });
+                out
+            }
+        };
+        Ok(out)
+    }
+
+    /// A reduction that must not see what is masked.
+    pub(crate) fn hide(&mut self, lowering: &Lowering<'_>, id: ValueId, view: &View, axis: AxisId) {
+        self.mask(lowering, id, view, &[axis]);
+    }
+
+    /// The plan of a sum over positions.
+    pub(crate) fn sum_plan(
+        &mut self,
+        lowering: &Lowering<'_>,
+        [a, b]: [&View; 2],
+        axes: &[AxisId],
+        out: &View,
+    ) -> Contraction {
+        let capacity = self.capacity;
+        let sizes = |axis: AxisId| match lowering.extent(axis) {
+            Extent::Fixed(n) => (Extent::Fixed(n), n),
+            extent => (extent, capacity),
+        };
+        contract::plan(a.clone(), b.clone(), axes, &sizes, contract::Rows::Summed, Some(out)).0
+    }
+}
+
+/// The axes with one replaced, or left out.
+fn swap_axis(axes: &[AxisId], old: AxisId, new: Option<AxisId>) -> Vec<AxisId> {
+    axes.iter().filter_map(|axis| if *axis == old { new } else { Some(*axis) }).collect()
+}

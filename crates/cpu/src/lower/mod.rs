@@ -1,0 +1,343 @@
+//! From a function of the IR to kernels over buffers.
+//!
+//! In goes a specialized module, out comes for each function a list of kernels, the buffers that they name, and the values that
+//! are computed before the first step. Not here: where buffers lie (`memory`), and how kernels run (`run`).
+
+mod build;
+mod emit;
+mod past;
+mod scan;
+pub(crate) mod schedule;
+mod sums;
+
+use std::collections::BTreeMap;
+
+use genesys_axis::{Domain, Size};
+use genesys_ir::module::{AxisId, Function, Module, Op, Stage, ValueId};
+
+use crate::error::{CpuError, Result};
+use crate::kernel::{Kernel, Pack, Tile};
+use crate::lower::build::Build;
+use crate::lower::schedule::{Kind, Schedule};
+use crate::view::{BufferId, Extent, Place, Spot, View};
+
+/// What a buffer is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// An argument of the function.
+    Input,
+    /// A result of the function.
+    Result,
+    /// A weight of the function, by its number.
+    Weight(usize),
+    /// The number of the block.
+    Layer,
+    /// What is computed before the first step.
+    Fixed,
+    /// What is kept between kernels.
+    Inner,
+}
+
+/// A buffer.
+#[derive(Clone, Debug)]
+pub(crate) struct Buffer {
+    pub(crate) purpose: Use,
+    pub(crate) elements: usize,
+}
+
+/// A function, ready to be placed in memory.
+#[derive(Clone, Debug)]
+pub(crate) struct Lowered {
+    pub(crate) buffers: Vec<Buffer>,
+    pub(crate) kernels: Vec<Kernel>,
+    /// What computes the fixed buffers, over the positions of one item.
+    pub(crate) setup: Vec<Kernel>,
+    pub(crate) inputs: Vec<BufferId>,
+    pub(crate) results: Vec<BufferId>,
+}
+
+/// The positions that a step goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Items of a batch.
+    pub rows: usize,
+    /// Positions of an item.
+    pub context: usize,
+}
+
+impl Shape {
+    pub(crate) fn positions(self) -> usize {
+        self.rows * self.context
+    }
+}
+
+/// How many positions a tile has.
+pub(crate) const TILE: usize = 64;
+
+/// A function under lowering.
+pub(crate) struct Lowering<'m> {
+    pub(crate) module: &'m Module,
+    pub(crate) function: &'m Function,
+    pub(crate) shape: Shape,
+    pub(crate) schedule: Schedule<'m>,
+    pub(crate) buffers: Vec<Buffer>,
+    /// Where values lie that have a buffer.
+    pub(crate) homes: BTreeMap<ValueId, View>,
+    /// The sizes of axes; none where they depend on the position.
+    sizes: Vec<Option<usize>>,
+    weights: BTreeMap<usize, BufferId>,
+    layer: Option<BufferId>,
+    packs: Vec<Pack>,
+    /// The kernels that end the present level.
+    pub(crate) ends: Vec<Kernel>,
+}
+
+/// Lowers a function; `frames` are the sizes of those before it.
+pub(crate) fn lower(module: &Module, function: &Function, shape: Shape, frames: &[usize]) -> Result<Lowered> {
+    let sizes = module.axes.iter().map(|axis| axis.domain.size().map(|size| number(size)).transpose());
+    let lowering = Lowering {
+        module,
+        function,
+        shape,
+        schedule: Schedule::new(function),
+        buffers: Vec::new(),
+        homes: BTreeMap::new(),
+        sizes: sizes.collect::<Result<_>>()?,
+        weights: BTreeMap::new(),
+        layer: None,
+        packs: Vec::new(),
+        ends: Vec::new(),
+    };
+    lowering.run(frames)
+}
+
+/// A size as a number of elements.
+pub(crate) fn number(size: &Size) -> Result<usize> {
+    let value = size.eval(&|_| None).map_err(|error| CpuError::Size(error.to_string()))?;
+    usize::try_from(value).map_err(|_| CpuError::Size(value.to_string()))
+}
+
+impl<'m> Lowering<'m> {
+    fn run(mut self, frames: &[usize]) -> Result<Lowered> {
+        let function = self.function;
+        let mut inputs = Vec::new();
+        for id in &function.inputs {
+            let view = self.home(*id, Use::Input)?;
+            inputs.push(view.spot.place.buffer().expect("a home is a buffer"));
+            self.homes.insert(*id, view);
+        }
+        let results = self.results()?;
+        let kept: Vec<ValueId> = self.schedule.kept.iter().copied().collect();
+        for id in kept {
+            if !self.homes.contains_key(&id) {
+                let fixed = self.schedule.definition.get(&id).is_some_and(|(i, _)| self.schedule.kinds[*i] == Kind::Fixed);
+                let view = self.home(id, if fixed { Use::Fixed } else { Use::Inner })?;
+                self.homes.insert(id, view);
+            }
+        }
+        let setup = self.setup()?;
+        let mut kernels = Vec::new();
+        let levels = self.schedule.levels.iter().max().map_or(0, |last| last + 1);
+        for level in 0..levels {
+            self.level(level, frames, &mut kernels)?;
+        }
+        let copies = self.copies(&results)?;
+        kernels.extend(copies);
+        Ok(Lowered { buffers: self.buffers, kernels, setup, inputs, results })
+    }
+
+    /// The buffers of the results; what is a result once and computed here is computed there.
+    fn results(&mut self) -> Result<Vec<BufferId>> {
+        let mut buffers = Vec::new();
+        for id in &self.function.body.results {
+            let view = self.home(*id, Use::Result)?;
+            buffers.push(view.spot.place.buffer().expect("a home is a buffer"));
+            let leaf = self.schedule.definition.get(id).is_none_or(|(i, _)| self.schedule.kinds[*i] == Kind::Leaf);
+            if !self.homes.contains_key(id) && !leaf {
+                self.homes.insert(*id, view);
+            }
+        }
+        Ok(buffers)
+    }
+
+    /// Copies of results that are arguments, or results already.
+    fn copies(&mut self, results: &[BufferId]) -> Result<Vec<Kernel>> {
+        let (mut once, mut each) = (Build::new(TILE), Build::new(TILE));
+        let ids = self.function.body.results.clone();
+        for (id, buffer) in ids.iter().zip(results) {
+            let own = self.homes.get(id).and_then(|view| view.spot.place.buffer());
+            if own == Some(*buffer) {
+                continue;
+            }
+            let target = self.at(*id, *buffer)?;
+            let build = if self.function.ty(*id).stage == Stage::Seq { &mut each } else { &mut once };
+            let source = build.view(self, *id)?;
+            build.copy(self, &source, &target, *id);
+        }
+        let kernels = [once.finish().map(Kernel::Once), each.finish().map(|tile| Kernel::Each(tile, Vec::new()))];
+        Ok(kernels.into_iter().flatten().collect())
+    }
+
+    fn setup(&mut self) -> Result<Vec<Kernel>> {
+        let mut build = Build { setup: true, ..Build::new(TILE) };
+        let fixed: Vec<usize> =
+            (0..self.schedule.kinds.len()).filter(|i| self.schedule.kinds[*i] == Kind::Fixed).collect();
+        for i in fixed {
+            if self.schedule.instructions[i].results.iter().any(|id| self.homes.contains_key(id)) {
+                build.instruction(self, i)?;
+            }
+        }
+        let packs = std::mem::take(&mut self.packs);
+        assert!(packs.is_empty(), "what is fixed reads no weight");
+        Ok(build.finish().map(|tile| Kernel::Each(tile, Vec::new())).into_iter().collect())
+    }
+
+    fn level(&mut self, level: usize, frames: &[usize], kernels: &mut Vec<Kernel>) -> Result<()> {
+        let of = |lowering: &Self, kinds: &[Kind]| -> Vec<usize> {
+            let here = |i: &usize| lowering.schedule.levels[*i] == level && kinds.contains(&lowering.schedule.kinds[*i]);
+            (0..lowering.schedule.kinds.len()).filter(here).collect()
+        };
+        let mut once = Build::new(1);
+        for i in of(self, &[Kind::Once]) {
+            once.instruction(self, i)?;
+        }
+        kernels.extend(once.finish().map(Kernel::Once));
+        let mut each = Build::new(TILE);
+        for i in of(self, &[Kind::Each, Kind::Far, Kind::Sum]) {
+            each.instruction(self, i)?;
+        }
+        let packs = std::mem::take(&mut self.packs);
+        if !packs.is_empty() {
+            kernels.push(Kernel::Pack(packs));
+        }
+        let finish = std::mem::take(&mut each.finishes);
+        let zeroed = each.zeroed(self);
+        kernels.extend(each.finish().map(|tile| Kernel::Each(tile, zeroed)));
+        if !finish.is_empty() {
+            kernels.push(Kernel::Finish(finish));
+        }
+        for i in of(self, &[Kind::Whole]) {
+            self.whole(i, frames)?;
+        }
+        kernels.append(&mut self.ends);
+        Ok(())
+    }
+
+    fn whole(&mut self, i: usize, frames: &[usize]) -> Result<()> {
+        let instruction = self.schedule.instructions[i];
+        match &instruction.op {
+            Op::Past { .. } => self.past(instruction),
+            Op::Scan { .. } => self.scan(instruction),
+            Op::Call { function, layer, path } => {
+                let buffer = |id: &ValueId| self.homes[id].spot.place.buffer().expect("a home is a buffer");
+                let args = instruction.args.iter().map(buffer).collect();
+                let results = instruction.results.iter().map(buffer).collect();
+                let function = function.0 as usize;
+                let frame = self.buffer(Use::Inner, frames[function]);
+                self.ends.push(Kernel::Call { function, args, results, frame, layer: *layer, path: path.clone() });
+                Ok(())
+            }
+            _ => self.total(instruction),
+        }
+    }
+
+    /// A new buffer.
+    pub(crate) fn buffer(&mut self, purpose: Use, elements: usize) -> BufferId {
+        self.buffers.push(Buffer { purpose, elements });
+        BufferId(self.buffers.len() as u32 - 1)
+    }
+
+    /// A buffer for a value, dense in the order of its axes.
+    fn home(&mut self, id: ValueId, purpose: Use) -> Result<View> {
+        let sized = self.dense(&self.function.ty(id).axes)?;
+        let row: usize = sized.iter().map(|(_, n)| n).product();
+        let positions = match (self.function.ty(id).stage, &purpose) {
+            (Stage::Const | Stage::Loss, _) => 1,
+            (_, Use::Fixed) => self.shape.context,
+            _ => self.shape.positions(),
+        };
+        let elements = row.checked_mul(positions).ok_or(CpuError::TooLarge)?;
+        let fixed = purpose == Use::Fixed;
+        let buffer = self.buffer(purpose, elements);
+        if fixed {
+            return Ok(View::dense(Spot::new(Place::Positions { buffer, row }, row), &sized));
+        }
+        self.at(id, buffer)
+    }
+
+    /// Gives a value of a region a buffer.
+    pub(crate) fn inner_home(&mut self, id: ValueId) -> Result<()> {
+        if !self.homes.contains_key(&id) {
+            let view = self.home(id, Use::Inner)?;
+            self.homes.insert(id, view);
+        }
+        Ok(())
+    }
+
+    /// A value in a buffer, dense in the order of its axes.
+    fn at(&self, id: ValueId, buffer: BufferId) -> Result<View> {
+        let ty = self.function.ty(id);
+        let sized = self.dense(&ty.axes)?;
+        let row: usize = sized.iter().map(|(_, n)| n).product();
+        let spot = match ty.stage {
+            Stage::Const | Stage::Loss => Spot::new(Place::Once(buffer), 0),
+            Stage::Seq | Stage::Step => Spot::new(Place::Seq { buffer, row }, row),
+        };
+        Ok(View::dense(spot, &sized))
+    }
+
+    /// Static axes with their sizes.
+    pub(crate) fn dense(&self, axes: &[AxisId]) -> Result<Vec<(AxisId, usize)>> {
+        axes.iter().map(|axis| self.size(*axis).map(|n| (*axis, n))).collect()
+    }
+
+    /// The size of a static axis.
+    pub(crate) fn size(&self, axis: AxisId) -> Result<usize> {
+        self.sizes[axis.0 as usize].ok_or_else(|| self.unsupported("a dependent axis outside of its region"))
+    }
+
+    /// How many elements an axis has; a dependent one as many as are seen.
+    pub(crate) fn extent(&self, axis: AxisId) -> Extent {
+        self.sizes[axis.0 as usize].map_or(Extent::Seen, Extent::Fixed)
+    }
+
+    pub(crate) fn domain(&self, axis: AxisId) -> &'m Domain {
+        &self.module.axis(axis).domain
+    }
+
+    pub(crate) fn unsupported(&self, what: &str) -> CpuError {
+        CpuError::Unsupported { function: self.function.name.clone(), what: what.to_owned() }
+    }
+
+    /// The buffer of a weight.
+    pub(crate) fn weight(&mut self, number: usize) -> Result<BufferId> {
+        if let Some(buffer) = self.weights.get(&number) {
+            return Ok(*buffer);
+        }
+        let axes = self.dense(&self.function.weights[number].axes)?;
+        let buffer = self.buffer(Use::Weight(number), axes.iter().map(|(_, n)| n).product());
+        self.weights.insert(number, buffer);
+        Ok(buffer)
+    }
+
+    /// The buffer that holds the number of the block.
+    pub(crate) fn layer(&mut self) -> BufferId {
+        if let Some(buffer) = self.layer {
+            return buffer;
+        }
+        let buffer = self.buffer(Use::Layer, 1);
+        self.layer = Some(buffer);
+        buffer
+    }
+
+    pub(crate) fn pack(&mut self, pack: Pack) {
+        self.packs.push(pack);
+    }
+}
+
+impl Tile {
+    /// Whether there is nothing to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ops.is_empty()
+    }
+}

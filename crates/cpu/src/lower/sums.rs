@@ -1,0 +1,169 @@
+//! Sums over positions: within a tile with parts that are summed up behind it, or as products of whole matrices.
+
+use genesys_ir::module::{Adjoint, AxisId, Instruction, Op as IrOp, Stage, ValueId};
+
+use crate::contract::Contraction;
+use crate::error::Result;
+use crate::kernel::{Finish, Kernel, Over};
+use crate::lower::build::Build;
+use crate::lower::{Lowering, TILE, Use};
+use crate::op::Op;
+use crate::view::{Extent, Place, Spot, View};
+
+impl Build {
+    /// The mean loss of the tokens that count.
+    pub(crate) fn cross_entropy(
+        &mut self,
+        lowering: &mut Lowering<'_>,
+        axis: AxisId,
+        args: &[ValueId],
+        result: ValueId,
+    ) -> Result<()> {
+        self.targets(lowering, args[1])?;
+        let x = self.view(lowering, args[0])?;
+        let (n, logits) = (lowering.size(axis)?, x.walk(&self.order(lowering, &[axis])));
+        let each = self.local(lowering, &[], true);
+        self.ops.push(Op::CrossEntropy { logits, n, out: each.spot });
+        self.part(lowering, &each, None, &[], result)
+    }
+
+    /// A total, a product by element, or a mean over tokens.
+    pub(crate) fn summed(&mut self, lowering: &mut Lowering<'_>, instruction: &Instruction) -> Result<()> {
+        let Instruction { op, args, results } = instruction;
+        let result = results[0];
+        match op {
+            IrOp::MeanTokens => {
+                let x = self.counted(lowering, args, result)?;
+                self.part(lowering, &x, None, &[], result)
+            }
+            IrOp::Adjoint(Adjoint::Total) => {
+                let x = self.view(lowering, args[0])?;
+                self.part(lowering, &x, None, &[], result)
+            }
+            IrOp::Adjoint(Adjoint::Contract { axes }) => {
+                let (a, b) = (self.view(lowering, args[0])?, self.view(lowering, args[1])?);
+                for axis in axes.iter().filter(|axis| lowering.extent(**axis) == Extent::Seen) {
+                    self.hide(lowering, args[0], &a, *axis);
+                    self.hide(lowering, args[1], &b, *axis);
+                }
+                let kept = |view: &View| -> Vec<AxisId> {
+                    view.axes.iter().map(|(axis, _)| *axis).filter(|axis| !axes.contains(axis)).collect()
+                };
+                let (mut left, mut right) = (kept(&a), kept(&b));
+                left.sort_unstable();
+                right.sort_unstable();
+                if left == right {
+                    self.part(lowering, &a, Some(&b), axes, result)
+                } else {
+                    self.part_product(lowering, [&a, &b], axes, result)
+                }
+            }
+            _ => unreachable!("asked for sums only"),
+        }
+    }
+
+    /// A place for what a part of the kernel sums, without the axis of the tasks, and its axes.
+    fn parts(&mut self, lowering: &mut Lowering<'_>, result: ValueId) -> Result<View> {
+        let axes = lowering.function.ty(result).axes.clone();
+        let tasks = match self.task {
+            Some(task) => lowering.size(task)?,
+            None => 1,
+        };
+        let own: Vec<AxisId> = axes.iter().copied().filter(|axis| Some(*axis) != self.task).collect();
+        let sized = lowering.dense(&own)?;
+        let width: usize = sized.iter().map(|(_, n)| n).product();
+        let within = self.capacity > 1 || self.task.is_some() || self.region;
+        let (count, over) = if within {
+            (lowering.shape.rows * tasks, Over::Tasks(tasks))
+        } else {
+            (lowering.shape.rows * lowering.shape.context.div_ceil(TILE), Over::Tiles)
+        };
+        let buffer = lowering.buffer(Use::Inner, count * width);
+        let grouped = self.task.is_some_and(|task| axes.contains(&task));
+        let home = lowering.homes.get(&result).cloned().ok_or_else(|| lowering.unsupported("a sum without a buffer"))?;
+        // The parts of a group lie as the result does, its tasks outermost.
+        let (groups, out) = match (grouped, self.task) {
+            (true, Some(task)) => (tasks, home.by_task(task)),
+            _ => (1, home),
+        };
+        let order = self.order(lowering, &own);
+        self.finishes.push(Finish { parts: buffer, groups, width, out: out.walk(&order), over });
+        let view = View::dense(Spot::new(Place::Part { buffer, width }, 0), &sized);
+        self.summed_up(view.clone(), own, false);
+        Ok(view)
+    }
+
+    fn part(
+        &mut self,
+        lowering: &mut Lowering<'_>,
+        a: &View,
+        b: Option<&View>,
+        summed: &[AxisId],
+        result: ValueId,
+    ) -> Result<()> {
+        let out = self.parts(lowering, result)?;
+        let mut axes: Vec<AxisId> = summed.to_vec();
+        axes.extend(lowering.function.ty(result).axes.iter().copied());
+        let order = self.order(lowering, &axes);
+        let extents = order.iter().map(|(_, extent)| *extent).collect();
+        let b = b.map(|b| b.walk(&order));
+        self.ops.push(Op::Sum { a: a.walk(&order), b, out: out.walk(&order), order: extents });
+        Ok(())
+    }
+
+    fn part_product(
+        &mut self,
+        lowering: &mut Lowering<'_>,
+        operands: [&View; 2],
+        axes: &[AxisId],
+        result: ValueId,
+    ) -> Result<()> {
+        let out = self.parts(lowering, result)?;
+        let axes: Vec<AxisId> = axes.iter().copied().filter(|axis| Some(*axis) != self.task).collect();
+        let plan = self.sum_plan(lowering, operands, &axes, &out);
+        self.ops.push(Op::Contract(Contraction { accumulate: true, ..plan }));
+        Ok(())
+    }
+}
+
+impl Lowering<'_> {
+    /// A product over all positions, or rows added to a table.
+    pub(crate) fn total(&mut self, instruction: &Instruction) -> Result<()> {
+        let Instruction { op, args, results } = instruction;
+        let out = self.homes[&results[0]].clone();
+        match op {
+            IrOp::Adjoint(Adjoint::Gather { axis }) => {
+                if args[1] != self.function.inputs[0] {
+                    return Err(self.unsupported("tokens that are not those of the batch"));
+                }
+                let mut build = Build::new(TILE);
+                let x = build.view(self, args[0])?;
+                let axes = self.function.ty(results[0]).axes[1..].to_vec();
+                let sized = self.dense(&axes)?;
+                let width = sized.iter().map(|(_, n)| n).product();
+                let dense = View::dense(x.spot, &sized).axes == x.axes;
+                if !dense || !matches!(x.spot.place, Place::Seq { .. }) {
+                    return Err(self.unsupported("rows of a table that do not lie densely"));
+                }
+                let tokens = self.size(*axis)?;
+                self.ends.push(Kernel::Scatter { x: x.spot, width, tokens, out: out.spot });
+                Ok(())
+            }
+            IrOp::Adjoint(Adjoint::Contract { axes }) => {
+                let mut build = Build::new(TILE);
+                let (a, b) = (build.view(self, args[0])?, build.view(self, args[1])?);
+                let local = |view: &View| matches!(view.spot.place, Place::Local(_) | Place::Positions { .. });
+                if local(&a) || local(&b) || self.function.ty(results[0]).stage == Stage::Seq {
+                    return Err(self.unsupported("a product over positions of a value without a buffer"));
+                }
+                let plan = build.sum_plan(self, [&a, &b], axes, &out);
+                match self.ends.last_mut() {
+                    Some(Kernel::Products(products)) => products.push(plan),
+                    _ => self.ends.push(Kernel::Products(vec![plan])),
+                }
+                Ok(())
+            }
+            _ => Err(self.unsupported("an operation that is no kernel of its own")),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The tile program: what a kernel does with a tile of positions, as data.
+//!
+//! An operation reads values where they lie and writes one value. A tile is a run of positions of one item; where a kernel goes
+//! along a task axis, of one element of it. Within a region over a past a tile sees a range of the dependent axis, and each of
+//! its positions a part of that range.
+
+use genesys_ir::module::Reduction;
+
+use crate::code::Code;
+use crate::contract::Contraction;
+use crate::view::{Extent, Spot, Walk};
+
+/// What is done to a tile.
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    /// An expression, element by element, in the order of the loops.
+    Map { code: Code, args: Vec<Walk>, out: Walk, order: Vec<Extent> },
+    /// A reduction of the inner elements of each outer one.
+    Reduce { how: Reduction, otherwise: Option<f32>, x: Rows, out: Spot },
+    /// A softmax of the inner elements of each outer one.
+    Softmax { sink: Option<f32>, x: Rows, out: Walk },
+    /// A sum of products.
+    Contract(Contraction),
+    /// Writes 0 to the elements that a position does not see: the innermost loop goes along these.
+    Mask { x: Rows },
+    /// Adds to memory that is kept from tile to tile, by position, a value or a product of two.
+    Sum { a: Walk, b: Option<Walk>, out: Walk, order: Vec<Extent> },
+    /// The number of each position within its item.
+    Position { out: Spot },
+    /// The number of each element.
+    Index { out: Spot, n: usize },
+    /// How far back each element that is seen lies.
+    Age { out: Spot },
+    /// Rows of a table at tokens.
+    Gather { table: Walk, axis: usize, out: Spot },
+    /// The value so many positions before, or behind.
+    Shift { x: Walk, order: Vec<Extent>, by: usize, reverse: bool, out: Spot },
+    /// The last positions' values along an axis; or in an adjoint, the way back.
+    Window { x: Walk, order: Vec<Extent>, n: usize, axis: usize, reverse: bool, adjoint: bool, out: Walk },
+    /// The mean over the last completed block of positions; or in an adjoint, the way back.
+    Pool { x: Walk, order: Vec<Extent>, size: usize, adjoint: bool, out: Spot },
+    /// The loss of each position whose token counts.
+    CrossEntropy { logits: Walk, n: usize, out: Spot },
+    /// The derivative of the mean loss by the logits.
+    CrossEntropySlope { g: Spot, logits: Walk, n: usize, out: Spot },
+    /// A value at the positions whose token counts, over the number of these, and 0 at the others.
+    Counted { x: Walk, order: Vec<Extent>, out: Spot },
+    /// What stands at the largest scores.
+    Top { pick: Pick, score: Walk, value: Walk, out: Walk, order: Vec<Extent>, from: Picking, to: usize },
+    /// Sums along what is seen, in order.
+    Running { which: Running, x: Rows, out: Walk },
+}
+
+/// A value as rows: outer loops, and those that are gone through together.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows {
+    pub(crate) x: Walk,
+    pub(crate) kept: Vec<Extent>,
+    pub(crate) over: Vec<Extent>,
+    /// Whether the innermost loop goes along what each position sees of the dependent axis.
+    pub(crate) masked: bool,
+}
+
+/// The axis that is picked from, and that of what is picked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Picking {
+    pub(crate) extent: Extent,
+    /// The stride of the axis in the score.
+    pub(crate) score: usize,
+    /// In the value, or in the result where it goes back.
+    pub(crate) from: usize,
+    /// The stride of the other axis: in the result, or in the value.
+    pub(crate) to: usize,
+}
+
+/// What is done with the elements picked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pick {
+    /// The value there.
+    Value,
+    /// 1 where there is one.
+    Exists,
+    /// What is held for each goes where it was picked.
+    Back,
+}
+
+/// Which elements a running sum takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Running {
+    UpTo,
+    Behind,
+    Before,
+}
+
+impl Op {
+    /// All places that are read or written.
+    pub(crate) fn spots(&self) -> Vec<Spot> {
+        match self {
+            Op::Map { args, out, .. } => args.iter().chain([out]).map(|walk| walk.spot).collect(),
+            Op::Reduce { x, out, .. } => vec![x.x.spot, *out],
+            Op::Softmax { x, out, .. } | Op::Running { x, out, .. } => vec![x.x.spot, out.spot],
+            Op::Contract(c) => vec![c.a, c.b, c.c],
+            Op::Mask { x } => vec![x.x.spot],
+            Op::Sum { a, b, out, .. } => [Some(a), b.as_ref(), Some(out)].into_iter().flatten().map(|w| w.spot).collect(),
+            Op::Position { out } | Op::Index { out, .. } | Op::Age { out } => vec![*out],
+            Op::Gather { table, out, .. } => vec![table.spot, *out],
+            Op::Shift { x, out, .. } | Op::Pool { x, out, .. } | Op::Counted { x, out, .. } => vec![x.spot, *out],
+            Op::Window { x, out, .. } => vec![x.spot, out.spot],
+            Op::CrossEntropy { logits, out, .. } => vec![logits.spot, *out],
+            Op::CrossEntropySlope { g, logits, out, .. } => vec![*g, logits.spot, *out],
+            Op::Top { score, value, out, .. } => vec![score.spot, value.spot, out.spot],
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Kernels on all workers.
+
+use genesys_kernels::{Pool, add_to, fill, pack_panel, panels};
+use genesys_kernels::Matrix;
+
+use crate::contract::Contraction;
+use crate::kernel::{Finish, Kernel, Over, Pack, Scan, Sight, Tile, Zeroed};
+use crate::lower::TILE;
+use crate::run::walk::{Loops, slice, slice_mut};
+use crate::run::{Context, Room, Step};
+use crate::view::Spot;
+
+/// What a worker has to itself.
+pub(crate) struct Worker {
+    pub(crate) locals: Vec<f32>,
+    pub(crate) room: Room,
+}
+
+/// The workers of an executor; each is used by one thread at a time.
+pub(crate) struct Workers<'a> {
+    pub(crate) pool: &'a Pool,
+    /// One for each thread.
+    pub(crate) each: *mut Worker,
+}
+
+/// Where buffers are, for all workers.
+#[derive(Clone, Copy)]
+pub(crate) struct Bases<'a>(pub(crate) &'a [*mut f32]);
+
+// SAFETY: workers write to disjoint elements; see the head of `run`.
+unsafe impl Sync for Bases<'_> {}
+// SAFETY: as above; each worker is one thread's at a time.
+unsafe impl Sync for Workers<'_> {}
+
+impl Workers<'_> {
+    /// Runs `work` once for each of so many parts.
+    fn run(&self, parts: usize, work: &(dyn Fn(usize, &mut Worker) + Sync)) {
+        if parts == 1 {
+            // SAFETY: the caller is worker 0.
+            return work(0, unsafe { &mut *self.each });
+        }
+        self.pool.run(parts, &|part, worker| {
+            // SAFETY: the pool runs no two parts at once with the same number, and there are as many workers as threads.
+            work(part, unsafe { &mut *self.each.add(worker) });
+        });
+    }
+}
+
+/// Runs a kernel; calls are run by who knows the functions.
+pub(crate) fn run(kernel: &Kernel, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
+    match kernel {
+        Kernel::Once(tile) => once(tile, bases, step, workers),
+        Kernel::Each(tile, zeroed) => each(tile, zeroed, bases, step, workers),
+        Kernel::Past { tile, sight, tasks, zeroed, seen: _ } => past(tile, *sight, *tasks, zeroed, bases, step, workers),
+        Kernel::Scan(scan) => recur(scan, bases, step, workers),
+        Kernel::Pack(packs) => pack(packs, bases, step, workers),
+        Kernel::Products(products) => multiply(products, bases, step, workers),
+        Kernel::Finish(finishes) => finish(finishes, bases, step, workers),
+        Kernel::Scatter { x, width, tokens, out } => scatter(*x, *width, *tokens, *out, bases, step, workers),
+        Kernel::Call { .. } => unreachable!("calls are run by who knows the functions"),
+    }
+}
+
+fn context<'a>(bases: Bases<'a>, step: &'a Step<'a>, tile: &'a Tile, worker: &mut Worker) -> Context<'a> {
+    Context {
+        step,
+        bases: bases.0,
+        locals: &tile.locals,
+        scratch: worker.locals.as_mut_ptr(),
+        item: 0,
+        t: 0,
+        rows: 1,
+        task: 0,
+        part: 0,
+        sight: None,
+        low: 0,
+        seen: 0,
+    }
+}
+
+fn once(tile: &Tile, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
+    workers.run(1, &|_, worker| context(bases, step, tile, worker).run(&tile.ops, &mut worker.room));
+}
+
+fn each(tile: &Tile, zeroed: &[Zeroed], bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
+    let length = step.shape.context;
+    let tiles = length.div_ceil(TILE);
+    workers.run(step.shape.rows * tiles, &|part, worker| {
+        let t = part % tiles * TILE;
+        let context = Context {
+            item: part / tiles,
+            t,
+            rows: TILE.min(length - t),
+            part,
+            ..context(bases, step, tile, worker)
+        };
+        zero(&context, zeroed);
+        context.run(&tile.ops, &mut worker.room);
+    });
+}
+
+/// Sets to 0 what a part sums up.
+fn zero(context: &Context<'_>, zeroed: &[Zeroed]) {
+    for Zeroed { x, each, order } in zeroed {
+        let (loops, n) = (Loops::new(context, x), context.product(order));
+        let rows = if *each { context.step.shape.context } else { 1 };
+        for row in 0..rows {
+            // SAFETY: what is summed up is this part's alone.
+            unsafe {
+                let to = context.at(x.spot).add(row * x.spot.row);
+                loops.runs(0, n, |offset, stride, _, count| {
+                    for i in 0..count {
+                        *to.add(offset + i * stride) = 0.0;
+                    }
+                });
+            }
+        }
+    }
+}
+
+fn past(
+    tile: &Tile,
+    sight: Sight,
+    tasks: usize,
+    zeroed: &[Zeroed],
+    bases: Bases<'_>,
+    step: &Step<'_>,
+    workers: &Workers<'_>,
+) {
+    let length = step.shape.context;
+    workers.run(step.shape.rows * tasks, &|part, worker| {
+        let first = Context {
+            item: part / tasks,
+            task: part % tasks,
+            part,
+            sight: Some(sight),
+            ..context(bases, step, tile, worker)
+        };
+        zero(&first, zeroed);
+        for t in (0..length).step_by(tile.rows) {
+            let rows = tile.rows.min(length - t);
+            let (low, high) = (sight.of(t).0, sight.of(t + rows - 1).1);
+            let context = Context { t, rows, low, seen: high.saturating_sub(low), ..first };
+            context.run(&tile.ops, &mut worker.room);
+        }
+    });
+}
+
+fn recur(scan: &Scan, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
+    let Scan { tile, begin, anew, chunk, reverse } = scan;
+    let length = step.shape.context;
+    workers.run(step.shape.rows, &|item, worker| {
+        let first = Context { item, part: item, ..context(bases, step, tile, worker) };
+        for i in 0..length {
+            let t = if *reverse { length - 1 - i } else { i };
+            let context = Context { t, ..first };
+            if i == 0 {
+                context.run(&tile.ops[..*begin], &mut worker.room);
+            }
+            if i == 0 || chunk.is_some_and(|chunk| t % chunk == 0) {
+                context.run(&tile.ops[*begin..*anew], &mut worker.room);
+            }
+            context.run(&tile.ops[*anew..], &mut worker.room);
+        }
+    });
+}
+
+/// A context without a tile.
+fn whole<'a>(bases: Bases<'a>, step: &'a Step<'a>) -> Context<'a> {
+    Context {
+        step,
+        bases: bases.0,
+        locals: &[],
+        scratch: std::ptr::null_mut(),
+        item: 0,
+        t: 0,
+        rows: step.shape.positions(),
+        task: 0,
+        part: 0,
+        sight: None,
+        low: 0,
+        seen: 0,
+    }
+}
+
+fn pack(packs: &[Pack], bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
+    let parts = packs.iter().map(|pack| panels(pack.n.0)).sum();
+    workers.run(parts, &|mut part, _| {
+        for Pack { b, k, n, out } in packs {
+            if part >= panels(n.0) {
+                part -= panels(n.0);
+                continue;
+            }
+            let data = whole(bases, step).at(*b).cast_const();
+            let matrix = Matrix { data, row: k.1 as isize, column: n.1 as isize };
+            // SAFETY: the buffer has room for the packed matrix, and each panel is one part's.
+            unsafe { pack_panel(part, k.0, n.0, matrix, bases.0[out.0 as usize]) };
+            return;
+        }
+    });
+}
+
+/// How many rows of a product are a part.
+const ROWS: usize = 96;
+
+fn multiply(products: &[Contraction], bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
+    let rows = |plan: &Contraction| whole(bases, step).count(plan.m.extent);
+    let pieces = |plan: &Contraction| rows(plan).div_ceil(ROWS);
+    let parts = products.iter().map(pieces).sum();
+    workers.run(parts, &|mut part, worker| {
+        for plan in products {
+            if part >= pieces(plan) {
+                part -= pieces(plan);
+                continue;
+            }
+            let from = part * ROWS;
+            let to = (from + ROWS).min(rows(plan));
+            whole(bases, step).contract_rows(plan, (from, to), &mut worker.room);
+            return;
+        }
+    });
+}
+
+fn finish(finishes: &[Finish], bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
+    workers.run(finishes.len(), &|i, worker| {
+        let Finish { parts, groups, width, out, over } = &finishes[i];
+        let items = step.shape.rows;
+        let count = match over {
+            Over::Tiles => items * step.shape.context.div_ceil(TILE),
+            Over::Tasks(tasks) => items * tasks,
+        };
+        let sums = &mut worker.room.row[..*width];
+        for group in 0..*groups {
+            fill(0.0, sums);
+            let context = Context { task: group, ..whole(bases, step) };
+            let loops = Loops::new(&context, out);
+            for part in (group..count).step_by(*groups) {
+                // SAFETY: the parts were written by the kernel before; the result is this part's alone.
+                unsafe { add_to(slice(bases.0[parts.0 as usize].add(part * width), *width), sums) };
+            }
+            // SAFETY: as above.
+            unsafe { loops.scatter(sums, 0, context.at(out.spot)) };
+        }
+    });
+}
+
+/// How many parts the rows of a table are cut into.
+const PARTS: usize = 16;
+
+fn scatter(
+    x: Spot,
+    width: usize,
+    tokens: usize,
+    out: Spot,
+    bases: Bases<'_>,
+    step: &Step<'_>,
+    workers: &Workers<'_>,
+) {
+    let share = tokens.div_ceil(PARTS);
+    workers.run(PARTS, &|part, _| {
+        let (low, high) = ((part * share).min(tokens), ((part + 1) * share).min(tokens));
+        let context = whole(bases, step);
+        // SAFETY: each part has rows of its own.
+        unsafe {
+            slice_mut(context.at(out).add(low * width), (high - low) * width).fill(0.0);
+            for (i, token) in step.tokens.iter().enumerate() {
+                let token = *token as usize;
+                if (low..high).contains(&token) {
+                    let from = slice(context.at(x).add(i * x.row), width);
+                    add_to(from, slice_mut(context.at(out).add(token * width), width));
+                }
+            }
+        }
+    });
+}
+
+/// How many elements a finish gathers.
+pub(crate) fn finished(finishes: &[Finish]) -> usize {
+    finishes.iter().map(|finish| finish.width).max().unwrap_or(0)
+}

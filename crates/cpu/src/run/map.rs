@@ -1,0 +1,115 @@
+//! Expressions, element by element: blocks of a row, or of several short rows.
+
+use crate::code::{BLOCK, Block, Code};
+use crate::run::walk::{Loops, slice, slice_mut};
+use crate::run::{Context, Room};
+use crate::view::{Extent, Walk};
+
+/// How many operands an expression has at most.
+const OPERANDS: usize = 24;
+
+/// A value of the expression for a tile.
+#[derive(Clone, Copy)]
+struct Operand {
+    at: *mut f32,
+    row: usize,
+    loops: Loops,
+    dense: bool,
+    number: bool,
+}
+
+impl Operand {
+    fn new(context: &Context<'_>, walk: &Walk) -> Self {
+        let loops = Loops::new(context, walk);
+        Self {
+            at: context.at(walk.spot),
+            row: walk.spot.row,
+            dense: loops.is_dense(),
+            number: loops.is_number(),
+            loops,
+        }
+    }
+
+    /// Whether rows of that width follow one another.
+    fn is_flat(&self, width: usize) -> bool {
+        self.dense && self.row == width
+    }
+}
+
+impl Context<'_> {
+    pub(crate) fn map(&self, code: &Code, args: &[Walk], out: &Walk, order: &[Extent], room: &mut Room) {
+        let width = self.product(order);
+        let mut rows = if out.spot.row == 0 { 1 } else { self.rows };
+        if width == 0 || rows == 0 {
+            return;
+        }
+        let out = Operand::new(self, out);
+        let mut operands = [out; OPERANDS];
+        for (operand, walk) in operands.iter_mut().zip(args) {
+            *operand = Operand::new(self, walk);
+        }
+        let operands = &mut operands[..args.len()];
+        let mut width = width;
+        if out.is_flat(width) && operands.iter().all(|x| x.is_flat(width)) {
+            // All rows are one.
+            (width, rows) = (width * rows, 1);
+            operands.iter_mut().for_each(|x| x.number = false);
+        }
+        let several = if width >= BLOCK / 8 { 1 } else { (BLOCK / width).min(rows) };
+        let mut row = 0;
+        while row < rows {
+            let count = several.min(rows - row);
+            let mut start = 0;
+            while start < width {
+                let length = if several > 1 { width } else { BLOCK.min(width - start) };
+                self.block(code, operands, &out, (row, count), (start, length, width), room);
+                start += length;
+            }
+            row += count;
+        }
+    }
+
+    /// A block: `length` elements from `start` on of `count` rows of that width.
+    fn block(
+        &self,
+        code: &Code,
+        operands: &[Operand],
+        out: &Operand,
+        (row, count): (usize, usize),
+        (start, length, width): (usize, usize, usize),
+        room: &mut Room,
+    ) {
+        let n = count * length;
+        let (written, gathered) = room.blocks.split_at_mut(BLOCK);
+        // SAFETY: operands and the result lie in memory planned for them; the result's elements are written by this tile only,
+        // and lie apart from those of the operands.
+        unsafe {
+            let mut blocks = [Block::Number(0.0); OPERANDS];
+            for ((block, operand), place) in blocks.iter_mut().zip(operands).zip(gathered.chunks_exact_mut(BLOCK)) {
+                let at = operand.at.add(row * operand.row);
+                *block = if operand.number && (count == 1 || operand.row == 0) {
+                    Block::Number(*at)
+                } else if operand.dense && count == 1 {
+                    Block::Each(slice(at.add(start), n))
+                } else if operand.is_flat(width) && start == 0 {
+                    Block::Each(slice(at, n))
+                } else {
+                    for (i, place) in place[..n].chunks_exact_mut(length).enumerate() {
+                        operand.loops.gather(at.add(i * operand.row), start, place);
+                    }
+                    Block::Each(&place[..n])
+                };
+            }
+            let blocks = &blocks[..operands.len()];
+            let to = out.at.add(row * out.row);
+            if out.dense && (count == 1 || out.is_flat(width)) {
+                code.run(blocks, &mut room.registers, slice_mut(to.add(start), n));
+            } else {
+                code.run(blocks, &mut room.registers, &mut written[..n]);
+                for (i, values) in written[..n].chunks_exact(length).enumerate() {
+                    out.loops.scatter(values, start, to.add(i * out.row));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Programs against the interpreter, on small designs.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use genesys_cpu::{Executor, Program, Shape};
+use genesys_interp::{Row, run};
+use genesys_ir::module::{IGNORE, Module};
+use genesys_ir::{ParameterInfo, parameters};
+use genesys_ladder::Scale;
+use genesys_random::{at, mix, unit};
+use genesys_scalar::Law;
+
+/// The root of the mean squared difference of a gradient, as a part of that of its elements.
+const CLOSE: f64 = 1e-4;
+
+pub(crate) fn designs(folder: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(root.join(folder)).unwrap().map(|f| f.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "gau"));
+    paths.sort();
+    let text = |path: PathBuf| {
+        (path.file_stem().unwrap().to_string_lossy().into_owned(), std::fs::read_to_string(&path).unwrap())
+    };
+    paths.into_iter().map(text).collect()
+}
+
+/// The numbers of a weight: as its law says, moved off special points.
+fn draw(i: usize, parameter: &ParameterInfo) -> Vec<f32> {
+    let n: usize = parameter.shape.iter().product();
+    let state = mix(100 + i as u64);
+    let u = |k: u64| unit(at(state, k));
+    let element = |k: u64| (law(&parameter.law, parameter, k, &u) + 0.1 * (2.0 * u(2 * k + 1) - 1.0)) as f32;
+    (0..n as u64).map(element).collect()
+}
+
+/// What a law says of an element; a normal one is as good uniform here.
+fn law(own: &Law<f64>, parameter: &ParameterInfo, k: u64, u: &dyn Fn(u64) -> f64) -> f64 {
+    match own {
+        Law::Const(value) => *value,
+        Law::Index(dimension) => {
+            let inner: usize = parameter.shape[dimension + 1..].iter().product();
+            (k as usize / inner % parameter.shape[*dimension]) as f64
+        }
+        Law::Layer => f64::from(parameter.layer),
+        Law::Uniform(low, high) => {
+            let (low, high) = (law(low, parameter, k, u), law(high, parameter, k, u));
+            low + (high - low) * u(2 * k)
+        }
+        Law::Normal(deviation) => law(deviation, parameter, k, u) * 1.7 * (2.0 * u(2 * k) - 1.0),
+        Law::Map(function, args) => {
+            let values: Vec<f64> = args.iter().map(|arg| law(arg, parameter, k, u)).collect();
+            function.eval(&values)
+        }
+    }
+}
+
+fn rows(shape: Shape, vocabulary: u64) -> Vec<Row> {
+    let number = |i: u64| (unit(at(mix(5), i)) * vocabulary as f64) as u32;
+    let row = |row: usize| {
+        let tokens: Vec<u32> = (0..shape.context).map(|t| number((100 * row + t) as u64)).collect();
+        let predicted = shape.context - 3 * row;
+        let target = |t: usize| if t + 1 < predicted { tokens[t + 1] } else { IGNORE };
+        Row { targets: (0..shape.context).map(target).collect(), tokens }
+    };
+    (0..shape.rows).map(row).collect()
+}
+
+pub(crate) fn compiled(name: &str, text: &str, width: u64) -> Result<Module, String> {
+    let scale = Scale { width, blocks: 2, vocabulary: 11, ..Scale::named("nano").unwrap() };
+    let checked = genesys_compiler::check_text(name, text);
+    let design = checked.design.ok_or("it does not check")?;
+    genesys_compiler::compile(&design, &scale, scale.vocabulary).map_err(|error| error.to_string())
+}
+
+/// What is wrong with the program of a text, at the first width at which it compiles and its loss is a number.
+pub(crate) fn wrong(name: &str, text: &str, shape: Shape) -> Result<Vec<String>, String> {
+    let mut why = String::new();
+    for width in [8, 16, 32, 64] {
+        match compiled(name, text, width).and_then(|module| differences(&module, shape)) {
+            Ok(found) => return Ok(found),
+            Err(error) => why = error,
+        }
+    }
+    Err(why)
+}
+
+fn differences(module: &Module, shape: Shape) -> Result<Vec<String>, String> {
+    let backward = genesys_autodiff::differentiate(module).map_err(|error| error.to_string())?;
+    let table = parameters(&backward).unwrap();
+    let drawn: Vec<Vec<f32>> = table.iter().enumerate().map(|(i, parameter)| draw(i, parameter)).collect();
+    let rows = rows(shape, 11);
+    let exact: BTreeMap<&str, Vec<f64>> = table
+        .iter()
+        .zip(&drawn)
+        .map(|(parameter, drawn)| (parameter.name.as_str(), drawn.iter().map(|w| f64::from(*w)).collect()))
+        .collect();
+    let expected = run(&backward, &rows, &|name| exact.get(name).cloned()).map_err(|error| error.to_string())?;
+    if !expected[0][0].is_finite() {
+        return Err("the loss is no number".into());
+    }
+    let program = Program::new(&backward, shape).map_err(|error| error.to_string())?;
+    let weights: Vec<f32> = drawn.concat();
+    let tokens: Vec<u32> = rows.iter().flat_map(|row| row.tokens.clone()).collect();
+    let targets: Vec<u32> = rows.iter().flat_map(|row| row.targets.clone()).collect();
+    let mut gradients = vec![f32::NAN; weights.len()];
+    let mut executor = Executor::new(program.clone(), 2);
+    let losses = executor.step(&weights, &mut gradients, &tokens, &targets);
+    let mut found = Vec::new();
+    let mut again = vec![f32::NAN; weights.len()];
+    let second = Executor::new(program, 1).step(&weights, &mut again, &tokens, &targets);
+    let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<u32>>();
+    if second != losses || bits(&again) != bits(&gradients) {
+        found.push("one thread gives other bits than two".to_owned());
+    }
+    let offset = expected.len() - table.len();
+    for (loss, expected) in [Some(losses.loss), losses.auxiliary].into_iter().flatten().zip(&expected[..offset]) {
+        let apart = (f64::from(loss) - expected[0]).abs();
+        if apart.is_nan() || apart > 1e-4 * expected[0].abs().max(1e-3) {
+            found.push(format!("the loss is {loss}, not {}", expected[0]));
+        }
+    }
+    let mut start = 0;
+    for (parameter, expected) in table.iter().zip(&expected[offset..]) {
+        let own = &gradients[start..start + expected.len()];
+        start += expected.len();
+        let square = |x: f64| x * x;
+        let size = expected.iter().map(|x| square(*x)).sum::<f64>().sqrt().max(1e-6);
+        let apart = own.iter().zip(expected).map(|(a, b)| square(f64::from(*a) - b)).sum::<f64>().sqrt();
+        if apart.is_nan() || apart > CLOSE * size {
+            found.push(format!("the gradient of {} is {:.2e} off", parameter.name, apart / size));
+        }
+    }
+    Ok(found)
+}
+

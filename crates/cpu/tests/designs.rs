@@ -1,0 +1,35 @@
+//! Every shipped design and mechanism: losses and gradients of the program against the interpreter.
+//!
+//! A design is compiled at a small width and differentiated. The program runs its backward pass in f32, the interpreter in f64,
+//! one element at a time. Rows differ in how many of their tokens count.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{designs, wrong};
+use genesys_cpu::Shape;
+
+fn hold(folder: &str) {
+    let only = std::env::var("GENESYS_DESIGN").ok();
+    let mut wrongs = Vec::new();
+    for (name, text) in designs(folder) {
+        if only.as_ref().is_some_and(|only| *only != name) {
+            continue;
+        }
+        match wrong(&name, &text, Shape { rows: 2, context: 9 }) {
+            Ok(found) => wrongs.extend(found.into_iter().map(|found| format!("{name}: {found}"))),
+            Err(why) => wrongs.push(format!("{name}: {why}")),
+        }
+    }
+    assert!(wrongs.is_empty(), "{}", wrongs.join("\n"));
+}
+
+#[test]
+fn shipped_designs_have_the_gradients_of_the_interpreter() {
+    hold("designs");
+}
+
+#[test]
+fn mechanisms_have_the_gradients_of_the_interpreter() {
+    hold("designs/mechanisms");
+}
