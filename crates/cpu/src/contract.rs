@@ -97,18 +97,19 @@ pub(crate) fn plan(
         Rows::Kept if b.spot.row == 0 => m.insert(0, row),
         Rows::Kept => outer.insert(0, row),
     }
-    let m = largest(&mut m, &mut outer);
+    let rows_of = largest(&mut m);
+    outer.append(&mut m);
     let columns = match n.iter().position(|columns| columns.c == 1) {
         Some(i) => n.remove(i),
         None => ONCE,
     };
     outer.append(&mut n);
-    let sum = if rows == Rows::Summed { k.remove(0) } else { largest(&mut k, &mut Vec::new()) };
+    let sum = if rows == Rows::Summed { k.remove(0) } else { largest(&mut k) };
     let gathers = !k.is_empty();
     outer.append(&mut k);
     let c = Spot { row: if rows == Rows::Summed || a.spot.row == 0 { 0 } else { c.spot.row }, ..c.spot };
     let (a, b) = (a.spot, b.spot);
-    (Contraction { a, b, c, outer, m, n: columns, k: sum, gathers, accumulate: false, packed: None }, layout)
+    (Contraction { a, b, c, outer, m: rows_of, n: columns, k: sum, gathers, accumulate: false, packed: None }, layout)
 }
 
 /// Whether the operands are better the other way around: what varies by position makes rows, what lies densely in the result
@@ -160,15 +161,13 @@ fn join(loops: Vec<Loop>) -> Vec<Loop> {
     joined
 }
 
-/// Takes the largest loop; the others go around.
-fn largest(loops: &mut Vec<Loop>, outer: &mut Vec<Loop>) -> Loop {
+/// Takes the largest loop out.
+fn largest(loops: &mut Vec<Loop>) -> Loop {
     let size = |l: &Loop| match l.extent {
         Extent::Fixed(n) => n,
         Extent::Rows => 48,
         Extent::Seen => 1 << 16,
     };
-    let Some(i) = (0..loops.len()).max_by_key(|i| size(&loops[*i])) else { return ONCE };
-    let taken = loops.remove(i);
-    outer.append(loops);
-    taken
+    let place = (0..loops.len()).max_by_key(|i| size(&loops[*i]));
+    place.map_or(ONCE, |i| loops.remove(i))
 }

@@ -22,6 +22,17 @@ pub struct Losses {
     pub auxiliary: Option<f32>,
 }
 
+/// A kernel that a step is through with.
+#[derive(Clone, Copy, Debug)]
+pub struct Through<'a> {
+    /// The function that it is of.
+    pub function: &'a str,
+    /// Which of the function's kernels.
+    pub kernel: usize,
+    /// What it does, in a word.
+    pub kind: &'static str,
+}
+
 /// A line of the cache, at whose multiples buffers begin.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
@@ -87,6 +98,18 @@ impl Executor {
     /// # Panics
     /// A slice has another length than the program was made for, or a token is not of the vocabulary.
     pub fn step(&mut self, weights: &[f32], gradients: &mut [f32], tokens: &[u32], targets: &[u32]) -> Losses {
+        self.watched(weights, gradients, tokens, targets, &mut |_| {})
+    }
+
+    /// As [`step`](Self::step); `watch` is told of each kernel when it is through.
+    pub fn watched(
+        &mut self,
+        weights: &[f32],
+        gradients: &mut [f32],
+        tokens: &[u32],
+        targets: &[u32],
+        watch: &mut dyn FnMut(Through<'_>),
+    ) -> Losses {
         let Program { shape, instances, functions, losses, .. } = &self.program;
         assert_eq!(weights.len(), self.program.weights, "one number for each of the weights");
         assert!(gradients.len() == weights.len() || gradients.is_empty(), "one gradient for each weight");
@@ -111,15 +134,19 @@ impl Executor {
         let step = Step { shape: *shape, tokens, targets, share };
         let workers = Workers { pool: &self.pool, each: self.workers.as_mut_ptr() };
         let mut call = 0;
-        for kernel in &functions[instances[0].function].kernels {
+        for (i, kernel) in functions[instances[0].function].kernels.iter().enumerate() {
             match kernel {
                 Kernel::Call { function, .. } => {
                     call += 1;
-                    for kernel in &functions[*function].kernels {
+                    for (i, kernel) in functions[*function].kernels.iter().enumerate() {
                         run(kernel, Bases(&self.tables[call]), &step, &workers);
+                        watch(Through { function: &functions[*function].name, kernel: i, kind: kernel.kind() });
                     }
                 }
-                kernel => run(kernel, Bases(&self.tables[0]), &step, &workers),
+                kernel => {
+                    run(kernel, Bases(&self.tables[0]), &step, &workers);
+                    watch(Through { function: "main", kernel: i, kind: kernel.kind() });
+                }
             }
         }
         // SAFETY: losses were placed in the arena.

@@ -99,3 +99,20 @@ pub(crate) enum Over {
     /// One for each item and task.
     Tasks(usize),
 }
+
+impl Kernel {
+    /// What it does, in a word.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Kernel::Once(_) => "once",
+            Kernel::Pack(_) => "pack",
+            Kernel::Each(..) => "each",
+            Kernel::Past { .. } => "past",
+            Kernel::Scan(_) => "scan",
+            Kernel::Products(_) => "products",
+            Kernel::Finish(_) => "finish",
+            Kernel::Scatter { .. } => "scatter",
+            Kernel::Call { .. } => "call",
+        }
+    }
+}

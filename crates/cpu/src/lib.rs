@@ -31,6 +31,6 @@ mod run;
 mod view;
 
 pub use error::CpuError;
-pub use executor::{Executor, Losses};
+pub use executor::{Executor, Losses, Through};
 pub use lower::Shape;
 pub use program::Program;

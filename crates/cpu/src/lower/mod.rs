@@ -48,6 +48,7 @@ pub(crate) struct Buffer {
 /// A function, ready to be placed in memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Lowered {
+    pub(crate) name: String,
     pub(crate) buffers: Vec<Buffer>,
     pub(crate) kernels: Vec<Kernel>,
     /// What computes the fixed buffers, over the positions of one item.
@@ -143,7 +144,7 @@ impl<'m> Lowering<'m> {
         }
         let copies = self.copies(&results)?;
         kernels.extend(copies);
-        Ok(Lowered { buffers: self.buffers, kernels, setup, inputs, results })
+        Ok(Lowered { name: function.name.clone(), buffers: self.buffers, kernels, setup, inputs, results })
     }
 
     /// The buffers of the results; what is a result once and computed here is computed there.
