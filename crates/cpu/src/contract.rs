@@ -148,13 +148,14 @@ fn join(loops: Vec<Loop>) -> Vec<Loop> {
         if inner.is_once() {
             continue;
         }
-        if let (Some(outer), Extent::Fixed(n)) = (joined.last_mut(), inner.extent) {
-            if let Extent::Fixed(m) = outer.extent {
-                if outer.a == n * inner.a && outer.b == n * inner.b && outer.c == n * inner.c {
-                    *outer = Loop { extent: Extent::Fixed(m * n), ..inner };
-                    continue;
-                }
-            }
+        if let (Some(outer), Extent::Fixed(n)) = (joined.last_mut(), inner.extent)
+            && let Extent::Fixed(m) = outer.extent
+            && outer.a == n * inner.a
+            && outer.b == n * inner.b
+            && outer.c == n * inner.c
+        {
+            *outer = Loop { extent: Extent::Fixed(m * n), ..inner };
+            continue;
         }
         joined.push(inner);
     }

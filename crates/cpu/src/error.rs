@@ -25,7 +25,9 @@ impl fmt::Display for CpuError {
             CpuError::Unsupported { function, what } => {
                 write!(f, "expected an operation that the executor runs, found {what} in `{function}`")
             }
-            CpuError::TooLarge => write!(f, "expected a program that fits memory, found more elements than can be counted"),
+            CpuError::TooLarge => {
+                write!(f, "expected a program that fits memory, found more elements than can be counted")
+            }
         }
     }
 }

@@ -101,7 +101,9 @@ impl Op {
             Op::Softmax { x, out, .. } | Op::Running { x, out, .. } => vec![x.x.spot, out.spot],
             Op::Contract(c) => vec![c.a, c.b, c.c],
             Op::Mask { x } => vec![x.x.spot],
-            Op::Sum { a, b, out, .. } => [Some(a), b.as_ref(), Some(out)].into_iter().flatten().map(|w| w.spot).collect(),
+            Op::Sum { a, b, out, .. } => {
+                [Some(a), b.as_ref(), Some(out)].into_iter().flatten().map(|w| w.spot).collect()
+            }
             Op::Position { out } | Op::Index { out, .. } | Op::Age { out } => vec![*out],
             Op::Gather { table, out, .. } => vec![table.spot, *out],
             Op::Shift { x, out, .. } | Op::Pool { x, out, .. } | Op::Counted { x, out, .. } => vec![x.spot, *out],

@@ -83,7 +83,15 @@ impl Program {
         }
         let table = weight_table(module)?;
         let weights = table.values().map(|(offset, n)| offset + n).max().unwrap_or(0);
-        let mut linker = Linker { module, functions: &functions, inner: &inner, table: &table, top: 0, fixed: Vec::new(), constants: Vec::new() };
+        let mut linker = Linker {
+            module,
+            functions: &functions,
+            inner: &inner,
+            table: &table,
+            top: 0,
+            fixed: Vec::new(),
+            constants: Vec::new(),
+        };
         linker.place_fixed();
         let (instances, losses) = linker.link()?;
         let Linker { top, fixed, constants, .. } = linker;

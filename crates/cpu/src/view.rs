@@ -196,12 +196,12 @@ impl View {
 
 /// Appends an inner loop, joined with the one around it where they are one.
 pub(crate) fn push(dims: &mut Vec<Dim>, inner: Dim) {
-    if let (Some(Dim { extent: Extent::Fixed(m), stride }), Extent::Fixed(n)) = (dims.last().copied(), inner.extent) {
-        if stride == n * inner.stride {
-            dims.pop();
-            dims.push(Dim { extent: Extent::Fixed(m * n), stride: inner.stride });
-            return;
-        }
+    if let (Some(Dim { extent: Extent::Fixed(m), stride }), Extent::Fixed(n)) = (dims.last().copied(), inner.extent)
+        && stride == n * inner.stride
+    {
+        dims.pop();
+        dims.push(Dim { extent: Extent::Fixed(m * n), stride: inner.stride });
+        return;
     }
     dims.push(inner);
 }

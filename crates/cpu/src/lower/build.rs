@@ -7,6 +7,7 @@ use genesys_ir::module::{AxisId, Instruction, Op as IrOp, Stage, ValueId};
 use crate::code::Code;
 use crate::error::Result;
 use crate::kernel::{Finish, Tile, Zeroed};
+use crate::lower::emit::restrided;
 use crate::lower::schedule::Kind;
 use crate::lower::{Lowering, number};
 use crate::op::Op;
@@ -108,7 +109,7 @@ impl Build {
             Some((i, _)) if lowering.schedule.kinds[i] == Kind::View => {
                 let Instruction { op, args, .. } = lowering.schedule.instructions[i];
                 let x = self.whole(lowering, args[0])?;
-                match Self::restrided(lowering, op, &x)? {
+                match restrided(&|axis| lowering.size(axis), op, &x)? {
                     Some(view) => Ok(view),
                     None => self.view(lowering, id),
                 }
@@ -208,7 +209,12 @@ impl Build {
     pub(crate) fn copy_axes(&mut self, lowering: &Lowering<'_>, from: &View, to: &View, axes: &[AxisId]) {
         let order = self.order(lowering, axes);
         let extents = order.iter().map(|(_, extent)| *extent).collect();
-        self.ops.push(Op::Map { code: Code::copy(), args: vec![from.walk(&order)], out: to.walk(&order), order: extents });
+        self.ops.push(Op::Map {
+            code: Code::copy(),
+            args: vec![from.walk(&order)],
+            out: to.walk(&order),
+            order: extents,
+        });
     }
 
     /// The number that a value is known to be.
@@ -234,10 +240,10 @@ impl Build {
 
     /// Records where a value lies; one with a target elsewhere is copied there.
     pub(crate) fn define_as(&mut self, lowering: &Lowering<'_>, id: ValueId, view: View) {
-        if let Some(target) = self.targets.get(&id).cloned() {
-            if target != view {
-                self.copy(lowering, &view, &target, id);
-            }
+        if let Some(target) = self.targets.get(&id).cloned()
+            && target != view
+        {
+            self.copy(lowering, &view, &target, id);
         }
         self.views.insert(id, view);
     }

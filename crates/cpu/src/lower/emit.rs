@@ -1,6 +1,7 @@
 //! Operations of a tile from instructions of the IR.
 
-use genesys_ir::module::{Adjoint, AxisId, Direction, Instruction, Op as IrOp, Stage, ValueId};
+use genesys_axis::Constant;
+use genesys_ir::module::{Adjoint, AxisId, Direction, Expr, Instruction, Op as IrOp, Stage, ValueId};
 
 use crate::code::Code;
 use crate::contract::{self, Contraction};
@@ -17,165 +18,33 @@ impl Build {
         let Instruction { op, args, results } = instruction;
         let result = results[0];
         let view = match op {
-            IrOp::Weight(id) => {
-                let sized = lowering.dense(&lowering.function.weights[id.0 as usize].axes)?;
-                let buffer = lowering.weight(id.0 as usize)?;
-                self.here(View::dense(Spot::new(Place::Once(buffer), 0), &sized))
-            }
-            IrOp::Layer => View::dense(Spot::new(Place::Once(lowering.layer()), 0), &[]),
-            IrOp::Constant(constant) => {
-                let out = self.out(lowering, result);
-                let code = Code::new(&genesys_ir::module::Expr::Const(constant.clone()), &|_| None)?;
-                self.ops.push(Op::Map { code, args: Vec::new(), out: out.walk(&[]), order: Vec::new() });
-                out
-            }
-            IrOp::Position => self.simple(lowering, result, |out, _| Op::Position { out }),
-            IrOp::Age(_) => self.simple(lowering, result, |out, _| Op::Age { out }),
-            IrOp::Index(axis) => {
-                let n = lowering.size(*axis)?;
-                let axes = [*axis];
-                let view = if self.task == Some(*axis) {
-                    return Err(lowering.unsupported("the index of an axis of tasks"));
-                } else {
-                    self.local(lowering, &axes, false)
-                };
-                self.ops.push(Op::Index { out: view.spot, n });
-                view
+            IrOp::Weight(_) | IrOp::Layer | IrOp::Constant(_) | IrOp::Position | IrOp::Age(_) | IrOp::Index(_) => {
+                self.leaf(lowering, op, result)?
             }
             IrOp::Regroup { .. } | IrOp::Slice { .. } | IrOp::Select { .. } | IrOp::Broadcast { .. } => {
                 self.strided(lowering, op, args[0], result)?
             }
-            IrOp::Map(expr) => {
-                let axes = lowering.function.ty(result).axes.clone();
-                let out = self.out(lowering, result);
-                let known: Vec<Option<f64>> = args.iter().map(|id| self.known(lowering, *id)).collect();
-                let code = Code::new(expr, &|i| known[i])?;
-                let order = self.order(lowering, &axes);
-                let mut walks = Vec::with_capacity(args.len());
-                for (id, known) in args.iter().zip(&known) {
-                    // A number is in the code; something must stand in its place.
-                    let view = if known.is_some() { out.clone() } else { self.view(lowering, *id)? };
-                    walks.push(view.walk(&order));
-                }
-                let extents = order.iter().map(|(_, extent)| *extent).collect();
-                self.ops.push(Op::Map { code, args: walks, out: out.walk(&order), order: extents });
-                out
-            }
-            IrOp::Reduce { reduction, axes, otherwise } => {
-                let x = self.view(lowering, args[0])?;
-                let rows = self.rows_of(lowering, &x, args[0], axes);
-                self.simple(lowering, result, |out, _| Op::Reduce {
-                    how: *reduction,
-                    otherwise: otherwise.map(|value| value as f32),
-                    x: rows,
-                    out,
-                })
-            }
-            IrOp::Softmax { axes, sink } => {
-                let x = self.view(lowering, args[0])?;
-                let rows = self.rows_of(lowering, &x, args[0], axes);
-                let out = self.out(lowering, result);
-                let order = self.kept_then_over(lowering, args[0], axes);
-                let out_walk = out.walk(&order);
-                if rows.masked {
-                    self.masked.insert(result);
-                }
-                self.ops.push(Op::Softmax { sink: sink.map(|value| value as f32), x: rows, out: out_walk });
-                out
-            }
+            IrOp::Map(expr) => self.expression(lowering, expr, args, result)?,
+            IrOp::Reduce { .. } | IrOp::Softmax { .. } => self.reduction(lowering, op, args[0], result)?,
             IrOp::Contract { axes } => self.contract(lowering, args, axes, result)?,
-            IrOp::Concat { parts, whole } => {
-                let out = self.out(lowering, result);
-                let mut offset = 0;
-                for (id, part) in args.iter().zip(parts) {
-                    let x = self.view(lowering, *id)?;
-                    let to = out.clone().slice(*whole, *part, offset);
-                    let axes = swap_axis(&lowering.function.ty(result).axes, *whole, Some(*part));
-                    self.copy_axes(lowering, &x, &to, &axes);
-                    offset += lowering.size(*part)?;
-                }
-                out
-            }
-            IrOp::Stack { axis } => {
-                let out = self.out(lowering, result);
-                let axes = swap_axis(&lowering.function.ty(result).axes, *axis, None);
-                for (i, id) in args.iter().enumerate() {
-                    let x = self.view(lowering, *id)?;
-                    self.copy_axes(lowering, &x, &out.clone().select(*axis, i), &axes);
-                }
-                out
-            }
-            IrOp::Pad { part, whole, offset } => {
-                let out = self.out(lowering, result);
-                let axes = lowering.function.ty(result).axes.clone();
-                let order = self.order(lowering, &axes);
-                let zero = genesys_ir::module::Expr::Const(genesys_axis::Constant::Real(0.0));
-                let extents = order.iter().map(|(_, extent)| *extent).collect();
-                let code = Code::new(&zero, &|_| None)?;
-                self.ops.push(Op::Map { code, args: Vec::new(), out: out.walk(&order), order: extents });
-                let x = self.view(lowering, args[0])?;
-                let to = out.clone().slice(*whole, *part, Build::number(offset)?);
-                self.copy_axes(lowering, &x, &to, &swap_axis(&axes, *whole, Some(*part)));
-                out
-            }
-            IrOp::Gather { axis } => {
-                if args[1] != lowering.function.inputs[0] {
-                    return Err(lowering.unsupported("tokens that are not those of the batch"));
-                }
-                let table = self.view(lowering, args[0])?;
-                let axes = lowering.function.ty(result).axes.clone();
-                let walk = table.walk(&self.order(lowering, &axes));
-                let stride = table.stride(*axis);
-                self.simple(lowering, result, |out, _| Op::Gather { table: walk, axis: stride, out })
-            }
-            IrOp::Shift { by, direction, reset } => {
-                self.whole_rows(lowering, reset.is_some())?;
-                let (x, order) = self.far(lowering, args[0], result)?;
-                let (by, reverse) = (Build::number(by)?, *direction == Direction::Reverse);
-                self.simple(lowering, result, |out, _| Op::Shift { x, order, by, reverse, out })
-            }
-            IrOp::Window { axis, direction, reset } => {
-                self.whole_rows(lowering, reset.is_some())?;
-                self.window(lowering, args[0], result, *axis, *direction == Direction::Reverse, false)?
-            }
-            IrOp::Adjoint(Adjoint::Window { axis, direction, reset }) => {
-                self.whole_rows(lowering, reset.is_some())?;
-                self.window(lowering, args[0], result, *axis, *direction == Direction::Reverse, true)?
-            }
-            IrOp::Pool { size, direction, reset } => {
-                self.whole_rows(lowering, reset.is_some())?;
-                self.pool(lowering, args[0], result, size, *direction == Direction::Reverse, false)?
-            }
-            IrOp::Adjoint(Adjoint::Pool { size, direction, reset }) => {
-                self.whole_rows(lowering, reset.is_some())?;
-                self.pool(lowering, args[0], result, size, *direction == Direction::Reverse, true)?
+            IrOp::Concat { .. } | IrOp::Stack { .. } | IrOp::Pad { .. } => self.joined(lowering, op, args, result)?,
+            IrOp::Gather { axis } => self.looked_up(lowering, *axis, args, result)?,
+            IrOp::Shift { .. } | IrOp::Window { .. } | IrOp::Pool { .. } => {
+                self.elsewhere(lowering, op, args[0], result)?
             }
             IrOp::Cumsum(axis) => self.running(lowering, args[0], result, *axis, Running::UpTo)?,
             IrOp::After(axis) => self.running(lowering, args[0], result, *axis, Running::Behind)?,
-            IrOp::Adjoint(Adjoint::Before(axis)) => self.running(lowering, args[0], result, *axis, Running::Before)?,
             IrOp::Top { from, to } => self.top(lowering, [args[0], args[1]], result, (*from, *to), Pick::Value)?,
             IrOp::Picked { from, to } => self.top(lowering, [args[0], args[0]], result, (*from, *to), Pick::Exists)?,
-            IrOp::Adjoint(Adjoint::Top { from, to }) => {
-                self.top(lowering, [args[0], args[1]], result, (*from, *to), Pick::Back)?
-            }
-            IrOp::CrossEntropy { axis } => return self.cross_entropy(lowering, *axis, args, result),
-            IrOp::Adjoint(Adjoint::CrossEntropy { axis }) => {
-                self.targets(lowering, args[2])?;
-                let (g, x) = (self.view(lowering, args[0])?.spot, self.view(lowering, args[1])?);
-                let (n, logits) = (lowering.size(*axis)?, x.walk(&self.order(lowering, &[*axis])));
-                self.simple(lowering, result, |out, _| Op::CrossEntropySlope { g, logits, n, out })
-            }
-            IrOp::MeanTokens | IrOp::Adjoint(Adjoint::Total | Adjoint::Contract { .. }) => {
-                return self.summed(lowering, instruction);
-            }
-            IrOp::Adjoint(Adjoint::MeanTokens) => self.counted(lowering, args, result)?,
             IrOp::View(axis) => self.seen(lowering, args[0], *axis, None)?,
             IrOp::Blocks { axis, within } => self.seen(lowering, args[0], *axis, Some(*within))?,
-            IrOp::Adjoint(Adjoint::View(axis)) => return self.unseen(lowering, args[0], result, *axis, None),
-            IrOp::Adjoint(Adjoint::Blocks { axis, within }) => {
-                return self.unseen(lowering, args[0], result, *axis, Some(*within));
-            }
-            IrOp::Past { .. } | IrOp::Scan { .. } | IrOp::Call { .. } | IrOp::Adjoint(Adjoint::Gather { .. }) => {
+            IrOp::CrossEntropy { axis } => return self.cross_entropy(lowering, *axis, args, result),
+            IrOp::MeanTokens => return self.summed(lowering, instruction),
+            IrOp::Adjoint(op) => match self.adjoint(lowering, op, instruction)? {
+                Some(view) => view,
+                None => return Ok(()),
+            },
+            IrOp::Past { .. } | IrOp::Scan { .. } | IrOp::Call { .. } => {
                 return Err(lowering.unsupported("a region within a region"));
             }
             IrOp::Grad { .. } => return Err(lowering.unsupported("a derivative that was not expanded")),
@@ -184,13 +53,198 @@ impl Build {
         Ok(())
     }
 
-    /// An operation whose result lies densely in the order of its axes.
-    fn simple(
+    /// An operation of adjoint functions; nothing where it says itself where its result lies.
+    fn adjoint(
         &mut self,
-        lowering: &Lowering<'_>,
+        lowering: &mut Lowering<'_>,
+        op: &Adjoint,
+        instruction: &Instruction,
+    ) -> Result<Option<View>> {
+        let Instruction { args, results, .. } = instruction;
+        let result = results[0];
+        Ok(Some(match op {
+            Adjoint::Window { .. } | Adjoint::Pool { .. } => {
+                self.elsewhere(lowering, &instruction.op, args[0], result)?
+            }
+            Adjoint::Before(axis) => self.running(lowering, args[0], result, *axis, Running::Before)?,
+            Adjoint::Top { from, to } => self.top(lowering, [args[0], args[1]], result, (*from, *to), Pick::Back)?,
+            Adjoint::CrossEntropy { axis } => {
+                self.targets(lowering, args[2])?;
+                let (g, x) = (self.view(lowering, args[0])?.spot, self.view(lowering, args[1])?);
+                let (n, logits) = (lowering.size(*axis)?, x.walk(&self.order(lowering, &[*axis])));
+                self.simple(lowering, result, |out| Op::CrossEntropySlope { g, logits, n, out })
+            }
+            Adjoint::MeanTokens => self.counted(lowering, args, result)?,
+            Adjoint::Total | Adjoint::Contract { .. } => {
+                self.summed(lowering, instruction)?;
+                return Ok(None);
+            }
+            Adjoint::View(axis) => {
+                self.unseen(lowering, args[0], result, *axis, None)?;
+                return Ok(None);
+            }
+            Adjoint::Blocks { axis, within } => {
+                self.unseen(lowering, args[0], result, *axis, Some(*within))?;
+                return Ok(None);
+            }
+            Adjoint::Gather { .. } => return Err(lowering.unsupported("rows added to a table within a region")),
+        }))
+    }
+
+    /// What has no operands.
+    fn leaf(&mut self, lowering: &mut Lowering<'_>, op: &IrOp, result: ValueId) -> Result<View> {
+        Ok(match op {
+            IrOp::Weight(id) => {
+                let sized = lowering.dense(&lowering.function.weights[id.0 as usize].axes)?;
+                let buffer = lowering.weight(id.0 as usize)?;
+                self.here(View::dense(Spot::new(Place::Once(buffer), 0), &sized))
+            }
+            IrOp::Layer => View::dense(Spot::new(Place::Once(lowering.layer()), 0), &[]),
+            IrOp::Constant(constant) => self.constant(lowering, constant, result)?,
+            IrOp::Position => self.simple(lowering, result, |out| Op::Position { out }),
+            IrOp::Age(_) => self.simple(lowering, result, |out| Op::Age { out }),
+            IrOp::Index(axis) if self.task == Some(*axis) => {
+                return Err(lowering.unsupported("the index of an axis of tasks"));
+            }
+            IrOp::Index(axis) => {
+                let n = lowering.size(*axis)?;
+                self.simple(lowering, result, |out| Op::Index { out, n })
+            }
+            _ => unreachable!("asked for what has no operands only"),
+        })
+    }
+
+    /// A number everywhere.
+    fn constant(&mut self, lowering: &Lowering<'_>, constant: &Constant, result: ValueId) -> Result<View> {
+        let axes = lowering.function.ty(result).axes.clone();
+        let out = self.out(lowering, result);
+        let order = self.order(lowering, &axes);
+        let code = Code::new(&Expr::Const(constant.clone()), &|_| None)?;
+        let extents = order.iter().map(|(_, extent)| *extent).collect();
+        self.ops.push(Op::Map { code, args: Vec::new(), out: out.walk(&order), order: extents });
+        Ok(out)
+    }
+
+    fn expression(
+        &mut self,
+        lowering: &mut Lowering<'_>,
+        expr: &Expr,
+        args: &[ValueId],
         result: ValueId,
-        op: impl FnOnce(Spot, &View) -> Op,
-    ) -> View {
+    ) -> Result<View> {
+        let axes = lowering.function.ty(result).axes.clone();
+        let out = self.out(lowering, result);
+        let known: Vec<Option<f64>> = args.iter().map(|id| self.known(lowering, *id)).collect();
+        let code = Code::new(expr, &|i| known[i])?;
+        let order = self.order(lowering, &axes);
+        let mut walks = Vec::with_capacity(args.len());
+        for (id, known) in args.iter().zip(&known) {
+            // A number is in the code; something must stand in its place.
+            let view = if known.is_some() { out.clone() } else { self.view(lowering, *id)? };
+            walks.push(view.walk(&order));
+        }
+        let extents = order.iter().map(|(_, extent)| *extent).collect();
+        self.ops.push(Op::Map { code, args: walks, out: out.walk(&order), order: extents });
+        Ok(out)
+    }
+
+    fn reduction(&mut self, lowering: &mut Lowering<'_>, op: &IrOp, arg: ValueId, result: ValueId) -> Result<View> {
+        let x = self.view(lowering, arg)?;
+        Ok(match op {
+            IrOp::Reduce { reduction, axes, otherwise } => {
+                let (how, otherwise) = (*reduction, otherwise.map(|value| value as f32));
+                let rows = self.rows_of(lowering, &x, arg, axes);
+                self.simple(lowering, result, |out| Op::Reduce { how, otherwise, x: rows, out })
+            }
+            IrOp::Softmax { axes, sink } => {
+                let rows = self.rows_of(lowering, &x, arg, axes);
+                let out = self.out(lowering, result);
+                let order = self.kept_then_over(lowering, arg, axes);
+                let walk = out.walk(&order);
+                if rows.masked {
+                    self.masked.insert(result);
+                }
+                self.ops.push(Op::Softmax { sink: sink.map(|value| value as f32), x: rows, out: walk });
+                out
+            }
+            _ => unreachable!("asked for reductions only"),
+        })
+    }
+
+    /// Operands as parts of a result.
+    fn joined(&mut self, lowering: &mut Lowering<'_>, op: &IrOp, args: &[ValueId], result: ValueId) -> Result<View> {
+        let axes = lowering.function.ty(result).axes.clone();
+        let out = match op {
+            IrOp::Pad { .. } => self.constant(lowering, &Constant::Real(0.0), result)?,
+            _ => self.out(lowering, result),
+        };
+        let mut offset = 0;
+        for (i, id) in args.iter().enumerate() {
+            let x = self.view(lowering, *id)?;
+            let (to, axes) = match op {
+                IrOp::Concat { parts, whole } => {
+                    let start = offset;
+                    offset += lowering.size(parts[i])?;
+                    (out.clone().slice(*whole, parts[i], start), swap_axis(&axes, *whole, Some(parts[i])))
+                }
+                IrOp::Stack { axis } => (out.clone().select(*axis, i), swap_axis(&axes, *axis, None)),
+                IrOp::Pad { part, whole, offset } => {
+                    let start = Build::number(offset)?;
+                    (out.clone().slice(*whole, *part, start), swap_axis(&axes, *whole, Some(*part)))
+                }
+                _ => unreachable!("asked for what joins only"),
+            };
+            self.copy_axes(lowering, &x, &to, &axes);
+        }
+        Ok(out)
+    }
+
+    fn looked_up(
+        &mut self,
+        lowering: &mut Lowering<'_>,
+        axis: AxisId,
+        args: &[ValueId],
+        result: ValueId,
+    ) -> Result<View> {
+        if args[1] != lowering.function.inputs[0] {
+            return Err(lowering.unsupported("tokens that are not those of the batch"));
+        }
+        let table = self.view(lowering, args[0])?;
+        let axes = lowering.function.ty(result).axes.clone();
+        let walk = table.walk(&self.order(lowering, &axes));
+        let stride = table.stride(axis);
+        Ok(self.simple(lowering, result, |out| Op::Gather { table: walk, axis: stride, out }))
+    }
+
+    /// The values of other positions.
+    fn elsewhere(&mut self, lowering: &mut Lowering<'_>, op: &IrOp, arg: ValueId, result: ValueId) -> Result<View> {
+        let (reset, direction) = match op {
+            IrOp::Shift { reset, direction, .. } | IrOp::Window { reset, direction, .. } => (reset, direction),
+            IrOp::Pool { reset, direction, .. } => (reset, direction),
+            IrOp::Adjoint(Adjoint::Window { reset, direction, .. }) => (reset, direction),
+            IrOp::Adjoint(Adjoint::Pool { reset, direction, .. }) => (reset, direction),
+            _ => unreachable!("asked for looks at other positions only"),
+        };
+        if reset.is_some() {
+            return Err(lowering.unsupported("rows of several documents"));
+        }
+        let reverse = *direction == Direction::Reverse;
+        match op {
+            IrOp::Shift { by, .. } => {
+                let (x, order) = self.far(lowering, arg, result)?;
+                let by = Build::number(by)?;
+                Ok(self.simple(lowering, result, |out| Op::Shift { x, order, by, reverse, out }))
+            }
+            IrOp::Window { axis, .. } => self.window(lowering, arg, result, *axis, reverse, false),
+            IrOp::Adjoint(Adjoint::Window { axis, .. }) => self.window(lowering, arg, result, *axis, reverse, true),
+            IrOp::Pool { size, .. } => self.pool(lowering, arg, result, size, reverse, false),
+            IrOp::Adjoint(Adjoint::Pool { size, .. }) => self.pool(lowering, arg, result, size, reverse, true),
+            _ => unreachable!("asked for looks at other positions only"),
+        }
+    }
+
+    /// An operation whose result lies densely in the order of its axes.
+    fn simple(&mut self, lowering: &Lowering<'_>, result: ValueId, op: impl FnOnce(Spot) -> Op) -> View {
         let axes = lowering.function.ty(result).axes.clone();
         let sized: Vec<(AxisId, usize)> =
             self.order(lowering, &axes).into_iter().map(|(axis, extent)| (axis, self.room(extent))).collect();
@@ -201,7 +255,7 @@ impl Build {
                 self.local(lowering, &axes, each)
             }
         };
-        let op = op(out.spot, &out);
+        let op = op(out.spot);
         self.ops.push(op);
         out
     }
@@ -212,7 +266,7 @@ impl Build {
         if self.masked.contains(&arg) {
             self.masked.insert(result);
         }
-        if let Some(view) = Self::restrided(lowering, op, &x)? {
+        if let Some(view) = restrided(&|axis| lowering.size(axis), op, &x)? {
             return Ok(self.here(view));
         }
         let IrOp::Regroup { from, to } = op else { unreachable!("only regrouping may want a copy") };
@@ -228,17 +282,6 @@ impl Build {
         let copy = self.local(lowering, &order, each);
         self.copy_axes(lowering, &x, &copy, &order);
         copy.regroup(&from, &to).ok_or_else(|| lowering.unsupported("a regrouping of no whole axes"))
-    }
-
-    /// Other strides over a value; nothing where none say it.
-    pub(crate) fn restrided(lowering: &Lowering<'_>, op: &IrOp, x: &View) -> Result<Option<View>> {
-        Ok(match op {
-            IrOp::Slice { whole, part, offset } => Some(x.clone().slice(*whole, *part, Build::number(offset)?)),
-            IrOp::Select { axis, index } => Some(x.clone().select(*axis, Build::number(index)?)),
-            IrOp::Broadcast { axes } => Some(x.clone().broadcast(axes)),
-            IrOp::Regroup { from, to } => x.regroup(&lowering.dense(from)?, &lowering.dense(to)?),
-            _ => unreachable!("asked for views only"),
-        })
     }
 
     fn kept_then_over(&self, lowering: &Lowering<'_>, arg: ValueId, axes: &[AxisId]) -> Vec<(AxisId, Extent)> {
@@ -334,12 +377,13 @@ impl Build {
         Some(out)
     }
 
-    fn whole_rows(&self, lowering: &Lowering<'_>, reset: bool) -> Result<()> {
-        if reset { Err(lowering.unsupported("rows of several documents")) } else { Ok(()) }
-    }
-
     /// A value whose other positions are read: it lies in a buffer.
-    fn far(&mut self, lowering: &mut Lowering<'_>, arg: ValueId, like: ValueId) -> Result<(crate::view::Walk, Vec<Extent>)> {
+    fn far(
+        &mut self,
+        lowering: &mut Lowering<'_>,
+        arg: ValueId,
+        like: ValueId,
+    ) -> Result<(crate::view::Walk, Vec<Extent>)> {
         let x = self.view(lowering, arg)?;
         if matches!(x.spot.place, Place::Local(_)) {
             return Err(lowering.unsupported("a look at other positions of a value without a buffer"));
@@ -384,7 +428,7 @@ impl Build {
         }
         let (x, order) = self.far(lowering, arg, result)?;
         let size = Build::number(size)?;
-        Ok(self.simple(lowering, result, |out, _| Op::Pool { x, order, size, adjoint, out }))
+        Ok(self.simple(lowering, result, |out| Op::Pool { x, order, size, adjoint, out }))
     }
 
     fn running(
@@ -448,7 +492,7 @@ impl Build {
         let walk = x.walk(&order);
         let extents = order.iter().map(|(_, extent)| *extent).collect();
         let out = match lowering.function.ty(result).stage {
-            Stage::Seq => self.simple(lowering, result, |out, _| Op::Counted { x: walk, order: extents, out }),
+            Stage::Seq => self.simple(lowering, result, |out| Op::Counted { x: walk, order: extents, out }),
             _ => {
                 let out = self.local(lowering, &axes, true);
                 self.ops.push(Op::Counted { x: walk, order: extents, out: out.spot });
@@ -483,4 +527,16 @@ impl Build {
 /// The axes with one replaced, or left out.
 fn swap_axis(axes: &[AxisId], old: AxisId, new: Option<AxisId>) -> Vec<AxisId> {
     axes.iter().filter_map(|axis| if *axis == old { new } else { Some(*axis) }).collect()
+}
+
+/// Other strides over a value; nothing where none say it.
+pub(crate) fn restrided(size: &dyn Fn(AxisId) -> Result<usize>, op: &IrOp, x: &View) -> Result<Option<View>> {
+    let sized = |axes: &[AxisId]| axes.iter().map(|axis| Ok((*axis, size(*axis)?))).collect::<Result<Vec<_>>>();
+    Ok(match op {
+        IrOp::Slice { whole, part, offset } => Some(x.clone().slice(*whole, *part, Build::number(offset)?)),
+        IrOp::Select { axis, index } => Some(x.clone().select(*axis, Build::number(index)?)),
+        IrOp::Broadcast { axes } => Some(x.clone().broadcast(axes)),
+        IrOp::Regroup { from, to } => x.regroup(&sized(from)?, &sized(to)?),
+        _ => unreachable!("asked for views only"),
+    })
 }

@@ -95,15 +95,21 @@ pub(crate) struct Lowering<'m> {
 
 /// Lowers a function; `frames` are the sizes of those before it.
 pub(crate) fn lower(module: &Module, function: &Function, shape: Shape, frames: &[usize]) -> Result<Lowered> {
-    let sizes = module.axes.iter().map(|axis| axis.domain.size().map(|size| number(size)).transpose());
+    let sizes = module.axes.iter().map(|axis| axis.domain.size().map(number).transpose());
+    let sizes = sizes.collect::<Result<Vec<Option<usize>>>>()?;
+    let dependent = || CpuError::Unsupported {
+        function: function.name.clone(),
+        what: "a dependent axis outside of its region".to_owned(),
+    };
+    let schedule = Schedule::new(function, &|axis| sizes[axis.0 as usize].ok_or_else(dependent))?;
     let lowering = Lowering {
         module,
         function,
         shape,
-        schedule: Schedule::new(function),
+        schedule,
         buffers: Vec::new(),
         homes: BTreeMap::new(),
-        sizes: sizes.collect::<Result<_>>()?,
+        sizes,
         weights: BTreeMap::new(),
         layer: None,
         packs: Vec::new(),
@@ -131,7 +137,8 @@ impl<'m> Lowering<'m> {
         let kept: Vec<ValueId> = self.schedule.kept.iter().copied().collect();
         for id in kept {
             if !self.homes.contains_key(&id) {
-                let fixed = self.schedule.definition.get(&id).is_some_and(|(i, _)| self.schedule.kinds[*i] == Kind::Fixed);
+                let fixed =
+                    self.schedule.definition.get(&id).is_some_and(|(i, _)| self.schedule.kinds[*i] == Kind::Fixed);
                 let view = self.home(id, if fixed { Use::Fixed } else { Use::Inner })?;
                 self.homes.insert(id, view);
             }
@@ -195,7 +202,8 @@ impl<'m> Lowering<'m> {
 
     fn level(&mut self, level: usize, frames: &[usize], kernels: &mut Vec<Kernel>) -> Result<()> {
         let of = |lowering: &Self, kinds: &[Kind]| -> Vec<usize> {
-            let here = |i: &usize| lowering.schedule.levels[*i] == level && kinds.contains(&lowering.schedule.kinds[*i]);
+            let here =
+                |i: &usize| lowering.schedule.levels[*i] == level && kinds.contains(&lowering.schedule.kinds[*i]);
             (0..lowering.schedule.kinds.len()).filter(here).collect()
         };
         let mut once = Build::new(1);

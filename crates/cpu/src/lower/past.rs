@@ -77,7 +77,10 @@ impl Lowering<'_> {
             leaves && body.instructions.iter().all(|instruction| untouched(&instruction.op, *axis))
         };
         let sized = axes.into_iter().filter(along).filter_map(|axis| Some((self.size(axis).ok()?, axis)));
-        sized.max_by_key(|(size, axis)| (*size, std::cmp::Reverse(*axis))).filter(|(size, _)| *size > 1).map(|(_, axis)| axis)
+        sized
+            .max_by_key(|(size, axis)| (*size, std::cmp::Reverse(*axis)))
+            .filter(|(size, _)| *size > 1)
+            .map(|(_, axis)| axis)
     }
 }
 
@@ -91,9 +94,10 @@ fn fused(body: &Region) -> BTreeSet<ValueId> {
         let read = body.instructions.iter().filter(|instruction| genesys_ir::reads(instruction).contains(id)).count();
         read + body.results.iter().filter(|result| *result == id).count()
     };
-    let views = body.instructions.iter().filter(|instruction| {
-        matches!(instruction.op, IrOp::Adjoint(Adjoint::View(_) | Adjoint::Blocks { .. }))
-    });
+    let views = body
+        .instructions
+        .iter()
+        .filter(|instruction| matches!(instruction.op, IrOp::Adjoint(Adjoint::View(_) | Adjoint::Blocks { .. })));
     views.map(|view| view.args[0]).filter(|id| outer(id) && readers(id) == 1).collect()
 }
 
@@ -123,14 +127,19 @@ fn untouched(op: &IrOp, axis: AxisId) -> bool {
 
 impl Build {
     /// An operation of a region; a sum over what was seen takes the outer product that it is of with it.
-    fn region_operation(&mut self, lowering: &mut Lowering<'_>, instruction: &Instruction, body: &Region) -> Result<()> {
+    fn region_operation(
+        &mut self,
+        lowering: &mut Lowering<'_>,
+        instruction: &Instruction,
+        body: &Region,
+    ) -> Result<()> {
         let Instruction { op, args, results } = instruction;
         let transposed = matches!(op, IrOp::Adjoint(Adjoint::View(_) | Adjoint::Blocks { .. }));
         let within = body.instructions.iter().find(|made| made.results.contains(args.first().unwrap_or(&results[0])));
-        if let (true, Some(Instruction { op: IrOp::Contract { axes }, args: operands, .. })) = (transposed, within) {
-            if !self.views.contains_key(&args[0]) {
-                return self.unseen_product(lowering, op, operands, axes, results[0]);
-            }
+        if let (true, Some(Instruction { op: IrOp::Contract { axes }, args: operands, .. })) = (transposed, within)
+            && !self.views.contains_key(&args[0])
+        {
+            return self.unseen_product(lowering, op, operands, axes, results[0]);
         }
         if let IrOp::Adjoint(Adjoint::Total | Adjoint::Contract { .. }) = op {
             if !lowering.homes.contains_key(&results[0]) {
@@ -174,7 +183,12 @@ impl Build {
                 return Err(lowering.unsupported("a view of a value without a buffer"));
             }
         };
-        self.along(lowering, View { spot: Spot { place: Place::Item { buffer, row, along: stride }, row: 0, ..x.spot }, ..x }, axis, within)
+        self.along(
+            lowering,
+            View { spot: Spot { place: Place::Item { buffer, row, along: stride }, row: 0, ..x.spot }, ..x },
+            axis,
+            within,
+        )
     }
 
     /// Adds the axes along which a buffer of positions is seen.
@@ -192,7 +206,13 @@ impl Build {
     }
 
     /// Where the sum over what was seen goes.
-    fn unseen_home(&mut self, lowering: &mut Lowering<'_>, result: ValueId, axis: AxisId, within: Option<AxisId>) -> Result<View> {
+    fn unseen_home(
+        &mut self,
+        lowering: &mut Lowering<'_>,
+        result: ValueId,
+        axis: AxisId,
+        within: Option<AxisId>,
+    ) -> Result<View> {
         let home = match self.targets.get(&result) {
             Some(target) => target.clone(),
             None => {

@@ -5,8 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use genesys_ir::module::{Adjoint, AxisId, Function, Instruction, Op, Stage, ValueId};
+use genesys_ir::module::{Adjoint, AxisId, Function, Instruction, Op, Stage, Type, ValueId};
 use genesys_ir::reads;
+
+use crate::error::Result;
+use crate::lower::emit::restrided;
+use crate::view::{LocalId, Place, Spot, View};
 
 /// How an instruction is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +47,8 @@ pub(crate) struct Schedule<'m> {
 }
 
 impl<'m> Schedule<'m> {
-    pub(crate) fn new(function: &'m Function) -> Self {
+    /// The schedule of a function; `size` tells the size of a static axis.
+    pub(crate) fn new(function: &'m Function, size: &dyn Fn(AxisId) -> Result<usize>) -> Result<Self> {
         let instructions: Vec<&Instruction> = function.body.instructions.iter().collect();
         let mut definition = BTreeMap::new();
         for (i, instruction) in instructions.iter().enumerate() {
@@ -56,11 +61,11 @@ impl<'m> Schedule<'m> {
             definition,
             kept: BTreeSet::new(),
         };
-        schedule.classify(function);
+        schedule.classify(function, size)?;
         schedule.earliest();
         schedule.later(function);
         schedule.keep(function);
-        schedule
+        Ok(schedule)
     }
 
     /// The value whose elements a value's are, through views.
@@ -74,31 +79,51 @@ impl<'m> Schedule<'m> {
         id
     }
 
-    fn classify(&mut self, function: &Function) {
+    fn classify(&mut self, function: &Function, size: &dyn Fn(AxisId) -> Result<usize>) -> Result<()> {
         // Values that leave must lie densely, so no view will do.
-        let mut dense: BTreeSet<ValueId> = function.body.results.iter().copied().collect();
+        let mut leaving: BTreeSet<ValueId> = function.body.results.iter().copied().collect();
         for instruction in &self.instructions {
             if matches!(instruction.op, Op::Call { .. }) {
-                dense.extend(&instruction.args);
+                leaving.extend(&instruction.args);
             }
         }
         let mut fixed: BTreeSet<ValueId> = BTreeSet::new();
+        // What views are of values that lie densely; what is none is copied.
+        let mut views: BTreeMap<ValueId, View> = BTreeMap::new();
         for instruction in &self.instructions {
             let stage = function.ty(instruction.results[0]).stage;
-            let own = kind(function, instruction, stage);
+            let mut own = kind(function, instruction, stage);
+            if own == Kind::View {
+                let arg = instruction.args[0];
+                let x = match views.get(&arg) {
+                    Some(view) => view.clone(),
+                    None => dense(function.ty(arg), size)?,
+                };
+                match restrided(size, &instruction.op, &x)? {
+                    Some(view) => _ = views.insert(instruction.results[0], view),
+                    None => own = by_stage(stage),
+                }
+            }
             let alike = instruction.args.iter().all(|id| fixed.contains(id));
             let plain = matches!(own, Kind::Leaf | Kind::View | Kind::Once | Kind::Each);
             let known = !matches!(instruction.op, Op::Weight(_) | Op::Layer | Op::Gather { .. });
             if plain && known && alike && stage != Stage::Loss {
                 fixed.extend(&instruction.results);
             }
-            let leaves = instruction.results.iter().any(|id| dense.contains(id));
+            let leaves = instruction.results.iter().any(|id| leaving.contains(id));
             self.kinds.push(match own {
-                Kind::View | Kind::Leaf if leaves => if stage == Stage::Seq { Kind::Each } else { Kind::Once },
+                Kind::View | Kind::Leaf if leaves => {
+                    if stage == Stage::Seq {
+                        Kind::Each
+                    } else {
+                        Kind::Once
+                    }
+                }
                 Kind::Each if fixed.contains(&instruction.results[0]) && !leaves => Kind::Fixed,
                 own => own,
             });
         }
+        Ok(())
     }
 
     /// The first level in which a value can be read by position.
@@ -153,7 +178,9 @@ impl<'m> Schedule<'m> {
                     let root = self.root(*id);
                     let own = users.get(&root).is_some_and(|users| users.iter().all(|user| *user == i));
                     let kept = users.get(&root).is_some_and(|users| {
-                        users.iter().any(|user| self.kinds[*user] == Kind::Whole || self.levels[*user] > self.levels[source])
+                        users
+                            .iter()
+                            .any(|user| self.kinds[*user] == Kind::Whole || self.levels[*user] > self.levels[source])
                     });
                     leaves.contains(&root) || kept || own
                 }
@@ -192,16 +219,17 @@ impl<'m> Schedule<'m> {
 
 /// How an operation is run whose result has that stage.
 fn kind(function: &Function, Instruction { op, args, .. }: &Instruction, stage: Stage) -> Kind {
-    let by_stage = match stage {
-        Stage::Const | Stage::Loss => Kind::Once,
-        Stage::Seq | Stage::Step => Kind::Each,
-    };
+    let by_stage = by_stage(stage);
     match op {
         Op::Weight(_) | Op::Constant(_) | Op::Layer | Op::Index(_) => Kind::Leaf,
         Op::Regroup { .. } | Op::Slice { .. } | Op::Select { .. } | Op::Broadcast { .. } => Kind::View,
-        Op::Position | Op::Age(_) | Op::Map(_) | Op::Reduce { .. } | Op::Softmax { .. } | Op::Contract { .. } => by_stage,
+        Op::Position | Op::Age(_) | Op::Map(_) | Op::Reduce { .. } | Op::Softmax { .. } | Op::Contract { .. } => {
+            by_stage
+        }
         Op::Concat { .. } | Op::Pad { .. } | Op::Stack { .. } | Op::Top { .. } | Op::Picked { .. } => by_stage,
-        Op::Cumsum(_) | Op::After(_) | Op::Gather { .. } | Op::View(_) | Op::Blocks { .. } | Op::Grad { .. } => by_stage,
+        Op::Cumsum(_) | Op::After(_) | Op::Gather { .. } | Op::View(_) | Op::Blocks { .. } | Op::Grad { .. } => {
+            by_stage
+        }
         Op::Shift { .. } | Op::Window { .. } | Op::Pool { .. } => Kind::Far,
         Op::Past { .. } | Op::Scan { .. } | Op::Call { .. } => Kind::Whole,
         Op::CrossEntropy { .. } | Op::MeanTokens => Kind::Sum,
@@ -219,4 +247,18 @@ fn kind(function: &Function, Instruction { op, args, .. }: &Instruction, stage: 
             Adjoint::Window { .. } | Adjoint::Pool { .. } => Kind::Far,
         },
     }
+}
+
+fn by_stage(stage: Stage) -> Kind {
+    match stage {
+        Stage::Const | Stage::Loss => Kind::Once,
+        Stage::Seq | Stage::Step => Kind::Each,
+    }
+}
+
+/// A value that lies densely in the order of its axes.
+fn dense(ty: &Type, size: &dyn Fn(AxisId) -> Result<usize>) -> Result<View> {
+    let sized: Vec<(AxisId, usize)> = ty.axes.iter().map(|axis| Ok((*axis, size(*axis)?))).collect::<Result<_>>()?;
+    let row = sized.iter().map(|(_, n)| n).product();
+    Ok(View::dense(Spot::new(Place::Local(LocalId(0)), row), &sized))
 }

@@ -80,7 +80,8 @@ impl Build {
         };
         let buffer = lowering.buffer(Use::Inner, count * width);
         let grouped = self.task.is_some_and(|task| axes.contains(&task));
-        let home = lowering.homes.get(&result).cloned().ok_or_else(|| lowering.unsupported("a sum without a buffer"))?;
+        let home =
+            lowering.homes.get(&result).cloned().ok_or_else(|| lowering.unsupported("a sum without a buffer"))?;
         // The parts of a group lie as the result does, its tasks outermost.
         let (groups, out) = match (grouped, self.task) {
             (true, Some(task)) => (tasks, home.by_task(task)),

@@ -1,7 +1,7 @@
 //! Kernels on all workers.
 
-use genesys_kernels::{Pool, add_to, fill, pack_panel, panels};
 use genesys_kernels::Matrix;
+use genesys_kernels::{Pool, add_to, fill, pack_panel, panels};
 
 use crate::contract::Contraction;
 use crate::kernel::{Finish, Kernel, Over, Pack, Scan, Sight, Tile, Zeroed};
@@ -51,7 +51,9 @@ pub(crate) fn run(kernel: &Kernel, bases: Bases<'_>, step: &Step<'_>, workers: &
     match kernel {
         Kernel::Once(tile) => once(tile, bases, step, workers),
         Kernel::Each(tile, zeroed) => each(tile, zeroed, bases, step, workers),
-        Kernel::Past { tile, sight, tasks, zeroed, seen: _ } => past(tile, *sight, *tasks, zeroed, bases, step, workers),
+        Kernel::Past { tile, sight, tasks, zeroed, seen: _ } => {
+            past(tile, *sight, *tasks, zeroed, bases, step, workers)
+        }
         Kernel::Scan(scan) => recur(scan, bases, step, workers),
         Kernel::Pack(packs) => pack(packs, bases, step, workers),
         Kernel::Products(products) => multiply(products, bases, step, workers),
@@ -87,13 +89,8 @@ fn each(tile: &Tile, zeroed: &[Zeroed], bases: Bases<'_>, step: &Step<'_>, worke
     let tiles = length.div_ceil(TILE);
     workers.run(step.shape.rows * tiles, &|part, worker| {
         let t = part % tiles * TILE;
-        let context = Context {
-            item: part / tiles,
-            t,
-            rows: TILE.min(length - t),
-            part,
-            ..context(bases, step, tile, worker)
-        };
+        let context =
+            Context { item: part / tiles, t, rows: TILE.min(length - t), part, ..context(bases, step, tile, worker) };
         zero(&context, zeroed);
         context.run(&tile.ops, &mut worker.room);
     });
@@ -247,15 +244,7 @@ fn finish(finishes: &[Finish], bases: Bases<'_>, step: &Step<'_>, workers: &Work
 /// How many parts the rows of a table are cut into.
 const PARTS: usize = 16;
 
-fn scatter(
-    x: Spot,
-    width: usize,
-    tokens: usize,
-    out: Spot,
-    bases: Bases<'_>,
-    step: &Step<'_>,
-    workers: &Workers<'_>,
-) {
+fn scatter(x: Spot, width: usize, tokens: usize, out: Spot, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
     let share = tokens.div_ceil(PARTS);
     workers.run(PARTS, &|part, _| {
         let (low, high) = ((part * share).min(tokens), ((part + 1) * share).min(tokens));

@@ -82,7 +82,9 @@ impl Context<'_> {
     }
 
     pub(crate) fn window(&self, op: &Op, room: &mut Room) {
-        let Op::Window { x, order, n, axis, reverse, adjoint, out } = op else { unreachable!("asked for windows only") };
+        let Op::Window { x, order, n, axis, reverse, adjoint, out } = op else {
+            unreachable!("asked for windows only")
+        };
         let (loops, target) = (Loops::new(self, x), Loops::new(self, out));
         let width = self.product(order);
         let (values, sums) = (&mut room.row[..width], &mut room.other[..width]);
@@ -213,8 +215,7 @@ impl Context<'_> {
         let loops = [score, value, out].map(|walk| Loops::new(self, walk));
         let n = self.product(order);
         for row in 0..self.rows {
-            let (low, high) =
-                if from.extent == Extent::Seen { self.range(row) } else { (0, self.count(from.extent)) };
+            let (low, high) = if from.extent == Extent::Seen { self.range(row) } else { (0, self.count(from.extent)) };
             for i in 0..n {
                 // SAFETY: a row a position, of this tile; what is picked is one of the elements.
                 unsafe {

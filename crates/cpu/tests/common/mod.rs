@@ -133,4 +133,3 @@ fn differences(module: &Module, shape: Shape) -> Result<Vec<String>, String> {
     }
     Ok(found)
 }
-
