@@ -4,7 +4,7 @@
 //! - [`infer`]: the type of an operation's results, one rule for builder and validator.
 //! - [`Builder`]: appends instructions to regions.
 //! - [`validate`]: what every module keeps; causality rests on it.
-//! - [`reads`], [`substitute`], [`renumber`]: the values that instructions name, for passes.
+//! - [`reads`], [`mentions`], [`substitute`], [`renumber`]: the values that instructions name, for passes.
 //! - [`plan`]: the order in which a back end runs a region, and how a scan is split.
 //! - [`print()`] and [`parse`]: the text form.
 //! - [`specialize`]: sizes at a width.
@@ -36,7 +36,7 @@ pub use parameters::{ParameterInfo, full_name, parameter_names, parameters};
 pub use parse::{ParseError, parse};
 pub use print::print;
 pub use prune::prune;
-pub use renumber::{definitions, reads, renumber, substitute};
+pub use renumber::{definitions, mentions, reads, renumber, substitute};
 pub use specialize::{SpecializeError, specialize};
 pub use validate::{Violation, validate};
 pub use without_losses::without_losses;

@@ -175,9 +175,10 @@ pub enum Reduction {
 /// How the state of a scan enters its update (see the classifier of the checker).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StateClass {
-    /// `next = decay * state + write`, with decay and write free of the state. The body is one map
+    /// `next = decay * state + write`, with decay and write free of the state. The update is one map
     /// a state, whose first operand is the state: `add(mul($1, $0), $2)` of state, decay and
-    /// write, or without the product or the sum where the decay is 1 or the write 0.
+    /// write, or without the product or the sum where the decay is 1 or the write 0. The body holds nothing else until
+    /// passes move into it what makes decays and writes, and what reads states.
     Diagonal,
     /// Anything else: one position after the other.
     General,

@@ -33,6 +33,35 @@ pub fn reads(instruction: &Instruction) -> BTreeSet<ValueId> {
     found
 }
 
+/// Every value that a region names as an operand or as a result of its own, at any depth and as often as it does.
+pub fn mentions(region: &Region) -> Vec<ValueId> {
+    let mut found = Vec::new();
+    mention(region, &mut found);
+    found
+}
+
+fn mention(region: &Region, found: &mut Vec<ValueId>) {
+    for Instruction { op, args, .. } in &region.instructions {
+        found.extend(args);
+        match op {
+            Op::Shift { reset, .. } | Op::Window { reset, .. } | Op::Pool { reset, .. } => found.extend(reset),
+            Op::Adjoint(Adjoint::Window { reset, .. } | Adjoint::Pool { reset, .. }) => found.extend(reset),
+            Op::Past { reset, body, .. } => {
+                found.extend(reset);
+                mention(body, found);
+            }
+            Op::Scan { reset, states, body, .. } => {
+                found.extend(reset);
+                found.extend(states.iter().flat_map(|state| [state.init, state.next]));
+                mention(body, found);
+            }
+            Op::Grad { body, .. } => mention(body, found),
+            _ => {}
+        }
+    }
+    found.extend(&region.results);
+}
+
 /// Replaces values wherever the instructions of a region name them, and in its results.
 pub fn substitute(region: &mut Region, replace: &dyn Fn(ValueId) -> ValueId) {
     for instruction in &mut region.instructions {
