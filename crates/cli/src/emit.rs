@@ -64,6 +64,8 @@ enum Stage {
     Expanded,
     /// The backward pass: losses and the gradient of each weight.
     Backward,
+    /// The backward pass behind all passes that make it cheaper to run.
+    Optimized,
 }
 
 /// Prints the target.
@@ -88,6 +90,7 @@ fn ir(path: &Path, args: &Args) -> Result<(), Failure> {
         (Some(Stage::Specialized), _) | (None, Some(_)) => genesys_compiler::Stage::Specialized,
         (Some(Stage::Expanded), _) => genesys_compiler::Stage::Expanded,
         (Some(Stage::Backward), _) => genesys_compiler::Stage::Backward,
+        (Some(Stage::Optimized), _) => genesys_compiler::Stage::Optimized,
     };
     let scale = scale_of(args);
     let module = compile_to(stage, &design, &scale, scale.vocabulary)

@@ -26,6 +26,8 @@ fn a_module_reads_back_to_itself_at_every_stage() {
     assert!(specialized.contains("grad") && !expanded.contains("grad"), "{specialized}\n{expanded}");
     let backward = module("backward");
     assert!(backward.contains("adjoint fn Block.adjoint") && backward.contains("adjoint gather"), "{backward}");
+    let (optimized, lines) = (module("optimized"), |text: &str| text.lines().count());
+    assert!(optimized.contains("adjoint fn Block.adjoint") && lines(&optimized) < lines(&backward), "{optimized}");
 }
 
 #[test]

@@ -43,6 +43,8 @@ pub enum Stage {
     Expanded,
     /// The backward pass of the whole: `main` gives losses and the gradient of each weight.
     Backward,
+    /// The backward pass, cheaper to run.
+    Optimized,
 }
 
 /// Lowers a design at a scale: a module whose sizes are all plain numbers, held to the IR's rules.
@@ -69,7 +71,12 @@ pub fn compile_to(
     }
     let backward = genesys_autodiff::differentiate(&module).map_err(invalid)?;
     valid(&backward)?;
-    Ok(backward)
+    if stage < Stage::Optimized {
+        return Ok(backward);
+    }
+    let optimized = genesys_opt::optimize(&backward);
+    valid(&optimized)?;
+    Ok(optimized)
 }
 
 /// As [`compile`], and where the module's values were written.
