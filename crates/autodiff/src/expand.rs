@@ -10,22 +10,40 @@ use crate::emit::Emit;
 use crate::sweep::{NoCalls, needed, sweep};
 use crate::{Unsupported, split};
 
-/// Replaces every `grad` of a module; inner ones first, so that a derivative can be derived again. Gives the new numbers of
-/// the values of each function that it changes.
+/// The values of a function whose derivatives became operations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expanded {
+    /// The new number of each value that is left.
+    pub kept: BTreeMap<ValueId, ValueId>,
+    /// For each value that was added the derivative it was added for; both by their new numbers.
+    pub added: BTreeMap<ValueId, ValueId>,
+}
+
+/// Replaces every `grad` of a module; inner ones first, so that a derivative can be derived again. Says what became of the
+/// values of each function that it changes.
 ///
 /// # Errors
 /// What is differentiated holds an operation on time, which no checked design has.
-pub fn expand(module: &mut Module) -> Result<BTreeMap<FunctionId, BTreeMap<ValueId, ValueId>>, Unsupported> {
+pub fn expand(module: &mut Module) -> Result<BTreeMap<FunctionId, Expanded>, Unsupported> {
     let Module { axes, functions, .. } = module;
-    let mut numbers = BTreeMap::new();
-    let all = (0..).map(FunctionId).zip(functions);
-    for (id, function) in all.filter(|(_, function)| has_grad(&function.body)) {
-        let mut body = std::mem::take(&mut function.body);
-        region(axes, function, &mut body)?;
-        function.body = body;
-        numbers.insert(id, renumber(function));
-    }
-    Ok(numbers)
+    let all = (0..).map(FunctionId).zip(functions).filter(|(_, function)| has_grad(&function.body));
+    all.map(|(id, function)| Ok((id, expand_function(axes, function)?))).collect()
+}
+
+/// As [`expand`], of one function over those axes.
+///
+/// # Errors
+/// As [`expand`].
+pub fn expand_function(axes: &[Axis], function: &mut Function) -> Result<Expanded, Unsupported> {
+    let mut body = std::mem::take(&mut function.body);
+    let mut added = BTreeMap::new();
+    region(axes, function, &mut body, &mut added)?;
+    function.body = body;
+    let kept = renumber(function);
+    let left = |(value, derivative): (ValueId, ValueId)| Some((*kept.get(&value)?, *kept.get(&derivative)?));
+    let added: BTreeMap<ValueId, ValueId> = added.into_iter().filter_map(left).collect();
+    let kept = kept.into_iter().filter(|(_, new)| !added.contains_key(new)).collect();
+    Ok(Expanded { kept, added })
 }
 
 fn has_grad(region: &Region) -> bool {
@@ -36,19 +54,27 @@ fn has_grad(region: &Region) -> bool {
     })
 }
 
-fn region(axes: &[Axis], function: &mut Function, region: &mut Region) -> Result<(), Unsupported> {
+/// `added` tells the derivative of each value that is made.
+fn region(
+    axes: &[Axis],
+    function: &mut Function,
+    region: &mut Region,
+    added: &mut BTreeMap<ValueId, ValueId>,
+) -> Result<(), Unsupported> {
     let mut done = Vec::new();
     for mut instruction in std::mem::take(&mut region.instructions) {
         match &mut instruction.op {
             Op::Past { body, .. } | Op::Scan { body, .. } | Op::Grad { body, .. } => {
-                self::region(axes, function, body)?
+                self::region(axes, function, body, added)?
             }
             _ => {}
         }
         let Instruction { op, args, results } = instruction;
         match op {
             Op::Grad { variable, body } => {
+                let known = function.values.len();
                 done.extend(derivative(axes, function, variable, args[0], body, results[0])?);
+                added.extend((known..function.values.len()).map(|i| (ValueId(i as u32), results[0])));
             }
             op => done.push(Instruction { op, args, results }),
         }

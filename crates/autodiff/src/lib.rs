@@ -1,7 +1,7 @@
 //! Derivatives as IR: differentiation from source to source.
 //!
 //! - [`differentiate`]: from a model to its backward pass: losses, and the gradient of every weight.
-//! - [`expand`]: replaces every `grad` of a module by operations that compute it.
+//! - [`expand`], [`expand_function`]: replaces every `grad` of a module, or of a function, by operations that compute it.
 //! - [`Unsupported`]: what has no derivative here.
 //!
 //! Both write the differentiated part with one scalar function an instruction (`split`) and go through it backwards (`sweep`),
@@ -31,4 +31,4 @@ mod sweep;
 
 pub use differentiate::differentiate;
 pub use error::Unsupported;
-pub use expand::expand;
+pub use expand::{Expanded, expand, expand_function};

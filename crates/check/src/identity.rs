@@ -23,7 +23,7 @@ mod run;
 mod store;
 mod term;
 
-pub use normal::normal_form;
+pub use normal::{normal_form, normal_form_traced};
 pub use run::RunKey;
 
 /// The identity of a design, `g2-` and 32 hexadecimal digits; the prefix is the version of the

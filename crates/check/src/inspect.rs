@@ -2,7 +2,7 @@
 //!
 //! In: a parsed file and a [`Library`]. Out: the graph of each unit, checked on its own with its static parameters as
 //! symbols. Where a statement is refused the graph holds what stands before and behind it, so that one who writes a text
-//! can be told of the rest. Nothing of it may be lowered: a design comes from [`check`](crate::check) only.
+//! can be told of the rest. Nothing of it may be run: a design comes from [`check`](crate::check) only.
 
 use genesys_span::Span;
 use genesys_syntax::ast;
@@ -22,13 +22,12 @@ pub struct Inspected {
     pub graph: Graph,
     /// Whether that is all of it.
     pub complete: bool,
+    /// Whether it is all of it, and no error was found in it.
+    pub sound: bool,
 }
 
 /// Looks at every unit of a file, in the order in which they are checked.
 pub fn inspect(file: &ast::File, library: &Library) -> Vec<Inspected> {
     let units = resolve::resolve(file, library, &mut Vec::new());
-    let expanded = elaborate::expand_units(&units).into_iter();
-    expanded
-        .map(|(unit, graph, complete)| Inspected { name: unit.name.span, body: unit.body.span, graph, complete })
-        .collect()
+    elaborate::expand_units(&units)
 }

@@ -44,7 +44,7 @@ pub use design::CheckedDesign;
 pub use elaborate::weight_name;
 use genesys_diag::Diagnostic;
 use genesys_syntax::ast;
-pub use identity::{DesignHash, RunKey, normal_form};
+pub use identity::{DesignHash, RunKey, normal_form, normal_form_traced};
 pub use inspect::{Inspected, inspect};
 pub use library::Library;
 pub use operands::Operands;

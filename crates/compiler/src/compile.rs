@@ -1,7 +1,5 @@
 //! From a checked design to a validated IR module at a scale.
 
-use std::collections::BTreeMap;
-
 use genesys_check::CheckedDesign;
 use genesys_check::design::Layer;
 use genesys_diag::Diagnostic;
@@ -105,10 +103,10 @@ fn traced(
         module = genesys_ir::specialize(&module, width).map_err(invalid)?;
     }
     if stage >= Stage::Expanded {
-        for (function, numbers) in genesys_autodiff::expand(&mut module).map_err(invalid)? {
+        for (function, expanded) in genesys_autodiff::expand(&mut module).map_err(invalid)? {
             let spans = &mut origins[function.0 as usize];
-            let kept: BTreeMap<_, _> = spans.iter().filter_map(|(id, span)| Some((*numbers.get(id)?, *span))).collect();
-            *spans = kept;
+            let kept = spans.iter().filter_map(|(id, span)| Some((*expanded.kept.get(id)?, *span)));
+            *spans = kept.collect();
         }
     }
     valid(&module)?;

@@ -17,6 +17,13 @@ pub enum Extent {
 }
 
 impl Extent {
+    /// At each position, for each element of those of the axes that are dependent.
+    pub fn over(axes: impl IntoIterator<Item = Domain>) -> Extent {
+        let mut dependent: Vec<Domain> = axes.into_iter().filter(Domain::is_dependent).collect();
+        dependent.sort();
+        Extent::Each(dependent)
+    }
+
     /// Once a position: `T`.
     pub fn positions() -> Extent {
         Extent::Each(Vec::new())

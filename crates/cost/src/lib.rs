@@ -1,7 +1,8 @@
 //! What a unit costs, as formulas in the width `D` and the length `T`.
 //!
 //! In goes the formal core of a checked unit; out come formulas that are exact at every scale, and their
-//! values in 128-bit integers. `T` occurs in costs only: no type and no requirement knows it.
+//! values in 128-bit integers. `T` occurs in costs only: no type and no requirement knows it. A unit that takes a derivative
+//! (`grad`) is counted on its IR, where the derivative is operations like any other.
 //!
 //! - [`Cost`]: a polynomial over `D` and extents of time ([`Extent`]), evaluated, printed and ordered by growth.
 //! - [`UnitCost`]: parameters, contractions, scans, elementwise work and values of one unit.
@@ -14,12 +15,14 @@
 //! multiply-add as two operations. What a back end computes twice, pads or masks is not in here.
 
 mod cost;
+mod expanded;
 mod extent;
 mod limits;
 mod model;
 mod program;
 mod reach;
 mod scan;
+mod trained;
 mod unit;
 
 pub use cost::Cost;

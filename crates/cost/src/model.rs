@@ -157,13 +157,8 @@ fn memory(parts: &[PartCost], scale: &Scale) -> Result<Memory, SizeError> {
 /// A row of the table a token.
 fn embedding(scale: &Scale) -> Result<UnitCost, SizeError> {
     let d = Size::symbol("D");
-    Ok(UnitCost {
-        parameters: vocabulary(scale).mul(&d)?,
-        contractions: Vec::new(),
-        scans: Cost::default(),
-        elementwise: Cost::default(),
-        values: Cost::of(Extent::positions(), d),
-    })
+    let values = Cost::of(Extent::positions(), d.clone());
+    Ok(UnitCost { values, ..UnitCost::of_parameters(vocabulary(scale).mul(&d)?) })
 }
 
 /// A score a token and entry: contracted with a table, which needs a gradient as its operand does.
@@ -179,12 +174,11 @@ fn head(scale: &Scale, tied: bool) -> Result<UnitCost, SizeError> {
         forward,
     };
     Ok(UnitCost {
-        parameters: if tied { Size::default() } else { table },
         contractions: vec![contraction],
-        scans: Cost::default(),
         // Cross-entropy is a softmax of each score.
         elementwise: scores.times(4)?,
         values: scores.times(2)?,
+        ..UnitCost::of_parameters(if tied { Size::default() } else { table })
     })
 }
 

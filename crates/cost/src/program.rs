@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use genesys_axis::{Domain, Size, SizeError};
+use genesys_axis::{Size, SizeError};
 use genesys_check::AxisSet;
 use genesys_check::core::{AxisId, Graph, Node, NodeId, Op, Reduction, ScanId, Stage};
 use genesys_scalar::Function;
@@ -82,12 +82,7 @@ impl Program {
     pub fn extent(&self, stage: Stage, axes: &AxisSet) -> Extent {
         match stage {
             Stage::Const | Stage::Loss => Extent::Once,
-            Stage::Seq | Stage::Moment => {
-                let domains = axes.iter().map(|axis| self.graph.axis(*axis).domain.clone());
-                let mut dependent: Vec<Domain> = domains.filter(Domain::is_dependent).collect();
-                dependent.sort();
-                Extent::Each(dependent)
-            }
+            Stage::Seq | Stage::Moment => Extent::over(axes.iter().map(|axis| self.graph.axis(*axis).domain.clone())),
         }
     }
 
@@ -141,18 +136,6 @@ impl Program {
                     let (init, next) = self.state(scan, index);
                     open.extend([init, next]);
                 }
-            }
-        }
-        found
-    }
-
-    /// The nodes that a value depends on at its own position, itself included: not what states held before.
-    pub(crate) fn within(&self, from: NodeId) -> BTreeSet<NodeId> {
-        let mut found = BTreeSet::new();
-        let mut open = vec![self.resolve(from)];
-        while let Some(id) = open.pop() {
-            if found.insert(id) {
-                open.extend(self.args(id));
             }
         }
         found

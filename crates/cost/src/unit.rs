@@ -1,4 +1,7 @@
-//! The costs of one unit.
+//! The costs of one unit, counted on its formal core.
+//!
+//! In: the graph of a unit. Out: its [`UnitCost`]. What a derivative within the unit costs is not told by the formal core:
+//! a unit that has one is counted as it is expanded (see `expanded`).
 
 use std::collections::BTreeSet;
 
@@ -7,12 +10,12 @@ use genesys_check::core::{Graph, LeafId, Node, NodeId, Op, Reduction, Stage};
 use genesys_span::Span;
 
 use crate::program::Program;
-use crate::{Cost, Extent, scan};
+use crate::{Cost, Extent, expanded, scan};
 
 /// A sum of products, and what it costs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contraction {
-    /// Which node of the graph.
+    /// Which node of the graph; the derivative, if it is one of those that a derivative is made of.
     pub node: NodeId,
     /// Where it was written.
     pub span: Span,
@@ -67,28 +70,43 @@ impl UnitCost {
     }
 }
 
-/// Counts a unit.
+impl UnitCost {
+    /// What nothing but these weights costs.
+    pub(crate) fn of_parameters(parameters: Size) -> UnitCost {
+        UnitCost {
+            parameters,
+            contractions: Vec::new(),
+            scans: Cost::default(),
+            elementwise: Cost::default(),
+            values: Cost::default(),
+        }
+    }
+}
+
+/// Counts a unit that was checked without an error.
 ///
 /// # Errors
 /// A coefficient does not fit in 64 bits.
 pub fn unit_cost(graph: &Graph) -> Result<UnitCost, SizeError> {
+    let mut cost = UnitCost::of_parameters(parameters(graph)?);
+    let derives = graph.nodes.iter().any(|node| node.op == Op::Grad);
+    if derives { expanded::count(graph, &mut cost) } else { count(graph, &mut cost) }?;
+    Ok(cost)
+}
+
+/// Numbers in the weights.
+fn parameters(graph: &Graph) -> Result<Size, SizeError> {
+    graph.leaves.iter().try_fold(Size::default(), |sum, leaf| {
+        let mut sizes = leaf.axes.iter().filter_map(|axis| graph.axis(*axis).domain.size());
+        sum.add(&sizes.try_fold(Size::int(1), |n, size| n.mul(size))?)
+    })
+}
+
+fn count(graph: &Graph, cost: &mut UnitCost) -> Result<(), SizeError> {
     let program = Program::new(graph);
     let counter = Counter { needs: program.gradients(), program: &program };
-    let mut cost = UnitCost {
-        parameters: Size::default(),
-        contractions: Vec::new(),
-        scans: Cost::default(),
-        elementwise: Cost::default(),
-        values: Cost::default(),
-    };
-    for leaf in &graph.leaves {
-        cost.parameters = cost.parameters.add(&program.elements(&leaf.axes)?)?;
-    }
-    let inside = counter.scans(&mut cost)?;
-    for &id in &program.live {
-        counter.node(id, inside.contains(&id), &mut cost)?;
-    }
-    Ok(cost)
+    let inside = counter.scans(cost)?;
+    program.live.iter().try_for_each(|&id| counter.node(id, inside.contains(&id), cost))
 }
 
 struct Counter<'p> {
@@ -157,26 +175,6 @@ impl Counter<'_> {
         self.joined(&[id])
     }
 
-    /// A derivative within the unit: twice what is differentiated, there and back.
-    fn derivative(&self, id: NodeId) -> Result<Cost, SizeError> {
-        let args: Vec<NodeId> = self.program.args(id).collect();
-        let mut varies = BTreeSet::from([args[1]]);
-        let mut cost = Cost::default();
-        for id in self.program.within(args[0]) {
-            if !self.program.args(id).any(|arg| varies.contains(&arg)) {
-                continue;
-            }
-            varies.insert(id);
-            let operands: Vec<NodeId> = self.program.args(id).collect();
-            let own = match self.program.graph.node(id).op {
-                Op::Dot { .. } => self.joined(&operands)?.times(2)?,
-                _ => self.operations(id)?,
-            };
-            cost = cost.plus(&own.times(2)?)?;
-        }
-        Ok(cost)
-    }
-
     /// Elementwise operations of a node.
     fn operations(&self, id: NodeId) -> Result<Cost, SizeError> {
         let operand = || self.joined(&self.program.args(id).collect::<Vec<_>>());
@@ -188,7 +186,7 @@ impl Counter<'_> {
             },
             Op::Softmax { .. } => operand()?.times(4),
             Op::Pool { .. } | Op::MeanTokens => operand(),
-            Op::Grad => self.derivative(id),
+            Op::Grad => unreachable!("a unit with a derivative is counted as it is expanded"),
             // One comparison a score, whatever is picked.
             Op::Top { .. } => self.joined(&[self.program.resolve(self.program.graph.node(id).args[0])]),
             Op::Input(_)

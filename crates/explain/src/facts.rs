@@ -4,7 +4,7 @@
 //! weights of an expression; nothing where the checker could not tell. What each says is what `explain` and
 //! `check --types` say of the same place.
 
-use genesys_check::core::{Graph, Leaf, Named, Node, NodeId};
+use genesys_check::core::{Graph, Leaf, Named, Node, NodeId, Op};
 use genesys_check::{Inspected, Library, inspect};
 use genesys_cost::{Cost, UnitCost, unit_cost};
 use genesys_span::Span;
@@ -22,7 +22,7 @@ pub struct Facts {
 #[derive(Clone, Debug)]
 struct Unit {
     known: Inspected,
-    /// Of a unit that was expanded as a whole.
+    /// Of a unit that was expanded as a whole; of one that takes derivatives where it has no error.
     cost: Option<UnitCost>,
 }
 
@@ -87,9 +87,11 @@ impl Facts {
     }
 }
 
-/// A figure that does not fit is not told.
+/// A figure that does not fit is not told. A derivative is expanded to be counted, and that rests on all that is checked.
 fn cost_of(known: &Inspected) -> Option<UnitCost> {
-    known.complete.then(|| unit_cost(&known.graph).ok()).flatten()
+    let derives = known.graph.nodes.iter().any(|node| node.op == Op::Grad);
+    let counts = if derives { known.sound } else { known.complete };
+    counts.then(|| unit_cost(&known.graph).ok()).flatten()
 }
 
 fn operations(cost: &UnitCost, span: Span) -> Option<String> {

@@ -15,7 +15,6 @@ use genesys_ir::module::{
     AxisId, Direction, Dtype, Expr, Function, Op, Reduction, Region, Stage, State, Type, ValueId, Weight, WeightId,
 };
 use genesys_scalar::{Function as Scalar, Law};
-use genesys_span::Span;
 
 use crate::axes::{Axes, Binding};
 use crate::fuse;
@@ -73,11 +72,11 @@ pub(crate) struct Side {
     pub(crate) axes: BTreeMap<String, AxisId>,
 }
 
-/// A function with its signature and where each of its values was written.
+/// A function with its signature and the node of the plan that each of its values is of.
 pub(crate) struct Emitted {
     pub(crate) function: Function,
     pub(crate) signature: Signature,
-    pub(crate) origins: BTreeMap<ValueId, Span>,
+    pub(crate) nodes: BTreeMap<ValueId, NodeId>,
 }
 
 /// Emits the function of a planned graph.
@@ -92,15 +91,15 @@ pub(crate) fn function(name: String, plan: &Plan, axes: &mut Axes) -> Emitted {
     results.extend(emitter.loss());
     let signature = emitter.signature();
     let Emitter { builder, mut contexts, .. } = emitter;
-    let nodes = contexts.iter().flat_map(|context| &context.values);
-    let written: Vec<(ValueId, Span)> = nodes.map(|(node, value)| (*value, plan.graph.node(*node).span)).collect();
+    let values = contexts.iter().flat_map(|context| &context.values);
+    let nodes: Vec<(ValueId, NodeId)> = values.map(|(node, value)| (*value, *node)).collect();
     let mut body = std::mem::take(&mut contexts[TOP].region);
     body.results = results;
     merge::region(&mut body);
     let mut function = builder.finish(name, body);
     let numbers = genesys_ir::renumber(&mut function);
-    let kept = written.into_iter().filter_map(|(value, span)| Some((*numbers.get(&value)?, span)));
-    Emitted { function, signature, origins: kept.collect() }
+    let kept = nodes.into_iter().filter_map(|(value, node)| Some((*numbers.get(&value)?, node)));
+    Emitted { function, signature, nodes: kept.collect() }
 }
 
 pub(crate) struct Emitter<'a> {

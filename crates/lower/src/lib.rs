@@ -3,6 +3,7 @@
 //! - [`lower`]: a design and the functions of its stack in, a module out, symbolic in `D`.
 //! - [`lower_traced`]: the same, and where each value of the module was written.
 //! - [`lower_stack`]: the same from bare graphs.
+//! - [`lower_unit`]: one graph as a function by itself, and which node each of its values is of.
 //!
 //! Inside: `plan` finds what depends on which state and splits scans by the checker's classes, `linear` writes what
 //! is `decay * state + write` as such, `emit` places every node in its outermost region, `fuse` joins maps,
@@ -20,7 +21,7 @@ mod plan;
 mod stack;
 mod traced;
 
-pub use traced::{Origins, lower_traced};
+pub use traced::{Origins, Unit, lower_traced, lower_unit};
 
 use genesys_check::CheckedDesign;
 use genesys_check::core::Graph;

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use genesys_axis::{Domain, Size};
-use genesys_check::{CheckedDesign, design, normal_form};
-use genesys_ir::module::{FunctionId, Module, ValueId};
+use genesys_check::core::{Graph, NodeId};
+use genesys_check::{CheckedDesign, design, normal_form, normal_form_traced};
+use genesys_ir::module::{Axis, Function, FunctionId, Module, ValueId};
 use genesys_span::Span;
 
+use crate::emit::Emitted;
 use crate::{Layer, Stack, axes, emit, plan, stack};
 
 /// Where the values of a module's functions were written, function by function; of `main` nothing is known.
@@ -26,6 +28,27 @@ pub fn lower_traced(design: &CheckedDesign, layers: &[design::Layer], vocabulary
     )
 }
 
+/// One unit as a function by itself, symbolic in `D`.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// The axes that the function names.
+    pub axes: Vec<Axis>,
+    /// The function; its weights have the paths that the graph has.
+    pub function: Function,
+    /// The node of the graph that a value is of; of what lowering adds nothing is known.
+    pub nodes: BTreeMap<ValueId, NodeId>,
+}
+
+/// The function of a graph, as a stack that has the unit calls it.
+pub fn lower_unit(name: &str, graph: &Graph) -> Unit {
+    let mut axes = axes::Axes::default();
+    let (form, first) = normal_form_traced(graph);
+    let Emitted { function, nodes, .. } = emit::function(name.to_owned(), &plan::Plan::new(&form), &mut axes);
+    // A plan appends nodes to those of the normal form.
+    let known = nodes.into_iter().filter_map(|(value, node)| Some((value, *first.get(node.0 as usize)?)));
+    Unit { nodes: known.collect(), axes: axes.into_inner(), function }
+}
+
 /// The module of a stack, and where its values were written.
 pub(crate) fn stack_traced(design: &Stack<'_>, vocabulary: u64) -> (Module, Origins) {
     let mut axes = axes::Axes::default();
@@ -38,10 +61,12 @@ pub(crate) fn stack_traced(design: &Stack<'_>, vocabulary: u64) -> (Module, Orig
     for index in called {
         let (name, graph) = design.functions[index];
         numbers.insert(index, FunctionId(functions.len() as u32));
-        let emitted = emit::function(name.to_string(), &plan::Plan::new(&normal_form(graph)), &mut axes);
+        let plan = plan::Plan::new(&normal_form(graph));
+        let emitted = emit::function(name.to_string(), &plan, &mut axes);
         functions.push(emitted.function);
         signatures.push(emitted.signature);
-        origins.push(emitted.origins);
+        let written = |(value, node): (ValueId, NodeId)| (value, plan.graph.node(node).span);
+        origins.push(emitted.nodes.into_iter().map(written).collect());
     }
     let main = stack::main(&stack::Stack {
         axes: axes.all(),

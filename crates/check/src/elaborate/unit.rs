@@ -16,7 +16,7 @@ use crate::core::{AxisId, Graph, NodeId, Op, Output, Port, Stage, Type, WIDTH};
 use crate::design::Required;
 use crate::resolve::Units;
 use crate::sketch::Hole;
-use crate::{effect, error, stuck};
+use crate::{Inspected, effect, error, stuck};
 
 /// What the static parameters of a call are bound to; `..` is the row of the same sign.
 #[derive(Clone, Debug, Default)]
@@ -62,15 +62,17 @@ pub(crate) fn check_units(units: &Units<'_>, diagnostics: &mut Vec<Diagnostic>) 
 }
 
 /// Checks every unit of the file on its own as [`check_units`] does, and keeps what each was expanded to, as far as that
-/// went, and whether it went to the end.
-pub(crate) fn expand_units<'a>(units: &Units<'a>) -> Vec<(&'a Unit, Graph, bool)> {
+/// went.
+pub(crate) fn expand_units(units: &Units<'_>) -> Vec<Inspected> {
     let broken = units.library.units().map(|(_, known)| known.broken).collect();
     let mut checks = UnitChecks { broken, ..UnitChecks::default() };
     let mut expanded = Vec::new();
     for index in checks.broken.len()..units.all.len() {
         let found = check_unit(units, &checks, index);
-        checks.broken.push(found.is_broken());
-        expanded.push((units.all[index].unit, found.elaborated.graph, found.complete));
+        let (unit, sound) = (units.all[index].unit, !found.is_broken());
+        checks.broken.push(!sound);
+        let Found { elaborated: Elaborated { graph, .. }, complete, .. } = found;
+        expanded.push(Inspected { name: unit.name.span, body: unit.body.span, graph, complete, sound });
     }
     expanded
 }

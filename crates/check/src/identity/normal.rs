@@ -23,6 +23,12 @@ use crate::renumber::Renumber;
 
 /// The normal form of a graph: live nodes only, in canonical order.
 pub fn normal_form(graph: &Graph) -> Graph {
+    normal_form_traced(graph).0
+}
+
+/// As [`normal_form`], and the node of the graph that each of its nodes was made from: of several that became one the
+/// first.
+pub fn normal_form_traced(graph: &Graph) -> (Graph, Vec<NodeId>) {
     let form = canonical(graph);
     let mut builder = Builder {
         graph,
@@ -33,6 +39,7 @@ pub fn normal_form(graph: &Graph) -> Graph {
         nodes: vec![None; form.terms.all.len()],
         states: BTreeMap::new(),
         scans: BTreeMap::new(),
+        origins: Vec::new(),
     };
     builder.number_leaves();
     builder.number_axes();
@@ -46,7 +53,7 @@ pub fn normal_form(graph: &Graph) -> Graph {
     builder.made.inputs = graph.inputs.iter().map(|port| builder.port(port)).collect();
     builder.made.losses = form.terms.loss.map(node).into_iter().collect();
     builder.made.outputs = outputs;
-    builder.made
+    (builder.made, builder.origins)
 }
 
 struct Builder<'a> {
@@ -59,6 +66,8 @@ struct Builder<'a> {
     /// The scan and number of each state.
     states: BTreeMap<(ScanId, u32), (ScanId, u32)>,
     scans: BTreeMap<ScanId, ScanId>,
+    /// The node of the graph that each new node was made from.
+    origins: Vec<NodeId>,
 }
 
 impl Renumber for Builder<'_> {
@@ -293,6 +302,7 @@ impl Builder<'_> {
     fn push(&mut self, op: Op, args: &[NodeId], ty: Type, like: NodeId) -> NodeId {
         let id = NodeId(self.made.nodes.len() as u32);
         self.made.nodes.push(Node { op, args: args.into(), ty, span: self.graph.node(like).span });
+        self.origins.push(like);
         id
     }
 }
