@@ -244,7 +244,7 @@ impl Builder<'_, '_, '_> {
         if function.is_none() {
             self.failed = true;
         }
-        let (name, Elaborated { graph, requirements, depth: _ }, digest) = function?;
+        let (name, Elaborated { graph, requirements, .. }, digest) = function?;
         let id = FunctionId(self.functions.len());
         let same = self.functions.iter().filter(|f| f.name == name || f.name.starts_with(&format!("{name}_"))).count();
         let name = if same == 0 { name } else { format!("{name}_{}", same + 1) };

@@ -77,9 +77,10 @@ impl<'u> Elaborator<'_, 'u> {
             *ty == node.ty && ty.axes.iter().all(|axis| *axis == WIDTH)
         };
         // Those of an `each`, a loop or what is shared are not as in the unit's own check; what would be too much is
-        // expanded, to be refused where it is.
+        // expanded, to be refused where it is; so are derivatives, to tell how much they become.
         let plain = self.lifted.is_empty() && self.instances.is_empty();
-        let small = self.graph.nodes.len() + graph.nodes.len() <= MAX_NODES
+        let small = self.graph.nodes.len() + self.derived + graph.nodes.len() <= MAX_NODES
+            && !closed.derives
             && self.depth + 1 + closed.depth <= MAX_DEPTH
             && graph.inputs.len() == args.len();
         let returns = graph.outputs.iter().all(|output| {

@@ -14,6 +14,9 @@ use super::{Binding, Elab, Elaborator};
 use crate::core::{NodeId, Op, Stage, Type};
 use crate::error;
 
+/// The operations that one becomes in a derivative: itself, and for most functions up to this many with those back.
+const OPERATIONS_OF_A_DERIVATIVE: usize = 8;
+
 impl<'a> Elaborator<'a, '_> {
     /// `grad(e, start(S))`: the derivative of the sum of `e` to what `S` was at the chunk's start.
     pub(super) fn grad(&mut self, call: &'a Call, span: Span) -> Elab<NodeId> {
@@ -27,9 +30,20 @@ impl<'a> Elaborator<'a, '_> {
         let start = self.started(value, to)?;
         let node = self.expr(value)?;
         self.no_past(node, Code::DERIVATIVE, "a value in `grad`", value.span)?;
-        self.within_position(node, start, value.span)?;
+        let differentiated = self.within_position(node, start, value.span)?;
+        let operations = self.operations(&differentiated);
+        self.room_for(operations, span)?;
+        self.derived += operations;
         let ty = Type { stage: Stage::Moment, axes: self.ty(start).axes.clone() };
-        self.push(Op::Grad, &[node, start], ty, span)
+        let grad = self.push(Op::Grad, &[node, start], ty, span)?;
+        self.derivatives.insert(grad, operations);
+        Ok(grad)
+    }
+
+    /// How many operations the derivative of some may become. Derivatives of derivatives grow with their depth like a power.
+    fn operations(&self, differentiated: &BTreeSet<NodeId>) -> usize {
+        let each = differentiated.iter().map(|node| self.derivatives.get(node).copied().unwrap_or(1));
+        each.fold(0, usize::saturating_add).saturating_mul(OPERATIONS_OF_A_DERIVATIVE)
     }
 
     /// The start of a state, as it is written: nothing else can be differentiated to.
@@ -60,8 +74,8 @@ impl<'a> Elaborator<'a, '_> {
         is_weight.then(|| self.summed(node, value.span)).flatten()
     }
 
-    /// Whether a value depends on a start, through operations within a position only.
-    fn within_position(&mut self, value: NodeId, start: NodeId, span: Span) -> Elab<()> {
+    /// What leads from a start to a value that depends on it: operations within a position only.
+    fn within_position(&mut self, value: NodeId, start: NodeId, span: Span) -> Elab<BTreeSet<NodeId>> {
         let between = self.between(start, value);
         if !between.contains(&value) {
             let message = "expected a value that depends on the start it is differentiated to, found one that does not";
@@ -69,7 +83,7 @@ impl<'a> Elaborator<'a, '_> {
             return Err(self.fail(Diagnostic::error(Code::DERIVATIVE, span, message).help(help)));
         }
         let across = between.iter().copied().find(|&node| node != start && !self.is_within_position(node));
-        let Some(node) = across else { return Ok(()) };
+        let Some(node) = across else { return Ok(between) };
         let message = "expected `grad` to pass through operations within a position, found a look at other positions";
         let help = "compute what looks back before, from values that do not depend on `start(..)`";
         let diagnostic = Diagnostic::error(Code::DERIVATIVE, span, message);

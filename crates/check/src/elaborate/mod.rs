@@ -95,6 +95,10 @@ pub(crate) struct Elaborator<'a, 'u> {
     rounds: u32,
     /// The nodes of `start(S)`, one a state.
     starts: BTreeMap<(ScanId, u32), NodeId>,
+    /// How many operations each derivative may become.
+    derivatives: BTreeMap<NodeId, usize>,
+    /// The sum of them.
+    derived: usize,
     /// The scans in chunks whose `phase` is read.
     phased: BTreeSet<ScanId>,
     /// How many places may still be looked at for counterexamples.
@@ -123,6 +127,8 @@ impl<'a, 'u> Elaborator<'a, 'u> {
             instances: Vec::new(),
             rounds: 0,
             starts: BTreeMap::new(),
+            derivatives: BTreeMap::new(),
+            derived: 0,
             phased: BTreeSet::new(),
             places: counterexample::MOST_PLACES,
             fan_in: None,
@@ -166,12 +172,18 @@ impl<'a, 'u> Elaborator<'a, 'u> {
         result
     }
 
+    /// Refuses what there is no room for: so many operations more.
+    fn room_for(&mut self, operations: usize, span: Span) -> Elab<()> {
+        if self.graph.nodes.len().saturating_add(self.derived).saturating_add(operations) <= MAX_NODES {
+            return Ok(());
+        }
+        let what = format!("a unit of the stack expands to more than {MAX_NODES} operations");
+        Err(self.fail(error::too_large(span, &what)))
+    }
+
     /// Appends a node.
     pub(crate) fn push(&mut self, op: Op, args: &[NodeId], ty: Type, span: Span) -> Elab<NodeId> {
-        if self.graph.nodes.len() >= MAX_NODES {
-            let what = format!("a unit of the stack expands to more than {MAX_NODES} operations");
-            return Err(self.fail(error::too_large(span, &what)));
-        }
+        self.room_for(1, span)?;
         self.mean_stays_within(&op, args, span)?;
         let id = NodeId(self.graph.nodes.len() as u32);
         self.graph.nodes.push(Node { op, args: args.into(), ty, span });

@@ -41,6 +41,8 @@ pub(crate) struct Elaborated {
     pub(crate) requirements: Vec<Required>,
     /// How deep expressions and calls nest in it.
     pub(crate) depth: usize,
+    /// Whether it takes a derivative.
+    pub(crate) derives: bool,
 }
 
 /// Checks every unit of the file on its own, callees first.
@@ -130,8 +132,9 @@ pub(super) fn check_unit(units: &Units<'_>, checks: &UnitChecks, index: usize) -
         elaborator.diagnostics.extend(effect::without_effect(graph));
         elaborator.diagnostics.extend(stuck::stuck_weights(graph));
     }
-    let Elaborator { graph, requirements, diagnostics, holes, deepest, .. } = elaborator;
-    Found { elaborated: Elaborated { graph, requirements, depth: deepest }, diagnostics, holes, complete }
+    let Elaborator { graph, requirements, diagnostics, holes, deepest, derivatives, .. } = elaborator;
+    let elaborated = Elaborated { graph, requirements, depth: deepest, derives: !derivatives.is_empty() };
+    Found { elaborated, diagnostics, holes, complete }
 }
 
 /// Expands a unit of the stack: `Seq[D] -> Seq[D]`, with static arguments from the stack.
@@ -155,8 +158,8 @@ pub(crate) fn instantiate_root<'a>(
     // Warnings of a unit were given when it was checked on its own.
     diagnostics.extend(elaborator.diagnostics.into_iter().filter(Diagnostic::is_error));
     outputs.ok()?;
-    let Elaborator { graph, requirements, deepest, .. } = elaborator;
-    Some(Elaborated { graph, requirements, depth: deepest })
+    let Elaborator { graph, requirements, deepest, derivatives, .. } = elaborator;
+    Some(Elaborated { graph, requirements, depth: deepest, derives: !derivatives.is_empty() })
 }
 
 fn unused_parameters(graph: &Graph, unit: &Unit) -> Vec<Diagnostic> {
