@@ -171,3 +171,92 @@ fn reads(expr: &Expr, args: &[ValueId], found: &mut Vec<ValueId>) {
         Expr::Apply(_, operands) => operands.iter().for_each(|operand| reads(operand, args, found)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use genesys_check::{CheckedDesign, Library, check, normal_form};
+    use genesys_span::Sources;
+
+    use super::*;
+    use crate::unit_cost;
+
+    fn design(text: &str) -> CheckedDesign {
+        let mut sources = Sources::default();
+        let std = sources.add(genesys_stdlib::NAME, genesys_stdlib::TEXT);
+        let id = sources.add("t", text);
+        let library = Library::new(genesys_syntax::parse(&sources, std).file);
+        let checked = check(&genesys_syntax::parse(&sources, id).file.into(), &library);
+        checked.design.unwrap_or_else(|| panic!("{:#?}", checked.diagnostics))
+    }
+
+    /// Contractions in an order of their own, as text.
+    fn contractions(cost: &UnitCost) -> Vec<String> {
+        let mut all: Vec<String> = cost.contractions.iter().map(|one| format!("{one:?}")).collect();
+        all.sort();
+        all
+    }
+
+    /// What is exact is read off the IR as off the formal core; what is not differs by numbers that are made once a row.
+    #[test]
+    fn both_readings_of_a_unit_without_derivatives_agree() {
+        let mut units = 0;
+        for text in [
+            include_str!("../../../designs/gla.gau"),
+            include_str!("../../../designs/gpt.gau"),
+            include_str!("../../../designs/mamba2.gau"),
+            include_str!("../../../designs/octave.gau"),
+            include_str!("../../../designs/retnet.gau"),
+            include_str!("../../../designs/mechanisms/delta_net.gau"),
+            include_str!("../../../designs/mechanisms/mesa_net.gau"),
+            include_str!("../../../designs/mechanisms/mlstm.gau"),
+            include_str!("../../../designs/mechanisms/moe_balance.gau"),
+            include_str!("../../../designs/mechanisms/nsa.gau"),
+            include_str!("../../../designs/mechanisms/path_window.gau"),
+            include_str!("../../../designs/mechanisms/rwkv7.gau"),
+            include_str!("../../../designs/mechanisms/slstm.gau"),
+            include_str!("../../../designs/mechanisms/vq_vae.gau"),
+        ] {
+            for function in design(text).functions() {
+                let graph = normal_form(&function.graph);
+                let core = unit_cost(&graph).unwrap();
+                let mut lowered = UnitCost::of_parameters(core.parameters.clone());
+                count(&graph, &mut lowered).unwrap();
+                assert_eq!(contractions(&lowered), contractions(&core), "{}", function.name);
+                assert_eq!(lowered.scans, core.scans, "{}", function.name);
+                for (a, b) in [(&lowered.elementwise, &core.elementwise), (&lowered.values, &core.values)] {
+                    assert_eq!(a.plus(&b.times(-1).unwrap()).unwrap().degree(), 0, "{}: {a}, {b}", function.name);
+                }
+                units += 1;
+            }
+        }
+        assert!(units > 20, "{units} units");
+    }
+
+    #[test]
+    fn a_derivative_is_the_operations_that_it_becomes() {
+        let design = design(
+            "design T { stack = [A*] }\n\
+             unit A<K = 3, V = 5>(x: Seq[D]) -> Seq[D] {\n\
+                 let k = linear[D -> K](x)\n\
+                 let v = linear[D -> V](x)\n\
+                 let y = scan W: [K, V] = 0 every 4 {\n\
+                     let miss = dot[K](k, start(W)) - v\n\
+                     W <- start(W) - grad(sum[V](miss * miss), start(W))\n\
+                     yield dot[K](k, W)\n\
+                 }\n\
+                 linear[V -> D](y)\n\
+             }\n",
+        );
+        let graph = &design.functions()[0].graph;
+        let cost = unit_cost(graph).unwrap();
+        let grad = graph.nodes.iter().position(|node| node.op == core::Op::Grad).unwrap();
+        let of_grad: Vec<&Contraction> = cost.contractions.iter().filter(|one| one.node.0 as usize == grad).collect();
+        // The way back is one product: what is missed with the key. Both need gradients, for both come from weights.
+        let [product] = of_grad[..] else { panic!("{of_grad:#?}") };
+        assert_eq!((product.forward.to_string().as_str(), product.weight), ("30 * T", None));
+        assert_eq!(product.backward, product.forward.times(2).unwrap());
+        // With it three maps of the width, what is missed, and what is read of the new state.
+        assert_eq!(cost.contracted().unwrap().to_string(), "(26 D + 90) * T");
+    }
+}

@@ -7,9 +7,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use genesys_compiler::{CheckedText, check_text};
-use genesys_explain::{Explanation, annotated, explain, to_text};
+use genesys_compiler::{CheckedText, check_text, standard_units};
+use genesys_explain::{Explanation, Facts, annotated, explain, to_text};
 use genesys_ladder::Scale;
+use genesys_syntax::ast::ItemKind;
 
 const DESIGNS: [&str; 5] = ["gla", "gpt", "mamba2", "octave", "retnet"];
 
@@ -44,6 +45,7 @@ fn shipped_designs_are_explained_as_before() {
         golden(&format!("{name}.txt"), &to_text(&explained(&text, None)));
     }
     golden("gla-nano.txt", &to_text(&explained(&checked("gla"), Scale::named("nano").as_ref())));
+    golden("titans.txt", &to_text(&explained(&checked("mechanisms/titans"), None)));
 }
 
 #[test]
@@ -135,6 +137,8 @@ fn the_annotated_text_is_the_same_design() {
     }
     let text = checked("gpt");
     golden("gpt-types.gau", &annotated(&text, text.design.as_ref().unwrap()).unwrap());
+    let text = checked("mechanisms/titans");
+    golden("titans-types.gau", &annotated(&text, text.design.as_ref().unwrap()).unwrap());
 }
 
 /// The suspects of a unit: `weight q.weight`.
@@ -193,6 +197,41 @@ fn doubts_are_told_with_their_place() {
     let shown = to_text(&explained(&check_text("t", text), None));
     let line = "the value of `log` needs its operand above 0, found [0, 1], in `log(sigmoid(x))`, line 3";
     assert!(shown.contains(line), "{shown}");
+}
+
+/// What is said of the units of a text, by their names.
+fn told(text: &CheckedText) -> Vec<(String, Option<String>)> {
+    let facts = Facts::of(&text.syntax, standard_units());
+    let units = text.syntax.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Unit(unit) => Some(&unit.name),
+        ItemKind::Use(_) | ItemKind::Design(_) => None,
+    });
+    units.map(|name| (name.text.clone(), facts.unit(name.span))).collect()
+}
+
+#[test]
+fn units_that_take_derivatives_are_told_of_where_they_have_no_error() {
+    let body =
+        "scan W: [K] = 0 every 4 {\n        W <- start(W) - grad(a * a * start(W), start(W))\n        yield W\n    }";
+    let unit = |a: &str| format!("unit A<K>(a: Seq[K]) -> Seq[K] {{\n    let b = {a}\n    {body} + b\n}}\n");
+    let told = |a: &str| told(&check_text("t", &unit(a))).remove(0).1;
+    // The product with the start, the 1 that its sum begins with, the product of that, the difference.
+    assert_eq!(told("a").as_deref(), Some("recurrent, 0 weights, 4 K * T operations"));
+    assert_eq!(told("a * shift(a, -1)"), None);
+}
+
+/// The cases of the checker hold every kind of mistake.
+#[test]
+fn whatever_a_text_holds_its_units_can_be_looked_at() {
+    let mut told_of = 0;
+    for entry in fs::read_dir(here("../check/tests/cases")).unwrap() {
+        let page = fs::read_to_string(entry.unwrap().path()).unwrap();
+        for block in page.split("```gau\n").skip(1) {
+            let text = block.split("```").next().unwrap();
+            told_of += told(&check_text("t", text)).iter().filter(|(_, told)| told.is_some()).count();
+        }
+    }
+    assert!(told_of > 100, "{told_of} units");
 }
 
 /// All names of fields in a value.
