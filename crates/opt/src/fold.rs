@@ -2,8 +2,8 @@
 //!
 //! - An expression of numbers is its number, computed in f64; `x * 1`, `x / 1`, `x - 0` are `x`. Nothing is done that changes
 //!   a bit of a result: `x + 0` stays, for it is 0 where `x` is -0. A quotient by a power of two is a product.
-//! - A repeated operand of a map is read as it was, where other operands have its axes. Operands that are neither read nor
-//!   needed for the axes of the result go.
+//! - A repeated operand of a map or a product is read as it was, where other operands have its axes; else the map is repeated
+//!   instead. Operands that are neither read nor needed for the axes of the result go.
 //! - An element of what was stacked is that element; a part of what was joined that part. What was regrouped twice is
 //!   regrouped once, what was repeated twice repeated once. A copy is what it is a copy of.
 //! - Cotangents that lie beside each other are arranged instead of added: see `joined`.
@@ -20,8 +20,8 @@ use genesys_ir::{prune, substitute};
 
 use crate::expr::{self, replaced, simplified};
 use crate::joined;
-use crate::operands::{covers, needed};
-use crate::work::{inner, updates};
+use crate::operands::{Mapped, covers, needed};
+use crate::work::{self, inner, updates};
 
 /// Folds every function.
 pub fn fold(module: &mut Module) {
@@ -58,7 +58,7 @@ pub(crate) fn known(function: &Function) -> Known {
 
 struct Fold<'a> {
     axes: &'a [Axis],
-    types: &'a [Type],
+    types: &'a mut Vec<Type>,
     known: Known,
     /// For each value another one that is the same, or itself.
     same: Vec<ValueId>,
@@ -71,13 +71,15 @@ enum Becomes {
     Op(Op, Vec<ValueId>),
     /// A value that is there.
     Value(ValueId),
+    /// A map of other operands, of that type, repeated along axes.
+    Repeated(Mapped, Type, Vec<AxisId>),
 }
 
 fn arrange(axes: &[Axis], function: &mut Function) -> bool {
     let mut body = std::mem::take(&mut function.body);
-    let types = &function.values;
-    let known = vec![None; types.len()];
-    let mut fold = Fold { axes, types, known, same: (0..types.len() as u32).map(ValueId).collect(), changed: false };
+    let types = &mut function.values;
+    let (known, same) = (vec![None; types.len()], (0..types.len() as u32).map(ValueId).collect());
+    let mut fold = Fold { axes, types, known, same, changed: false };
     fold.region(&mut body, &BTreeSet::new());
     let Fold { same, changed, .. } = fold;
     if changed {
@@ -103,10 +105,11 @@ impl Fold<'_> {
         region.instructions = kept;
     }
 
-    /// The instruction in its last form, unless its value is there.
-    fn instruction(&mut self, mut instruction: Instruction, fixed: &BTreeSet<ValueId>) -> Option<Instruction> {
+    /// The instruction in its last form, with what goes before it; nothing where its value is there.
+    fn instruction(&mut self, mut instruction: Instruction, fixed: &BTreeSet<ValueId>) -> Vec<Instruction> {
         instruction.args.iter_mut().for_each(|id| *id = self.same[id.0 as usize]);
-        let [result] = instruction.results[..] else { return Some(instruction) };
+        let [result] = instruction.results[..] else { return vec![instruction] };
+        let mut before = Vec::new();
         while !fixed.contains(&result)
             && let Some(becomes) = self.step(&instruction, result)
         {
@@ -115,12 +118,20 @@ impl Fold<'_> {
                 Becomes::Op(op, args) => (instruction.op, instruction.args) = (op, args),
                 Becomes::Value(id) => {
                     self.same[result.0 as usize] = id;
-                    return None;
+                    return before;
+                }
+                Becomes::Repeated((expr, args), ty, axes) => {
+                    let once = work::value(self.types, ty);
+                    self.same.push(once);
+                    self.known.push(Some((Op::Map(expr.clone()), args.clone())));
+                    before.push(Instruction { op: Op::Map(expr), args, results: vec![once] });
+                    (instruction.op, instruction.args) = (Op::Broadcast { axes }, vec![once]);
                 }
             }
         }
         self.known[result.0 as usize] = Some((instruction.op.clone(), instruction.args.clone()));
-        Some(instruction)
+        before.push(instruction);
+        before
     }
 
     fn made(&self, id: ValueId) -> Option<(&Op, &[ValueId])> {
@@ -172,8 +183,26 @@ impl Fold<'_> {
         {
             return Some(Becomes::Value(*id));
         }
-        let same = args == args_before && expr == *before;
-        (!same).then_some(Becomes::Op(Op::Map(expr), args))
+        if args != args_before || expr != *before {
+            return Some(Becomes::Op(Op::Map(expr), args));
+        }
+        self.behind(expr, args, ty)
+    }
+
+    /// A map with a repeated operand, whose axes no other one has, as the map of what is repeated: computed once, and repeated.
+    fn behind(&self, expr: Expr, mut args: Vec<ValueId>, ty: &Type) -> Option<Becomes> {
+        let repeated = args.iter().enumerate().find_map(|(i, id)| match self.made(*id)? {
+            (Op::Broadcast { axes }, source) => Some((i, axes.clone(), source[0])),
+            _ => None,
+        });
+        let (i, axes, source) = repeated?;
+        let elsewhere = |j: usize| j != i && axes.iter().any(|axis| self.ty(args[j]).axes.contains(axis));
+        if (0..args.len()).any(elsewhere) {
+            return None;
+        }
+        args[i] = source;
+        let kept = ty.axes.iter().copied().filter(|axis| !axes.contains(axis)).collect();
+        Some(Becomes::Repeated((expr, args), Type { axes: kept, ..ty.clone() }, axes))
     }
 
     /// Operands as they were before they were repeated, where others have the axes.

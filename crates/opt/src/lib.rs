@@ -27,6 +27,7 @@ mod remat;
 mod share;
 mod shifted;
 mod sink;
+mod summed;
 mod tape;
 mod work;
 

@@ -31,7 +31,8 @@ pub fn remat(module: &mut Module) {
             continue;
         }
         let backward = &mut functions[pair.backward];
-        substitute(&mut backward.body, &|id| replaced.get(&id).copied().unwrap_or(id));
+        let now = |id: ValueId| replaced.get(&id).copied().unwrap_or(id);
+        substitute(&mut backward.body, &|id| now(now(id)));
         backward.body.instructions.splice(0..0, out);
         pair.hand(module, &replaced.into_keys().collect(), &added);
     }
@@ -66,10 +67,16 @@ impl<'a> Again<'a> {
             Given::Result(i) => Some(forward.body.results[*i]),
             Given::Other => None,
         };
-        let named = pair.given.iter().zip(&backward.inputs);
-        let there: BTreeMap<ValueId, ValueId> = named.filter_map(|(given, id)| Some((own(given)?, *id))).collect();
+        let (mut there, mut replaced) = (BTreeMap::new(), BTreeMap::new());
+        for (given, id) in pair.given.iter().zip(&backward.inputs) {
+            // What is handed on twice is handed on once.
+            match own(given).map(|own| *there.entry(own).or_insert(*id)) {
+                Some(first) if first != *id => _ = replaced.insert(*id, first),
+                Some(_) | None => {}
+            }
+        }
         let Function { values: types, weights, .. } = backward;
-        let (out, replaced, added) = (Vec::new(), BTreeMap::new(), Vec::new());
+        let (out, added) = (Vec::new(), Vec::new());
         let taped = there.keys().copied().collect();
         Again { axes, forward, types, weights, made, there, taped, out, replaced, added }
     }

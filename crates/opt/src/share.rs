@@ -59,6 +59,7 @@ impl Table<'_> {
             instruction.args.iter_mut().for_each(|id| *id = self.same[id.0 as usize]);
             if let Some(body) = inner(&mut instruction.op) {
                 self.region(body);
+                self.given_twice(&mut instruction);
             } else if self.is_known(&instruction) {
                 self.changed = true;
                 continue;
@@ -72,6 +73,23 @@ impl Table<'_> {
             self.by_args.get_mut(&args).and_then(Vec::pop);
         }
         self.depth -= 1;
+    }
+
+    /// Makes those results of a region one that leave it as one value.
+    fn given_twice(&mut self, Instruction { op, results, .. }: &mut Instruction) {
+        let (Op::Past { body, .. } | Op::Scan { body, .. }) = op else { return };
+        let mut kept: Vec<(ValueId, ValueId)> = Vec::new();
+        for (own, inner) in std::mem::take(results).into_iter().zip(std::mem::take(&mut body.results)) {
+            let inner = self.same[inner.0 as usize];
+            match kept.iter().find(|(first, known)| *known == inner && self.types(&[*first], &[own])) {
+                Some((first, _)) => {
+                    self.same[own.0 as usize] = *first;
+                    self.changed = true;
+                }
+                None => kept.push((own, inner)),
+            }
+        }
+        (*results, body.results) = kept.into_iter().unzip();
     }
 
     /// Whether an equal operation is there; its results stand for those of the instruction then.

@@ -58,10 +58,11 @@ impl Shifts<'_> {
         !leaves.is_empty() && read.is_some_and(|read| read < size)
     }
 
-    /// The operands of a map; nothing of any other value.
-    fn mapped(&self, id: ValueId) -> Option<(&Expr, &[ValueId])> {
+    /// What a value is a map of, or an outer product; nothing of any other value.
+    fn mapped(&self, id: ValueId) -> Option<(&Op, &[ValueId])> {
         match self.known.get(id.0 as usize)?.as_ref()? {
-            (Op::Map(expr), args) => Some((expr, args)),
+            (op @ Op::Map(_), args) => Some((op, args)),
+            (op @ Op::Contract { axes }, args) if axes.is_empty() => Some((op, args)),
             _ => None,
         }
     }
@@ -98,10 +99,10 @@ impl Shifts<'_> {
             return *done;
         }
         let map = self.mapped(id).filter(|_| self.size(id) == Some(size));
-        let result = match map.map(|(expr, args)| (expr.clone(), args.to_vec())) {
-            Some((expr, args)) => {
+        let result = match map.map(|(op, args)| (op.clone(), args.to_vec())) {
+            Some((op, args)) => {
                 let args = args.into_iter().map(|arg| self.shifted(arg, size)).collect();
-                self.push(Op::Map(expr), args, ty)
+                self.push(op, args, ty)
             }
             None => self.push(self.op.clone(), vec![id], ty),
         };

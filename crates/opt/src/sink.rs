@@ -9,19 +9,19 @@
 //! nothing of the size of its state would go. Scans come from the last to the first, so that the states of a forward scan
 //! that its reverse reads are read there alone.
 //!
-//! No bit of a result changes. The update of a state of class `diagonal` keeps its form; what it writes may be computed
-//! before it, in the step.
+//! No bit of a result changes, but for sums over tokens that are taken in another order: see `summed`. The update of a state of
+//! class `diagonal` keeps its form; what it writes may be computed before it, in the step.
 //!
 //! Not here: sums over positions, which no step may hold, so what is summed over tokens and large stays outside.
 
 use std::collections::{BTreeSet, VecDeque};
 
-use genesys_ir::module::{Axis, Direction, Function, Instruction, Module, Op, Stage, ValueId};
+use genesys_ir::module::{Axis, Direction, Function, Instruction, Module, Op, Stage, Type, ValueId};
 use genesys_ir::prune;
 
 use crate::merge::{Graph, merge};
-use crate::shifted;
 use crate::work::elements;
+use crate::{shifted, summed};
 
 /// Sinks in every function.
 pub fn sink(module: &mut Module) {
@@ -40,8 +40,11 @@ pub fn sink(module: &mut Module) {
 
 /// Sinks into every scan of a function, the last first.
 fn around(axes: &[Axis], function: &mut Function) -> bool {
+    let states = function.body.instructions.iter().filter_map(|instruction| largest(axes, function, instruction));
+    let Some(least) = states.min() else { return false };
     let mut trial = function.clone();
     shifted::expand(axes, &mut trial);
+    summed::split(axes, &mut trial, least);
     let scans = trial.body.instructions.iter().rev().filter(|i| matches!(i.op, Op::Scan { .. }));
     let scans: Vec<ValueId> = scans.filter_map(|scan| scan.results.first().copied()).collect();
     let mut changed = false;
@@ -73,11 +76,10 @@ pub(crate) struct Members {
 
 /// What moves into the scan at a place; nothing where that would not make large values fewer.
 fn members(axes: &[Axis], function: &Function, scan: usize) -> Option<Members> {
-    let Op::Scan { states, .. } = &function.body.instructions[scan].op else { return None };
-    let sizes = states.iter().map(|state| elements(axes, function.ty(state.current)));
-    let least = sizes.collect::<Option<Vec<u64>>>()?.into_iter().max()?;
+    let least = largest(axes, function, &function.body.instructions[scan])?;
     let graph = Graph::of(function);
-    let search = Search { axes, function, graph: &graph, scan, least };
+    let mut search = Search { axes, function, graph: &graph, scan, least, foreign: BTreeSet::new() };
+    search.foreign = search.foreign();
     if !search.meets() {
         return None;
     }
@@ -93,6 +95,13 @@ fn members(axes: &[Axis], function: &Function, scan: usize) -> Option<Members> {
     found.map(|(all, behind, copied)| Members { graph, scan, all, behind, copied })
 }
 
+/// The elements of the largest state of a scan.
+fn largest(axes: &[Axis], function: &Function, Instruction { op, .. }: &Instruction) -> Option<u64> {
+    let Op::Scan { states, .. } = op else { return None };
+    let sizes = states.iter().map(|state| elements(axes, function.ty(state.current)));
+    sizes.collect::<Option<Vec<u64>>>()?.into_iter().max()
+}
+
 struct Search<'a> {
     axes: &'a [Axis],
     function: &'a Function,
@@ -100,6 +109,8 @@ struct Search<'a> {
     scan: usize,
     /// The elements of the largest state: a value of as many is large.
     least: u64,
+    /// What is large and given by other scans, which take in what reads it.
+    foreign: BTreeSet<ValueId>,
 }
 
 type Found = (BTreeSet<usize>, BTreeSet<usize>, BTreeSet<usize>);
@@ -148,21 +159,31 @@ impl Search<'_> {
         found
     }
 
-    /// Whether an instruction is computed at each position by itself. The product with a weight is better computed for all
-    /// positions at once, unless it makes small what is large.
+    /// The large results of other scans, those aside that this one goes through again.
+    fn foreign(&self) -> BTreeSet<ValueId> {
+        let retraced = self.retraced();
+        let instructions = self.function.body.instructions.iter().enumerate();
+        let others = instructions.filter(|(at, other)| *at != self.scan && matches!(other.op, Op::Scan { .. }));
+        let results = others.flat_map(|(_, other)| other.results.iter().copied());
+        results.filter(|id| self.is_large(*id) && !retraced.contains(id)).collect()
+    }
+
+    /// Whether an instruction is computed at each position by itself. A product with a weight that has axes of its own is a
+    /// matrix product, and better computed for all positions at once.
     fn may_move(&self, at: usize) -> bool {
-        if at == self.scan {
+        let instruction = &self.function.body.instructions[at];
+        if at == self.scan || instruction.args.iter().any(|id| self.foreign.contains(id)) {
             return false;
         }
-        let instruction = &self.function.body.instructions[at];
         let local = match &instruction.op {
             Op::Map(_) | Op::Reduce { .. } | Op::Softmax { .. } | Op::Regroup { .. } | Op::Concat { .. } => true,
             Op::Slice { .. } | Op::Pad { .. } | Op::Select { .. } | Op::Stack { .. } | Op::Broadcast { .. } => true,
             Op::Top { .. } | Op::Picked { .. } => true,
             Op::Contract { .. } => {
-                let constant = |id: &ValueId| self.function.ty(*id).stage == Stage::Const;
-                let large = |ids: &[ValueId]| ids.iter().any(|id| self.is_large(*id));
-                !instruction.args.iter().any(constant) || (large(&instruction.args) && !large(&instruction.results))
+                let [a, b] = [0, 1].map(|i| self.function.ty(instruction.args[i]));
+                let within = |own: &Type, other: &Type| own.axes.iter().all(|axis| other.axes.contains(axis));
+                let weighs = |own: &Type, other: &Type| own.stage != Stage::Const || within(own, other);
+                weighs(a, b) && weighs(b, a)
             }
             Op::Weight(_) | Op::Constant(_) | Op::Position | Op::Layer | Op::Index(_) | Op::Age(_) => false,
             Op::Shift { .. } | Op::Window { .. } | Op::Pool { .. } | Op::Past { .. } | Op::Scan { .. } => false,
