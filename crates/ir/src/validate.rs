@@ -24,20 +24,21 @@
 //! paths and streams are unique in a function, their full names in the model; callees stand
 //! before callers, calls in `main` only, `main` last; an adjoint function shares the weights of the function that it is
 //! named after. Nothing nests deeper than [`MAX_DEPTH`].
+//!
+//! Here are the rules of regions; `adjoint` has those of backward passes, `sizes` those of numbers, `model` those of `main`.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod adjoint;
+mod model;
+mod sizes;
+
+use std::collections::BTreeSet;
 use std::fmt;
 
 use genesys_axis::{Domain, Size};
 
 use crate::MAX_DEPTH;
 use crate::infer::{Scope, infer, same_axes};
-use crate::module::{
-    ADJOINT, Adjoint, AxisId, Direction, Dtype, Expr, Function, Instruction, Module, Op, Region, Stage, State, Type,
-    ValueId,
-};
-use crate::parameters::full_name;
-use crate::renumber::reads;
+use crate::module::{AxisId, Direction, Dtype, Function, Instruction, Module, Op, Region, Stage, State, Type, ValueId};
 
 /// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -325,26 +326,6 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Whether an operation of adjoint functions may stand where it does.
-    fn adjoint(&mut self, op: &Adjoint, around: &Around) {
-        self.require(self.function.adjoint, "an operation of adjoint functions stands in a function that is none");
-        self.require(!around.in_scan && !around.in_grad, "a sum over positions stands in a step");
-        let open = |axis: &AxisId| around.open.contains(axis);
-        match op {
-            Adjoint::View(axis) | Adjoint::Blocks { axis, .. } | Adjoint::Before(axis) => {
-                self.require(open(axis), "a look at a past stands outside its region");
-            }
-            Adjoint::Gather { .. } | Adjoint::CrossEntropy { .. } | Adjoint::MeanTokens => {
-                self.require(around.open.is_empty(), "a model's outer operation stands in a region");
-            }
-            Adjoint::Window { direction, reset, .. } | Adjoint::Pool { direction, reset, .. } => {
-                self.require(around.open.is_empty(), "a window or a pool stands in a region");
-                self.time(*direction, *reset);
-            }
-            Adjoint::Total | Adjoint::Contract { .. } | Adjoint::Top { .. } => {}
-        }
-    }
-
     fn time(&mut self, direction: Direction, reset: Option<ValueId>) {
         let legal = direction == Direction::Forward || self.function.adjoint;
         self.require(legal, "time runs in reverse in a function that is no adjoint");
@@ -386,18 +367,6 @@ impl<'a> Checker<'a> {
         self.region(body, &inner);
         self.incomplete(body);
         self.leave(body);
-    }
-
-    /// What is summed over positions within a region, nothing in it reads.
-    fn incomplete(&mut self, body: &Region) {
-        let sums = sums(body);
-        let read = body.instructions.iter().any(|i| reads(i).iter().any(|id| sums.contains(id)));
-        self.require(!read, "a sum over positions is read in the region that it is summed in");
-        for id in body.results.iter().filter(|id| !sums.contains(id)) {
-            if let Ok(ty) = self.scope.value(*id) {
-                self.require(ty.stage != Stage::Loss, "a loss leaves a region");
-            }
-        }
     }
 
     fn scan(&mut self, states: &[State], chunk: Option<&Size>, body: &Region, around: &Around) {
@@ -444,187 +413,8 @@ impl<'a> Checker<'a> {
         self.require(fits && value.dtype == Dtype::Real, "a value does not have its state's axes");
         self.require(value.stage <= stage, "a state starts from a constant");
     }
-
-    fn attributes(&mut self, op: &Op, args: usize) {
-        match op {
-            Op::Map(expr) => {
-                self.require(expr_is_sound(expr, args, MAX_DEPTH), "an expression is too deep, or names no operand");
-                self.require(args > 0, "a map has an operand");
-            }
-            Op::Shift { by, .. } => self.at_least(by, 0, "a shift"),
-            Op::Pool { size, .. } => self.at_least(size, 1, "a block"),
-            Op::Blocks { axis, within } => {
-                let differ = known_to_differ(self.block(*axis), self.size(*within));
-                self.require(!differ, "the axis is not of the blocks' size");
-            }
-            Op::Regroup { from, to } => {
-                let sizes = (self.product(from), self.product(to));
-                self.require(!known_to_differ(sizes.0, sizes.1), "the sizes regrouped differ");
-            }
-            Op::Concat { parts, whole } => {
-                let sum = parts.iter().try_fold(Size::int(0), |sum, axis| sum.add(&self.size(*axis)?).ok());
-                self.require(!known_to_differ(sum, self.size(*whole)), "the sizes joined do not sum up");
-            }
-            Op::Slice { whole, part, offset } => {
-                self.at_least(offset, 0, "an offset");
-                let end = self.size(*part).and_then(|size| size.add(offset).ok());
-                self.at_most(end, self.size(*whole), "a slice");
-            }
-            Op::Pad { part, whole, offset } => {
-                self.at_least(offset, 0, "an offset");
-                let end = self.size(*part).and_then(|size| size.add(offset).ok());
-                self.at_most(end, self.size(*whole), "a pad");
-            }
-            Op::Adjoint(Adjoint::Pool { size, .. }) => self.at_least(size, 1, "a block"),
-            Op::Select { axis, index } => {
-                self.at_least(index, 0, "an index");
-                self.at_most(index.add(&Size::int(1)).ok(), self.size(*axis), "an index");
-            }
-            Op::Stack { axis } => {
-                let count = i64::try_from(args).ok().map(Size::int);
-                self.require(!known_to_differ(count, self.size(*axis)), "the axis is not of the number stacked");
-            }
-            _ => {}
-        }
-    }
-
-    fn size(&self, axis: AxisId) -> Option<Size> {
-        self.scope.axis(axis).ok()?.domain.size().cloned()
-    }
-
-    /// The positions of a block.
-    fn block(&self, axis: AxisId) -> Option<Size> {
-        match &self.scope.axis(axis).ok()?.domain {
-            Domain::Blocks { size } => Some(size.clone()),
-            Domain::Static(_) | Domain::Past { .. } => None,
-        }
-    }
-
-    fn product(&self, axes: &[AxisId]) -> Option<Size> {
-        axes.iter().try_fold(Size::int(1), |product, axis| product.mul(&self.size(*axis)?).ok())
-    }
-
-    fn at_least(&mut self, size: &Size, least: i64, what: &str) {
-        if size.as_int().is_some_and(|value| value < least) {
-            self.report(format!("{what} is below {least}"));
-        }
-    }
-
-    fn at_most(&mut self, size: Option<Size>, most: Option<Size>, what: &str) {
-        if let (Some(size), Some(most)) = (size.and_then(|s| s.as_int()), most.and_then(|m| m.as_int()))
-            && size > most
-        {
-            self.report(format!("{what} reaches beyond its axis"));
-        }
-    }
-
-    /// What holds of the model as a whole.
-    fn main(&mut self, main: &Function) {
-        self.place.clear();
-        let types: Vec<&Type> = main.inputs.iter().filter_map(|id| self.scope.value(*id).ok()).collect();
-        let tokens = types.len() == 2 && types.iter().all(|ty| ty.dtype == Dtype::Token && ty.axes.is_empty());
-        self.require(tokens, "main takes tokens and targets");
-        self.given(main);
-        let losses = main.body.instructions.iter().filter(|i| matches!(i.op, Op::CrossEntropy { .. }));
-        let losses: BTreeSet<ValueId> = losses.flat_map(|i| i.results.iter().copied()).collect();
-        self.unread(&main.body, &losses);
-        let mut owners = BTreeMap::new();
-        for weight in &main.weights {
-            owners.insert(weight.path.clone(), owner(main));
-        }
-        for instruction in &main.body.instructions {
-            let Op::Call { function, path, .. } = &instruction.op else { continue };
-            let callee = self.module.function(*function);
-            for weight in &callee.weights {
-                let name = full_name(path, &weight.path);
-                if *owners.entry(name.clone()).or_insert(owner(callee)) != owner(callee) {
-                    self.report(format!("two weights of the model are named {name}"));
-                }
-            }
-        }
-    }
-
-    /// What the model gives: logits and losses, or in a backward pass losses and gradients.
-    fn given(&mut self, main: &Function) {
-        let stages: Vec<Stage> =
-            main.body.results.iter().filter_map(|id| self.scope.value(*id).ok()).map(|ty| ty.stage).collect();
-        if main.adjoint {
-            let given = stages.first() == Some(&Stage::Loss)
-                && stages.iter().all(|stage| matches!(stage, Stage::Loss | Stage::Const));
-            return self.require(given, "the main of a backward pass gives losses and gradients");
-        }
-        let given = matches!(stages.as_slice(), [Stage::Seq, Stage::Loss] | [Stage::Seq, Stage::Loss, Stage::Loss]);
-        self.require(given, "main gives logits, a loss, and the sum of the units' losses where there are any");
-    }
-
-    /// No instruction, at any depth, reads one of the values.
-    fn unread(&mut self, region: &Region, values: &BTreeSet<ValueId>) {
-        for instruction in &region.instructions {
-            let mut read = instruction.args.iter().any(|id| values.contains(id));
-            match &instruction.op {
-                Op::Past { body, .. } => {
-                    read |= body.results.iter().any(|id| values.contains(id));
-                    self.unread(body, values);
-                }
-                Op::Grad { body, .. } => {
-                    read |= body.results.iter().any(|id| values.contains(id));
-                    self.unread(body, values);
-                }
-                Op::Scan { body, states, .. } => {
-                    read |= body.results.iter().any(|id| values.contains(id));
-                    read |= states.iter().any(|state| values.contains(&state.init) || values.contains(&state.next));
-                    self.unread(body, values);
-                }
-                _ => {}
-            }
-            self.require(!read, "the loss is read");
-        }
-    }
-}
-
-/// What a region sums over positions, in regions within it too.
-fn sums(region: &Region) -> BTreeSet<ValueId> {
-    let mut found = BTreeSet::new();
-    for Instruction { op, results, .. } in &region.instructions {
-        match op {
-            Op::Adjoint(op) if op.gathers() => found.extend(results),
-            Op::Past { body, .. } => {
-                let inner = sums(body);
-                let pairs = results.iter().zip(&body.results).filter(|(_, value)| inner.contains(value));
-                found.extend(pairs.map(|(result, _)| *result));
-            }
-            _ => {}
-        }
-    }
-    found
-}
-
-/// The function whose weights a function has: an adjoint those of the one it is named after.
-fn owner(function: &Function) -> &str {
-    let name = function.name.as_str();
-    if function.adjoint { name.strip_suffix(ADJOINT).unwrap_or(name) } else { name }
 }
 
 fn no_repeats(axes: &[AxisId]) -> bool {
     axes.iter().enumerate().all(|(i, axis)| !axes[..i].contains(axis))
-}
-
-/// Sizes compare as polynomials; those with symbols may agree at each scale all the same.
-fn known_to_differ(a: Option<Size>, b: Option<Size>) -> bool {
-    match (a, b) {
-        (Some(a), Some(b)) => a.is_constant() && b.is_constant() && a != b,
-        _ => false,
-    }
-}
-
-fn expr_is_sound(expr: &Expr, args: usize, depth: usize) -> bool {
-    match expr {
-        Expr::Arg(index) => *index < args,
-        Expr::Const(_) => true,
-        Expr::Apply(function, operands) => {
-            depth > 0
-                && operands.len() == function.arity()
-                && operands.iter().all(|operand| expr_is_sound(operand, args, depth - 1))
-        }
-    }
 }
