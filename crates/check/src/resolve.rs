@@ -302,10 +302,10 @@ pub(crate) fn unit_hint(units: &Units<'_>, name: &ast::Ident, in_std: bool) -> D
         };
     }
     if let Some(answer) = foreign::answer(&name.text) {
-        return error::unknown("unit or primitive", name, std::iter::empty()).help(answer);
+        return error::unknown("unit or a primitive", name, std::iter::empty()).help(answer);
     }
     let known = units.names(in_std).into_iter().chain(crate::elaborate::PRIMITIVES.iter().copied());
-    let diagnostic = error::unknown("unit or primitive", name, known);
+    let diagnostic = error::unknown("unit or a primitive", name, known);
     match error::nearest(&name.text, units.library.names()) {
         Some(near) if diagnostic.help.is_none() => {
             diagnostic.help(format!("did you mean the standard unit `{near}`? add `use std::{{{near}}}`"))
