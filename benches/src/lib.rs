@@ -1,7 +1,9 @@
 //! Benchmarks; they lie in `benches/`, and what they measured in `docs/benchmarks.md`.
 //!
-//! Here is only what all of them share: the allocator of the `genesys` program, so that what is measured is what its
-//! users get. A bench takes it with `use benches as _`.
+//! Here is what they share: the allocator of the `genesys` program, so that what is measured is what its users get (a bench
+//! takes it with `use benches as _`), and in [`versus`] our side of `cargo xtask versus torch`.
+
+pub mod versus;
 
 /// The program's allocator.
 #[global_allocator]

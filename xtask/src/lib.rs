@@ -5,9 +5,11 @@
 //! | [`ci`] | everything that decides whether a change may land, stage by stage, with the minutes of each |
 //! | [`peers`] | designs against the models of PyPI's `transformers`, by scripts in Python |
 //! | [`tidy`] | the house rules that no compiler checks |
+//! | [`versus`] | steps of models against PyTorch, in turn with a script in Python |
 //!
 //! It depends on nothing of the project, so that a chore never waits for candle to build.
 
 pub mod ci;
 pub mod peers;
 pub mod tidy;
+pub mod versus;

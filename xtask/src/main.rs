@@ -1,4 +1,4 @@
-//! `cargo xtask ci`, `cargo xtask tidy` and `cargo xtask peers`.
+//! `cargo xtask ci`, `cargo xtask tidy`, `cargo xtask peers` and `cargo xtask versus`.
 //!
 //! In: the name of a chore. Out: exit status 0 when it went well. It does nothing but call the library.
 // A chore talks to the person at the terminal.
@@ -12,7 +12,9 @@ const USAGE: &str = "usage: cargo xtask CHORE
   ci     format check, clippy, docs, tidy, and a small run of the main job, with the minutes of each
   tidy   the house rules: file and function length, floors of crates, spelling, ..
   peers [PEER ..]
-         designs against the models of PyPI's transformers; without names all, and the page with their figures";
+         designs against the models of PyPI's transformers; without names all, and the page with their figures
+  versus torch [--only WORK[,WORK ..]] [--graphs N] [--json] [--python PROGRAM]
+         steps of models, and N random expressions (40), in turn with PyTorch: a table, or a list for programs";
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace");
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
         ["ci"] => xtask::ci::run(root),
         ["tidy"] => xtask::tidy::run(root),
         ["peers", ref names @ ..] => xtask::peers::run(root, names),
+        ["versus", "torch", ref options @ ..] => xtask::versus::run(root, options),
         _ => Err(USAGE.to_owned()),
     };
     match result {
