@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use genesys_axis::{Constant, Size};
 use genesys_ir::module::{
-    Adjoint, Axis, AxisId, Expr, Function, Instruction, Module, Op, Region, Stage, Type, ValueId,
+    Adjoint, Axis, AxisId, Expr, Function, Instruction, Module, Op, Region, Stage, State, Type, ValueId,
 };
 use genesys_ir::{prune, substitute};
 
@@ -62,6 +62,8 @@ struct Fold<'a> {
     known: Known,
     /// For each value another one that is the same, or itself.
     same: Vec<ValueId>,
+    /// What states hold.
+    held: BTreeSet<ValueId>,
     changed: bool,
 }
 
@@ -79,7 +81,7 @@ fn arrange(axes: &[Axis], function: &mut Function) -> bool {
     let mut body = std::mem::take(&mut function.body);
     let types = &mut function.values;
     let (known, same) = (vec![None; types.len()], (0..types.len() as u32).map(ValueId).collect());
-    let mut fold = Fold { axes, types, known, same, changed: false };
+    let mut fold = Fold { axes, types, known, same, held: BTreeSet::new(), changed: false };
     fold.region(&mut body, &BTreeSet::new());
     let Fold { same, changed, .. } = fold;
     if changed {
@@ -95,6 +97,9 @@ impl Fold<'_> {
         let fixed = &fixed.union(&updates(region)).copied().collect();
         let mut kept = Vec::with_capacity(region.instructions.len());
         for mut instruction in std::mem::take(&mut region.instructions) {
+            if let Op::Scan { states, .. } = &instruction.op {
+                self.held.extend(states.iter().flat_map(State::defined));
+            }
             if let Some(body) = inner(&mut instruction.op) {
                 self.region(body, fixed);
                 kept.push(instruction);
@@ -178,8 +183,10 @@ impl Fold<'_> {
         }
         let args_before = args;
         let (expr, args) = needed(self.types, ty, &(expr, self.unrepeated(args, ty)));
+        // A copy of what a state holds stays: where states change places, it is what the other one becomes.
         if let (Expr::Arg(0), [id]) = (&expr, &args[..])
             && self.ty(*id) == ty
+            && !self.held.contains(id)
         {
             return Some(Becomes::Value(*id));
         }
