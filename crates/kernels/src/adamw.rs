@@ -14,6 +14,7 @@
 //! it is cut. Not here: corrections, schedules, and which weights decay.
 
 use crate::level::{Level, leveled};
+use crate::slices::{LANES, fold};
 
 /// What one update has in common for all elements of a range.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,8 +86,8 @@ fn adamw_body<const FUSED: bool>(
 
 #[inline(always)]
 fn squares_body<const FUSED: bool>(x: &[f32]) -> f64 {
-    let (chunks, rest) = x.as_chunks::<{ crate::math::LANES }>();
-    let mut sums = [0.0_f64; crate::math::LANES];
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    let mut sums = [0.0_f64; LANES];
     for chunk in chunks {
         for (sum, x) in sums.iter_mut().zip(chunk) {
             *sum += f64::from(*x) * f64::from(*x);
@@ -95,7 +96,7 @@ fn squares_body<const FUSED: bool>(x: &[f32]) -> f64 {
     for (sum, x) in sums.iter_mut().zip(rest) {
         *sum += f64::from(*x) * f64::from(*x);
     }
-    crate::math::fold(sums, |a, b| a + b)
+    fold(sums, |a, b| a + b)
 }
 
 #[cfg(test)]

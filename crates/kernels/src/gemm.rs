@@ -20,15 +20,10 @@ mod pack;
 mod tile;
 mod vector;
 
-#[cfg(test)]
-mod tests;
-
-use crate::level::{Kind, Level};
+use crate::level::Level;
 use pack::Lines;
 use tile::{Left, Panels};
-#[cfg(target_arch = "x86_64")]
-use vector::{Eight, Sixteen};
-use vector::{Four, Vector};
+use vector::{Vector, by_registers};
 
 /// Rows of B in a block: a panel of it stays in the nearest cache.
 const K_BLOCK: usize = 256;
@@ -38,6 +33,9 @@ const M_BLOCK: usize = 504;
 
 /// Columns of B that are packed at a time where the caller has not packed them.
 const N_BLOCK: usize = 1024;
+
+/// Tiles of rows that may pass over B where it lies; more are worth its packing.
+const PASSES: usize = 16;
 
 /// A matrix in memory: element `(i, j)` is `row * i + column * j` elements behind `data`.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +55,7 @@ unsafe impl Sync for Matrix {}
 
 impl Matrix {
     /// The matrix without its first `row` rows and `column` columns.
+    #[inline(always)]
     fn from(self, row: usize, column: usize) -> Matrix {
         let offset = self.row.wrapping_mul(row as isize).wrapping_add(self.column.wrapping_mul(column as isize));
         Matrix { data: self.data.wrapping_offset(offset), ..self }
@@ -98,7 +97,7 @@ pub unsafe fn multiply(
 ) {
     let product = Product { m, n, k, a, c: Target { data: c, row: ldc, accumulate } };
     // SAFETY: what is asked of the caller.
-    unsafe { product.run(Level::best(), Right::Anywhere(b), scratch) }
+    unsafe { product_at(Level::best(), product, Right::Anywhere(b), scratch) }
 }
 
 /// As [`multiply`], with B packed by [`pack_panel`], all panels of it.
@@ -119,7 +118,7 @@ pub unsafe fn multiply_packed(
 ) {
     let product = Product { m, n, k, a, c: Target { data: c, row: ldc, accumulate } };
     // SAFETY: what is asked of the caller.
-    unsafe { product.run(Level::best(), Right::Packed(packed), scratch) }
+    unsafe { product_at(Level::best(), product, Right::Packed(packed), scratch) }
 }
 
 /// Panels of a matrix of `n` columns.
@@ -145,17 +144,25 @@ pub unsafe fn pack_panel(panel: usize, k: usize, n: usize, b: Matrix, packed: *m
     unsafe { pack_panel_at(Level::best(), panel, k, n, b, packed) }
 }
 
-/// [`pack_panel`] by the panels of a level.
+by_registers! {
+    /// [`pack_panel`] by the registers of a level.
+    ///
+    /// # Safety
+    /// As [`pack_panel`].
+    unsafe fn pack_panel_at(panel: usize, k: usize, n: usize, b: Matrix, packed: *mut f32) = pack_one
+}
+
+/// Packs one panel to its place.
 ///
 /// # Safety
-/// As [`pack_panel`].
-unsafe fn pack_panel_at(level: Level, panel: usize, k: usize, n: usize, b: Matrix, packed: *mut f32) {
-    let width = 2 * level.lanes();
-    let first = panel * width;
+/// As [`pack_panel`], and the processor has the registers.
+#[inline(always)]
+unsafe fn pack_one<V: Vector>(panel: usize, k: usize, n: usize, b: Matrix, packed: *mut f32) {
+    let first = panel * width::<V>();
     debug_assert!(first < n, "there is no panel {panel} of {n} columns");
-    let (columns, target) = (width.min(n - first), packed.wrapping_add(panel * k * width));
+    let (columns, to) = (width::<V>().min(n - first), packed.wrapping_add(first * k));
     // SAFETY: the panel's columns are B's, and its place is in `packed`.
-    unsafe { pack::panel(level, k, columns, b.from(0, first), target) }
+    unsafe { pack::panel::<V>(k, columns, b.from(0, first), to) }
 }
 
 /// A product but for B.
@@ -175,128 +182,121 @@ enum Right {
     Anywhere(Matrix),
 }
 
-impl Product {
-    /// The product, block by block of k.
+by_registers! {
+    /// The product, by the registers of a level.
     ///
     /// # Safety
     /// As [`multiply`] or [`multiply_packed`], whichever B is.
-    unsafe fn run(mut self, level: Level, b: Right, scratch: &mut Scratch) {
-        if self.m == 0 || self.n == 0 {
-            return;
-        }
-        if self.k == 0 && !self.c.accumulate {
-            // SAFETY: C can be written.
-            unsafe { self.clear() };
-        }
-        let (k, width) = (self.k, 2 * level.lanes());
-        for from in (0..k).step_by(K_BLOCK) {
-            let block = Product { k: K_BLOCK.min(k - from), a: self.a.from(0, from), ..self };
+    unsafe fn product_at(product: Product, b: Right, scratch: &mut Scratch) = by_inner
+}
+
+/// The product, block by block of k.
+///
+/// # Safety
+/// As [`product_at`], and the processor has the registers; so for all that follow.
+#[inline(always)]
+unsafe fn by_inner<V: Vector>(mut product: Product, b: Right, scratch: &mut Scratch) {
+    let Product { m, n, k, .. } = product;
+    if m == 0 || n == 0 {
+        return;
+    }
+    if k == 0 && !product.c.accumulate {
+        // SAFETY: C can be written.
+        unsafe { product.clear() };
+    }
+    for from in (0..k).step_by(K_BLOCK) {
+        let block = Product { k: K_BLOCK.min(k - from), a: product.a.from(0, from), ..product };
+        // SAFETY: a block of A, of B and of C; a panel holds all k rows, of which these are some.
+        unsafe {
             match b {
                 Right::Packed(packed) => {
-                    let panels = Panels { data: packed.wrapping_add(from * width), stride: k * width };
-                    // SAFETY: each packed panel holds k rows, of which these are some.
-                    unsafe { block.by_rows(level, panels, &mut scratch.left) }
+                    let data = packed.wrapping_add(from * width::<V>());
+                    let panels = Panels { data, stride: k * width::<V>(), step: width::<V>() };
+                    by_rows::<V>(block, panels, &mut scratch.left);
                 }
-                // SAFETY: a block of A, B and C.
-                Right::Anywhere(b) => unsafe { block.by_columns(level, b.from(from, 0), scratch) },
+                Right::Anywhere(b) => by_columns::<V>(block, b.from(from, 0), scratch),
             }
-            self.c.accumulate = true;
         }
+        product.c.accumulate = true;
     }
+}
 
-    /// Packs some columns of B after the other, and multiplies with them.
-    ///
-    /// # Safety
-    /// As [`multiply`], for a block of k.
-    unsafe fn by_columns(self, level: Level, b: Matrix, scratch: &mut Scratch) {
-        let width = 2 * level.lanes();
-        for from in (0..self.n).step_by(N_BLOCK) {
-            let n = N_BLOCK.min(self.n - from);
-            let b = b.from(0, from);
-            let packed = scratch.right.at_least(n.div_ceil(width) * self.k * width);
-            for panel in 0..n.div_ceil(width) {
-                // SAFETY: the scratch is as long as the panels.
-                unsafe { pack_panel_at(level, panel, self.k, n, b, packed) }
-            }
-            let c = Target { data: self.c.data.wrapping_add(from), ..self.c };
-            let panels = Panels { data: packed, stride: self.k * width };
-            // SAFETY: the panels are packed, and the columns of C are among those of the caller.
-            unsafe { Product { n, c, ..self }.by_rows(level, panels, &mut scratch.left) }
+/// The product of a block of k with B as it lies: read there if its rows are dense and few tiles pass over it, else packed,
+/// some columns after the other.
+#[inline(always)]
+unsafe fn by_columns<V: Vector>(product: Product, b: Matrix, scratch: &mut Scratch) {
+    let Product { m, n, k, c, .. } = product;
+    if b.column == 1 && n % V::LANES == 0 && m <= PASSES * V::ROWS {
+        let panels = Panels { data: b.data, stride: width::<V>(), step: b.row as usize };
+        // SAFETY: the columns are whole registers, so that tiles read nothing else.
+        return unsafe { by_rows::<V>(product, panels, &mut scratch.left) };
+    }
+    for from in (0..n).step_by(N_BLOCK) {
+        let n = N_BLOCK.min(n - from);
+        let panels = n.div_ceil(width::<V>());
+        let packed = scratch.right.at_least(panels * k * width::<V>());
+        for panel in 0..panels {
+            // SAFETY: the scratch is as long as the panels.
+            unsafe { pack_one::<V>(panel, k, n, b.from(0, from), packed) }
         }
+        let part = Product { n, c: Target { data: c.data.wrapping_add(from), ..c }, ..product };
+        let panels = Panels { data: packed, stride: k * width::<V>(), step: width::<V>() };
+        // SAFETY: the panels are packed, and the columns of C are among those of the caller.
+        unsafe { by_rows::<V>(part, panels, &mut scratch.left) }
     }
+}
 
-    /// Multiplies blocks of rows of A, read where they lie if they are dense, and packed else.
-    ///
-    /// # Safety
-    /// As [`multiply`], for a block of k; `panels` holds B.
-    unsafe fn by_rows(self, level: Level, panels: Panels, scratch: &mut Lines) {
-        for from in (0..self.m).step_by(M_BLOCK) {
-            let m = M_BLOCK.min(self.m - from);
-            let a = self.a.from(from, 0);
-            let c = Target { data: self.c.data.wrapping_offset(self.c.row.wrapping_mul(from as isize)), ..self.c };
-            let a = if a.column == 1 {
-                Left::Dense { data: a.data, row: a.row }
+/// The product of a block of k with panels of B: blocks of rows of A, read where they lie if rows or columns are dense, else
+/// packed.
+#[inline(always)]
+unsafe fn by_rows<V: Vector>(product: Product, b: Panels, scratch: &mut Lines) {
+    let Product { n, k, .. } = product;
+    for from in (0..product.m).step_by(M_BLOCK) {
+        let (m, a) = (M_BLOCK.min(product.m - from), product.a.from(from, 0));
+        let c = Target { data: product.c.row_at(from), ..product.c };
+        // SAFETY: a block of A, of B and of C; the scratch is as long as the blocks of rows.
+        unsafe {
+            if a.column == 1 {
+                tile::all::<V>(m, n, k, Left::Rows { data: a.data, row: a.row }, b, c);
+            } else if a.row == 1 {
+                let left = Left::Columns { data: a.data, step: a.column as usize, tile: V::ROWS };
+                tile::all::<V>(m, n, k, left, b, c);
             } else {
-                let rows = level_rows(level);
-                let packed = scratch.at_least(m.div_ceil(rows) * rows * self.k);
-                // SAFETY: the scratch is as long as the blocks of rows.
-                unsafe { pack::rows(rows, m, self.k, a, packed) };
-                Left::Packed(packed)
-            };
-            // SAFETY: a block of A, of B and of C.
-            unsafe { tiles(level, m, self.n, self.k, a, panels, c) }
+                let packed = scratch.at_least(m.next_multiple_of(V::ROWS) * k);
+                pack::rows::<V>(m, k, a, packed);
+                let left = Left::Columns { data: packed, step: V::ROWS, tile: V::ROWS * k };
+                tile::all::<V>(m, n, k, left, b, c);
+            }
         }
     }
+}
 
+/// Columns of a panel.
+#[inline(always)]
+fn width<V: Vector>() -> usize {
+    2 * V::LANES
+}
+
+impl Product {
     /// C is 0.
     ///
     /// # Safety
     /// C can be written.
     unsafe fn clear(self) {
         for i in 0..self.m {
-            let row = self.c.data.wrapping_offset(self.c.row.wrapping_mul(i as isize));
             // SAFETY: the columns of C are dense.
-            unsafe { std::slice::from_raw_parts_mut(row, self.n) }.fill(0.0);
+            unsafe { std::slice::from_raw_parts_mut(self.c.row_at(i), self.n) }.fill(0.0);
         }
     }
 }
 
-/// Rows of a tile.
-fn level_rows(level: Level) -> usize {
-    match level.kind() {
-        Kind::Portable => Four::ROWS,
-        #[cfg(target_arch = "x86_64")]
-        Kind::Avx2 => Eight::ROWS,
-        #[cfg(target_arch = "x86_64")]
-        Kind::Avx512 => Sixteen::ROWS,
+impl Target {
+    /// Where row `i` begins.
+    #[inline(always)]
+    fn row_at(self, i: usize) -> *mut f32 {
+        self.data.wrapping_offset(self.row.wrapping_mul(i as isize))
     }
 }
 
-/// All tiles of a block, by the registers of a level.
-///
-/// # Safety
-/// As [`tile::all`].
-unsafe fn tiles(level: Level, m: usize, n: usize, k: usize, a: Left, b: Panels, c: Target) {
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-    unsafe fn sixteen(m: usize, n: usize, k: usize, a: Left, b: Panels, c: Target) {
-        // SAFETY: what is asked of the caller.
-        unsafe { tile::all::<Sixteen>(m, n, k, a, b, c) }
-    }
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn eight(m: usize, n: usize, k: usize, a: Left, b: Panels, c: Target) {
-        // SAFETY: what is asked of the caller.
-        unsafe { tile::all::<Eight>(m, n, k, a, b, c) }
-    }
-    // SAFETY: what is asked of the caller, and a level is made only where the processor has its instructions.
-    unsafe {
-        match level.kind() {
-            Kind::Portable => tile::all::<Four>(m, n, k, a, b, c),
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => eight(m, n, k, a, b, c),
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => sixteen(m, n, k, a, b, c),
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

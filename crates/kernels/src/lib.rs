@@ -8,6 +8,7 @@
 //! | `level` | which instructions the processor has, and one body compiled for each of them |
 //! | `pool` | threads that share chunks of work |
 //! | `math` | scalar functions over slices, with their errors |
+//! | `slices` | sums into slices, the dot product |
 //! | `rows` | reductions and softmax of rows |
 //! | `gemm` | matrix products of any strides |
 //! | `adamw` | one update of weights and moments |
@@ -25,12 +26,12 @@ mod level;
 mod math;
 mod pool;
 mod rows;
+mod slices;
 
 pub use adamw::{Update, adamw, sum_of_squares};
 pub use gemm::{Matrix, Scratch, multiply, multiply_packed, pack_panel, packed_len, panels};
 pub use level::Level;
-pub use math::{
-    add_to, binary, binary_left, binary_right, dot, fill, multiply_add, multiply_add_to, scale_add_to, select, unary,
-};
+pub use math::{binary, binary_left, binary_right, unary};
 pub use pool::Pool;
 pub use rows::{RowReduction, reduce_rows, softmax_rows};
+pub use slices::{add_to, dot, fill, multiply_add, multiply_add_to, scale_add_to, select};

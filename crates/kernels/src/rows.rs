@@ -8,7 +8,7 @@
 
 use crate::level::{Level, leveled};
 use crate::math::approximate::{exp, log};
-use crate::math::{LANES, fold};
+use crate::slices::{LANES, fold};
 
 /// What becomes of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,14 +52,15 @@ leveled! { pub(crate) fn softmax_rows_at(x: &mut [f32], n: usize, sink: Option<f
 #[inline(always)]
 fn reduce_body<const FUSED: bool>(kind: RowReduction, x: &[f32], n: usize, out: &mut [f32]) {
     assert_eq!(x.len(), n * out.len(), "there is a row for each result");
-    let row = |i: usize| &x[i * n..][..n];
-    let rows = out.iter_mut().enumerate();
-    match kind {
-        RowReduction::Sum => rows.for_each(|(i, out)| *out = sum(row(i))),
-        RowReduction::Mean => rows.for_each(|(i, out)| *out = sum(row(i)) / n.max(1) as f32),
-        RowReduction::Max => rows.for_each(|(i, out)| *out = largest(row(i))),
-        RowReduction::Min => rows.for_each(|(i, out)| *out = gather(row(i), f32::INFINITY, smaller)),
-        RowReduction::LogSumExp => rows.for_each(|(i, out)| *out = log_sum_exp::<FUSED>(row(i))),
+    for (i, out) in out.iter_mut().enumerate() {
+        let row = &x[i * n..][..n];
+        *out = match kind {
+            RowReduction::Sum => sum(row),
+            RowReduction::Mean => sum(row) / n.max(1) as f32,
+            RowReduction::Max => largest(row),
+            RowReduction::Min => -largest_of::<true>(row),
+            RowReduction::LogSumExp => log_sum_exp::<FUSED>(row),
+        };
     }
 }
 
@@ -71,7 +72,8 @@ fn softmax_body<const FUSED: bool>(x: &mut [f32], n: usize, sink: Option<f32>) {
     }
     assert_eq!(x.len() % n, 0, "softmax is of whole rows");
     for row in x.chunks_exact_mut(n) {
-        let top = larger(largest(row), sink.unwrap_or(f32::NEG_INFINITY));
+        let (top, sink) = (largest(row), sink.unwrap_or(f32::NEG_INFINITY));
+        let top = if top.is_nan() | sink.is_nan() { f32::NAN } else { larger(top, sink) };
         if top == f32::NEG_INFINITY {
             row.fill(0.0);
             continue;
@@ -79,8 +81,7 @@ fn softmax_body<const FUSED: bool>(x: &mut [f32], n: usize, sink: Option<f32>) {
         for x in row.iter_mut() {
             *x = exp::<FUSED>(*x - top);
         }
-        let rest = sink.map_or(0.0, |sink| exp::<FUSED>(sink - top));
-        let scale = 1.0 / (sum(row) + rest);
+        let scale = 1.0 / (sum(row) + exp::<FUSED>(sink - top));
         for x in row.iter_mut() {
             *x *= scale;
         }
@@ -99,53 +100,64 @@ fn log_sum_exp<const FUSED: bool>(row: &[f32]) -> f32 {
         for (y, x) in block.iter_mut().zip(part) {
             *y = exp::<FUSED>(*x - top);
         }
-        accumulate(&block[..part.len()], &mut sums, |a, b| a + b);
+        accumulate(&block[..part.len()], &mut sums);
     }
     top + log::<FUSED>(fold(sums, |a, b| a + b))
 }
 
 #[inline(always)]
 fn sum(row: &[f32]) -> f32 {
-    gather(row, 0.0, |a, b| a + b)
+    let mut lanes = [0.0; LANES];
+    accumulate(row, &mut lanes);
+    fold(lanes, |a, b| a + b)
+}
+
+/// Element `i` is added to lane `i % 16`.
+#[inline(always)]
+fn accumulate(row: &[f32], lanes: &mut [f32; LANES]) {
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    for chunk in chunks {
+        for i in 0..LANES {
+            lanes[i] += chunk[i];
+        }
+    }
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *lane += x;
+    }
 }
 
 #[inline(always)]
 fn largest(row: &[f32]) -> f32 {
-    gather(row, f32::NEG_INFINITY, larger)
+    largest_of::<false>(row)
 }
 
-/// The row in lanes that begin with `empty`, and the lanes in one.
+/// The largest element, or the largest negated one; NaN where there is one.
 #[inline(always)]
-fn gather(row: &[f32], empty: f32, join: impl Fn(f32, f32) -> f32 + Copy) -> f32 {
-    let mut lanes = [empty; LANES];
-    accumulate(row, &mut lanes, join);
-    fold(lanes, join)
-}
-
-/// Element `i` joins lane `i % 16`.
-#[inline(always)]
-fn accumulate(row: &[f32], lanes: &mut [f32; LANES], join: impl Fn(f32, f32) -> f32) {
+fn largest_of<const NEGATED: bool>(row: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; LANES];
     let (chunks, rest) = row.as_chunks::<LANES>();
     for chunk in chunks {
         for i in 0..LANES {
-            lanes[i] = join(lanes[i], chunk[i]);
+            lanes[i] = larger(lanes[i], if NEGATED { -chunk[i] } else { chunk[i] });
         }
     }
     for (lane, x) in lanes.iter_mut().zip(rest) {
-        *lane = join(*lane, *x);
+        *lane = larger(*lane, if NEGATED { -x } else { *x });
     }
+    let largest = fold(lanes, larger);
+    if has_nan(row) { f32::NAN } else { largest }
 }
 
-/// The larger of two, or the one that is no number.
+/// Whether an element is no number. Without signs, the bits of NaN are above those of all numbers.
+#[inline(always)]
+fn has_nan(row: &[f32]) -> bool {
+    row.iter().fold(0, |bits, x| x.abs().to_bits().max(bits)) > f32::INFINITY.to_bits()
+}
+
+/// The larger of two numbers.
 #[inline(always)]
 fn larger(a: f32, b: f32) -> f32 {
-    if (b > a) | b.is_nan() { b } else { a }
-}
-
-/// The smaller of two, or the one that is no number.
-#[inline(always)]
-fn smaller(a: f32, b: f32) -> f32 {
-    if (b < a) | b.is_nan() { b } else { a }
+    if b > a { b } else { a }
 }
 
 #[cfg(test)]

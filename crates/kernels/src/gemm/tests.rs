@@ -94,7 +94,7 @@ impl Case {
             } else {
                 Right::Anywhere(b.matrix())
             };
-            product.run(level, right, &mut Scratch::default());
+            product_at(level, product, right, &mut Scratch::default());
         }
         c
     }

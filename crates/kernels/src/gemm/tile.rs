@@ -10,16 +10,17 @@ use super::vector::Vector;
 #[derive(Clone, Copy)]
 pub(super) enum Left {
     /// Each row is dense, and `row` elements behind the last.
-    Dense { data: *const f32, row: isize },
-    /// Blocks of [`Vector::ROWS`] rows, column by column.
-    Packed(*const f32),
+    Rows { data: *const f32, row: isize },
+    /// The columns of a tile's rows are dense, and `step` elements one behind the other; so are the tiles by `tile`.
+    Columns { data: *const f32, step: usize, tile: usize },
 }
 
-/// Panels of B: `stride` elements from one to the next, each two registers wide.
+/// Panels of B, two registers wide: `stride` elements from one to the next, `step` from one row of it to the next.
 #[derive(Clone, Copy)]
 pub(super) struct Panels {
     pub(super) data: *const f32,
     pub(super) stride: usize,
+    pub(super) step: usize,
 }
 
 /// The rows of A that a tile reads: `row` elements from one to the next, `step` from one column to the next.
@@ -30,35 +31,38 @@ struct Rows {
     step: usize,
 }
 
+/// What a tile reads: rows of A, and of B a panel.
+#[derive(Clone, Copy)]
+struct Operands {
+    rows: Rows,
+    panel: *const f32,
+    step: usize,
+    /// How many columns of A and rows of B there are.
+    k: usize,
+}
+
 /// All tiles of a block: panel by panel, so that a panel stays near while A passes.
 ///
 /// # Safety
-/// A holds `[m, k]` and the panels `[k, n]` elements; C `[m, n]` that can be written. The processor has the registers.
+/// A holds `[m, k]` elements, and each register of the panels in which C has a column `k` rows; `[m, n]` elements of C can
+/// be written. The processor has the registers.
 #[inline(always)]
 pub(super) unsafe fn all<V: Vector>(m: usize, n: usize, k: usize, a: Left, b: Panels, c: Target) {
-    let width = 2 * V::LANES;
-    for (panel, j) in (0..n).step_by(width).enumerate() {
-        let (b, columns) = (b.data.wrapping_add(panel * b.stride), width.min(n - j));
+    for (panel, j) in (0..n).step_by(2 * V::LANES).enumerate() {
+        let (panel, columns) = (b.data.wrapping_add(panel * b.stride), n - j);
         for i in (0..m).step_by(V::ROWS) {
-            let c = Target { data: c.data.wrapping_offset(c.row.wrapping_mul(i as isize)).wrapping_add(j), ..c };
-            let (rows, size) = (V::ROWS.min(m - i), (k, columns));
-            // SAFETY: the tile's rows and columns are those of the block.
-            unsafe {
-                match a {
-                    Left::Dense { data, row } => {
-                        by_rows::<V>(
-                            rows,
-                            size,
-                            Rows { data: data.wrapping_offset(row.wrapping_mul(i as isize)), row, step: 1 },
-                            b,
-                            c,
-                        );
-                    }
-                    Left::Packed(data) => {
-                        by_rows::<V>(rows, size, Rows { data: data.wrapping_add(i * k), row: 1, step: V::ROWS }, b, c);
-                    }
+            let rows = match a {
+                Left::Rows { data, row } => {
+                    Rows { data: data.wrapping_offset(row.wrapping_mul(i as isize)), row, step: 1 }
                 }
-            }
+                Left::Columns { data, step, tile } => {
+                    Rows { data: data.wrapping_add(i / V::ROWS * tile), row: 1, step }
+                }
+            };
+            let operands = Operands { rows, panel, step: b.step, k };
+            let c = Target { data: c.row_at(i).wrapping_add(j), ..c };
+            // SAFETY: the tile's rows and columns are those of the block.
+            unsafe { by_rows::<V>(V::ROWS.min(m - i), columns, operands, c) }
         }
     }
 }
@@ -68,12 +72,12 @@ pub(super) unsafe fn all<V: Vector>(m: usize, n: usize, k: usize, a: Left, b: Pa
 /// # Safety
 /// As [`one`].
 #[inline(always)]
-unsafe fn by_rows<V: Vector>(rows: usize, size: (usize, usize), a: Rows, b: *const f32, c: Target) {
+unsafe fn by_rows<V: Vector>(rows: usize, columns: usize, operands: Operands, c: Target) {
     macro_rules! tile {
         ($($m:literal)*) => {
             match rows {
                 // SAFETY: what is asked of the caller.
-                $($m if $m <= V::ROWS => unsafe { by_columns::<V, $m>(size, a, b, c) },)*
+                $($m if $m <= V::ROWS => unsafe { by_columns::<V, $m>(columns, operands, c) },)*
                 _ => unreachable!("a tile has at most {} rows", V::ROWS),
             }
         };
@@ -81,47 +85,47 @@ unsafe fn by_rows<V: Vector>(rows: usize, size: (usize, usize), a: Rows, b: *con
     tile!(1 2 3 4 5 6 7 8 9 10 11 12)
 }
 
-/// The tile of that many registers of columns.
+/// The tile of one or two registers of columns.
 ///
 /// # Safety
 /// As [`one`].
 #[inline(always)]
-unsafe fn by_columns<V: Vector, const M: usize>(size: (usize, usize), a: Rows, b: *const f32, c: Target) {
+unsafe fn by_columns<V: Vector, const M: usize>(columns: usize, operands: Operands, c: Target) {
     // SAFETY: what is asked of the caller.
-    unsafe { if size.1 > V::LANES { one::<V, M, 2>(size, a, b, c) } else { one::<V, M, 1>(size, a, b, c) } }
+    unsafe {
+        if columns > V::LANES { one::<V, M, 2>(columns, operands, c) } else { one::<V, M, 1>(columns, operands, c) }
+    }
 }
 
-/// One tile of `M` rows and `N` registers, of which `size.1` columns are C's; the sum is over `size.0`.
+/// One tile of `M` rows and `N` registers, of which `columns` columns are C's, if there are not more.
 ///
 /// # Safety
-/// A holds `M` rows of `size.0` elements, B as many rows of two registers; `M` rows of `size.1` elements of C can be
-/// written. The processor has the registers.
+/// A holds `M` rows of `k` elements, the panel `k` rows of `N` registers; `M` rows of the tile's columns can be written.
+/// The processor has the registers.
 #[inline(always)]
-unsafe fn one<V: Vector, const M: usize, const N: usize>(size: (usize, usize), a: Rows, b: *const f32, c: Target) {
-    let (k, columns) = size;
-    // SAFETY: element `p` of row `i` of A and row `p` of B exist.
+unsafe fn one<V: Vector, const M: usize, const N: usize>(columns: usize, operands: Operands, c: Target) {
+    let Operands { rows, panel, step, k } = operands;
+    // SAFETY: element `p` of row `i` of A and row `p` of the panel exist.
     let sums = unsafe {
         let mut sums = [[V::zero(); N]; M];
-        let (mut left, mut right) = (a.data, b);
+        let (mut left, mut right) = (rows.data, panel);
         for _ in 0..k {
-            let right_row: [V; N] = std::array::from_fn(|j| V::load(right.add(j * V::LANES)));
+            let row: [V; N] = std::array::from_fn(|j| V::load(right.add(j * V::LANES)));
             for (i, sums) in sums.iter_mut().enumerate() {
-                let x = V::broadcast(left.offset(i as isize * a.row));
-                for (sum, y) in sums.iter_mut().zip(right_row) {
+                let x = V::broadcast(left.offset(i as isize * rows.row));
+                for (sum, y) in sums.iter_mut().zip(row) {
                     *sum = sum.add_product(x, y);
                 }
             }
-            left = left.wrapping_add(a.step);
-            right = right.wrapping_add(2 * V::LANES);
+            left = left.wrapping_add(rows.step);
+            right = right.wrapping_add(step);
         }
         sums
     };
     for (i, sums) in sums.iter().enumerate() {
-        let row = c.data.wrapping_offset(c.row.wrapping_mul(i as isize));
         for (j, sum) in sums.iter().enumerate() {
-            let (at, left) = (row.wrapping_add(j * V::LANES), columns - j * V::LANES);
-            // SAFETY: `left` columns of C follow, or a register of them.
-            unsafe { put::<V>(*sum, at, left, c.accumulate) }
+            // SAFETY: as many columns of C follow, or a register of them.
+            unsafe { put::<V>(*sum, c.row_at(i).wrapping_add(j * V::LANES), columns - j * V::LANES, c.accumulate) }
         }
     }
 }

@@ -162,7 +162,11 @@ pub(crate) fn sigmoid<const FUSED: bool>(x: f32) -> f32 {
 /// `log(1 + e^x)`
 #[inline(always)]
 pub(crate) fn softplus<const FUSED: bool>(x: f32) -> f32 {
-    (if x > 0.0 { x } else { 0.0 }) + log1p::<FUSED>(exp::<FUSED>(-x.abs()))
+    // Between 0 and 1, so that the sum with 1 need not be made: it is twice `1 + (e - 1) / 2` where it is large.
+    let e = exp::<FUSED>(-x.abs());
+    let large = e > 0.414_213_56;
+    let log = join_log::<FUSED>(if large { 0.5 * e - 0.5 } else { e }, if large { 1.0 } else { 0.0 }, 0.0);
+    (if x > 0.0 { x } else { 0.0 }) + log
 }
 
 /// `log(e^x - 1)`

@@ -1,21 +1,41 @@
 //! Loops over one and two slices.
 //!
-//! In: slices, or a number in place of one of two. Out: each element by a function that is compiled into the loop.
+//! In: slices, or a number in place of one of two, and an expression of an element. Out: each element by the expression.
+//! They are macros: a closure may be compiled apart from the loop, and then knows nothing of the loop's instructions.
 //! Not here: the functions.
 
-/// `out[i] = f(x[i])`.
-#[inline(always)]
-pub(super) fn map(x: &[f32], out: &mut [f32], f: impl Fn(f32) -> f32) {
-    assert_eq!(x.len(), out.len(), "operand and result have one length");
-    for (out, x) in out.iter_mut().zip(x) {
-        *out = f(*x);
-    }
+use crate::slices::exactly;
+
+/// `map!(x => out, |x| expression)`: `out[i]` is the expression of `x[i]`.
+macro_rules! map {
+    ($x:expr => $out:expr, |$element:ident| $f:expr) => {{
+        let (x, out): (&[f32], &mut [f32]) = ($x, $out);
+        assert_eq!(x.len(), out.len(), "operand and result have one length");
+        for (out, x) in out.iter_mut().zip(x) {
+            let $element = *x;
+            *out = $f;
+        }
+    }};
 }
+pub(super) use map;
+
+/// `pairs!(operands => out, |a, b| expression)`: `out[i]` is the expression of element `i` of two operands.
+macro_rules! pairs {
+    ($operands:expr => $out:expr, |$a:ident, $b:ident| $f:expr) => {{
+        let out: &mut [f32] = $out;
+        let (n, operands) = (out.len(), $operands.of_length(out.len()));
+        for i in 0..n {
+            let ($a, $b) = operands.at(i);
+            out[i] = $f;
+        }
+    }};
+}
+pub(super) use pairs;
 
 /// Two operands, of which one may be the same number everywhere.
 pub(super) trait Operands: Copy {
-    /// `out[i] = f(a[i], b[i])`.
-    fn each(self, out: &mut [f32], f: impl Fn(f32, f32) -> f32);
+    /// The same, known to be of that length, so that a loop need not ask.
+    fn of_length(self, n: usize) -> Self;
     /// `(a[i], b[i])`.
     fn at(self, i: usize) -> (f32, f32);
 }
@@ -34,11 +54,8 @@ pub(super) struct Right<'a>(pub(super) &'a [f32], pub(super) f32);
 
 impl Operands for Both<'_> {
     #[inline(always)]
-    fn each(self, out: &mut [f32], f: impl Fn(f32, f32) -> f32) {
-        assert!(self.0.len() == out.len() && self.1.len() == out.len(), "operands and result have one length");
-        for ((out, a), b) in out.iter_mut().zip(self.0).zip(self.1) {
-            *out = f(*a, *b);
-        }
+    fn of_length(self, n: usize) -> Self {
+        Both(exactly(n, self.0), exactly(n, self.1))
     }
 
     #[inline(always)]
@@ -49,8 +66,8 @@ impl Operands for Both<'_> {
 
 impl Operands for Left<'_> {
     #[inline(always)]
-    fn each(self, out: &mut [f32], f: impl Fn(f32, f32) -> f32) {
-        map(self.1, out, |b| f(self.0, b));
+    fn of_length(self, n: usize) -> Self {
+        Left(self.0, exactly(n, self.1))
     }
 
     #[inline(always)]
@@ -61,8 +78,8 @@ impl Operands for Left<'_> {
 
 impl Operands for Right<'_> {
     #[inline(always)]
-    fn each(self, out: &mut [f32], f: impl Fn(f32, f32) -> f32) {
-        map(self.0, out, |a| f(a, self.1));
+    fn of_length(self, n: usize) -> Self {
+        Right(exactly(n, self.0), self.1)
     }
 
     #[inline(always)]

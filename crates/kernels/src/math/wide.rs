@@ -7,7 +7,7 @@
 //! Not here: what f32 is good enough for.
 
 use super::approximate::split;
-use super::loops::{Operands, map};
+use super::loops::{Operands, map, pairs};
 
 /// `1.5 * 2^52`: a number below `2^51` that is added to it is rounded to a whole one, which stands in the low bits.
 const MAGIC: f64 = 6_755_399_441_055_744.0;
@@ -32,14 +32,14 @@ fn polynomial<const N: usize>(x: f64, c: [f64; N]) -> f64 {
 /// Sines of angles in radians.
 #[inline(always)]
 pub(super) fn sin(x: &[f32], out: &mut [f32]) {
-    map(x, out, |x| if x.abs() <= FARTHEST { circle(x, 0) } else { f32::NAN });
+    map!(x => &mut *out, |x| if x.abs() <= FARTHEST { circle(x, 0) } else { f32::NAN });
     patch(out, |i| f64::from(x[i]).sin() as f32);
 }
 
 /// Cosines of angles in radians.
 #[inline(always)]
 pub(super) fn cos(x: &[f32], out: &mut [f32]) {
-    map(x, out, |x| if x.abs() <= FARTHEST { circle(x, 1) } else { f32::NAN });
+    map!(x => &mut *out, |x| if x.abs() <= FARTHEST { circle(x, 1) } else { f32::NAN });
     patch(out, |i| f64::from(x[i]).cos() as f32);
 }
 
@@ -61,7 +61,7 @@ fn circle(x: f32, turns: u64) -> f32 {
 /// Powers: `2^(b log2 a)` where `a` is positive and both are finite, and as the standard library has them elsewhere.
 #[inline(always)]
 pub(super) fn pow(operands: impl Operands, out: &mut [f32]) {
-    operands.each(out, |a, b| {
+    pairs!(operands => &mut *out, |a, b| {
         let ordinary = (a > 0.0) & (a < f32::INFINITY) & (b.abs() < f32::INFINITY);
         if ordinary { exp2(f64::from(b) * log2(a)) } else { f32::NAN }
     });
