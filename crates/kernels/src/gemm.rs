@@ -12,18 +12,23 @@
 //! | `vector` | registers of each level |
 //! | `tile` | a tile of C in registers |
 //! | `pack` | A and B in the order in which tiles read them |
+//! | `brain` | the same of elements rounded to bf16 |
 //!
 //! Not here: threads. Callers cut m or n into pieces and hand them to a pool.
 #![allow(unsafe_code)] // matrices are addresses: strides may be anything, and threads share C by rows
 
+mod brain;
 mod pack;
 mod tile;
 mod vector;
 
-use crate::level::Level;
+use crate::level::{Kind, Level};
+pub use brain::{multiply_packed_bf16, pack_panel_bf16, packed_len_bf16};
 use pack::Lines;
-use tile::{Left, Panels};
-use vector::{Vector, by_registers};
+use tile::{Left, Panels, all};
+#[cfg(target_arch = "x86_64")]
+use vector::{Eight, Sixteen};
+use vector::{Four, Vector, by_registers};
 
 /// Rows of B in a block: a panel of it stays in the nearest cache.
 const K_BLOCK: usize = 256;
@@ -183,21 +188,20 @@ enum Right {
 }
 
 by_registers! {
-    /// The product, by the registers of a level.
+    /// The tiles of a block, by the registers of a level.
     ///
     /// # Safety
-    /// As [`multiply`] or [`multiply_packed`], whichever B is.
-    unsafe fn product_at(product: Product, b: Right, scratch: &mut Scratch) = by_inner
+    /// As [`tile::all`], but that the level is proof of the registers.
+    unsafe fn tiles_at(m: usize, n: usize, k: usize, a: Left, b: Panels, c: Target) = all
 }
 
 /// The product, block by block of k.
 ///
 /// # Safety
-/// As [`product_at`], and the processor has the registers; so for all that follow.
-#[inline(always)]
-unsafe fn by_inner<V: Vector>(mut product: Product, b: Right, scratch: &mut Scratch) {
-    let Product { m, n, k, .. } = product;
-    if m == 0 || n == 0 {
+/// As [`multiply`] or [`multiply_packed`], whichever B is.
+unsafe fn product_at(level: Level, mut product: Product, b: Right, scratch: &mut Scratch) {
+    let (k, width) = (product.k, 2 * level.lanes());
+    if product.m == 0 || product.n == 0 {
         return;
     }
     if k == 0 && !product.c.accumulate {
@@ -210,11 +214,11 @@ unsafe fn by_inner<V: Vector>(mut product: Product, b: Right, scratch: &mut Scra
         unsafe {
             match b {
                 Right::Packed(packed) => {
-                    let data = packed.wrapping_add(from * width::<V>());
-                    let panels = Panels { data, stride: k * width::<V>(), step: width::<V>() };
-                    by_rows::<V>(block, panels, &mut scratch.left);
+                    let data = packed.wrapping_add(from * width);
+                    let panels = Panels { data, stride: k * width, step: width };
+                    by_rows(level, block, panels, &mut scratch.left);
                 }
-                Right::Anywhere(b) => by_columns::<V>(block, b.from(from, 0), scratch),
+                Right::Anywhere(b) => by_columns(level, block, b.from(from, 0), scratch),
             }
         }
         product.c.accumulate = true;
@@ -223,51 +227,53 @@ unsafe fn by_inner<V: Vector>(mut product: Product, b: Right, scratch: &mut Scra
 
 /// The product of a block of k with B as it lies: read there if its rows are dense and few tiles pass over it, else packed,
 /// some columns after the other.
-#[inline(always)]
-unsafe fn by_columns<V: Vector>(product: Product, b: Matrix, scratch: &mut Scratch) {
+///
+/// # Safety
+/// As [`multiply`].
+unsafe fn by_columns(level: Level, product: Product, b: Matrix, scratch: &mut Scratch) {
     let Product { m, n, k, c, .. } = product;
-    if b.column == 1 && n % V::LANES == 0 && m <= PASSES * V::ROWS {
-        let panels = Panels { data: b.data, stride: width::<V>(), step: b.row as usize };
+    let width = 2 * level.lanes();
+    if b.column == 1 && n % level.lanes() == 0 && m <= PASSES * rows_of(level) {
+        let panels = Panels { data: b.data, stride: width, step: b.row as usize };
         // SAFETY: the columns are whole registers, so that tiles read nothing else.
-        return unsafe { by_rows::<V>(product, panels, &mut scratch.left) };
+        return unsafe { by_rows(level, product, panels, &mut scratch.left) };
     }
     for from in (0..n).step_by(N_BLOCK) {
         let n = N_BLOCK.min(n - from);
-        let panels = n.div_ceil(width::<V>());
-        let packed = scratch.right.at_least(panels * k * width::<V>());
-        for panel in 0..panels {
+        let packed = scratch.right.at_least(n.next_multiple_of(width) * k);
+        for panel in 0..n.div_ceil(width) {
             // SAFETY: the scratch is as long as the panels.
-            unsafe { pack_one::<V>(panel, k, n, b.from(0, from), packed) }
+            unsafe { pack_panel_at(level, panel, k, n, b.from(0, from), packed) }
         }
         let part = Product { n, c: Target { data: c.data.wrapping_add(from), ..c }, ..product };
-        let panels = Panels { data: packed, stride: k * width::<V>(), step: width::<V>() };
+        let panels = Panels { data: packed, stride: k * width, step: width };
         // SAFETY: the panels are packed, and the columns of C are among those of the caller.
-        unsafe { by_rows::<V>(part, panels, &mut scratch.left) }
+        unsafe { by_rows(level, part, panels, &mut scratch.left) }
     }
 }
 
 /// The product of a block of k with panels of B: blocks of rows of A, read where they lie if rows or columns are dense, else
 /// packed.
-#[inline(always)]
-unsafe fn by_rows<V: Vector>(product: Product, b: Panels, scratch: &mut Lines) {
-    let Product { n, k, .. } = product;
+///
+/// # Safety
+/// As [`multiply`]; the panels hold B.
+unsafe fn by_rows(level: Level, product: Product, b: Panels, scratch: &mut Lines) {
+    let (Product { n, k, .. }, tile) = (product, rows_of(level));
     for from in (0..product.m).step_by(M_BLOCK) {
         let (m, a) = (M_BLOCK.min(product.m - from), product.a.from(from, 0));
         let c = Target { data: product.c.row_at(from), ..product.c };
-        // SAFETY: a block of A, of B and of C; the scratch is as long as the blocks of rows.
-        unsafe {
-            if a.column == 1 {
-                tile::all::<V>(m, n, k, Left::Rows { data: a.data, row: a.row }, b, c);
-            } else if a.row == 1 {
-                let left = Left::Columns { data: a.data, step: a.column as usize, tile: V::ROWS };
-                tile::all::<V>(m, n, k, left, b, c);
-            } else {
-                let packed = scratch.at_least(m.next_multiple_of(V::ROWS) * k);
-                pack::rows::<V>(m, k, a, packed);
-                let left = Left::Columns { data: packed, step: V::ROWS, tile: V::ROWS * k };
-                tile::all::<V>(m, n, k, left, b, c);
-            }
-        }
+        let left = if a.column == 1 {
+            Left::Rows { data: a.data, row: a.row }
+        } else if a.row == 1 {
+            Left::Columns { data: a.data, step: a.column as usize, tile }
+        } else {
+            let data = scratch.at_least(m.next_multiple_of(tile) * k);
+            // SAFETY: the scratch is as long as the blocks of rows.
+            unsafe { pack::rows(tile, m, k, a, data) };
+            Left::Columns { data, step: tile, tile: tile * k }
+        };
+        // SAFETY: a block of A, of B and of C.
+        unsafe { tiles_at(level, m, n, k, left, b, c) }
     }
 }
 
@@ -275,6 +281,17 @@ unsafe fn by_rows<V: Vector>(product: Product, b: Panels, scratch: &mut Lines) {
 #[inline(always)]
 fn width<V: Vector>() -> usize {
     2 * V::LANES
+}
+
+/// Rows of a tile.
+fn rows_of(level: Level) -> usize {
+    match level.kind() {
+        Kind::Portable => Four::ROWS,
+        #[cfg(target_arch = "x86_64")]
+        Kind::Avx2 => Eight::ROWS,
+        #[cfg(target_arch = "x86_64")]
+        Kind::Avx512 => Sixteen::ROWS,
+    }
 }
 
 impl Product {

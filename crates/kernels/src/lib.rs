@@ -30,6 +30,7 @@ mod slices;
 
 pub use adamw::{Update, adamw, sum_of_squares};
 pub use gemm::{Matrix, Scratch, multiply, multiply_packed, pack_panel, packed_len, panels};
+pub use gemm::{multiply_packed_bf16, pack_panel_bf16, packed_len_bf16};
 pub use level::Level;
 pub use math::{binary, binary_left, binary_right, unary};
 pub use pool::Pool;

@@ -77,18 +77,16 @@ unsafe fn register<V: Vector>(k: usize, columns: usize, b: Matrix, to: *mut f32)
     }
 }
 
-/// Packs `[m, k]` of A in blocks of a tile's rows, each column by column; what is missing in the last is left as it was.
+/// Packs `[m, k]` of A in blocks of `tile` rows, each column by column; what is missing in the last is left as it was.
 ///
 /// # Safety
-/// `[m, k]` elements of A can be read, and as many blocks written at `to`. The processor has the registers.
-#[inline(always)]
-pub(super) unsafe fn rows<V: Vector>(m: usize, k: usize, a: Matrix, to: *mut f32) {
-    for block in 0..m.div_ceil(V::ROWS) {
-        let first = block * V::ROWS;
+/// `[m, k]` elements of A can be read, and as many blocks written at `to`.
+pub(super) unsafe fn rows(tile: usize, m: usize, k: usize, a: Matrix, to: *mut f32) {
+    for first in (0..m).step_by(tile) {
         for p in 0..k {
-            for i in first..m.min(first + V::ROWS) {
+            for i in first..m.min(first + tile) {
                 // SAFETY: row `i` and column `p` are in the matrix, and the block is one of those at `to`.
-                unsafe { *to.add((first * k) + p * V::ROWS + i - first) = *a.from(i, p).data }
+                unsafe { *to.add(first * k + p * tile + i - first) = *a.from(i, p).data }
             }
         }
     }

@@ -6,7 +6,7 @@ use super::*;
 
 /// How a matrix lies in memory.
 #[derive(Clone, Copy, Debug)]
-enum Layout {
+pub(super) enum Layout {
     Rows,
     Columns,
     /// Dense in neither, with gaps.
@@ -15,10 +15,10 @@ enum Layout {
     Backward,
 }
 
-const LAYOUTS: [Layout; 4] = [Layout::Rows, Layout::Columns, Layout::Apart, Layout::Backward];
+pub(super) const LAYOUTS: [Layout; 4] = [Layout::Rows, Layout::Columns, Layout::Apart, Layout::Backward];
 
 /// A matrix and the memory it lies in, which holds NaN wherever no element is.
-struct Held {
+pub(super) struct Held {
     memory: Vec<f32>,
     first: usize,
     row: isize,
@@ -26,7 +26,7 @@ struct Held {
 }
 
 impl Held {
-    fn new(rows: usize, columns: usize, layout: Layout, seed: u64) -> Held {
+    pub(super) fn new(rows: usize, columns: usize, layout: Layout, seed: u64) -> Held {
         let (row, column, first) = match layout {
             Layout::Rows => (columns as isize + 3, 1, 0),
             Layout::Columns => (1, rows as isize + 2, 0),
@@ -45,11 +45,11 @@ impl Held {
         (self.first as isize + self.row * i as isize + self.column * j as isize) as usize
     }
 
-    fn at(&self, i: usize, j: usize) -> f64 {
+    pub(super) fn at(&self, i: usize, j: usize) -> f64 {
         f64::from(self.memory[self.place(i, j)])
     }
 
-    fn matrix(&self) -> Matrix {
+    pub(super) fn matrix(&self) -> Matrix {
         Matrix { data: self.memory.as_ptr().wrapping_add(self.first), row: self.row, column: self.column }
     }
 }

@@ -77,7 +77,7 @@ unsafe fn by_rows<V: Vector>(rows: usize, columns: usize, operands: Operands, c:
         ($($m:literal)*) => {
             match rows {
                 // SAFETY: what is asked of the caller.
-                $($m if $m <= V::ROWS => unsafe { by_columns::<V, $m>(columns, operands, c) },)*
+                $($m if const { $m <= V::ROWS } => unsafe { by_columns::<V, $m>(columns, operands, c) },)*
                 _ => unreachable!("a tile has at most {} rows", V::ROWS),
             }
         };

@@ -40,26 +40,25 @@ pub(super) trait Vector: Copy {
 /// A function of a level and arguments that runs `body::<V>`, compiled for the level's instructions. The body has to be
 /// `#[inline(always)]`, down to what its loops call.
 macro_rules! by_registers {
-    ($(#[$meta:meta])* unsafe fn $name:ident($($arg:ident: $type:ty),* $(,)?) = $body:path) => {
+    ($(#[$meta:meta])* unsafe fn $name:ident($($arg:ident: $type:ty),* $(,)?) = $body:ident) => {
         $(#[$meta])*
         unsafe fn $name(level: $crate::level::Level, $($arg: $type),*) {
-            use $body as body;
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
             unsafe fn avx512($($arg: $type),*) {
                 // SAFETY: what is asked of the caller.
-                unsafe { body::<$crate::gemm::vector::Sixteen>($($arg),*) }
+                unsafe { $body::<$crate::gemm::vector::Sixteen>($($arg),*) }
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             unsafe fn avx2($($arg: $type),*) {
                 // SAFETY: what is asked of the caller.
-                unsafe { body::<$crate::gemm::vector::Eight>($($arg),*) }
+                unsafe { $body::<$crate::gemm::vector::Eight>($($arg),*) }
             }
             // SAFETY: what is asked of the caller, and a level is made only where the processor has its instructions.
             unsafe {
                 match level.kind() {
-                    $crate::level::Kind::Portable => body::<$crate::gemm::vector::Four>($($arg),*),
+                    $crate::level::Kind::Portable => $body::<$crate::gemm::vector::Four>($($arg),*),
                     #[cfg(target_arch = "x86_64")]
                     $crate::level::Kind::Avx2 => avx2($($arg),*),
                     #[cfg(target_arch = "x86_64")]
@@ -234,7 +233,7 @@ impl Vector for Eight {
 /// Sixteen lanes of AVX-512.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
-pub(super) struct Sixteen(__m512);
+pub(super) struct Sixteen(pub(super) __m512);
 
 #[cfg(target_arch = "x86_64")]
 impl Sixteen {
