@@ -2,7 +2,7 @@
 
 use crate::contract::Contraction;
 use crate::op::Op;
-use crate::view::{BufferId, Extent, Spot, Walk};
+use crate::view::{BufferId, Extent, LocalId, Spot, Walk};
 
 /// The operations of a tile, and the memory that a worker needs for them.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +38,8 @@ pub(crate) enum Kernel {
     Past { tile: Tile, sight: Sight, seen: usize, tasks: usize, zeroed: Vec<Zeroed> },
     /// A recurrence: by item, position after position.
     Scan(Scan),
+    /// A recurrence, and one that goes back over it.
+    Pair(Pair),
     /// Products summed over all positions.
     Products(Vec<Contraction>),
     /// Sums over the parts that a kernel left.
@@ -59,6 +61,26 @@ pub(crate) struct Scan {
     /// The positions of a chunk.
     pub(crate) chunk: Option<usize>,
     pub(crate) reverse: bool,
+}
+
+/// A recurrence run through, and another that goes back over what it held. The operations are, in this order: those of the
+/// first position, those where a chunk begins, those of every position; then those of the last position, and those of every
+/// position on the way back.
+#[derive(Clone, Debug)]
+pub(crate) struct Pair {
+    pub(crate) tile: Tile,
+    /// Where each kind of operation ends, but for the last.
+    pub(crate) begin: usize,
+    pub(crate) anew: usize,
+    pub(crate) through: usize,
+    pub(crate) back: usize,
+    pub(crate) chunk: Option<usize>,
+    /// The positions for which all is held at a time.
+    pub(crate) span: usize,
+    /// The states, with their elements.
+    pub(crate) states: Vec<(LocalId, usize)>,
+    /// Where they are kept as they are before each span.
+    pub(crate) saved: LocalId,
 }
 
 /// A matrix to pack.
@@ -109,6 +131,7 @@ impl Kernel {
             Kernel::Each(..) => "each",
             Kernel::Past { .. } => "past",
             Kernel::Scan(_) => "scan",
+            Kernel::Pair(_) => "pair",
             Kernel::Products(_) => "products",
             Kernel::Finish(_) => "finish",
             Kernel::Scatter { .. } => "scatter",

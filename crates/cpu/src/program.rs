@@ -166,6 +166,7 @@ fn touched(kernel: &Kernel) -> Vec<BufferId> {
             tile(ops).into_iter().chain(zeroed).collect()
         }
         Kernel::Scan(scan) => tile(&scan.tile),
+        Kernel::Pair(pair) => tile(&pair.tile),
         Kernel::Pack(packs) => {
             packs.iter().flat_map(|pack| [pack.b.place.buffer(), Some(pack.out)]).flatten().collect()
         }
@@ -185,6 +186,7 @@ fn needs(lowered: &Lowered) -> Needs {
         Kernel::Once(tile) | Kernel::Each(tile, _) => Needs::of(tile, 0),
         Kernel::Past { tile, seen, .. } => Needs::of(tile, *seen),
         Kernel::Scan(scan) => Needs::of(&scan.tile, 0),
+        Kernel::Pair(pair) => Needs::of(&pair.tile, 0),
         Kernel::Finish(finishes) => Needs { row: finished(finishes), ..Needs::default() },
         Kernel::Pack(_) | Kernel::Products(_) | Kernel::Scatter { .. } | Kernel::Call { .. } => Needs::default(),
     };

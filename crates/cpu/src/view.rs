@@ -29,6 +29,9 @@ pub(crate) enum Place {
     Part { buffer: BufferId, width: usize },
     /// Memory of the worker: from the first row of the tile.
     Local(LocalId),
+    /// Memory of the worker with a row of so many elements for each position of a span: from the row of the position, or of one
+    /// so many positions ahead.
+    Span { local: LocalId, row: usize, ahead: usize },
 }
 
 /// The first element of a value, and what a position and a task add to it.
@@ -80,7 +83,7 @@ impl Place {
         match self {
             Place::Once(buffer) | Place::Seq { buffer, .. } | Place::Positions { buffer, .. } => Some(buffer),
             Place::Item { buffer, .. } | Place::Part { buffer, .. } => Some(buffer),
-            Place::Local(_) => None,
+            Place::Local(_) | Place::Span { .. } => None,
         }
     }
 }

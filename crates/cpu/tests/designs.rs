@@ -16,7 +16,7 @@ fn hold(folder: &str) {
         if only.as_ref().is_some_and(|only| *only != name) {
             continue;
         }
-        match wrong(&name, &text, Shape { rows: 2, context: 9 }) {
+        match wrong(&name, &text, Shape { rows: 2, context: 19 }) {
             Ok(found) => wrongs.extend(found.into_iter().map(|found| format!("{name}: {found}"))),
             Err(why) => wrongs.push(format!("{name}: {why}")),
         }

@@ -176,8 +176,7 @@ impl Build {
             .collect();
         let width: usize = sized.iter().map(|(_, n)| n).product();
         let each = each && !self.single;
-        self.locals.push(width * if each { self.rows } else { 1 });
-        let place = Place::Local(LocalId(self.locals.len() as u32 - 1));
+        let place = Place::Local(self.memory(width * if each { self.rows } else { 1 }));
         View::dense(Spot::new(place, if each { width } else { 0 }), &sized)
     }
 
@@ -248,15 +247,35 @@ impl Build {
         self.views.insert(id, view);
     }
 
-    /// The values of `kept`, and all that the first operations write: what a loop over the others may read.
-    pub(crate) fn everything(&self, kept: &[LocalId], first: usize) -> Vec<LocalId> {
-        let mut all = kept.to_vec();
-        for spot in self.ops[..first].iter().flat_map(Op::spots) {
-            if let Place::Local(id) = spot.place {
-                all.push(id);
+    /// The local values that are used on both sides of one of these places among the operations: loops over what is between
+    /// them may come back to what was written before.
+    pub(crate) fn across(&self, places: &[usize]) -> Vec<LocalId> {
+        let mut life: BTreeMap<LocalId, (usize, usize)> = BTreeMap::new();
+        let mut held = BTreeSet::new();
+        for (i, spot) in
+            self.ops.iter().enumerate().flat_map(|(i, op)| op.spots().into_iter().map(move |spot| (i, spot)))
+        {
+            match spot.place {
+                Place::Local(id) => life.entry(id).or_insert((i, i)).1 = i,
+                Place::Span { local, .. } => _ = held.insert(local),
+                Place::Once(_)
+                | Place::Seq { .. }
+                | Place::Positions { .. }
+                | Place::Item { .. }
+                | Place::Part { .. } => {}
             }
         }
-        all
+        // A state is written at the end of a step and read in the next.
+        let carried =
+            life.iter().filter(|(_, (first, last))| places.iter().any(|place| first < place && place <= last));
+        held.extend(carried.map(|(id, _)| *id));
+        held.into_iter().collect()
+    }
+
+    /// Memory for so many elements.
+    pub(crate) fn memory(&mut self, elements: usize) -> LocalId {
+        self.locals.push(elements);
+        LocalId(self.locals.len() as u32 - 1)
     }
 
     /// A size as a number of elements.

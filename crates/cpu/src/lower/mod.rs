@@ -236,7 +236,11 @@ impl<'m> Lowering<'m> {
         let instruction = self.schedule.instructions[i];
         match &instruction.op {
             Op::Past { .. } => self.past(instruction),
-            Op::Scan { .. } => self.scan(instruction),
+            Op::Scan { .. } if self.schedule.pairs.values().any(|forward| *forward == i) => Ok(()),
+            Op::Scan { .. } => match self.schedule.pairs.get(&i).copied() {
+                Some(forward) => self.pair(self.schedule.instructions[forward], instruction),
+                None => self.scan(instruction),
+            },
             Op::Call { function, layer, path } => {
                 let buffer = |id: &ValueId| self.homes[id].spot.place.buffer().expect("a home is a buffer");
                 let args = instruction.args.iter().map(buffer).collect();

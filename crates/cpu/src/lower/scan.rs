@@ -1,16 +1,31 @@
 //! Recurrences, as kernels that go through an item position after position with the states in a worker's memory.
+//!
+//! A reverse scan often reads what a forward one held at each position. Where nothing else reads that, the two are one kernel,
+//! and what was held is never kept for all positions: the forward scan keeps its states at the starts of spans, and is run again
+//! for the positions of a span, the last span first, before the reverse scan goes through it.
 
-use genesys_ir::module::{Direction, Instruction, Op as IrOp};
+use genesys_ir::module::{Direction, Instruction, Op as IrOp, Region, State, ValueId};
 
 use crate::error::Result;
-use crate::kernel::{Kernel, Scan};
+use crate::kernel::{Kernel, Pair, Scan};
 use crate::lower::Lowering;
 use crate::lower::build::Build;
-use crate::view::{LocalId, Place};
+use crate::view::{LocalId, Place, Spot, View};
+
+/// The positions of a span, unless chunks of the design ask for more.
+const SPAN: usize = 16;
+
+/// A scan, taken apart.
+struct Parts<'a> {
+    states: &'a [State],
+    chunk: Option<usize>,
+    reverse: bool,
+    body: &'a Region,
+    results: &'a [ValueId],
+}
 
 impl Lowering<'_> {
-    /// A scan.
-    pub(crate) fn scan(&mut self, instruction: &Instruction) -> Result<()> {
+    fn parts<'a>(&self, instruction: &'a Instruction) -> Result<Parts<'a>> {
         let IrOp::Scan { states, chunk, direction, reset, body, .. } = &instruction.op else {
             unreachable!("asked for scans only")
         };
@@ -22,70 +37,184 @@ impl Lowering<'_> {
             return Err(self.unsupported("chunks in reverse"));
         }
         let chunk = chunk.as_ref().map(Build::number).transpose()?;
+        Ok(Parts { states, chunk, reverse, body, results: &instruction.results })
+    }
+
+    /// A scan.
+    pub(crate) fn scan(&mut self, instruction: &Instruction) -> Result<()> {
+        let parts = self.parts(instruction)?;
         let mut build = Build { single: true, region: true, ..Build::new(1) };
-        let mut kept = Vec::new();
-        for id in states.iter().flat_map(genesys_ir::module::State::defined) {
-            let axes = self.function.ty(id).axes.clone();
-            let view = build.local(self, &axes, false);
-            if let Place::Local(local) = view.spot.place {
-                kept.push(local);
-            }
-            build.views.insert(id, view);
+        for id in parts.states.iter().flat_map(State::defined) {
+            build.state(self, id);
         }
-        // The first position.
-        for state in states {
-            let init = build.view(self, state.init)?;
-            let to = build.views[&state.current].clone();
-            build.copy(self, &init, &to, state.current);
-        }
+        build.initial(self, &parts)?;
         let begin = build.ops.len();
-        for state in states {
-            let current = build.views[&state.current].clone();
+        build.chunk(self, &parts)?;
+        let anew = build.ops.len();
+        build.step(self, &parts)?;
+        build.carry(self, &parts)?;
+        let kept = build.across(&[begin, anew]);
+        let (chunk, reverse) = (parts.chunk, parts.reverse);
+        self.ends.push(Kernel::Scan(Scan { tile: build.tile(kept), begin, anew, chunk, reverse }));
+        Ok(())
+    }
+
+    /// A reverse scan, and the forward one whose results it alone reads.
+    pub(crate) fn pair(&mut self, forward: &Instruction, reverse: &Instruction) -> Result<()> {
+        let (first, second) = (self.parts(forward)?, self.parts(reverse)?);
+        let chunk = first.chunk.unwrap_or(1);
+        let span = chunk * SPAN.div_ceil(chunk);
+        let mut build = Build { single: true, region: true, ..Build::new(1) };
+        let mut states = Vec::new();
+        for state in first.states {
+            let (now, next, local) = build.held(self, state.current, span);
+            states.push(local);
+            build.views.insert(state.current, now);
+            build.targets.insert(state.next, next);
+            if let Some(start) = state.start {
+                build.state(self, start);
+            }
+        }
+        build.initial(self, &first)?;
+        let begin = build.ops.len();
+        build.chunk(self, &first)?;
+        let anew = build.ops.len();
+        build.step_held(self, &first, span)?;
+        let through = build.ops.len();
+        for id in second.states.iter().flat_map(State::defined) {
+            build.state(self, id);
+        }
+        build.initial(self, &second)?;
+        let back = build.ops.len();
+        build.step(self, &second)?;
+        build.carry(self, &second)?;
+        let spans = self.shape.context.div_ceil(span);
+        let widths: Vec<(LocalId, usize)> = states;
+        let whole: usize = widths.iter().map(|(_, width)| width).sum();
+        let saved = build.memory(whole * spans);
+        let mut kept = build.across(&[begin, anew, through, back]);
+        kept.push(saved);
+        let chunk = first.chunk;
+        let tile = build.tile(kept);
+        self.ends.push(Kernel::Pair(Pair { tile, begin, anew, through, back, chunk, span, states: widths, saved }));
+        Ok(())
+    }
+}
+
+impl Build {
+    /// Memory for a state.
+    fn state(&mut self, lowering: &Lowering<'_>, id: ValueId) {
+        let axes = lowering.function.ty(id).axes.clone();
+        let view = self.local(lowering, &axes, false);
+        self.views.insert(id, view);
+    }
+
+    /// Memory for a value at all positions of a span, and one more: where it lies at a position and at the next one.
+    fn held(&mut self, lowering: &Lowering<'_>, id: ValueId, span: usize) -> (View, View, (LocalId, usize)) {
+        let axes = lowering.function.ty(id).axes.clone();
+        let sized: Vec<_> = self.order(lowering, &axes).into_iter().map(|(axis, n)| (axis, self.room(n))).collect();
+        let width: usize = sized.iter().map(|(_, n)| n).product();
+        let local = self.memory(width * (span + 1));
+        let at = |ahead| View::dense(Spot::new(Place::Span { local, row: width, ahead }, 0), &sized);
+        (at(0), at(1), (local, width))
+    }
+
+    /// What the states hold at first.
+    fn initial(&mut self, lowering: &mut Lowering<'_>, parts: &Parts<'_>) -> Result<()> {
+        for state in parts.states {
+            let init = self.view(lowering, state.init)?;
+            let to = self.views[&state.current].clone();
+            self.copy(lowering, &init, &to, state.current);
+        }
+        Ok(())
+    }
+
+    /// What happens where a chunk begins.
+    fn chunk(&mut self, lowering: &mut Lowering<'_>, parts: &Parts<'_>) -> Result<()> {
+        for state in parts.states {
+            let current = self.views[&state.current].clone();
             if state.anew {
-                let init = build.view(self, state.init)?;
-                build.copy(self, &init, &current, state.current);
+                let init = self.view(lowering, state.init)?;
+                self.copy(lowering, &init, &current, state.current);
             }
             if let Some(start) = state.start {
-                let to = build.views[&start].clone();
-                build.copy(self, &current, &to, state.current);
+                let to = self.views[&start].clone();
+                self.copy(lowering, &current, &to, state.current);
             }
         }
-        let anew = build.ops.len();
-        for (result, value) in instruction.results.iter().zip(&body.results) {
-            let home = self.homes[result].clone();
-            let held = build.views.contains_key(value) || build.targets.contains_key(value);
-            if !held {
-                build.target(*value, home);
+        Ok(())
+    }
+
+    /// A step whose results leave.
+    fn step(&mut self, lowering: &mut Lowering<'_>, parts: &Parts<'_>) -> Result<()> {
+        for (result, value) in parts.results.iter().zip(&parts.body.results) {
+            if !self.views.contains_key(value) && !self.targets.contains_key(value) {
+                let home = lowering.homes[result].clone();
+                self.target(*value, home);
             }
         }
-        for instruction in &body.instructions {
-            build.operation(self, instruction)?;
+        for instruction in &parts.body.instructions {
+            self.operation(lowering, instruction)?;
         }
-        for (result, value) in instruction.results.iter().zip(&body.results) {
-            let mut home = self.homes[result].clone();
-            home.spot.row = 0;
-            let view = build.view(self, *value)?;
+        for (result, value) in parts.results.iter().zip(&parts.body.results) {
+            let home = self.here(lowering.homes[result].clone());
+            let view = self.view(lowering, *value)?;
             if view != home {
-                build.copy(self, &view, &home, *result);
+                self.copy(lowering, &view, &home, *result);
             }
         }
-        // The next states, when all that reads the present ones has run.
-        for state in states {
-            let next = build.view(self, state.next)?;
-            let current = build.views[&state.current].clone();
-            if next != current {
-                let held = states.iter().any(|other| build.views[&other.current] == next);
-                if held && states.len() > 1 {
-                    return Err(self.unsupported("states that change places"));
+        Ok(())
+    }
+
+    /// A step whose results are held for the positions of a span.
+    fn step_held(&mut self, lowering: &mut Lowering<'_>, parts: &Parts<'_>, span: usize) -> Result<()> {
+        for (result, value) in parts.results.iter().zip(&parts.body.results) {
+            if parts.states.iter().all(|state| state.current != *value && state.next != *value) {
+                let (now, ..) = self.held(lowering, *result, span);
+                self.views.insert(*result, now.clone());
+                if !self.views.contains_key(value) && !self.targets.contains_key(value) {
+                    self.targets.insert(*value, now);
                 }
-                build.copy(self, &next, &current, state.current);
             }
         }
-        let kept: Vec<LocalId> = kept;
-        // What is set up with the first position holds to the end.
-        let all = build.everything(&kept, anew);
-        let tile = build.tile(all);
-        self.ends.push(Kernel::Scan(Scan { tile, begin, anew, chunk, reverse }));
+        for instruction in &parts.body.instructions {
+            self.operation(lowering, instruction)?;
+        }
+        for state in parts.states {
+            let (view, next) = (self.view(lowering, state.next)?, self.targets[&state.next].clone());
+            if view != next {
+                self.copy(lowering, &view, &next, state.current);
+            }
+        }
+        for (result, value) in parts.results.iter().zip(&parts.body.results) {
+            if let Some(state) = parts.states.iter().find(|state| state.next == *value) {
+                self.views.insert(*result, self.targets[&state.next].clone());
+                continue;
+            }
+            let view = self.view(lowering, *value)?;
+            match self.views.get(result).cloned() {
+                Some(held) if held != view => self.copy(lowering, &view, &held, *result),
+                Some(_) => {}
+                None => _ = self.views.insert(*result, view),
+            }
+        }
+        Ok(())
+    }
+
+    /// The next states, when all that reads the present ones has run.
+    fn carry(&mut self, lowering: &mut Lowering<'_>, parts: &Parts<'_>) -> Result<()> {
+        for state in parts.states {
+            let next = self.view(lowering, state.next)?;
+            let current = self.views[&state.current].clone();
+            if next == current {
+                continue;
+            }
+            let held = parts.states.iter().any(|other| self.views[&other.current] == next);
+            if held && parts.states.len() > 1 {
+                return Err(lowering.unsupported("states that change places"));
+            }
+            self.copy(lowering, &next, &current, state.current);
+        }
         Ok(())
     }
 }

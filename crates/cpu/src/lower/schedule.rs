@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use genesys_ir::module::{Adjoint, AxisId, Function, Instruction, Op, Stage, Type, ValueId};
+use genesys_ir::module::{Adjoint, AxisId, Direction, Function, Instruction, Op, Stage, Type, ValueId};
 use genesys_ir::reads;
 
 use crate::error::Result;
@@ -44,6 +44,8 @@ pub(crate) struct Schedule<'m> {
     pub(crate) definition: BTreeMap<ValueId, (usize, usize)>,
     /// The values that must have a buffer: they are read by another kernel than their own, or leave the function.
     pub(crate) kept: BTreeSet<ValueId>,
+    /// The forward scans whose results one reverse scan alone reads: by that, each at most once.
+    pub(crate) pairs: BTreeMap<usize, usize>,
 }
 
 impl<'m> Schedule<'m> {
@@ -60,8 +62,10 @@ impl<'m> Schedule<'m> {
             instructions,
             definition,
             kept: BTreeSet::new(),
+            pairs: BTreeMap::new(),
         };
         schedule.classify(function, size)?;
+        schedule.pair(function);
         schedule.earliest();
         schedule.later(function);
         schedule.keep(function);
@@ -191,6 +195,34 @@ impl<'m> Schedule<'m> {
         }
     }
 
+    /// Finds the forward scans whose results one reverse scan alone reads.
+    fn pair(&mut self, function: &Function) {
+        let direction = |i: usize| match &self.instructions[i].op {
+            Op::Scan { direction, .. } => Some(*direction),
+            _ => None,
+        };
+        let mut readers: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        for (i, instruction) in self.instructions.iter().enumerate() {
+            for id in reads(instruction) {
+                if let Some((source, _)) = self.definition.get(&id) {
+                    readers.entry(*source).or_default().insert(i);
+                }
+            }
+        }
+        let leaves: BTreeSet<usize> =
+            function.body.results.iter().filter_map(|id| self.definition.get(id)).map(|(i, _)| *i).collect();
+        let mut pairs = BTreeMap::new();
+        for (source, readers) in readers {
+            let [reader] = readers.into_iter().collect::<Vec<_>>()[..] else { continue };
+            let opposite =
+                direction(source) == Some(Direction::Forward) && direction(reader) == Some(Direction::Reverse);
+            if opposite && !leaves.contains(&source) {
+                pairs.entry(reader).or_insert(source);
+            }
+        }
+        self.pairs = pairs;
+    }
+
     fn keep(&mut self, function: &Function) {
         let mut kept: BTreeSet<ValueId> = function.body.results.iter().copied().collect();
         for (i, instruction) in self.instructions.iter().enumerate() {
@@ -212,6 +244,9 @@ impl<'m> Schedule<'m> {
             if matches!(self.kinds[i], Kind::Whole | Kind::Sum | Kind::Once) {
                 kept.extend(&instruction.results);
             }
+        }
+        for forward in self.pairs.values() {
+            self.instructions[*forward].results.iter().for_each(|id| _ = kept.remove(id));
         }
         self.kept = kept;
     }

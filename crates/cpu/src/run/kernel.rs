@@ -4,11 +4,11 @@ use genesys_kernels::Matrix;
 use genesys_kernels::{Pool, add_to, fill, pack_panel, panels};
 
 use crate::contract::Contraction;
-use crate::kernel::{Finish, Kernel, Over, Pack, Scan, Sight, Tile, Zeroed};
+use crate::kernel::{Finish, Kernel, Over, Pack, Pair, Scan, Sight, Tile, Zeroed};
 use crate::lower::TILE;
 use crate::run::walk::{Loops, slice, slice_mut};
 use crate::run::{Context, Room, Step};
-use crate::view::Spot;
+use crate::view::{LocalId, Spot};
 
 /// What a worker has to itself.
 pub(crate) struct Worker {
@@ -55,6 +55,7 @@ pub(crate) fn run(kernel: &Kernel, bases: Bases<'_>, step: &Step<'_>, workers: &
             past(tile, *sight, *tasks, zeroed, bases, step, workers)
         }
         Kernel::Scan(scan) => recur(scan, bases, step, workers),
+        Kernel::Pair(pair) => through_and_back(pair, bases, step, workers),
         Kernel::Pack(packs) => pack(packs, bases, step, workers),
         Kernel::Products(products) => multiply(products, bases, step, workers),
         Kernel::Finish(finishes) => finish(finishes, bases, step, workers),
@@ -74,6 +75,7 @@ fn context<'a>(bases: Bases<'a>, step: &'a Step<'a>, tile: &'a Tile, worker: &mu
         rows: 1,
         task: 0,
         part: 0,
+        phase: 0,
         sight: None,
         low: 0,
         seen: 0,
@@ -162,6 +164,79 @@ fn recur(scan: &Scan, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) 
     });
 }
 
+fn through_and_back(pair: &Pair, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
+    let Pair { tile, begin, anew, through, back, chunk, span, states, saved } = pair;
+    let length = step.shape.context;
+    let ops = &tile.ops;
+    workers.run(step.shape.rows, &|item, worker| {
+        let first = Context { item, part: item, ..context(bases, step, tile, worker) };
+        let room = &mut worker.room;
+        let forward = |t: usize, room: &mut Room| {
+            let context = Context { t, phase: t % span, ..first };
+            if chunk.is_some_and(|chunk| t.is_multiple_of(chunk)) {
+                context.run(&ops[*begin..*anew], room);
+            }
+            context.run(&ops[*anew..*through], room);
+        };
+        first.run(&ops[..*begin], room);
+        for t in 0..length {
+            if t % span == 0 {
+                if t > 0 {
+                    first.turn(states, *span);
+                }
+                first.save(states, *saved, t / span, true);
+            }
+            forward(t, room);
+        }
+        for (i, start) in (0..length).step_by(*span).enumerate().rev() {
+            let end = (start + span).min(length);
+            if end < length {
+                // What was run last was another span.
+                first.save(states, *saved, i, false);
+                (start..end).for_each(|t| forward(t, room));
+            }
+            for t in (start..end).rev() {
+                let context = Context { t, phase: t % span, ..first };
+                if t + 1 == length {
+                    context.run(&ops[*through..*back], room);
+                }
+                context.run(&ops[*back..], room);
+            }
+        }
+    });
+}
+
+impl Context<'_> {
+    fn state(&self, LocalId(id): LocalId) -> *mut f32 {
+        // SAFETY: local values lie in the worker's memory.
+        unsafe { self.scratch.add(self.locals[id as usize]) }
+    }
+
+    /// What the states held behind a span is what they hold before the next.
+    fn turn(&self, states: &[(LocalId, usize)], span: usize) {
+        for (id, width) in states {
+            let state = self.state(*id);
+            // SAFETY: a state has a row more than the span has positions.
+            unsafe { std::ptr::copy_nonoverlapping(state.add(span * width), state, *width) };
+        }
+    }
+
+    /// Keeps the states before a span, or takes them back.
+    fn save(&self, states: &[(LocalId, usize)], saved: LocalId, span: usize, keep: bool) {
+        let whole: usize = states.iter().map(|(_, width)| width).sum();
+        let mut offset = span * whole;
+        for (id, width) in states {
+            // SAFETY: there is a place for all states before each span.
+            unsafe {
+                let (state, kept) = (self.state(*id), self.state(saved).add(offset));
+                let (from, to) = if keep { (state, kept) } else { (kept, state) };
+                std::ptr::copy_nonoverlapping(from, to, *width);
+            }
+            offset += width;
+        }
+    }
+}
+
 /// A context without a tile.
 fn whole<'a>(bases: Bases<'a>, step: &'a Step<'a>) -> Context<'a> {
     Context {
@@ -174,6 +249,7 @@ fn whole<'a>(bases: Bases<'a>, step: &'a Step<'a>) -> Context<'a> {
         rows: step.shape.positions(),
         task: 0,
         part: 0,
+        phase: 0,
         sight: None,
         low: 0,
         seen: 0,

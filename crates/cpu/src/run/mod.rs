@@ -66,6 +66,8 @@ pub(crate) struct Context<'a> {
     pub(crate) rows: usize,
     pub(crate) task: usize,
     pub(crate) part: usize,
+    /// Where the position stands in its span.
+    pub(crate) phase: usize,
     pub(crate) sight: Option<Sight>,
     /// What the tile sees of the dependent axis: the first element, and how many.
     pub(crate) low: usize,
@@ -99,6 +101,9 @@ impl Context<'_> {
             }
             Place::Part { buffer, width } => (self.bases[buffer.0 as usize], self.part * width),
             Place::Local(LocalId(id)) => (self.scratch, self.locals[id as usize]),
+            Place::Span { local: LocalId(id), row, ahead } => {
+                (self.scratch, self.locals[id as usize] + (self.phase + ahead) * row)
+            }
         };
         // SAFETY: the place lies within its buffer for every tile, as the program was made.
         unsafe { base.add(elements + spot.offset + self.task * spot.task) }
