@@ -21,6 +21,8 @@ pub(crate) enum Op {
     Softmax { sink: Option<f32>, x: Rows, out: Walk },
     /// A sum of products.
     Contract(Contraction),
+    /// A state that decays and takes an outer product, in place.
+    Update(Update),
     /// Writes 0 to the elements that a position does not see: the innermost loop goes along these.
     Mask { x: Rows },
     /// Adds to memory that is kept from tile to tile, by position, a value or a product of two.
@@ -49,6 +51,27 @@ pub(crate) enum Op {
     Top { pick: Pick, score: Walk, value: Walk, out: Walk, order: Vec<Extent>, from: Picking, to: usize },
     /// Sums along what is seen, in order.
     Running { which: Running, x: Rows, out: Walk },
+}
+
+/// `state = decay from + sign u v`: outer loops, rows, columns.
+#[derive(Clone, Debug)]
+pub(crate) struct Update {
+    /// How many elements each loop has; the last two are rows and columns.
+    pub(crate) sizes: Vec<usize>,
+    pub(crate) state: Strided,
+    /// What the state was: the same place, or another with the same strides.
+    pub(crate) from: Strided,
+    pub(crate) decay: Option<Strided>,
+    pub(crate) u: Strided,
+    pub(crate) v: Strided,
+    pub(crate) sign: f32,
+}
+
+/// An operand of an update, with a stride for each loop.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Strided {
+    pub(crate) spot: Spot,
+    pub(crate) strides: Vec<usize>,
 }
 
 /// A value as rows: outer loops, and those that are gone through together.
@@ -100,6 +123,14 @@ impl Op {
             Op::Reduce { x, out, .. } => vec![x.x.spot, *out],
             Op::Softmax { x, out, .. } | Op::Running { x, out, .. } => vec![x.x.spot, out.spot],
             Op::Contract(c) => vec![c.a, c.b, c.c],
+            Op::Update(update) => {
+                let Update { state, from, decay, u, v, .. } = update;
+                [Some(state), Some(from), decay.as_ref(), Some(u), Some(v)]
+                    .into_iter()
+                    .flatten()
+                    .map(|p| p.spot)
+                    .collect()
+            }
             Op::Mask { x } => vec![x.x.spot],
             Op::Sum { a, b, out, .. } => {
                 [Some(a), b.as_ref(), Some(out)].into_iter().flatten().map(|w| w.spot).collect()

@@ -10,6 +10,7 @@
 //! | `math` | scalar functions over slices, with their errors |
 //! | `slices` | sums into slices, the dot product |
 //! | `rows` | reductions and softmax of rows |
+//! | `thin` | products of vectors and matrices, updates of states |
 //! | `gemm` | matrix products of any strides |
 //! | `adamw` | one update of weights and moments |
 //!
@@ -27,6 +28,7 @@ mod math;
 mod pool;
 mod rows;
 mod slices;
+mod thin;
 
 pub use adamw::{Update, adamw, sum_of_squares};
 pub use gemm::{Matrix, Scratch, multiply, multiply_packed, pack_panel, packed_len, panels};
@@ -36,3 +38,4 @@ pub use math::{binary, binary_left, binary_right, unary};
 pub use pool::Pool;
 pub use rows::{RowReduction, reduce_rows, softmax_rows};
 pub use slices::{add_to, dot, fill, multiply_add, multiply_add_to, scale_add_to, select};
+pub use thin::{Plane, row_dots, update, vector_matrix};

@@ -9,6 +9,7 @@ mod past;
 mod scan;
 pub(crate) mod schedule;
 mod sums;
+mod update;
 
 use std::collections::BTreeMap;
 

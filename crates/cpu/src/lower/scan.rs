@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::kernel::{Kernel, Pair, Scan};
 use crate::lower::Lowering;
 use crate::lower::build::Build;
+use crate::lower::update::{in_place, updates};
 use crate::view::{LocalId, Place, Spot, View};
 
 /// The positions of a span, unless chunks of the design ask for more.
@@ -51,6 +52,7 @@ impl Lowering<'_> {
         let begin = build.ops.len();
         build.chunk(self, &parts)?;
         let anew = build.ops.len();
+        build.replace(parts.states, parts.body);
         build.step(self, &parts)?;
         build.carry(self, &parts)?;
         let kept = build.across(&[begin, anew]);
@@ -86,6 +88,7 @@ impl Lowering<'_> {
         }
         build.initial(self, &second)?;
         let back = build.ops.len();
+        build.replace(second.states, second.body);
         build.step(self, &second)?;
         build.carry(self, &second)?;
         let spans = self.shape.context.div_ceil(span);
@@ -119,6 +122,15 @@ impl Build {
         (at(0), at(1), (local, width))
     }
 
+    /// Lets states be updated where they lie.
+    fn replace(&mut self, states: &[State], body: &Region) {
+        let free = in_place(states, body);
+        for state in states.iter().filter(|state| free.contains(&state.current)) {
+            let view = self.views[&state.current].clone();
+            self.targets.insert(state.next, view);
+        }
+    }
+
     /// What the states hold at first.
     fn initial(&mut self, lowering: &mut Lowering<'_>, parts: &Parts<'_>) -> Result<()> {
         for state in parts.states {
@@ -145,6 +157,31 @@ impl Build {
         Ok(())
     }
 
+    /// The operations of a step.
+    fn steps(&mut self, lowering: &mut Lowering<'_>, body: &Region) -> Result<()> {
+        let (forms, gone) = updates(lowering, body);
+        let mut left = gone.clone();
+        for instruction in &body.instructions {
+            let result = instruction.results[0];
+            if gone.contains(&result) {
+                continue;
+            }
+            if let Some(form) = forms.get(&result) {
+                if self.update(lowering, result, form)? {
+                    continue;
+                }
+                // Its products are wanted after all.
+                for made in &body.instructions {
+                    if instruction.args.contains(&made.results[0]) && left.remove(&made.results[0]) {
+                        self.operation(lowering, made)?;
+                    }
+                }
+            }
+            self.operation(lowering, instruction)?;
+        }
+        Ok(())
+    }
+
     /// A step whose results leave.
     fn step(&mut self, lowering: &mut Lowering<'_>, parts: &Parts<'_>) -> Result<()> {
         for (result, value) in parts.results.iter().zip(&parts.body.results) {
@@ -153,9 +190,7 @@ impl Build {
                 self.target(*value, home);
             }
         }
-        for instruction in &parts.body.instructions {
-            self.operation(lowering, instruction)?;
-        }
+        self.steps(lowering, parts.body)?;
         for (result, value) in parts.results.iter().zip(&parts.body.results) {
             let home = self.here(lowering.homes[result].clone());
             let view = self.view(lowering, *value)?;
@@ -177,9 +212,7 @@ impl Build {
                 }
             }
         }
-        for instruction in &parts.body.instructions {
-            self.operation(lowering, instruction)?;
-        }
+        self.steps(lowering, parts.body)?;
         for state in parts.states {
             let (view, next) = (self.view(lowering, state.next)?, self.targets[&state.next].clone());
             if view != next {

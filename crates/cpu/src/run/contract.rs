@@ -1,6 +1,6 @@
 //! Sums of products: loops around a matrix product, or around sums of a row where that is too small to be worth one.
 
-use genesys_kernels::{Matrix, dot, multiply, multiply_packed, scale_add_to};
+use genesys_kernels::{Matrix, multiply, multiply_packed, row_dots, vector_matrix};
 
 use crate::contract::{Contraction, Loop};
 use crate::run::walk::{slice, slice_mut};
@@ -46,6 +46,16 @@ impl Context<'_> {
                 each(outer, &mut |_, _, at| clear(c.add(at), m, n));
             }
             let accumulate = plan.accumulate || plan.gathers;
+            if let (None, Some((last, around)), 1, 1, 1, 1) = (plan.packed, outer.split_last(), m.n, n.n, k.a, k.b)
+                && k.n > 0 && last.n > 0 && !plan.gathers {
+                    // One element for each step of the innermost loop: these are rows.
+                    each(around, &mut |i, j, at| {
+                        let (a, b) = (span(a.add(i), last.n, last.a, k.n), span(b.add(j), last.n, last.b, k.n));
+                        let to = slice_mut(c.add(at), (last.n - 1) * last.c + 1);
+                        row_dots(last.n, k.n, a, b, (last.a, last.b), to, last.c, accumulate);
+                    });
+                    return;
+                }
             each(outer, &mut |i, j, at| {
                 let (a, b, c) = (a.add(i), b.add(j), c.add(at));
                 match plan.packed {
@@ -86,7 +96,7 @@ unsafe fn clear(c: *mut f32, m: Along, n: Along) {
 
 /// `C[m, n] = A[m, k] B[k, n]`, or added to it; columns of the result are dense.
 unsafe fn product([a, b]: [*const f32; 2], c: *mut f32, [m, n, k]: [Along; 3], accumulate: bool, room: &mut Room) {
-    // SAFETY: as asked of the caller.
+    // SAFETY: as asked of the caller; slices reach from the first element that is read to the last.
     unsafe {
         if m.n >= 4 && n.n >= 8 && k.n >= 4 {
             let a = Matrix { data: a, row: m.a as isize, column: k.a as isize };
@@ -94,53 +104,39 @@ unsafe fn product([a, b]: [*const f32; 2], c: *mut f32, [m, n, k]: [Along; 3], a
             multiply(m.n, n.n, k.n, a, b, c, m.c as isize, accumulate, &mut room.gemm);
             return;
         }
-        if n.n > 1 && n.b != 1 && k.b != 1 && k.n > 0 {
-            return scalar([a, b], c, [m, n, k], accumulate);
+        if k.n > 0 && k.a == 1 && k.b == 1 && (n.n == 1 || m.n == 1) {
+            // Sums of products of whole rows.
+            let (count, rows, step) = if n.n == 1 { (m.n, (m.a, 0), m.c) } else { (n.n, (0, n.b), 1) };
+            let (a, b) = (span(a, count, rows.0, k.n), span(b, count, rows.1, k.n));
+            row_dots(count, k.n, a, b, rows, slice_mut(c, (count - 1) * step + 1), step, accumulate);
+            return;
         }
         for i in 0..m.n {
             let (a, c) = (a.add(i * m.a), c.add(i * m.c));
-            if n.n > 1 && n.b == 1 {
-                row(a, b, slice_mut(c, n.n), k, accumulate);
+            if n.b == 1 && k.n > 0 {
+                let (a, b) = (span(a, k.n, k.a, 1), span(b, k.n, k.b, n.n));
+                vector_matrix(k.n, a, k.a, b, k.b, slice_mut(c, n.n), accumulate);
             } else {
-                columns(a, b, c, n, k, accumulate);
+                scalar(a, b, c, n, k, accumulate);
             }
         }
     }
 }
 
-/// A row of the result as a sum of rows of the second operand.
-unsafe fn row(a: *const f32, b: *const f32, c: &mut [f32], k: Along, accumulate: bool) {
-    if !accumulate {
-        c.fill(0.0);
-    }
-    for i in 0..k.n {
-        // SAFETY: as asked of the caller.
-        unsafe { scale_add_to(*a.add(i * k.a), slice(b.add(i * k.b), c.len()), c) };
-    }
+/// The elements from the first of the first row to the last of the last.
+unsafe fn span<'a>(from: *const f32, rows: usize, row: usize, columns: usize) -> &'a [f32] {
+    // SAFETY: as asked of the caller.
+    unsafe { slice(from, if rows == 0 { 0 } else { (rows - 1) * row + columns }) }
 }
 
-/// A row of the result, each element as a sum of products.
-unsafe fn columns(a: *const f32, b: *const f32, c: *mut f32, n: Along, k: Along, accumulate: bool) {
+unsafe fn scalar(a: *const f32, b: *const f32, c: *mut f32, n: Along, k: Along, accumulate: bool) {
     // SAFETY: as asked of the caller.
     unsafe {
         for j in 0..n.n {
             let b = b.add(j * n.b);
-            let sum = if k.a == 1 && k.b == 1 {
-                dot(slice(a, k.n), slice(b, k.n))
-            } else {
-                (0..k.n).map(|i| *a.add(i * k.a) * *b.add(i * k.b)).sum()
-            };
+            let sum: f32 = (0..k.n).map(|i| *a.add(i * k.a) * *b.add(i * k.b)).sum();
             let c = c.add(j);
             *c = if accumulate { *c + sum } else { sum };
-        }
-    }
-}
-
-unsafe fn scalar([a, b]: [*const f32; 2], c: *mut f32, [m, n, k]: [Along; 3], accumulate: bool) {
-    // SAFETY: as asked of the caller.
-    unsafe {
-        for i in 0..m.n {
-            columns(a.add(i * m.a), b, c.add(i * m.c), n, k, accumulate);
         }
     }
 }

@@ -82,16 +82,18 @@ impl Context<'_> {
         let n = count * length;
         let (written, gathered) = room.blocks.split_at_mut(BLOCK);
         // SAFETY: operands and the result lie in memory planned for them; the result's elements are written by this tile only,
-        // and lie apart from those of the operands.
+        // and lie apart from those of the operands, or are the very same, which are copied before.
         unsafe {
             let mut blocks = [Block::Number(0.0); OPERANDS];
             for ((block, operand), place) in blocks.iter_mut().zip(operands).zip(gathered.chunks_exact_mut(BLOCK)) {
                 let at = operand.at.add(row * operand.row);
+                // What is written over is read first.
+                let apart = operand.at != out.at;
                 *block = if operand.number && (count == 1 || operand.row == 0) {
                     Block::Number(*at)
-                } else if operand.dense && count == 1 {
+                } else if apart && operand.dense && count == 1 {
                     Block::Each(slice(at.add(start), n))
-                } else if operand.is_flat(width) && start == 0 {
+                } else if apart && operand.is_flat(width) && start == 0 {
                     Block::Each(slice(at, n))
                 } else {
                     for (i, place) in place[..n].chunks_exact_mut(length).enumerate() {
