@@ -80,6 +80,8 @@ pub(crate) struct Rows {
     pub(crate) x: Walk,
     pub(crate) kept: Vec<Extent>,
     pub(crate) over: Vec<Extent>,
+    /// The same with the kept loops innermost, where these then follow one another.
+    pub(crate) across: Option<Walk>,
     /// Whether the innermost loop goes along what each position sees of the dependent axis.
     pub(crate) masked: bool,
 }

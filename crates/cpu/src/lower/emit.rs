@@ -10,7 +10,7 @@ use crate::kernel::Pack;
 use crate::lower::build::Build;
 use crate::lower::{Lowering, Use};
 use crate::op::{Op, Pick, Picking, Rows, Running};
-use crate::view::{Extent, Place, Spot, View};
+use crate::view::{Dim, Extent, Place, Spot, View};
 
 impl Build {
     /// Appends what computes an instruction's result.
@@ -301,7 +301,16 @@ impl Build {
         let extents: Vec<Extent> = order.iter().map(|(_, extent)| *extent).collect();
         let (kept, over) = (extents[..count].to_vec(), extents[count..].to_vec());
         let masked = over.last() == Some(&Extent::Seen);
-        Rows { x: x.walk(&order), kept, over, masked }
+        let turned: Vec<(AxisId, Extent)> = order[count..].iter().chain(&order[..count]).copied().collect();
+        let across = Some(x.walk(&turned)).filter(|walk| {
+            let fixed = |n: usize, extent: &Extent| if let Extent::Fixed(m) = extent { Some(n * m) } else { None };
+            let width = kept.iter().try_fold(1, fixed).filter(|n| !masked && *n > 1);
+            match (width, walk.dims.last()) {
+                (Some(n), Some(Dim { extent: Extent::Fixed(m), stride: 1 })) => m % n == 0,
+                _ => false,
+            }
+        });
+        Rows { x: x.walk(&order), kept, over, across, masked }
     }
 
     /// Makes a value 0 where a position does not see, if it is summed over.

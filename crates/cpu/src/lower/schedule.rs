@@ -274,7 +274,9 @@ fn kind(function: &Function, Instruction { op, args, .. }: &Instruction, stage: 
                 let kept = |i: usize| -> BTreeSet<AxisId> {
                     function.ty(args[i]).axes.iter().filter(|axis| !axes.contains(axis)).copied().collect()
                 };
-                if kept(0) == kept(1) { Kind::Sum } else { Kind::Whole }
+                // Without columns of its own on both sides it is no product of matrices.
+                let (a, b) = (kept(0), kept(1));
+                if a.is_subset(&b) || b.is_subset(&a) { Kind::Sum } else { Kind::Whole }
             }
             Adjoint::Gather { .. } => Kind::Whole,
             Adjoint::CrossEntropy { .. } | Adjoint::MeanTokens | Adjoint::Top { .. } | Adjoint::Before(_) => by_stage,

@@ -1,5 +1,7 @@
 //! Sums over positions: within a tile with parts that are summed up behind it, or as products of whole matrices.
 
+use std::collections::BTreeSet;
+
 use genesys_ir::module::{Adjoint, AxisId, Instruction, Op as IrOp, Stage, ValueId};
 
 use crate::contract::Contraction;
@@ -46,13 +48,11 @@ impl Build {
                     self.hide(lowering, args[0], &a, *axis);
                     self.hide(lowering, args[1], &b, *axis);
                 }
-                let kept = |view: &View| -> Vec<AxisId> {
+                let kept = |view: &View| -> BTreeSet<AxisId> {
                     view.axes.iter().map(|(axis, _)| *axis).filter(|axis| !axes.contains(axis)).collect()
                 };
-                let (mut left, mut right) = (kept(&a), kept(&b));
-                left.sort_unstable();
-                right.sort_unstable();
-                if left == right {
+                let (left, right) = (kept(&a), kept(&b));
+                if left.is_subset(&right) || right.is_subset(&left) {
                     self.part(lowering, &a, Some(&b), axes, result)
                 } else {
                     self.part_product(lowering, [&a, &b], axes, result)

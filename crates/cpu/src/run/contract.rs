@@ -47,15 +47,18 @@ impl Context<'_> {
             }
             let accumulate = plan.accumulate || plan.gathers;
             if let (None, Some((last, around)), 1, 1, 1, 1) = (plan.packed, outer.split_last(), m.n, n.n, k.a, k.b)
-                && k.n > 0 && last.n > 0 && !plan.gathers {
-                    // One element for each step of the innermost loop: these are rows.
-                    each(around, &mut |i, j, at| {
-                        let (a, b) = (span(a.add(i), last.n, last.a, k.n), span(b.add(j), last.n, last.b, k.n));
-                        let to = slice_mut(c.add(at), (last.n - 1) * last.c + 1);
-                        row_dots(last.n, k.n, a, b, (last.a, last.b), to, last.c, accumulate);
-                    });
-                    return;
-                }
+                && k.n > 0
+                && last.n > 0
+                && !plan.gathers
+            {
+                // One element for each step of the innermost loop: these are rows.
+                each(around, &mut |i, j, at| {
+                    let (a, b) = (span(a.add(i), last.n, last.a, k.n), span(b.add(j), last.n, last.b, k.n));
+                    let to = slice_mut(c.add(at), (last.n - 1) * last.c + 1);
+                    row_dots(last.n, k.n, a, b, (last.a, last.b), to, last.c, accumulate);
+                });
+                return;
+            }
             each(outer, &mut |i, j, at| {
                 let (a, b, c) = (a.add(i), b.add(j), c.add(at));
                 match plan.packed {

@@ -27,6 +27,10 @@ impl Context<'_> {
         let loops = Loops::new(self, &x.x);
         let (kept, over) = (self.product(&x.kept), self.product(&x.over));
         let (from, to) = (self.at(x.x.spot), self.at(out));
+        if let (Some(across), Reduction::Sum | Reduction::Mean, false) = (&x.across, how, over == 0 || loops.is_dense())
+        {
+            return self.sum_across(how == Reduction::Mean, across, (kept, over), out);
+        }
         for row in 0..self.rows_of(out.row) {
             // SAFETY: the value and the result lie apart, in memory planned for them.
             unsafe {
@@ -43,6 +47,25 @@ impl Context<'_> {
                         Some(value) if n == 0 => *to = value,
                         _ => reduce_rows(kind(how), values, n, std::slice::from_mut(to)),
                     }
+                }
+            }
+        }
+    }
+
+    /// A sum or mean over outer loops: one slice after the other.
+    fn sum_across(&self, mean: bool, x: &Walk, (kept, over): (usize, usize), out: Spot) {
+        let loops = Loops::new(self, x);
+        for row in 0..self.rows_of(out.row) {
+            // SAFETY: as for reductions.
+            unsafe {
+                let from = self.at(x.spot).add(row * x.spot.row).cast_const();
+                let to = slice_mut(self.at(out).add(row * out.row), kept);
+                to.fill(0.0);
+                for i in 0..over {
+                    loops.runs(i * kept, kept, |offset, _, _, count| add_to(slice(from.add(offset), count), to));
+                }
+                if mean {
+                    to.iter_mut().for_each(|to| *to /= over as f32);
                 }
             }
         }
