@@ -237,7 +237,8 @@ impl<'m> Lowering<'m> {
         let instruction = self.schedule.instructions[i];
         match &instruction.op {
             Op::Past { .. } => self.past(instruction),
-            Op::Scan { .. } if self.schedule.pairs.values().any(|forward| *forward == i) => Ok(()),
+            // What only the way back reads is computed there.
+            Op::Scan { .. } if instruction.results.iter().all(|id| !self.homes.contains_key(id)) => Ok(()),
             Op::Scan { .. } => match self.schedule.pairs.get(&i).copied() {
                 Some(forward) => self.pair(self.schedule.instructions[forward], instruction),
                 None => self.scan(instruction),

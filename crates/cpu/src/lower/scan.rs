@@ -185,15 +185,15 @@ impl Build {
     /// A step whose results leave.
     fn step(&mut self, lowering: &mut Lowering<'_>, parts: &Parts<'_>) -> Result<()> {
         for (result, value) in parts.results.iter().zip(&parts.body.results) {
+            let Some(home) = lowering.homes.get(result).cloned() else { continue };
             if !self.views.contains_key(value) && !self.targets.contains_key(value) {
-                let home = lowering.homes[result].clone();
                 self.target(*value, home);
             }
         }
         self.steps(lowering, parts.body)?;
         for (result, value) in parts.results.iter().zip(&parts.body.results) {
-            let home = self.here(lowering.homes[result].clone());
-            let view = self.view(lowering, *value)?;
+            let Some(home) = lowering.homes.get(result).cloned() else { continue };
+            let (home, view) = (self.here(home), self.view(lowering, *value)?);
             if view != home {
                 self.copy(lowering, &view, &home, *result);
             }
@@ -204,7 +204,8 @@ impl Build {
     /// A step whose results are held for the positions of a span.
     fn step_held(&mut self, lowering: &mut Lowering<'_>, parts: &Parts<'_>, span: usize) -> Result<()> {
         for (result, value) in parts.results.iter().zip(&parts.body.results) {
-            if parts.states.iter().all(|state| state.current != *value && state.next != *value) {
+            let there = lowering.homes.contains_key(result);
+            if !there && parts.states.iter().all(|state| state.current != *value && state.next != *value) {
                 let (now, ..) = self.held(lowering, *result, span);
                 self.views.insert(*result, now.clone());
                 if !self.views.contains_key(value) && !self.targets.contains_key(value) {
@@ -220,6 +221,9 @@ impl Build {
             }
         }
         for (result, value) in parts.results.iter().zip(&parts.body.results) {
+            if lowering.homes.contains_key(result) {
+                continue;
+            }
             if let Some(state) = parts.states.iter().find(|state| state.next == *value) {
                 self.views.insert(*result, self.targets[&state.next].clone());
                 continue;

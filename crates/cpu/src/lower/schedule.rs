@@ -44,8 +44,10 @@ pub(crate) struct Schedule<'m> {
     pub(crate) definition: BTreeMap<ValueId, (usize, usize)>,
     /// The values that must have a buffer: they are read by another kernel than their own, or leave the function.
     pub(crate) kept: BTreeSet<ValueId>,
-    /// The forward scans whose results one reverse scan alone reads: by that, each at most once.
+    /// The forward scans of whose results one reverse scan alone reads the largest: by that, each at most once.
     pub(crate) pairs: BTreeMap<usize, usize>,
+    /// Those results: they are there only while that scan runs.
+    pub(crate) held: BTreeSet<ValueId>,
 }
 
 impl<'m> Schedule<'m> {
@@ -63,9 +65,10 @@ impl<'m> Schedule<'m> {
             definition,
             kept: BTreeSet::new(),
             pairs: BTreeMap::new(),
+            held: BTreeSet::new(),
         };
         schedule.classify(function, size)?;
-        schedule.pair(function);
+        schedule.pair(function, size)?;
         schedule.earliest();
         schedule.later(function);
         schedule.keep(function);
@@ -195,32 +198,45 @@ impl<'m> Schedule<'m> {
         }
     }
 
-    /// Finds the forward scans whose results one reverse scan alone reads.
-    fn pair(&mut self, function: &Function) {
+    /// Finds the forward scans of whose results one reverse scan alone reads the largest.
+    fn pair(&mut self, function: &Function, size: &dyn Fn(AxisId) -> Result<usize>) -> Result<()> {
         let direction = |i: usize| match &self.instructions[i].op {
             Op::Scan { direction, .. } => Some(*direction),
             _ => None,
         };
-        let mut readers: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        let mut readers: BTreeMap<ValueId, BTreeSet<usize>> = BTreeMap::new();
         for (i, instruction) in self.instructions.iter().enumerate() {
-            for id in reads(instruction) {
-                if let Some((source, _)) = self.definition.get(&id) {
-                    readers.entry(*source).or_default().insert(i);
+            reads(instruction).into_iter().for_each(|id| _ = readers.entry(id).or_default().insert(i));
+        }
+        // What leaves is read by nobody here, and yet kept.
+        function.body.results.iter().for_each(|id| _ = readers.entry(*id).or_default().insert(usize::MAX));
+        let elements =
+            |id: &ValueId| -> Result<usize> { function.ty(*id).axes.iter().map(|axis| size(*axis)).product() };
+        for (i, instruction) in self.instructions.iter().enumerate() {
+            if direction(i) != Some(Direction::Forward) {
+                continue;
+            }
+            let mut alone: BTreeMap<usize, Vec<ValueId>> = BTreeMap::new();
+            let mut others = 0;
+            for id in &instruction.results {
+                match readers.get(id).map(|readers| readers.iter().copied().collect::<Vec<_>>()).as_deref() {
+                    Some([reader]) if *reader != usize::MAX && direction(*reader) == Some(Direction::Reverse) => {
+                        alone.entry(*reader).or_default().push(*id);
+                    }
+                    Some(_) => others = others.max(elements(id)?),
+                    None => {}
+                }
+            }
+            for (reader, held) in alone {
+                let largest = held.iter().map(&elements).collect::<Result<Vec<_>>>()?.into_iter().max();
+                if largest > Some(others) && !self.pairs.contains_key(&reader) {
+                    self.pairs.insert(reader, i);
+                    self.held.extend(held);
+                    break;
                 }
             }
         }
-        let leaves: BTreeSet<usize> =
-            function.body.results.iter().filter_map(|id| self.definition.get(id)).map(|(i, _)| *i).collect();
-        let mut pairs = BTreeMap::new();
-        for (source, readers) in readers {
-            let [reader] = readers.into_iter().collect::<Vec<_>>()[..] else { continue };
-            let opposite =
-                direction(source) == Some(Direction::Forward) && direction(reader) == Some(Direction::Reverse);
-            if opposite && !leaves.contains(&source) {
-                pairs.entry(reader).or_insert(source);
-            }
-        }
-        self.pairs = pairs;
+        Ok(())
     }
 
     fn keep(&mut self, function: &Function) {
@@ -245,9 +261,7 @@ impl<'m> Schedule<'m> {
                 kept.extend(&instruction.results);
             }
         }
-        for forward in self.pairs.values() {
-            self.instructions[*forward].results.iter().for_each(|id| _ = kept.remove(id));
-        }
+        kept.retain(|id| !self.held.contains(id));
         self.kept = kept;
     }
 }
