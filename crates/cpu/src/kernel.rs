@@ -55,6 +55,7 @@ pub(crate) enum Kernel {
 #[derive(Clone, Debug)]
 pub(crate) struct Scan {
     pub(crate) tile: Tile,
+    pub(crate) tasks: usize,
     /// How many operations the first position has, and how many there are up to the end of those of a chunk's first.
     pub(crate) begin: usize,
     pub(crate) anew: usize,
@@ -69,6 +70,7 @@ pub(crate) struct Scan {
 #[derive(Clone, Debug)]
 pub(crate) struct Pair {
     pub(crate) tile: Tile,
+    pub(crate) tasks: usize,
     /// Where each kind of operation ends, but for the last.
     pub(crate) begin: usize,
     pub(crate) anew: usize,

@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{designs, wrong};
+use common::{compiled, designs, differences, wrong};
 use genesys_cpu::Shape;
 
 fn hold(folder: &str) {
@@ -32,4 +32,15 @@ fn shipped_designs_have_the_gradients_of_the_interpreter() {
 #[test]
 fn mechanisms_have_the_gradients_of_the_interpreter() {
     hold("designs/mechanisms");
+}
+
+/// Wide enough that a worker has a head's state to itself.
+#[test]
+fn large_states_are_cut_by_head() {
+    let all = [designs("designs"), designs("designs/mechanisms")].concat();
+    for name in ["gla", "gated_delta_net", "retnet"] {
+        let (_, text) = all.iter().find(|(known, _)| known == name).expect("a shipped design");
+        let module = compiled(name, text, 128).unwrap();
+        assert_eq!(differences(&module, Shape { rows: 2, context: 19 }), Ok(vec![]), "{name}");
+    }
 }

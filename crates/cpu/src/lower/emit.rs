@@ -104,7 +104,10 @@ impl Build {
             IrOp::Position => self.simple(lowering, result, |out| Op::Position { out }),
             IrOp::Age(_) => self.simple(lowering, result, |out| Op::Age { out }),
             IrOp::Index(axis) if self.task == Some(*axis) => {
-                return Err(lowering.unsupported("the index of an axis of tasks"));
+                let n = lowering.size(*axis)?;
+                let spot = Spot::new(Place::Local(self.memory(n)), 0);
+                self.ops.push(Op::Index { out: spot, n });
+                View { spot, axes: vec![(*axis, 1)] }.by_task(*axis)
             }
             IrOp::Index(axis) => {
                 let n = lowering.size(*axis)?;

@@ -34,7 +34,8 @@ impl Lowering<'_> {
             Domain::Blocks { size } => (Sight::Blocks { size: number(size)? }, context / number(size)?),
             Domain::Static(_) => return Err(self.unsupported("a past along a static axis")),
         };
-        let task = self.task_axis(body, &instruction.results);
+        let leaving: Vec<ValueId> = body.results.iter().chain(&instruction.results).copied().collect();
+        let task = self.task_axis(&[body], &leaving);
         let tasks = task.map_or(Ok(1), |axis| self.size(axis))?;
         let capacity = most.max(1).next_multiple_of(16);
         let rows = if capacity <= 1024 { TILE } else { TILE / 2 };
@@ -65,22 +66,17 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// The largest axis that every operation of a region goes along, element by element.
-    fn task_axis(&self, body: &Region, results: &[ValueId]) -> Option<AxisId> {
-        let mut axes: BTreeSet<AxisId> = BTreeSet::new();
-        for id in body.results.iter().chain(results) {
-            axes.extend(&self.function.ty(*id).axes);
-        }
+    /// The largest axis that every operation of the regions goes along, element by element, and all those values have.
+    pub(crate) fn task_axis(&self, bodies: &[&Region], all: &[ValueId]) -> Option<AxisId> {
+        let axes: BTreeSet<AxisId> = all.iter().flat_map(|id| &self.function.ty(*id).axes).copied().collect();
         let along = |axis: &AxisId| {
-            let has = |id: &ValueId| self.function.ty(*id).axes.contains(axis);
-            let leaves = body.results.iter().chain(results).all(has);
-            leaves && body.instructions.iter().all(|instruction| untouched(&instruction.op, *axis))
+            let mut instructions = bodies.iter().flat_map(|body| &body.instructions);
+            all.iter().all(|id| self.function.ty(*id).axes.contains(axis))
+                && instructions.all(|instruction| untouched(&instruction.op, *axis))
         };
         let sized = axes.into_iter().filter(along).filter_map(|axis| Some((self.size(axis).ok()?, axis)));
-        sized
-            .max_by_key(|(size, axis)| (*size, std::cmp::Reverse(*axis)))
-            .filter(|(size, _)| *size > 1)
-            .map(|(_, axis)| axis)
+        let largest = sized.max_by_key(|(size, axis)| (*size, std::cmp::Reverse(*axis)));
+        largest.filter(|(size, _)| *size > 1).map(|(_, axis)| axis)
     }
 }
 

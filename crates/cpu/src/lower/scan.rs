@@ -4,7 +4,7 @@
 //! and what was held is never kept for all positions: the forward scan keeps its states at the starts of spans, and is run again
 //! for the positions of a span, the last span first, before the reverse scan goes through it.
 
-use genesys_ir::module::{Direction, Instruction, Op as IrOp, Region, State, ValueId};
+use genesys_ir::module::{AxisId, Direction, Instruction, Op as IrOp, Region, State, ValueId};
 
 use crate::error::Result;
 use crate::kernel::{Kernel, Pair, Scan};
@@ -15,6 +15,9 @@ use crate::view::{LocalId, Place, Spot, View};
 
 /// The positions of a span, unless chunks of the design ask for more.
 const SPAN: usize = 16;
+
+/// The elements of a state from which on a task has one to itself: then it is the work, and what comes with each task is not.
+const LARGE: usize = 512;
 
 /// A scan, taken apart.
 struct Parts<'a> {
@@ -44,7 +47,8 @@ impl Lowering<'_> {
     /// A scan.
     pub(crate) fn scan(&mut self, instruction: &Instruction) -> Result<()> {
         let parts = self.parts(instruction)?;
-        let mut build = Build { single: true, region: true, ..Build::new(1) };
+        let (task, tasks) = self.scan_tasks(&[&parts])?;
+        let mut build = Build { single: true, region: true, task, ..Build::new(1) };
         for id in parts.states.iter().flat_map(State::defined) {
             build.state(self, id);
         }
@@ -57,7 +61,7 @@ impl Lowering<'_> {
         build.carry(self, &parts)?;
         let kept = build.across(&[begin, anew]);
         let (chunk, reverse) = (parts.chunk, parts.reverse);
-        self.ends.push(Kernel::Scan(Scan { tile: build.tile(kept), begin, anew, chunk, reverse }));
+        self.ends.push(Kernel::Scan(Scan { tile: build.tile(kept), tasks, begin, anew, chunk, reverse }));
         Ok(())
     }
 
@@ -66,7 +70,8 @@ impl Lowering<'_> {
         let (first, second) = (self.parts(forward)?, self.parts(reverse)?);
         let chunk = first.chunk.unwrap_or(1);
         let span = chunk * SPAN.div_ceil(chunk);
-        let mut build = Build { single: true, region: true, ..Build::new(1) };
+        let (task, tasks) = self.scan_tasks(&[&first, &second])?;
+        let mut build = Build { single: true, region: true, task, ..Build::new(1) };
         let mut states = Vec::new();
         for state in first.states {
             let (now, next, local) = build.held(self, state.current, span);
@@ -99,8 +104,33 @@ impl Lowering<'_> {
         kept.push(saved);
         let chunk = first.chunk;
         let tile = build.tile(kept);
-        self.ends.push(Kernel::Pair(Pair { tile, begin, anew, through, back, chunk, span, states: widths, saved }));
+        self.ends.push(Kernel::Pair(Pair {
+            tile,
+            tasks,
+            begin,
+            anew,
+            through,
+            back,
+            chunk,
+            span,
+            states: widths,
+            saved,
+        }));
         Ok(())
+    }
+
+    /// The axis that tasks go along, if states are large enough to be cut, and how many there are.
+    fn scan_tasks(&self, scans: &[&Parts<'_>]) -> Result<(Option<AxisId>, usize)> {
+        let bodies: Vec<&Region> = scans.iter().map(|scan| scan.body).collect();
+        let states = scans.iter().flat_map(|scan| scan.states.iter().flat_map(|state| [state.current, state.next]));
+        let leaving = scans.iter().flat_map(|scan| scan.results.iter().chain(&scan.body.results)).copied();
+        let all: Vec<ValueId> = states.clone().chain(leaving).collect();
+        let Some(axis) = self.task_axis(&bodies, &all) else { return Ok((None, 1)) };
+        let elements =
+            |id: ValueId| -> Result<usize> { self.function.ty(id).axes.iter().map(|axis| self.size(*axis)).product() };
+        let largest = states.map(elements).collect::<Result<Vec<_>>>()?.into_iter().max().unwrap_or(0);
+        let size = self.size(axis)?;
+        Ok(if largest / size >= LARGE { (Some(axis), size) } else { (None, 1) })
     }
 }
 
@@ -204,6 +234,13 @@ impl Build {
     /// A step whose results are held for the positions of a span.
     fn step_held(&mut self, lowering: &mut Lowering<'_>, parts: &Parts<'_>, span: usize) -> Result<()> {
         for (result, value) in parts.results.iter().zip(&parts.body.results) {
+            // What the chunk began with is the same all along a span of its length.
+            let began = parts.states.iter().any(|state| state.start == Some(*value));
+            if began && parts.chunk == Some(span) && !lowering.homes.contains_key(result) {
+                let view = self.view(lowering, *value)?;
+                self.views.insert(*result, view);
+                continue;
+            }
             let there = lowering.homes.contains_key(result);
             if !there && parts.states.iter().all(|state| state.current != *value && state.next != *value) {
                 let (now, ..) = self.held(lowering, *result, span);

@@ -146,10 +146,10 @@ fn past(
 }
 
 fn recur(scan: &Scan, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
-    let Scan { tile, begin, anew, chunk, reverse } = scan;
+    let Scan { tile, tasks, begin, anew, chunk, reverse } = scan;
     let length = step.shape.context;
-    workers.run(step.shape.rows, &|item, worker| {
-        let first = Context { item, part: item, ..context(bases, step, tile, worker) };
+    workers.run(step.shape.rows * tasks, &|part, worker| {
+        let first = Context { item: part / tasks, task: part % tasks, part, ..context(bases, step, tile, worker) };
         for i in 0..length {
             let t = if *reverse { length - 1 - i } else { i };
             let context = Context { t, ..first };
@@ -165,11 +165,11 @@ fn recur(scan: &Scan, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) 
 }
 
 fn through_and_back(pair: &Pair, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
-    let Pair { tile, begin, anew, through, back, chunk, span, states, saved } = pair;
+    let Pair { tile, tasks, begin, anew, through, back, chunk, span, states, saved } = pair;
     let length = step.shape.context;
     let ops = &tile.ops;
-    workers.run(step.shape.rows, &|item, worker| {
-        let first = Context { item, part: item, ..context(bases, step, tile, worker) };
+    workers.run(step.shape.rows * tasks, &|part, worker| {
+        let first = Context { item: part / tasks, task: part % tasks, part, ..context(bases, step, tile, worker) };
         let room = &mut worker.room;
         let forward = |t: usize, room: &mut Room| {
             let context = Context { t, phase: t % span, ..first };

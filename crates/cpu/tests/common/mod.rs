@@ -85,7 +85,7 @@ pub(crate) fn wrong(name: &str, text: &str, shape: Shape) -> Result<Vec<String>,
     Err(why)
 }
 
-fn differences(module: &Module, shape: Shape) -> Result<Vec<String>, String> {
+pub(crate) fn differences(module: &Module, shape: Shape) -> Result<Vec<String>, String> {
     let backward = genesys_autodiff::differentiate(module).map_err(|error| error.to_string())?;
     let table = parameters(&backward).unwrap();
     let drawn: Vec<Vec<f32>> = table.iter().enumerate().map(|(i, parameter)| draw(i, parameter)).collect();
