@@ -16,7 +16,10 @@ use crate::view::{LocalId, Place, Spot, View};
 /// The positions of a span, unless chunks of the design ask for more.
 const SPAN: usize = 16;
 
-/// The elements of a state from which on a task has one to itself: then it is the work, and what comes with each task is not.
+/// Items enough to keep workers busy. With fewer, tasks go along an axis as well, at the price of small operations in each.
+const ITEMS: usize = 4;
+
+/// The elements of a state from which on a task may have it to itself.
 const LARGE: usize = 512;
 
 /// A scan, taken apart.
@@ -119,8 +122,11 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// The axis that tasks go along, if states are large enough to be cut, and how many there are.
+    /// The axis that tasks go along, if there are few items and states are large enough to be cut, and how many there are.
     fn scan_tasks(&self, scans: &[&Parts<'_>]) -> Result<(Option<AxisId>, usize)> {
+        if self.shape.rows >= ITEMS {
+            return Ok((None, 1));
+        }
         let bodies: Vec<&Region> = scans.iter().map(|scan| scan.body).collect();
         let states = scans.iter().flat_map(|scan| scan.states.iter().flat_map(|state| [state.current, state.next]));
         let leaving = scans.iter().flat_map(|scan| scan.results.iter().chain(&scan.body.results)).copied();
