@@ -2,8 +2,9 @@
 //!
 //! In: the products of a training step of GPT (width 256, inner width 1024, vocabulary 4096, 1024 tokens, heads of 64), and
 //! slices that the nearest cache holds. Out: three tables. Products are timed in turn with each other, so that what else
-//! the machine does meets all alike; told is the middle of the rounds. With `--features peers` the crates `faer` and
-//! `gemm` take part, on one thread. A word behind `--` picks a table: `products`, `functions` or `rows`.
+//! the machine does meets all alike; told is the time that a tenth of the rounds keep, as the others tell of that rather.
+//! With `--features peers` the crates `faer` and `gemm` take part, on one thread. A word behind `--` picks a table:
+//! `products`, `functions` or `rows`.
 #![allow(clippy::print_stdout, unsafe_code)] // what is measured is printed; products take addresses
 
 use std::hint::black_box;
@@ -12,7 +13,8 @@ use std::time::Instant;
 use benches as _;
 use genesys_kernels::{
     Level, Matrix, Pool, RowReduction, Scratch, Update, adamw, binary, dot, multiply, multiply_add_to, multiply_packed,
-    pack_panel, packed_len, panels, reduce_rows, softmax_rows, sum_of_squares, unary,
+    multiply_packed_bf16, pack_panel, pack_panel_bf16, packed_len, packed_len_bf16, panels, reduce_rows, softmax_rows,
+    sum_of_squares, unary,
 };
 use genesys_scalar::Function;
 
@@ -73,7 +75,7 @@ fn products() {
         let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
         let a = matrix(&a, m, k, transposed[0]);
         let b = matrix(&b, k, n, transposed[1]);
-        let mut results = vec![vec![0.0; m * n]; 5];
+        let mut results = vec![vec![0.0; m * n]; 6];
         let mut ways = ways(&shape, a, b, &mut results);
         if !heading {
             println!(
@@ -87,8 +89,8 @@ fn products() {
         println!("| {name} | {m}, {n}, {k} | {} |", speeds.collect::<Vec<_>>().join(" | "));
         drop(ways);
         let mut used = results.iter().filter(|c| c.iter().any(|x| *x != 0.0));
-        let same = |c: &Vec<f32>| c.iter().zip(&results[0]).all(|(x, y)| (x - y).abs() < 1e-3);
-        assert!(used.all(same), "all ways give one product");
+        let same = |c: &Vec<f32>| c.iter().zip(&results[0]).all(|(x, y)| (x - y).abs() < 0.3);
+        assert!(used.all(same), "all ways give one product, as near as bf16 is");
     }
 }
 
@@ -101,16 +103,18 @@ fn matrix(x: &[f32], rows: usize, columns: usize, transposed: bool) -> Matrix {
 fn ways<'a>(shape: &'a Shape, a: Matrix, b: Matrix, results: &'a mut [Vec<f32>]) -> Vec<Way<'a>> {
     let Shape { m, n, k, .. } = *shape;
     let mut targets = results.iter_mut().map(|c| c.as_mut_ptr());
-    let mut target = || targets.next().expect("there are five results");
+    let mut target = || targets.next().expect("there are six results");
     let (whole, one, two) = (target(), target(), target());
     let mut scratch = Scratch::default();
     // SAFETY: the matrices have the shape's sizes, and each way has a C of its own.
     let plain = move || unsafe { multiply(m, n, k, a, b, whole, n as isize, false, &mut scratch) };
     let mut ways: Vec<Way> = vec![("`multiply`", Box::new(plain))];
     for (name, threads, c) in [("shared, 1 thread", 1, one), ("shared, 2 threads", 2, two)] {
-        let mut work = Shared::new(shape, threads);
+        let mut work = Shared::new(shape, threads, F32);
         ways.push((name, Box::new(move || work.run([m, n, k], a, b, c))));
     }
+    let (mut work, c) = (Shared::new(shape, 1, BF16), target());
+    ways.push(("bf16, 1 thread", Box::new(move || work.run([m, n, k], a, b, c))));
     #[cfg(feature = "peers")]
     {
         let (of_faer, of_gemm) = (target(), target());
@@ -120,8 +124,20 @@ fn ways<'a>(shape: &'a Shape, a: Matrix, b: Matrix, results: &'a mut [Vec<f32>])
     ways
 }
 
+/// How B is packed, and multiplied with.
+#[derive(Clone, Copy)]
+struct Form {
+    len: fn(usize, usize) -> usize,
+    pack: unsafe fn(usize, usize, usize, Matrix, *mut f32),
+    multiply: unsafe fn(usize, usize, usize, Matrix, *const f32, *mut f32, isize, bool, &mut Scratch),
+}
+
+const F32: Form = Form { len: packed_len, pack: pack_panel, multiply: multiply_packed };
+const BF16: Form = Form { len: packed_len_bf16, pack: pack_panel_bf16, multiply: multiply_packed_bf16 };
+
 /// A product as an executor runs it: B packed by all workers, then rows of A by whoever is free.
 struct Shared {
+    form: Form,
     pool: Pool,
     packed: Vec<f32>,
     scratches: Vec<Scratch>,
@@ -141,17 +157,17 @@ impl Address {
 }
 
 impl Shared {
-    fn new(shape: &Shape, threads: usize) -> Shared {
-        let packed = vec![0.0; packed_len(shape.k, shape.n) + 16];
-        Shared { pool: Pool::new(threads), packed, scratches: (0..threads).map(|_| Scratch::default()).collect() }
+    fn new(shape: &Shape, threads: usize, form: Form) -> Shared {
+        let packed = vec![0.0; (form.len)(shape.k, shape.n) + 16];
+        Shared { form, pool: Pool::new(threads), packed, scratches: (0..threads).map(|_| Scratch::default()).collect() }
     }
 
     fn run(&mut self, [m, n, k]: [usize; 3], a: Matrix, b: Matrix, c: *mut f32) {
         let skipped = self.packed.as_ptr().align_offset(64);
         let (packed, c) = (Address(self.packed[skipped..].as_mut_ptr()), Address(c));
-        let scratches = self.scratches.as_mut_ptr() as usize;
+        let (form, scratches) = (self.form, self.scratches.as_mut_ptr() as usize);
         // SAFETY: each chunk is one panel of B.
-        self.pool.run(panels(n), &|panel, _| unsafe { pack_panel(panel, k, n, b, packed.at(0)) });
+        self.pool.run(panels(n), &|panel, _| unsafe { (form.pack)(panel, k, n, b, packed.at(0)) });
         self.pool.run(m.div_ceil(ROWS), &|chunk, worker| {
             let from = chunk * ROWS;
             let whole = a;
@@ -160,7 +176,7 @@ impl Shared {
             unsafe {
                 let scratch = &mut *(scratches as *mut Scratch).add(worker);
                 let c = c.at(from * n);
-                multiply_packed(ROWS.min(m - from), n, k, a, packed.at(0), c, n as isize, false, scratch);
+                (form.multiply)(ROWS.min(m - from), n, k, a, packed.at(0), c, n as isize, false, scratch);
             }
         });
     }
@@ -258,10 +274,11 @@ fn in_turn(ways: &mut [Way]) -> Vec<f64> {
             times.push(begun.elapsed().as_secs_f64());
         }
     }
-    times.into_iter().map(middle).collect()
+    times.into_iter().map(undisturbed).collect()
 }
 
-fn middle(mut times: Vec<f64>) -> f64 {
+/// What a tenth of the times are below.
+fn undisturbed(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+    times[times.len() / 10]
 }
