@@ -95,6 +95,15 @@ impl Context<'_> {
                     Block::Each(slice(at.add(start), n))
                 } else if apart && operand.is_flat(width) && start == 0 {
                     Block::Each(slice(at, n))
+                } else if let (1, Some((offset, stride @ (0 | 1)))) = (count, operand.loops.within(start, length)) {
+                    match stride {
+                        0 => Block::Number(*at.add(offset)),
+                        _ if apart => Block::Each(slice(at.add(offset), n)),
+                        _ => {
+                            place[..n].copy_from_slice(slice(at.add(offset), n));
+                            Block::Each(&place[..n])
+                        }
+                    }
                 } else {
                     for (i, place) in place[..n].chunks_exact_mut(length).enumerate() {
                         operand.loops.gather(at.add(i * operand.row), start, place);
@@ -106,6 +115,8 @@ impl Context<'_> {
             let to = out.at.add(row * out.row);
             if out.dense && (count == 1 || out.is_flat(width)) {
                 code.run(blocks, &mut room.registers, slice_mut(to.add(start), n));
+            } else if let (1, Some((offset, 1))) = (count, out.loops.within(start, length)) {
+                code.run(blocks, &mut room.registers, slice_mut(to.add(offset), n));
             } else {
                 code.run(blocks, &mut room.registers, &mut written[..n]);
                 for (i, values) in written[..n].chunks_exact(length).enumerate() {

@@ -41,6 +41,23 @@ impl Loops {
         self.all().iter().all(|(n, stride)| *stride == 0 || *n <= 1)
     }
 
+    /// The offset and stride of the elements from `start` on, `count` in all, if they lie in one run of the innermost loop.
+    #[inline]
+    pub(crate) fn within(&self, start: usize, count: usize) -> Option<(usize, usize)> {
+        let (width, stride) = *self.all().last()?;
+        let first = start % width.max(1);
+        if first + count > width {
+            return None;
+        }
+        let mut rest = start / width.max(1);
+        let mut offset = first * stride;
+        for (n, stride) in self.all()[..self.n - 1].iter().rev() {
+            offset += rest % n * stride;
+            rest /= n;
+        }
+        Some((offset, stride))
+    }
+
     /// Calls `run(offset, stride, done, count)` for each run of the innermost loop, of the elements from `start` on, `count` in
     /// all: `done` of them came before.
     #[inline]
