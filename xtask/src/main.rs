@@ -13,8 +13,9 @@ const USAGE: &str = "usage: cargo xtask CHORE
   tidy   the house rules: file and function length, floors of crates, spelling, ..
   peers [PEER ..]
          designs against the models of PyPI's transformers; without names all, and the page with their figures
-  versus torch [--only WORK[,WORK ..]] [--graphs N] [--json] [--python PROGRAM]
-         steps of models, and N random expressions (40), in turn with PyTorch: a table, or a list for programs";
+  versus torch [--only WORK[,WORK ..]] [--graphs N] [--threads N] [--json] [--python PROGRAM]
+         steps of models, and N random expressions (40), in turn with PyTorch, on 2 threads each unless told otherwise: a
+         table, or a list for programs";
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace");

@@ -32,6 +32,9 @@ use works::TRAININGS;
 /// Random expressions, unless told otherwise.
 const EXPRESSIONS: u64 = 40;
 
+/// Threads of every side, unless told otherwise.
+const THREADS: usize = 2;
+
 /// The works beside trainings.
 const OTHERS: [&str; 3] = ["expressions", "compile", "growth"];
 
@@ -39,6 +42,7 @@ const OTHERS: [&str; 3] = ["expressions", "compile", "growth"];
 struct Options<'a> {
     only: Vec<&'a str>,
     expressions: u64,
+    threads: usize,
     json: bool,
     python: Option<&'a str>,
 }
@@ -51,6 +55,8 @@ struct Place {
     python: PathBuf,
     /// A folder for weights, and for what the peer's compiler keeps.
     scratch: PathBuf,
+    /// Of every side.
+    threads: usize,
 }
 
 /// Measures what the options name, everything without any.
@@ -59,7 +65,7 @@ struct Place {
 /// What is missing, with the commands that install it; which step failed; or two sides that do not compute the same.
 pub fn run(root: &Path, options: &[&str]) -> Result<(), String> {
     let options = Options::read(options)?;
-    let place = Place::prepare(root, options.python)?;
+    let place = Place::prepare(root, &options)?;
     let rows = rows(&place, &options)?;
     if options.json {
         let list: Vec<Value> = rows.iter().map(Row::json).collect();
@@ -89,7 +95,8 @@ fn rows(place: &Place, options: &Options<'_>) -> Result<Vec<Row>, String> {
 
 impl<'a> Options<'a> {
     fn read(words: &[&'a str]) -> Result<Self, String> {
-        let mut options = Self { only: Vec::new(), expressions: EXPRESSIONS, json: false, python: None };
+        let mut options =
+            Self { only: Vec::new(), expressions: EXPRESSIONS, threads: THREADS, json: false, python: None };
         let mut words = words.iter().copied();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("versus: expected a value behind {word}"));
@@ -97,13 +104,13 @@ impl<'a> Options<'a> {
                 "--json" => options.json = true,
                 "--only" => options.only.extend(value()?.split(',')),
                 "--python" => options.python = Some(value()?),
-                "--graphs" => {
-                    let number = value()?;
-                    let parsed = number.parse().ok().filter(|count| *count > 0);
-                    options.expressions =
-                        parsed.ok_or_else(|| format!("versus: expected a number behind --graphs, found `{number}`"))?;
+                "--graphs" => options.expressions = number(word, value()?)?,
+                "--threads" => options.threads = number(word, value()?)? as usize,
+                other => {
+                    return Err(format!(
+                        "versus: expected --only, --graphs, --threads, --json or --python, found `{other}`"
+                    ));
                 }
-                other => return Err(format!("versus: expected --only, --graphs, --json or --python, found `{other}`")),
             }
         }
         let names: Vec<&str> = TRAININGS.iter().map(|training| training.name).chain(OTHERS).collect();
@@ -114,13 +121,19 @@ impl<'a> Options<'a> {
     }
 }
 
+/// A number above 0.
+fn number(option: &str, text: &str) -> Result<u64, String> {
+    let parsed = text.parse().ok().filter(|number| *number > 0);
+    parsed.ok_or_else(|| format!("versus: expected a number behind {option}, found `{text}`"))
+}
+
 impl Place {
     /// Finds the peer, builds our side.
-    fn prepare(root: &Path, python: Option<&str>) -> Result<Self, String> {
+    fn prepare(root: &Path, options: &Options<'_>) -> Result<Self, String> {
         let target = tidy::target_folder(root)?;
         let scratch = target.join("versus");
         fs::create_dir_all(&scratch).map_err(|error| format!("versus: {}: {error}", scratch.display()))?;
-        let python = python.map_or_else(|| scratch.join("venv/bin/python"), PathBuf::from);
+        let python = options.python.map_or_else(|| scratch.join("venv/bin/python"), PathBuf::from);
         find_torch(&python, &scratch.join("venv"))?;
         eprintln!("versus: building our side in release");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -130,7 +143,7 @@ impl Place {
             Ok(status) if status.success() => {}
             _ => return Err("versus: our side does not build: its messages stand above".to_owned()),
         }
-        Ok(Self { root: root.to_owned(), step: target.join("release/step"), python, scratch })
+        Ok(Self { root: root.to_owned(), step: target.join("release/step"), python, scratch, threads: options.threads })
     }
 }
 
@@ -154,10 +167,9 @@ mod tests {
 
     #[test]
     fn options_are_read_and_mistakes_named() {
-        let options = Options::read(&["--only", "gpt,compile", "--json", "--graphs", "200"]).map(|options| {
-            (options.only.clone(), options.expressions, options.json, options.python.map(str::to_owned))
-        });
-        assert_eq!(options, Ok((vec!["gpt", "compile"], 200, true, None)));
+        let options = Options::read(&["--only", "gpt,compile", "--json", "--graphs", "200", "--threads", "1"]);
+        let read = options.map(|options| (options.only, options.expressions, options.threads, options.json));
+        assert_eq!(read, Ok((vec!["gpt", "compile"], 200, 1, true)));
         let refused = |words: &[&str]| Options::read(words).err().unwrap_or_default();
         assert_eq!(refused(&["--only"]), "versus: expected a value behind --only");
         assert_eq!(refused(&["--graphs", "0"]), "versus: expected a number behind --graphs, found `0`");

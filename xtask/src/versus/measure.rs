@@ -17,9 +17,6 @@ use super::works::{COMPILE, EXPRESSIONS, GROWTH, LONG, MEMORY, SLOW_EXPRESSIONS,
 /// Our sides: the one that counts, and what it took the place of, of which trainings are measured beside it.
 const OURS: [&str; 2] = ["cpu", "runtime"];
 
-/// Threads of every side.
-const THREADS: usize = 2;
-
 /// Steps before it counts.
 const WARM_UP: u32 = 2;
 
@@ -28,7 +25,7 @@ const SAMPLE: f64 = 20.0;
 
 /// A side of ours.
 fn ours(place: &Place, name: &'static str) -> Result<Side, String> {
-    Side::start(name, Command::new(&place.step).arg(name), THREADS)
+    Side::start(name, Command::new(&place.step).arg(name), place.threads)
 }
 
 /// The peer, under the name of a form.
@@ -38,7 +35,7 @@ fn peer(place: &Place, form: &'static str) -> Result<Side, String> {
     command.env("TORCHINDUCTOR_CACHE_DIR", place.scratch.join("inductor"));
     // Of the messages of its libraries only errors are of use here.
     command.env("PYTHONWARNINGS", "ignore");
-    Side::start(form, &mut command, THREADS)
+    Side::start(form, &mut command, place.threads)
 }
 
 /// Times and memory of a training, for each of our sides.
