@@ -224,7 +224,9 @@ fn grown(place: &Place, training: &Training, name: &'static str) -> Result<Row, 
     let grown = samples[0].median() / samples[1].median();
     let row = Row::of(&work, GROWTH, "x", (name, grown), ("products", training.growth()));
     let note = format!("{:.0} ms, and {:.0} in rows of {}", samples[0].median(), samples[1].median(), training.context);
-    Ok(Row { note, ..row })
+    let row = Row { note, ..row };
+    eprintln!("{}", row.line());
+    Ok(row)
 }
 
 /// The answer of a side that does everything.
