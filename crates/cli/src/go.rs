@@ -22,6 +22,10 @@ pub(crate) struct GoArgs {
     /// Steps between two checkpoints of a training, from which a stopped run goes on; they do not change the result.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = crate::number::positive)]
     checkpoint_every: u64,
+    /// The most memory that one training may need, as 750M or 4G; without it, what the machine has left when it begins. A
+    /// design that needs more is not trained.
+    #[arg(long, value_name = "BYTES", value_parser = crate::number::bytes)]
+    memory: Option<u64>,
 }
 
 /// Goes through with the run in `dir` by `work`, and prints its leaderboard.
@@ -54,6 +58,8 @@ impl GoArgs {
             .map_err(|error| Failure::World(format!("cannot find this program to start workers: {error}")))?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = self.workers.map_or(cores, |workers| usize::try_from(workers).unwrap_or(usize::MAX));
-        Ok(ProcessPool::new(program, vec![OsString::from("worker")], workers))
+        let memory = self.memory.map(|bytes| format!("--memory={bytes}"));
+        let arguments = std::iter::once("worker".to_owned()).chain(memory).map(OsString::from).collect();
+        Ok(ProcessPool::new(program, arguments, workers))
     }
 }

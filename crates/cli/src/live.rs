@@ -82,6 +82,7 @@ impl Observer for Live {
             News::Begun => {
                 self.at_work.insert(training.key.clone(), 0);
             }
+            News::Note(note) => self.tell(&format!("note       {}: {note}", name(state, &training.design))),
             News::Progress(progress) => {
                 self.tokens += progress.tokens;
                 self.at_work.insert(training.key.clone(), progress.done);

@@ -94,9 +94,8 @@ enum Command {
     Forward(forward::Args),
     Train(train::Args),
     Generate(generate::Args),
-    /// Train for a run: what `discover` starts.
     #[command(hide = true)]
-    Worker,
+    Worker(worker::Args),
 }
 
 fn main() -> ExitCode {
@@ -137,6 +136,6 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Forward(args) => forward::run(args),
         Command::Train(args) => train::run(args),
         Command::Generate(args) => generate::run(args),
-        Command::Worker => worker::run(),
+        Command::Worker(args) => worker::run(args),
     }
 }

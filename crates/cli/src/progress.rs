@@ -34,6 +34,9 @@ impl Steps {
 
 impl Observer for Steps {
     fn started(&mut self, start: &Start) {
+        if let Some(note) = start.note() {
+            output::say(format_args!("note: {note}"));
+        }
         let bar = ProgressBar::with_draw_target(Some(start.steps), ProgressDrawTarget::stderr());
         let style = ProgressStyle::with_template("{bar:30} step {pos}/{len}, {msg}, {eta} left");
         bar.set_style(style.expect("the template is well formed"));

@@ -12,7 +12,7 @@ use genesys_ladder::Scale;
 use genesys_train::job::{Job, Outcome, Trained};
 use genesys_train::observer::{Observer, Start, Step};
 use genesys_train::train::{resume, train};
-use genesys_train::{Checkpoint, CheckpointError};
+use genesys_train::{Checkpoint, CheckpointError, Machine, useful_threads};
 
 use crate::corpus::{self, CorpusArgs};
 use crate::design_file;
@@ -57,6 +57,12 @@ pub(crate) struct Args {
     /// Steps between two checkpoints on the way; they do not change the result.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = number::positive)]
     checkpoint_every: u64,
+    /// Threads of a step; they do not change the result [default: the machine's cores, at most what a step has work for].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    threads: Option<u64>,
+    /// The most memory the training may need, as 750M or 4G; without it, what the machine has left.
+    #[arg(long, value_name = "BYTES", value_parser = number::bytes)]
+    memory: Option<u64>,
     #[command(flatten)]
     corpus: CorpusArgs,
 }
@@ -68,8 +74,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let stop = Stop::listen(|| {})?;
     let mut watch = Watch { shown: Steps::default(), stop, plan: &plan, every: args.checkpoint_every, kept: None };
     let outcome = match &plan.begin {
-        Begin::Job(job) => train(job, &plan.data, &mut watch),
-        Begin::Checkpoint(checkpoint) => resume(checkpoint, &plan.data, &mut watch),
+        Begin::Job(job) => train(job, &plan.data, &args.machine(&job.scale), &mut watch),
+        Begin::Checkpoint(checkpoint) => {
+            let machine = args.machine(&checkpoint.config.job.scale);
+            resume(checkpoint, &plan.data, &machine, &mut watch)
+        }
     };
     watch.shown.finish();
     match outcome.map_err(|error| of_train(&error))? {
@@ -101,6 +110,12 @@ enum Begin {
 }
 
 impl Args {
+    fn machine(&self, scale: &Scale) -> Machine {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let asked = self.threads.map(|threads| usize::try_from(threads).unwrap_or(usize::MAX));
+        Machine { threads: asked.unwrap_or_else(|| useful_threads(scale, cores)), ..Machine::within(self.memory) }
+    }
+
     fn plan(&self) -> Result<Plan, Failure> {
         match (&self.resume, &self.file, &self.scale, &self.out) {
             (Some(dir), ..) => self.go_on(dir),

@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "the arena is shared by the workers; see `run`")]
 
 use std::fmt;
+use std::sync::Arc;
 
 use genesys_ir::module::IGNORE;
 use genesys_kernels::Pool;
@@ -41,7 +42,7 @@ struct Line([f32; 16]);
 /// A program with threads and memory.
 pub struct Executor {
     program: Program,
-    pool: Pool,
+    pool: Arc<Pool>,
     arena: Vec<Line>,
     workers: Vec<Worker>,
     /// For each instance, where its buffers are.
@@ -54,7 +55,11 @@ unsafe impl Send for Executor {}
 impl Executor {
     /// An executor with so many threads, of which the caller of a step is one.
     pub fn new(program: Program, threads: usize) -> Self {
-        let pool = Pool::new(threads.max(1));
+        Self::on(program, Arc::new(Pool::new(threads.max(1))))
+    }
+
+    /// An executor on threads that others use as well, one after the other.
+    pub fn on(program: Program, pool: Arc<Pool>) -> Self {
         let mut arena = vec![Line([0.0; 16]); program.arena.div_ceil(16)];
         let base = arena.as_mut_ptr().cast::<f32>();
         for (offset, value) in &program.constants {

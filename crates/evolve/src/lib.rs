@@ -48,7 +48,7 @@ pub use fact::{Fact, Failure, Submitted};
 pub use process::{ProcessPool, Stopper};
 pub use repair::{Repair, repair};
 pub use run::{News, Observer, discover, read, resume};
-pub use runner::{Assignment, InProcess, Keep, Progress, Runner, Score, Verdict};
+pub use runner::{Assignment, InProcess, Keep, Progress, Runner, Score, Told, Verdict};
 pub use settings::{Settings, Shipped, TextMark};
 pub use state::{Design, State, Training};
 pub use worker::serve;

@@ -104,6 +104,7 @@ impl ProcessPool {
         let Some(busy) = self.busy.get_mut(&process) else { return Ok(None) };
         let ticket = busy.ticket;
         Ok(match heard {
+            Heard::Line(Line::Note(note)) => Some(Report::Note(ticket, note)),
             Heard::Line(Line::Progress(progress)) => Some(Report::Progress(ticket, progress)),
             Heard::Line(Line::World(why)) => return Err(EvolveError::Worker(why)),
             Heard::Line(Line::Error(error)) => {
@@ -240,6 +241,7 @@ mod tests {
                 Moment::Turn(ticket, Ok(score)) => told.push(format!("{ticket} has {}", score.trained.bits_per_byte)),
                 Moment::Turn(ticket, Err(failure)) => told.push(format!("{ticket} failed: {failure}")),
                 Moment::Lost { ticket, reason, again } => told.push(format!("{ticket} lost: {reason}, again {again}")),
+                Moment::Note(ticket, note) => told.push(format!("{ticket} notes: {note}")),
                 Moment::Progress(ticket, p) => told.push(format!("{ticket} at {} of {}", p.done, p.steps)),
                 Moment::Begun(_) | Moment::Done(..) => {}
             }
@@ -264,8 +266,10 @@ mod tests {
     fn lines_become_reports() {
         let dir = tempfile::tempdir().unwrap();
         let progress = Line::Progress(Progress { done: 1, steps: 2, loss: 0.1, tokens: 5 });
-        let script = format!("read job; {}; {}", line(&progress), line(&Line::Verdict(Box::new(verdict()))));
-        let each = |i| [format!("{i} at 1 of 2"), format!("{i} has {}", 0.1 + 0.2)];
+        let note = Line::Note("it is slow".into());
+        let verdict_line = line(&Line::Verdict(Box::new(verdict())));
+        let script = format!("read job; {}; {}; {verdict_line}", line(&note), line(&progress));
+        let each = |i| [format!("{i} at 1 of 2"), format!("{i} has {}", 0.1 + 0.2), format!("{i} notes: it is slow")];
         assert_eq!(run(&script, dir.path()), [each(0), each(1), each(2)].concat());
         let failure = Failure::Refused("no".into());
         let script = format!("read job; {}", line(&Line::Verdict(Box::new(Err(failure)))));

@@ -26,7 +26,7 @@ pub(crate) fn key(job: &Job, run: &str, dataset: &str) -> String {
     // The text's layout and names do not decide the numbers; the run key stands for what does.
     let job = Job { design: run.to_owned(), ..job.clone() };
     let job = serde_json::to_string(&job).expect("a job has a JSON form");
-    let text = format!("genesys result, trainer {TRAINER}, candle on the CPU in f32\n{dataset}\n{job}\n");
+    let text = format!("genesys result, trainer {TRAINER}, one program on the processor in f32\n{dataset}\n{job}\n");
     blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
 }
 

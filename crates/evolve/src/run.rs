@@ -58,6 +58,8 @@ impl Observer for () {}
 pub enum News<'a> {
     /// A worker has it.
     Begun,
+    /// Something about it that people should know.
+    Note(&'a str),
     /// A step is done.
     Progress(Progress),
     /// Its worker is lost, for the reason told; another one gets it if `again`.
@@ -262,6 +264,7 @@ impl<'a> Run<'a> {
     fn tell(&mut self, trainings: &[(Submitted, u64)], moment: Moment<'_>) -> Result<(), EvolveError> {
         let (ticket, news) = match moment {
             Moment::Begun(ticket) => (ticket, News::Begun),
+            Moment::Note(ticket, note) => (ticket, News::Note(note)),
             Moment::Progress(ticket, progress) => (ticket, News::Progress(progress)),
             Moment::Lost { ticket, reason, again } => (ticket, News::Lost { reason, again }),
             Moment::Done(ticket, verdict) => {

@@ -9,7 +9,9 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use genesys_data::Dataset;
-use genesys_train::{Checkpoint, Job, Observer, Outcome, Step, TrainError, Validation, resume, train};
+use genesys_train::{
+    Checkpoint, Job, Machine, Observer, Outcome, Start, Step, TrainError, Validation, resume, train,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EvolveError;
@@ -65,6 +67,8 @@ pub type Verdict = Result<Score, Failure>;
 /// What a runner tells.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Report {
+    /// Something about a training that people should know.
+    Note(usize, String),
     /// A training goes on.
     Progress(usize, Progress),
     /// A training is done.
@@ -105,10 +109,21 @@ pub trait Runner {
     fn next(&mut self) -> Result<Report, EvolveError>;
 }
 
-/// Trains in this process, one after the other.
+/// What an assignment tells before its verdict.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Told {
+    /// Something that people should know.
+    Note(String),
+    /// A step is done.
+    Progress(Progress),
+}
+
+/// Trains in this process, one after the other, on one thread.
 #[derive(Debug, Default)]
 pub struct InProcess {
     queue: VecDeque<(usize, Assignment)>,
+    /// What is to be told next.
+    reports: VecDeque<Report>,
 }
 
 impl Runner for InProcess {
@@ -122,25 +137,38 @@ impl Runner for InProcess {
     }
 
     fn next(&mut self) -> Result<Report, EvolveError> {
+        if let Some(report) = self.reports.pop_front() {
+            return Ok(report);
+        }
         let (ticket, assignment) = self.queue.pop_front().expect("a report is asked for while an assignment is open");
-        let verdict = execute(&assignment, &mut |_| ControlFlow::Continue(()))?;
-        Ok(Report::Done(ticket, Box::new(verdict.expect("a training that nobody stops ends"))))
+        let mut watch = |told| {
+            if let Told::Note(note) = told {
+                self.reports.push_back(Report::Note(ticket, note));
+            }
+            ControlFlow::Continue(())
+        };
+        let verdict = execute(&assignment, &Machine::default(), &mut watch)?;
+        let verdict = verdict.expect("a training that nobody stops ends");
+        self.reports.push_back(Report::Done(ticket, Box::new(verdict)));
+        self.next()
     }
 }
 
-/// Does an assignment, going on from its checkpoint where there is one; none where `watch` stopped it.
+/// Does an assignment with what it may take of `machine`, going on from its checkpoint where there is one; none where `watch`
+/// stopped it.
 ///
 /// # Errors
 /// [`EvolveError::Train`] where the text or the machine is at fault, not the design.
 pub fn execute(
     assignment: &Assignment,
-    watch: &mut (dyn FnMut(Progress) -> ControlFlow<()> + Send),
+    machine: &Machine,
+    watch: &mut (dyn FnMut(Told) -> ControlFlow<()> + Send),
 ) -> Result<Option<Verdict>, EvolveError> {
     let data = Dataset::open(&assignment.dataset).map_err(TrainError::from)?;
     let mut watch = Watch { watch, keep: assignment.keep.as_ref() };
     let outcome = match kept(assignment, &data) {
-        Some(checkpoint) => resume(&checkpoint, &data, &mut watch),
-        None => train(&assignment.job, &data, &mut watch),
+        Some(checkpoint) => resume(&checkpoint, &data, machine, &mut watch),
+        None => train(&assignment.job, &data, machine, &mut watch),
     };
     match outcome {
         Ok(Outcome::Finished(trained)) => {
@@ -165,14 +193,21 @@ fn kept(assignment: &Assignment, data: &Dataset) -> Option<Checkpoint> {
 }
 
 struct Watch<'a> {
-    watch: &'a mut (dyn FnMut(Progress) -> ControlFlow<()> + Send),
+    watch: &'a mut (dyn FnMut(Told) -> ControlFlow<()> + Send),
     keep: Option<&'a Keep>,
 }
 
 impl Observer for Watch<'_> {
+    fn started(&mut self, start: &Start) {
+        if let Some(note) = start.note() {
+            // Whether to go on is asked with the first step.
+            let _ = (self.watch)(Told::Note(note));
+        }
+    }
+
     fn step(&mut self, step: &Step) -> ControlFlow<()> {
         let Step { done, steps, loss, tokens, .. } = *step;
-        (self.watch)(Progress { done, steps, loss, tokens })
+        (self.watch)(Told::Progress(Progress { done, steps, loss, tokens }))
     }
 
     fn keep(&mut self, step: &Step) -> Option<PathBuf> {
@@ -186,6 +221,8 @@ impl Observer for Watch<'_> {
 pub enum Moment<'a> {
     /// The assignment of that number is with a worker.
     Begun(usize),
+    /// Something about it that people should know.
+    Note(usize, &'a str),
     /// It goes on.
     Progress(usize, Progress),
     /// Its worker is lost, for the reason told; it runs again if `again`.
@@ -232,6 +269,7 @@ pub fn run_all(
             return Ok(());
         }
         match runner.next()? {
+            Report::Note(ticket, note) => tell(Moment::Note(ticket, &note))?,
             Report::Progress(ticket, progress) => tell(Moment::Progress(ticket, progress))?,
             Report::Done(ticket, verdict) => {
                 open -= 1;
@@ -304,7 +342,7 @@ mod tests {
             match moment {
                 Moment::Turn(ticket, verdict) => turns.push((ticket, verdict.is_ok())),
                 Moment::Begun(_) => begun += 1,
-                Moment::Progress(..) | Moment::Lost { .. } | Moment::Done(..) => {}
+                Moment::Note(..) | Moment::Progress(..) | Moment::Lost { .. } | Moment::Done(..) => {}
             }
             Ok(())
         })

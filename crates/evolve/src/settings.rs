@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::random::{Purpose, bits};
 
 /// Raised when the same job would be trained to other numbers: part of every result's key.
-pub const TRAINER: u32 = 1;
+pub const TRAINER: u32 = 2;
 
 /// The numbers of a run. No clock, no core count and no luck enters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! The worker's side: one assignment in, progress and a verdict out, line by line.
 //!
-//! In: one line of JSON, an [`Assignment`]. Out: lines of JSON, each a `Line`: progress after every step, then a
+//! In: one line of JSON, an [`Assignment`]. Out: lines of JSON, each a `Line`: notes, progress after every step, then a
 //! verdict or an error. The giver keeps the input open while it waits; when it closes, the giver is gone, however it
 //! went, and the caller is told at once, in the middle of a step if need be. It does one assignment, and writes nothing
 //! to a disk but the assignment's checkpoints.
@@ -9,16 +9,18 @@ use std::io::{BufRead, Write};
 use std::ops::ControlFlow;
 use std::thread;
 
-use genesys_train::TrainError;
+use genesys_train::{Machine, TrainError};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EvolveError;
-use crate::runner::{Assignment, Progress, Verdict, execute};
+use crate::runner::{Assignment, Progress, Told, Verdict, execute};
 
 /// What a worker writes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Line {
+    /// Something that people should know.
+    Note(String),
     /// A step is done.
     Progress(Progress),
     /// The training is done.
@@ -29,7 +31,7 @@ pub(crate) enum Line {
     World(String),
 }
 
-/// Does the assignment on the first line of `input` and writes about it to `output`. When `input` ends, `deserted` is
+/// Does the assignment on the first line of `input` with what it may take of `machine`, and writes about it to `output`. When `input` ends, `deserted` is
 /// called on a thread of its own: nobody waits for the rest.
 ///
 /// # Errors
@@ -37,9 +39,10 @@ pub(crate) enum Line {
 pub fn serve(
     input: impl BufRead + Send + 'static,
     output: &mut (dyn Write + Send),
+    machine: &Machine,
     deserted: impl FnOnce() + Send + 'static,
 ) -> Result<(), EvolveError> {
-    let done = attempt(input, output, deserted);
+    let done = attempt(input, output, machine, deserted);
     if let Err(error) = &done {
         let line = match error {
             EvolveError::Train(TrainError::Data(_) | TrainError::Checkpoint(_)) => Line::World,
@@ -54,6 +57,7 @@ pub fn serve(
 fn attempt(
     mut input: impl BufRead + Send + 'static,
     output: &mut (dyn Write + Send),
+    machine: &Machine,
     deserted: impl FnOnce() + Send + 'static,
 ) -> Result<(), EvolveError> {
     let mut line = String::new();
@@ -65,11 +69,17 @@ fn attempt(
         wait_for_the_end(input);
         deserted();
     });
-    let mut progress = |progress| match say(output, &Line::Progress(progress)) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_) => ControlFlow::Break(()),
+    let mut watch = |told| {
+        let line = match told {
+            Told::Note(note) => Line::Note(note),
+            Told::Progress(progress) => Line::Progress(progress),
+        };
+        match say(output, &line) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
     };
-    match execute(&assignment, &mut progress)? {
+    match execute(&assignment, machine, &mut watch)? {
         Some(verdict) => say(output, &Line::Verdict(Box::new(verdict))),
         // Stopped: nobody is waiting for it.
         None => Ok(()),

@@ -139,7 +139,7 @@ impl Observer for Impatient {
     fn training(&mut self, _: &Submitted, news: News<'_>, _: &State) -> ControlFlow<()> {
         match news {
             News::Done(_) => ControlFlow::Break(()),
-            News::Begun | News::Progress(_) | News::Lost { .. } => ControlFlow::Continue(()),
+            News::Begun | News::Note(_) | News::Progress(_) | News::Lost { .. } => ControlFlow::Continue(()),
         }
     }
 }
@@ -214,7 +214,7 @@ impl Runner for Hopeless {
     }
 
     fn next(&mut self) -> Result<runner::Report, EvolveError> {
-        let divergence = genesys_train::Divergence { step: 2, quantity: "the loss".into(), place: None };
+        let divergence = genesys_train::Divergence { step: 2, quantity: "the loss".into(), value: None, place: None };
         let verdict: Verdict = Err(Failure::Diverged(divergence));
         Ok(runner::Report::Done(self.0.remove(0), Box::new(verdict)))
     }

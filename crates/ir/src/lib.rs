@@ -9,7 +9,7 @@
 //! - [`print()`] and [`parse`]: the text form.
 //! - [`specialize`]: sizes at a width.
 //! - [`prune`]: a function without what no result depends on.
-//! - [`without_losses`]: a model as it predicts.
+//! - [`without_losses`]: a model as it predicts; [`loss_alone`]: as it is validated.
 //! - [`parameters`]: the one table of a model's weights.
 //!
 //! Not here: what values are (the interpreter and the back ends), and passes over modules.
@@ -39,7 +39,7 @@ pub use prune::prune;
 pub use renumber::{definitions, mentions, reads, renumber, substitute};
 pub use specialize::{SpecializeError, specialize};
 pub use validate::{Violation, validate};
-pub use without_losses::without_losses;
+pub use without_losses::{loss_alone, without_losses};
 
 /// How deeply regions, expressions, laws and sizes may nest in a module.
 pub const MAX_DEPTH: usize = 128;

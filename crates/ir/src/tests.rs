@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use crate::module::{Direction, Module, Op};
-use crate::{parameter_names, parameters, parse, print, renumber, specialize, validate, without_losses};
+use crate::{loss_alone, parameter_names, parameters, parse, print, renumber, specialize, validate, without_losses};
 
 /// One function with every kind of region, and a model around it.
 const TEXT: &str = r#"module Sample
@@ -247,6 +247,21 @@ fn a_model_predicts_without_its_losses() {
     plain.functions.iter_mut().for_each(|function| _ = renumber(function));
     assert_eq!(without_losses(&parse(&with_losses()).unwrap()), plain);
     assert_eq!(without_losses(&sample()), sample());
+}
+
+#[test]
+fn a_model_is_validated_by_its_loss_alone() {
+    for text in [with_losses(), TEXT.to_owned()] {
+        let whole = parse(&text).unwrap();
+        let alone = loss_alone(&whole);
+        assert_eq!(validate(&alone), Ok(()));
+        let main = alone.main();
+        assert_eq!(main.body.results.len(), 1);
+        assert_eq!(main.body.instructions.last().map(|i| &i.results), Some(&main.body.results));
+        assert!(matches!(main.body.instructions.last().unwrap().op, Op::CrossEntropy { .. }));
+        assert_eq!(parameter_names(&alone), parameter_names(&whole));
+        assert_eq!(loss_alone(&alone), alone);
+    }
 }
 
 #[test]

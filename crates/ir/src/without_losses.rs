@@ -2,7 +2,7 @@
 //!
 //! In: a module. Out: one whose functions give no losses, and whose `main` gives logits and its own loss, bit for bit the
 //! same. Decoding is done with it, and so is everything that is reported. Weights stay, also those that only a loss reads,
-//! so that both have one table of names.
+//! so that both have one table of names. [`loss_alone`] gives no logits either.
 
 use std::collections::BTreeSet;
 
@@ -35,6 +35,19 @@ pub fn without_losses(module: &Module) -> Module {
         }
     }
     prune(main);
+    module
+}
+
+/// The model's own loss alone, bit for bit the same: [`without_losses`], and without what only the logits need. For
+/// validation, which reads no logits, so that a back end need not hold them.
+#[must_use]
+pub fn loss_alone(module: &Module) -> Module {
+    let mut module = without_losses(module);
+    if let Some(main) = module.functions.last_mut() {
+        let Function { values, body, .. } = main;
+        body.results.retain(|id| values[id.0 as usize].stage == Stage::Loss);
+        prune(main);
+    }
     module
 }
 

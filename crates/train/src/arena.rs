@@ -1,7 +1,10 @@
 //! All weights of a model in one slice, in the order of its parameters, and the way there and back.
 //!
-//! In: a layout (names, shapes, roles). Out: slices for the optimizer, named tensors for a checkpoint. It does not
+//! In: a layout (names, shapes, roles). Out: slices for steps and the optimizer, named tensors for a checkpoint. It does not
 //! know how a weight is used.
+
+use genesys_ir::module::Module;
+use genesys_ir::parameters;
 
 use crate::adamw::Segment;
 use crate::tensors::{HostTensor, Table};
@@ -15,6 +18,18 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
+    /// The weights of a module whose sizes are known, in their order of use.
+    ///
+    /// # Errors
+    /// A size is not known.
+    pub(crate) fn of(module: &Module) -> Result<Self, String> {
+        let mut layout = Self::default();
+        for parameter in parameters(module).map_err(|error| error.to_string())? {
+            layout.push(&parameter.name, &parameter.shape, parameter.role.is_decayed());
+        }
+        Ok(layout)
+    }
+
     /// Adds a weight behind the others.
     pub(crate) fn push(&mut self, name: &str, shape: &[usize], decayed: bool) {
         let start = self.len();
@@ -26,6 +41,11 @@ impl Layout {
     /// How many numbers all weights have together.
     pub(crate) fn len(&self) -> usize {
         self.segments.last().map_or(0, |segment| segment.range.end)
+    }
+
+    /// What the weights are called.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// One segment a weight.

@@ -1,7 +1,7 @@
 //! From a batch of rows to what a model takes: tokens, and for each position the token to predict.
 //!
-//! In: [`Batch`], rows of context + 1 tokens. Out: two u32 tensors `[rows, context]`; where a row is padded, the
-//! target is [`IGNORE`], so that it does not count.
+//! In: [`Batch`], rows of context + 1 tokens. Out: tokens and targets `[rows, context]`, as tensors or as slices of rows one
+//! behind the other; where a row is padded, the target is [`IGNORE`], so that it does not count.
 
 use candle_core::{Device, Result, Tensor};
 use genesys_data::Batch;
@@ -12,6 +12,14 @@ pub fn inputs(batch: &Batch, device: &Device) -> Result<(Tensor, Tensor)> {
     let shape = (batch.rows(), batch.width - 1);
     let (tokens, targets) = pair(batch);
     Ok((Tensor::from_vec(tokens, shape, device)?, Tensor::from_vec(targets, shape, device)?))
+}
+
+/// As [`inputs`], one row behind the other, and behind the last so many rows that do not count that there are `rows`.
+pub(crate) fn padded(batch: &Batch, rows: usize) -> (Vec<u32>, Vec<u32>) {
+    let (mut tokens, mut targets) = pair(batch);
+    tokens.resize(rows * (batch.width - 1), 0);
+    targets.resize(rows * (batch.width - 1), IGNORE);
+    (tokens, targets)
 }
 
 fn pair(batch: &Batch) -> (Vec<u32>, Vec<u32>) {
@@ -36,5 +44,8 @@ mod tests {
         assert_eq!(targets, [2, 3, 4, 6, IGNORE, IGNORE]);
         let counted = targets.iter().filter(|target| **target != IGNORE).count() as u64;
         assert_eq!(counted, batch.predictions());
+        let (more, longer) = padded(&batch, 3);
+        assert_eq!((&more[..6], &longer[..6]), (&tokens[..], &targets[..]));
+        assert_eq!((&more[6..], &longer[6..]), (&[0; 3][..], &[IGNORE; 3][..]));
     }
 }

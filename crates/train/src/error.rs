@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use genesys_data::DataError;
 
+use crate::machine::{Limit, size};
+
 /// The system's own error.
 pub type Source = Box<dyn Error + Send + Sync>;
 
@@ -23,6 +25,13 @@ pub enum TrainError {
     NoBytes,
     /// The checkpoint is at fault, or could not be read or written.
     Checkpoint(CheckpointError),
+    /// The design at its scale would hold more memory than it may.
+    Memory {
+        /// The bytes that it needs.
+        needed: u64,
+        /// The bytes that it may take.
+        limit: Limit,
+    },
     /// The machine could not compute it: out of memory, no thread.
     Compute {
         /// What was tried, as in `train`.
@@ -90,6 +99,7 @@ impl TrainError {
             Self::Design(_) | Self::Weights(_) | Self::NoBytes => true,
             Self::Data(error) => error.is_input(),
             Self::Checkpoint(error) => error.is_input(),
+            Self::Memory { limit, .. } => matches!(limit, Limit::Given(_)),
             Self::Compute { .. } => false,
         }
     }
@@ -134,6 +144,9 @@ impl fmt::Display for TrainError {
                 write!(f, "the validation rows stand for no text, only for ends of documents; give it longer documents")
             }
             Self::Checkpoint(error) => error.fmt(f),
+            Self::Memory { needed, limit } => {
+                write!(f, "the training needs {} of memory, and {limit}, or choose a smaller scale", size(*needed))
+            }
             Self::Compute { doing, source } => write!(f, "cannot {doing} on this machine: {source}"),
         }
     }
@@ -168,7 +181,7 @@ impl Error for TrainError {
             Self::Data(error) => Some(error),
             Self::Checkpoint(error) => Some(error),
             Self::Compute { source, .. } => Some(source.as_ref()),
-            Self::Design(_) | Self::Weights(_) | Self::NoBytes => None,
+            Self::Design(_) | Self::Weights(_) | Self::NoBytes | Self::Memory { .. } => None,
         }
     }
 }

@@ -76,6 +76,9 @@ pub struct Divergence {
     pub step: u64,
     /// Which number: `the loss`, `the gradient of blocks.0.attention.q.weight`.
     pub quantity: String,
+    /// What the number was: `NaN`, `inf`; none in what was told before there were values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
     /// The operation and the unit whose result is the first that is not finite, where it is one of the forward pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
@@ -84,6 +87,9 @@ pub struct Divergence {
 impl std::fmt::Display for Divergence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} is not a finite number at step {}", self.quantity, self.step)?;
+        if let Some(value) = &self.value {
+            write!(f, ", but {value}")?;
+        }
         match &self.place {
             Some(place) => write!(f, "; the first that is not is of {place}"),
             None => Ok(()),

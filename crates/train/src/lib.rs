@@ -8,7 +8,10 @@
 //! | [`job`] | what to train, and what comes of it |
 //! | [`mod@train`] | the loop |
 //! | [`observer`] | who watches it |
+//! | [`machine`] | what it may take of the machine |
+//! | `engine` | losses and gradients, by one program or by the reference |
 //! | [`validate`] | nats and bits per byte on text that was not trained on |
+//! | `trainee` | a model in training: module, weights, engine |
 //! | [`model`] | from a design's text to a model |
 //! | [`mod@batch`] | from rows to tokens and targets |
 //! | [`adamw`] | the optimizer, over flat slices |
@@ -25,20 +28,24 @@ pub mod adamw;
 mod arena;
 pub mod batch;
 pub mod checkpoint;
+mod engine;
 pub mod error;
 mod files;
 pub mod job;
+pub mod machine;
 pub mod model;
 pub mod observer;
 pub mod schedule;
 pub mod tensors;
 pub mod train;
+mod trainee;
 pub mod validate;
 
 pub use checkpoint::{Checkpoint, Config, History};
 pub use error::{CheckpointError, TrainError};
 pub use job::{Divergence, Job, Outcome, Trained, validation_tokens};
+pub use machine::{Limit, Machine, Path, useful_threads};
 pub use model::{build, compile, untrained};
 pub use observer::{Observer, Start, Step};
-pub use train::{resume, train};
-pub use validate::{Validation, evaluate};
+pub use train::{evaluate, resume, train};
+pub use validate::Validation;

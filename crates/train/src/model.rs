@@ -48,7 +48,7 @@ pub fn compile(text: &str, scale: &Scale, vocabulary: u64) -> Result<Compiled, T
 pub fn untrained(text: &str, scale: &Scale, seed: u64, tokenizer: &Tokenizer) -> Result<Checkpoint, TrainError> {
     let vocabulary = tokenizer.vocab_size() as u64;
     let Compiled { hash, module } = compile(text, scale, vocabulary)?;
-    let (layout, weights) = weights_of(&draw(module, seed)?)?;
+    let (layout, weights) = (layout(&module)?, draw(&module, seed)?);
     let job = Job { steps: 0, ..Job::at_scale(text, scale, seed) };
     Ok(begun(Config::new(job, hash, vocabulary), layout.table(&weights, ""), tokenizer))
 }
@@ -78,16 +78,29 @@ fn begun(config: Config, weights: Table, tokenizer: &Tokenizer) -> Checkpoint {
 /// # Errors
 /// [`CheckpointError::OtherDesign`] where text, hash and weights do not belong together, [`TrainError::Design`].
 pub fn build(checkpoint: &Checkpoint) -> Result<Model, TrainError> {
-    let Config { job, design_hash, vocabulary, .. } = &checkpoint.config;
-    let compiled = compile(&job.design, &job.scale, *vocabulary)?;
-    if compiled.hash != *design_hash {
-        let why = format!("expected the hash {design_hash}, but its text has {}", compiled.hash);
-        return Err(CheckpointError::OtherDesign { why }.into());
-    }
-    match from_table(compiled.module, &checkpoint.weights)? {
+    holds(checkpoint, module_of(checkpoint)?)
+}
+
+/// The model of `module` with the weights of a checkpoint.
+fn holds(checkpoint: &Checkpoint, module: Module) -> Result<Model, TrainError> {
+    match from_table(module, &checkpoint.weights)? {
         Err(error @ RuntimeError::Weights(_)) => Err(CheckpointError::OtherDesign { why: error.to_string() }.into()),
         made => made.map_err(TrainError::compute("make a model")),
     }
+}
+
+/// The module of a checkpoint.
+///
+/// # Errors
+/// [`CheckpointError::OtherDesign`] where text and hash do not belong together, [`TrainError::Design`].
+pub(crate) fn module_of(checkpoint: &Checkpoint) -> Result<Module, TrainError> {
+    let Config { job, design_hash, vocabulary, .. } = &checkpoint.config;
+    let Compiled { hash, module } = compile(&job.design, &job.scale, *vocabulary)?;
+    if hash != *design_hash {
+        let why = format!("expected the hash {design_hash}, but its text has {hash}");
+        return Err(CheckpointError::OtherDesign { why }.into());
+    }
+    Ok(module)
 }
 
 /// The model of `module` with the weights of `table`; whether they fit is the caller's to tell.
@@ -99,21 +112,33 @@ fn from_table(module: Module, table: &Table) -> Result<Result<Model, RuntimeErro
     Ok(Model::from_weights(module, weights.map_err(TrainError::compute("make a model"))?))
 }
 
-/// A model with weights drawn from `seed`.
-pub(crate) fn draw(module: Module, seed: u64) -> Result<Model, TrainError> {
-    Model::init(module, seed, DType::F32, &Device::Cpu).map_err(TrainError::compute("make a model"))
+/// The layout of a module's weights.
+pub(crate) fn layout(module: &Module) -> Result<Layout, TrainError> {
+    Layout::of(module).map_err(TrainError::Design)
 }
 
-/// The layout of a model's weights, and their values.
-pub(crate) fn weights_of(model: &Model) -> Result<(Layout, Vec<f32>), TrainError> {
-    let mut layout = Layout::default();
+/// The weights of `module` drawn from `seed`.
+pub(crate) fn draw(module: &Module, seed: u64) -> Result<Vec<f32>, TrainError> {
+    let model = Model::init(module.clone(), seed, DType::F32, &Device::Cpu);
+    let model = model.map_err(TrainError::compute("make a model"))?;
     let mut values = Vec::new();
     for parameter in model.parameters() {
-        layout.push(&parameter.name, &parameter.shape, parameter.role.is_decayed());
         let read = parameter.var.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
         values.extend(read.map_err(TrainError::compute("read the weights"))?);
     }
-    Ok((layout, values))
+    Ok(values)
+}
+
+/// The weights of a checkpoint, which has to have just those of `module`, in one slice.
+pub(crate) fn weights_of(checkpoint: &Checkpoint, module: &Module, layout: &Layout) -> Result<Vec<f32>, TrainError> {
+    holds(checkpoint, module.clone())?;
+    let other = |why| CheckpointError::OtherDesign { why };
+    Ok(layout.slice(&checkpoint.weights, "").map_err(other)?)
+}
+
+/// The model of `module` with the weights `values`.
+pub(crate) fn with(module: &Module, layout: &Layout, values: &[f32]) -> Result<Model, TrainError> {
+    from_table(module.clone(), &layout.table(values, ""))?.map_err(TrainError::compute("make a model"))
 }
 
 /// Gives the model the weights `values`.

@@ -27,6 +27,8 @@ impl Observer for () {}
 /// What is known before the first step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start {
+    /// Why steps run operation by operation instead of as one program, if they do: slower, by the reference back end.
+    pub composed: Option<String>,
     /// How many weights the model has.
     pub parameters: u64,
     /// The step that training begins with: 0, or where it goes on.
@@ -37,6 +39,15 @@ pub struct Start {
     pub tokens_per_step: u64,
     /// Validation before the first step.
     pub validation: Validation,
+}
+
+impl Start {
+    /// What people should know of how it runs, in a line; none where it runs as it should.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        let why = self.composed.as_ref()?;
+        Some(format!("it trains operation by operation, several times slower than as one program: {why}"))
+    }
 }
 
 /// A step that is done.

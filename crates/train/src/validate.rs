@@ -1,6 +1,6 @@
 //! Validation: how well a model predicts text that it was not trained on.
 //!
-//! In: a model and rows. Out: [`Validation`]. The rows are the same ones in the same order for every model with one
+//! In: rows, and what tells the loss of a batch. Out: [`Validation`]. The rows are the same ones in the same order for every model with one
 //! context and tokenizer, and every prediction counts once:
 //!
 //! ```text
@@ -10,12 +10,9 @@
 //!
 //! Bits per byte compare across tokenizers, nats do not. Ends of documents are predicted and stand for no bytes.
 
-use candle_core::Device;
-use genesys_data::Rows;
-use genesys_runtime::Model;
+use genesys_data::{Batch, Rows};
 use serde::{Deserialize, Serialize};
 
-use crate::batch::inputs;
 use crate::error::TrainError;
 
 /// How well a model predicts.
@@ -40,22 +37,20 @@ impl Validation {
     }
 }
 
-/// Validates `model` on the fixed rows, `rows_per_batch` at a time, up to `limit_tokens` predictions.
+/// Validates on the fixed rows, `rows_per_batch` at a time, up to `limit_tokens` predictions; `loss` is the mean of a batch
+/// in nats.
 ///
 /// # Errors
-/// [`TrainError::NoBytes`], or [`TrainError::Compute`].
-pub fn evaluate(
-    model: &Model,
+/// [`TrainError::NoBytes`], or those of `loss`.
+pub(crate) fn evaluate(
     rows: &Rows,
     rows_per_batch: usize,
     limit_tokens: u64,
+    mut loss: impl FnMut(&Batch) -> Result<f32, TrainError>,
 ) -> Result<Validation, TrainError> {
     let (mut nats, mut tokens, mut bytes) = (0.0, 0, 0);
     for batch in rows.validation_batches(rows_per_batch, Some(limit_tokens)) {
-        let (xs, targets) = inputs(&batch, &Device::Cpu).map_err(TrainError::compute("make a batch"))?;
-        let loss = model.evaluate(&xs, &targets).and_then(|(_, loss)| Ok(loss.to_scalar::<f32>()?));
-        let loss = loss.map_err(TrainError::compute("validate"))?;
-        nats += f64::from(loss) * batch.predictions() as f64;
+        nats += f64::from(loss(&batch)?) * batch.predictions() as f64;
         tokens += batch.predictions();
         bytes += batch.predicted_bytes();
     }

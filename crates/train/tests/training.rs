@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::process::Command;
 
 use genesys_data::{Corpus, Dataset, Document, tokenizer_for};
@@ -11,18 +10,20 @@ use genesys_ladder::Scale;
 use genesys_tokenize::Tokenizer;
 use genesys_train::tensors::Table;
 use genesys_train::{
-    Checkpoint, CheckpointError, Job, Observer, Outcome, Start, Step, TrainError, Trained, build, evaluate, resume,
-    train, untrained,
+    Checkpoint, CheckpointError, Job, Limit, Machine, Observer, Outcome, Path, Start, Step, TrainError, Trained, build,
+    evaluate, resume, train, untrained,
 };
 
 const GPT: &str = include_str!("../../../designs/gpt.gau");
+const GLA: &str = include_str!("../../../designs/gla.gau");
+const COMPOSED: Machine = Machine { threads: 1, memory: None, path: Path::Composed };
 
 fn tiny() -> Scale {
     let nano = Scale::named("nano").unwrap();
     Scale { blocks: 1, context: 16, rows: 4, steps: 12, vocabulary: 300, ..nano }
 }
 
-fn dataset(cache: &Path, flavor: &str) -> Dataset {
+fn dataset(cache: &std::path::Path, flavor: &str) -> Dataset {
     let text = |i: usize| {
         let line = |j: usize| format!("The {flavor} number {} follows {}.\n", i * 7 + j, i * 7 + j - 1);
         (1..30).map(line).collect::<String>()
@@ -60,8 +61,22 @@ fn fingerprint(trained: &Trained) -> String {
 fn the_same_job_gives_the_same_bits_whatever_the_threads() {
     let cache = tempfile::tempdir().unwrap();
     let data = dataset(cache.path(), "house");
-    let run = |seed| fingerprint(&finished(train(&job(tiny(), seed), &data, &mut ()).unwrap()));
-    let print = run(7);
+    let run = |seed, threads| {
+        let machine = Machine { threads, ..Machine::default() };
+        fingerprint(&finished(train(&job(tiny(), seed), &data, &machine, &mut ()).unwrap()))
+    };
+    let print = run(7, 1);
+    assert_ne!(print, run(8, 1));
+    for threads in [1, 2, 3] {
+        assert_eq!(print, run(7, threads), "{threads} threads");
+    }
+}
+
+#[test]
+fn composed_operations_give_the_same_bits_whatever_the_threads() {
+    let cache = tempfile::tempdir().unwrap();
+    let data = dataset(cache.path(), "house");
+    let print = fingerprint(&finished(train(&job(tiny(), 7), &data, &COMPOSED, &mut ()).unwrap()));
     // A parent that runs this test with other threads reads it here.
     #[allow(clippy::print_stdout)]
     {
@@ -71,11 +86,9 @@ fn the_same_job_gives_the_same_bits_whatever_the_threads() {
     if std::env::var_os("GENESYS_TEST_CHILD").is_some() {
         return;
     }
-    assert_eq!(print, run(7));
-    assert_ne!(print, run(8));
-    for threads in ["1", "2", "3"] {
+    for threads in ["1", "3"] {
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "the_same_job_gives_the_same_bits_whatever_the_threads", "--nocapture"])
+            .args(["--exact", "composed_operations_give_the_same_bits_whatever_the_threads", "--nocapture"])
             .env("GENESYS_TEST_CHILD", "1")
             .env("RAYON_NUM_THREADS", threads)
             .output()
@@ -85,11 +98,72 @@ fn the_same_job_gives_the_same_bits_whatever_the_threads() {
     }
 }
 
+/// What is told at the start, and the norm and loss of each step.
+#[derive(Default)]
+struct Course {
+    composed: Option<String>,
+    steps: Vec<[f64; 2]>,
+}
+
+impl Observer for Course {
+    fn started(&mut self, start: &Start) {
+        self.composed.clone_from(&start.composed);
+    }
+
+    fn step(&mut self, step: &Step) -> ControlFlow<()> {
+        self.steps.push([f64::from(step.loss), step.norm]);
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn one_program_trains_as_composed_operations_do_and_says_which() {
+    let cache = tempfile::tempdir().unwrap();
+    let data = dataset(cache.path(), "house");
+    for text in [GPT, GLA] {
+        let job = Job { validation_tokens: 640, ..Job::at_scale(text, &Scale { steps: 6, ..tiny() }, 4) };
+        let run = |machine| {
+            let mut course = Course::default();
+            (finished(train(&job, &data, &machine, &mut course).unwrap()), course)
+        };
+        let (one, fast) = run(Machine { threads: 2, ..Machine::default() });
+        let (other, plain) = run(COMPOSED);
+        assert_eq!((fast.composed, plain.composed.as_deref()), (None, Some("it was asked for")));
+        let close = |a: f64, b: f64| (a - b).abs() <= 1e-4 * b.abs();
+        for (step, (a, b)) in fast.steps.iter().zip(&plain.steps).enumerate() {
+            assert!(close(a[0], b[0]) && close(a[1], b[1]), "step {step}: {a:?}, composed {b:?}");
+        }
+        assert_eq!((fast.steps.len(), plain.steps.len()), (6, 6));
+        assert!(close(one.start.nats, other.start.nats) && close(one.trained.nats, other.trained.nats));
+        assert_eq!((one.trained.tokens, one.trained.bytes), (other.trained.tokens, other.trained.bytes));
+    }
+}
+
+#[test]
+fn what_does_not_fit_memory_is_refused_with_both_numbers() {
+    let cache = tempfile::tempdir().unwrap();
+    let data = dataset(cache.path(), "house");
+    let within = |bytes| Machine { memory: Some(Limit::Given(bytes)), ..Machine::default() };
+    let needed = match train(&job(tiny(), 1), &data, &within(1 << 20), &mut ()).unwrap_err() {
+        error @ TrainError::Memory { needed, .. } => {
+            assert!(error.is_input() && error.to_string().contains("1.0 MiB are allowed"), "{error}");
+            needed
+        }
+        other => panic!("{other}"),
+    };
+    let parameters = finished(train(&job(tiny(), 1), &data, &within(needed), &mut ()).unwrap()).parameters;
+    assert!(needed > 16 * parameters && needed < 1 << 28, "{needed}");
+    // More than any machine has is refused before it is asked for.
+    let vast = Scale { rows: 1 << 30, ..tiny() };
+    let error = train(&job(vast, 1), &data, &Machine::within(None), &mut ()).unwrap_err();
+    assert!(matches!(error, TrainError::Memory { .. }) && !error.is_input(), "{error}");
+}
+
 #[test]
 fn a_trained_model_is_better_and_an_untrained_one_knows_nothing() {
     let cache = tempfile::tempdir().unwrap();
     let data = dataset(cache.path(), "house");
-    let trained = finished(train(&job(Scale { steps: 60, ..tiny() }, 1), &data, &mut ()).unwrap());
+    let trained = finished(train(&job(Scale { steps: 60, ..tiny() }, 1), &data, &Machine::default(), &mut ()).unwrap());
     let nothing = (data.tokenizer().vocab_size() as f64).ln();
     assert!((trained.start.nats - nothing).abs() < 0.3, "{} nats, expected about {nothing}", trained.start.nats);
     assert!(trained.trained.nats < nothing - 1.5, "{:?} after {:?}", trained.trained, trained.start);
@@ -108,7 +182,7 @@ fn a_constant_model_scores_the_logarithm_of_the_vocabulary() {
     let mut checkpoint = untrained(GPT, &tiny(), 1, data.tokenizer()).unwrap();
     // The logits are products with the embedding, so they are all 0.
     checkpoint.weights.get_mut("embedding.weight").unwrap().values.fill(0.0);
-    let validation = evaluate(&build(&checkpoint).unwrap(), &data.rows(16).unwrap(), 4, 640).unwrap();
+    let validation = evaluate(&checkpoint, &data, &Machine::default()).unwrap();
     assert!((validation.nats - (data.tokenizer().vocab_size() as f64).ln()).abs() < 1e-5, "{validation:?}");
 }
 
@@ -116,11 +190,11 @@ fn a_constant_model_scores_the_logarithm_of_the_vocabulary() {
 fn the_model_that_is_loaded_is_the_one_that_was_trained() {
     let dir = tempfile::tempdir().unwrap();
     let data = dataset(dir.path(), "house");
-    let trained = finished(train(&job(tiny(), 3), &data, &mut ()).unwrap());
+    let trained = finished(train(&job(tiny(), 3), &data, &Machine::default(), &mut ()).unwrap());
     trained.checkpoint.save(&dir.path().join("ckpt")).unwrap();
     let loaded = Checkpoint::load(&dir.path().join("ckpt")).unwrap();
     assert_eq!(bits(&loaded.weights), bits(&trained.checkpoint.weights));
-    let again = evaluate(&build(&loaded).unwrap(), &data.rows(16).unwrap(), 4, 640).unwrap();
+    let again = evaluate(&loaded, &data, &Machine { threads: 2, ..Machine::default() }).unwrap();
     assert_eq!(again.nats.to_bits(), trained.trained.nats.to_bits());
     assert_eq!(again, trained.trained);
     assert_eq!((loaded.config.step, loaded.config.job.steps), (12, 12));
@@ -146,15 +220,15 @@ impl Observer for StopAfter {
 fn a_training_that_was_stopped_goes_on_to_the_same_bits() {
     let dir = tempfile::tempdir().unwrap();
     let data = dataset(dir.path(), "house");
-    let whole = finished(train(&job(tiny(), 5), &data, &mut ()).unwrap());
+    let whole = finished(train(&job(tiny(), 5), &data, &Machine::default(), &mut ()).unwrap());
     let mut observer = StopAfter(5, Vec::new());
-    let Outcome::Stopped(checkpoint) = train(&job(tiny(), 5), &data, &mut observer).unwrap() else {
+    let Outcome::Stopped(checkpoint) = train(&job(tiny(), 5), &data, &Machine::default(), &mut observer).unwrap() else {
         panic!("it did not stop");
     };
     assert_eq!(observer.1, [1, 2, 3, 4, 5]);
     checkpoint.save(&dir.path().join("ckpt")).unwrap();
     let loaded = Checkpoint::load(&dir.path().join("ckpt")).unwrap();
-    let rest = finished(resume(&loaded, &data, &mut ()).unwrap());
+    let rest = finished(resume(&loaded, &data, &Machine::default(), &mut ()).unwrap());
     assert_eq!(bits(&rest.checkpoint.weights), bits(&whole.checkpoint.weights));
     assert_eq!(rest.checkpoint.optimizer, whole.checkpoint.optimizer);
     assert_eq!(rest.trained, whole.trained);
@@ -179,16 +253,16 @@ fn every_checkpoint_that_is_kept_leads_to_the_same_bits() {
     let dir = tempfile::tempdir().unwrap();
     let data = dataset(dir.path(), "house");
     let mut keeper = Keeper(dir.path().join("kept"), Vec::new());
-    let whole = fingerprint(&finished(train(&job(tiny(), 5), &data, &mut keeper).unwrap()));
+    let whole = fingerprint(&finished(train(&job(tiny(), 5), &data, &Machine::default(), &mut keeper).unwrap()));
     assert_eq!(keeper.1, [3, 6, 9], "the end is not kept: it is the outcome");
     for step in keeper.1 {
         let kept = Checkpoint::load(&keeper.0.join(step.to_string())).unwrap();
         assert_eq!(kept.config.step, step);
-        assert_eq!(fingerprint(&finished(resume(&kept, &data, &mut ()).unwrap())), whole, "from step {step}");
+        assert_eq!(fingerprint(&finished(resume(&kept, &data, &Machine::default(), &mut ()).unwrap())), whole, "from step {step}");
     }
     // A folder that cannot be written ends the training: it was asked to be kept.
     let mut nowhere = Keeper("/proc/none".into(), Vec::new());
-    let error = train(&job(tiny(), 5), &data, &mut nowhere).unwrap_err();
+    let error = train(&job(tiny(), 5), &data, &Machine::default(), &mut nowhere).unwrap_err();
     assert!(matches!(error, TrainError::Checkpoint(CheckpointError::Io { .. })), "{error}");
 }
 
@@ -196,13 +270,13 @@ fn every_checkpoint_that_is_kept_leads_to_the_same_bits() {
 fn training_goes_on_only_on_its_own_text_and_with_its_moments() {
     let dir = tempfile::tempdir().unwrap();
     let (data, other) = (dataset(dir.path(), "house"), dataset(dir.path(), "mouse"));
-    let Outcome::Stopped(checkpoint) = train(&job(tiny(), 5), &data, &mut StopAfter(1, Vec::new())).unwrap() else {
+    let Outcome::Stopped(checkpoint) = train(&job(tiny(), 5), &data, &Machine::default(), &mut StopAfter(1, Vec::new())).unwrap() else {
         panic!("it did not stop");
     };
-    let error = resume(&checkpoint, &other, &mut ()).unwrap_err();
+    let error = resume(&checkpoint, &other, &Machine::default(), &mut ()).unwrap_err();
     assert!(error.to_string().contains("another text"), "{error}");
     let bare = Checkpoint { optimizer: None, ..*checkpoint };
-    let error = resume(&bare, &data, &mut ()).unwrap_err();
+    let error = resume(&bare, &data, &Machine::default(), &mut ()).unwrap_err();
     assert!(error.is_input() && error.to_string().contains("no optimizer state"), "{error}");
 }
 
@@ -211,11 +285,13 @@ fn numbers_that_are_not_finite_are_a_failed_result() {
     let cache = tempfile::tempdir().unwrap();
     let data = dataset(cache.path(), "house");
     let wild = Scale { learning_rate: 1e38, ..tiny() };
-    let Outcome::Diverged(divergence) = train(&job(wild, 1), &data, &mut ()).unwrap() else {
+    let Outcome::Diverged(divergence) = train(&job(wild, 1), &data, &Machine::default(), &mut ()).unwrap() else {
         panic!("a rate of 1e38 gave a score");
     };
     assert!(divergence.step >= 1 && divergence.step <= 12, "{divergence}");
     assert!(divergence.to_string().contains("is not a finite number at step"), "{divergence}");
+    let value: f32 = divergence.value.as_ref().unwrap().parse().unwrap();
+    assert!(!value.is_finite() && divergence.to_string().contains(&format!(", but {value}")), "{divergence}");
 }
 
 #[test]
@@ -229,7 +305,7 @@ fn a_failed_training_names_the_operation_and_the_unit_where_it_began() {
         );
         let scale = Scale { learning_rate: rate, blocks: 4, ..tiny() };
         let job = Job { validation_tokens: 640, ..Job::at_scale(text, &scale, 1) };
-        match train(&job, &data, &mut ()).unwrap() {
+        match train(&job, &data, &Machine::default(), &mut ()).unwrap() {
             Outcome::Diverged(divergence) => divergence,
             other => panic!("{other:?}"),
         }
@@ -275,11 +351,11 @@ fn a_checkpoint_whose_parts_do_not_belong_together_is_refused() {
 fn a_design_or_a_text_that_cannot_be_trained_is_one_message() {
     let cache = tempfile::tempdir().unwrap();
     let data = dataset(cache.path(), "house");
-    let error = train(&Job::at_scale("design {", &tiny(), 1), &data, &mut ()).unwrap_err();
+    let error = train(&Job::at_scale("design {", &tiny(), 1), &data, &Machine::default(), &mut ()).unwrap_err();
     assert!(matches!(error, TrainError::Design(_)) && error.is_input(), "{error}");
-    let error = train(&job(Scale { width: 65, ..tiny() }, 1), &data, &mut ()).unwrap_err();
+    let error = train(&job(Scale { width: 65, ..tiny() }, 1), &data, &Machine::default(), &mut ()).unwrap_err();
     assert!(matches!(error, TrainError::Design(_)) && error.is_input(), "{error}");
-    let error = train(&job(Scale { context: 1 << 20, ..tiny() }, 1), &data, &mut ()).unwrap_err();
+    let error = train(&job(Scale { context: 1 << 20, ..tiny() }, 1), &data, &Machine::default(), &mut ()).unwrap_err();
     assert!(error.to_string().contains("too short") && error.is_input(), "{error}");
 }
 
@@ -303,7 +379,7 @@ fn the_losses_of_units_are_trained_on_told_apart_and_never_reported() {
     let text = GPT.replacen("h + SwiGlu", loss, 1);
     let job = Job { validation_tokens: 640, ..Job::at_scale(text, &Scale { steps: 60, ..tiny() }, 1) };
     let mut told = Told::default();
-    let trained = finished(train(&job, &data, &mut told).unwrap());
+    let trained = finished(train(&job, &data, &Machine::default(), &mut told).unwrap());
     let auxiliary: Vec<f32> = told.0.iter().map(|(_, auxiliary)| auxiliary.unwrap()).collect();
     assert!(auxiliary[0] > 100.0 && auxiliary[59] < 0.98 * auxiliary[0], "{auxiliary:?}");
     let losses: Vec<f32> = told.0.iter().map(|(loss, _)| *loss).collect();
@@ -313,6 +389,6 @@ fn the_losses_of_units_are_trained_on_told_apart_and_never_reported() {
     assert!((trained.start.nats - nothing).abs() < 0.3, "{:?}", trained.start);
     assert!(trained.trained.nats < nothing, "{:?}", trained.trained);
     let mut plain = Told::default();
-    finished(train(&self::job(tiny(), 1), &data, &mut plain).unwrap());
+    finished(train(&self::job(tiny(), 1), &data, &Machine::default(), &mut plain).unwrap());
     assert!(plain.0.iter().all(|(_, auxiliary)| auxiliary.is_none()));
 }
