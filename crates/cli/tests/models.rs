@@ -179,10 +179,14 @@ fn a_checkpoint_cut_off_or_of_another_design_is_refused() {
 
 /// Trains GPT for a few steps on `text`.
 fn train(folder: &Path, text: &Path, out: &Path, steps: &str) -> Run {
+    train_with(folder, text, out, steps, &[])
+}
+
+fn train_with(folder: &Path, text: &Path, out: &Path, steps: &str, more: &[&str]) -> Run {
     let design = design("gpt.gau");
     let arguments = ["train", design.to_str().unwrap(), "--scale", "nano", "--steps", steps, "--seed", "3"];
     let mut command = command(arguments);
-    command.arg("--corpus").arg(text).arg("--out").arg(out).env("GENESYS_CACHE", folder.join("cache"));
+    command.arg("--corpus").arg(text).arg("--out").arg(out).args(more).env("GENESYS_CACHE", folder.join("cache"));
     finished(command.output().unwrap())
 }
 
@@ -197,9 +201,20 @@ fn training_learns_and_gives_the_same_bits_again() {
         line[when.len()..].trim().split(' ').next().unwrap().parse().unwrap()
     };
     assert!(bits("trained") < bits("untrained"), "{said}");
-    train(folder.path(), &text, &second, "12").ok();
+    train_with(folder.path(), &text, &second, "12", &["--threads", "3", "--memory", "1G"]).ok();
     let model = |checkpoint: &Path| fs::read(checkpoint.join("model.safetensors")).unwrap();
-    assert_eq!(model(&first), model(&second));
+    assert_eq!(model(&first), model(&second), "nor do the threads matter");
+}
+
+#[test]
+fn what_needs_more_memory_than_it_may_is_refused_before_any_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let (text, out) = (corpus(folder.path()), folder.path().join("out.ckpt"));
+    let said = train_with(folder.path(), &text, &out, "12", &["--memory", "1M"]).refused();
+    assert!(said.contains("the training needs ") && said.contains("and 1.0 MiB are allowed"), "{said}");
+    assert!(!out.exists() && !said.contains("step"), "{said}");
+    let said = train_with(folder.path(), &text, &out, "12", &["--memory", "much"]).refused();
+    assert!(said.contains("as 750M or 4G"), "{said}");
 }
 
 #[test]

@@ -9,9 +9,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use genesys_data::Dataset;
-use genesys_train::{
-    Checkpoint, Job, Machine, Observer, Outcome, Start, Step, TrainError, Validation, resume, train,
-};
+use genesys_train::{Checkpoint, Job, Machine, Observer, Outcome, Start, Step, TrainError, Validation, resume, train};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EvolveError;

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use genesys_data::{Corpus, Dataset, Document, tokenizer_for};
 use genesys_evolve::{
     Assignment, EvolveError, Fact, Failure, InProcess, Keep, News, Observer, Progress, Repair, Runner, Settings,
-    Shipped, State, Submitted, Verdict, discover, repair, resume, runner, serve,
+    Shipped, State, Submitted, Told, Verdict, discover, repair, resume, runner, serve,
 };
 use genesys_ladder::Scale;
 use genesys_store::{Artifacts, Reader};
-use genesys_train::Job;
+use genesys_train::{Job, Machine};
 
 const GPT: &str = include_str!("../../../designs/gpt.gau");
 const GLA: &str = include_str!("../../../designs/gla.gau");
@@ -256,11 +256,11 @@ fn a_design_that_loses_its_numbers_is_a_failed_result_with_step_and_unit() {
 }
 
 /// What a worker writes about an assignment while its giver waits.
-fn worker(assignment: &str) -> (Result<(), EvolveError>, Vec<serde_json::Value>) {
+fn worker(assignment: &str, machine: &Machine) -> (Result<(), EvolveError>, Vec<serde_json::Value>) {
     let (reader, mut writer) = std::io::pipe().unwrap();
     writeln!(writer, "{assignment}").unwrap();
     let mut output = Vec::new();
-    let done = serve(BufReader::new(reader), &mut output, || {});
+    let done = serve(BufReader::new(reader), &mut output, machine, || {});
     drop(writer);
     (done, String::from_utf8(output).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
@@ -274,7 +274,7 @@ fn a_worker_writes_progress_and_the_verdict_of_any_other_runner() {
     let root = tempfile::tempdir().unwrap();
     let data = dataset(root.path(), "house");
     let assignment = assignment(data.dir().to_owned(), 3);
-    let (done, lines) = worker(&serde_json::to_string(&assignment).unwrap());
+    let (done, lines) = worker(&serde_json::to_string(&assignment).unwrap(), &Machine::default());
     done.unwrap();
     let progress: Vec<u64> = lines[..3]
         .iter()
@@ -282,7 +282,7 @@ fn a_worker_writes_progress_and_the_verdict_of_any_other_runner() {
         .collect();
     assert_eq!((progress, lines.len()), (vec![1, 2, 3], 4));
     let verdict: Verdict = serde_json::from_value(lines[3]["verdict"].clone()).unwrap();
-    let here = runner::execute(&assignment, &mut |_| ControlFlow::Continue(())).unwrap().unwrap();
+    let here = runner::execute(&assignment, &Machine::default(), &mut |_| ControlFlow::Continue(())).unwrap().unwrap();
     assert_eq!(verdict, here);
 }
 
@@ -308,12 +308,13 @@ fn a_worker_that_is_deserted_is_told_and_bad_input_is_an_error() {
     writeln!(writer, "{}", serde_json::to_string(&assignment(data.dir().to_owned(), 20)).unwrap()).unwrap();
     let (tell, told) = std::sync::mpsc::channel();
     let deserted = move || tell.send(()).unwrap();
-    serve(BufReader::new(reader), &mut Deserter(Some(writer)), deserted).unwrap();
+    serve(BufReader::new(reader), &mut Deserter(Some(writer)), &Machine::default(), deserted).unwrap();
     told.recv().unwrap();
-    let (done, lines) = worker("{}");
+    let (done, lines) = worker("{}", &Machine::default());
     assert!(done.unwrap_err().to_string().starts_with("expected an assignment"));
     assert!(lines[0]["error"].as_str().unwrap().starts_with("expected an assignment"));
-    let (done, lines) = worker(&serde_json::to_string(&assignment(root.path().join("none"), 3)).unwrap());
+    let none = serde_json::to_string(&assignment(root.path().join("none"), 3)).unwrap();
+    let (done, lines) = worker(&none, &Machine::default());
     assert!(done.is_err() && lines[0]["world"].as_str().unwrap().contains("dataset.json"), "{lines:?}");
 }
 
@@ -326,7 +327,8 @@ fn an_assignment_goes_on_from_its_own_checkpoint_and_from_no_other() {
     // The steps that are done of an assignment until it is stopped after `last`, and its verdict if it is not.
     let run = |assignment: &Assignment, last: u64| {
         let mut steps = Vec::new();
-        let verdict = runner::execute(assignment, &mut |progress: Progress| {
+        let verdict = runner::execute(assignment, &Machine::default(), &mut |told| {
+            let Told::Progress(progress) = told else { panic!("a note: {told:?}") };
             steps.push(progress.done);
             if progress.done == last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });

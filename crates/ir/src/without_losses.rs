@@ -39,7 +39,8 @@ pub fn without_losses(module: &Module) -> Module {
 }
 
 /// The model's own loss alone, bit for bit the same: [`without_losses`], and without what only the logits need. For
-/// validation, which reads no logits, so that a back end need not hold them.
+/// validation, which reads no logits, so that a back end need not hold them. The last of all passes: what it gives is no model to
+/// the validator, which asks for logits.
 #[must_use]
 pub fn loss_alone(module: &Module) -> Module {
     let mut module = without_losses(module);

@@ -306,7 +306,9 @@ mod tests {
             }
             let mut adamw = AdamW::new(Hyper::default(), weights.len());
             let norm = adamw.update(&Pool::new(threads), &segments, &mut weights, &gradients, 1e-2);
-            let of = |which: usize| weights[segments[order.iter().position(|w| *w == which).unwrap()].range.clone()].to_vec();
+            let of = |which: usize| {
+                weights[segments[order.iter().position(|w| *w == which).unwrap()].range.clone()].to_vec()
+            };
             (norm.to_bits(), (0..4).map(of).collect::<Vec<_>>())
         };
         let one = update(1, &[0, 1, 2, 3]);

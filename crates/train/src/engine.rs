@@ -13,7 +13,7 @@ use genesys_autodiff::Unsupported;
 use genesys_cpu::{CpuError, Executor, Losses, Program, Shape};
 use genesys_data::Batch;
 use genesys_ir::module::Module;
-use genesys_ir::{loss_alone, parameters};
+use genesys_ir::{loss_alone, parameters, without_losses};
 use genesys_kernels::Pool;
 use genesys_ladder::Scale;
 use genesys_runtime::{Model, RuntimeError};
@@ -64,12 +64,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`TrainError::Compute`] where a step has more elements than this machine can count.
-    pub(crate) fn new(
-        module: &Module,
-        layout: &Layout,
-        scale: &Scale,
-        machine: &Machine,
-    ) -> Result<Self, TrainError> {
+    pub(crate) fn new(module: &Module, layout: &Layout, scale: &Scale, machine: &Machine) -> Result<Self, TrainError> {
         let way = match machine.path {
             Path::Composed => Way::Composed("it was asked for".to_owned()),
             Path::Compiled => match Programs::new(module, layout, scale) {
@@ -123,8 +118,10 @@ impl Programs {
         let context = usize::try_from(scale.context).unwrap_or(usize::MAX);
         let shape = Shape { rows: rows_per_batch(scale), context };
         let backward = genesys_autodiff::differentiate(module).map_err(|error| underivable(&error))?;
-        let mut forward = loss_alone(module);
+        let mut forward = without_losses(module);
         genesys_autodiff::expand(&mut forward).map_err(|error| underivable(&error))?;
+        let [backward, forward] = [&backward, &forward].map(genesys_opt::optimize);
+        let forward = loss_alone(&forward);
         for pass in [&backward, &forward] {
             assert_eq!(names(pass).as_deref(), Some(layout.names()), "passes keep the weights and their order");
         }

@@ -29,12 +29,7 @@ use crate::validate::Validation;
 /// [`TrainError::Design`], [`TrainError::Data`] where the text is too short for the context, [`TrainError::Memory`]
 /// before anything large is allocated, or [`TrainError::Compute`]. Numbers that stop being finite are an [`Outcome`], not an
 /// error.
-pub fn train(
-    job: &Job,
-    data: &Dataset,
-    machine: &Machine,
-    observer: &mut dyn Observer,
-) -> Result<Outcome, TrainError> {
+pub fn train(job: &Job, data: &Dataset, machine: &Machine, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
     deep(|| Session::begin(job, data, machine)?.run(observer))
 }
 
@@ -127,14 +122,7 @@ impl Session {
         Ok(Self::new(config, data, rows, model, adamw, Some(history)))
     }
 
-    fn new(
-        config: Config,
-        data: &Dataset,
-        rows: Rows,
-        model: Trainee,
-        adamw: AdamW,
-        history: Option<History>,
-    ) -> Self {
+    fn new(config: Config, data: &Dataset, rows: Rows, model: Trainee, adamw: AdamW, history: Option<History>) -> Self {
         let Job { scale, steps, .. } = &config.job;
         let schedule = Schedule::new(scale.learning_rate, *steps);
         let gradients = vec![0.0; model.layout.len()];
