@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use genesys_ir::module::{Function, Module, Stage};
-use genesys_ir::{full_name, parameters};
+use genesys_ir::{full_name, parameter_names, parameters};
 
 use crate::error::{CpuError, Result};
 use crate::kernel::{Kernel, Tile};
@@ -66,11 +66,25 @@ pub struct Program {
 }
 
 impl Program {
-    /// The program of a module whose `main` gives losses and then the gradient of each weight, or losses alone.
+    /// The program of a module whose `main` gives losses and then the gradient of each weight, or losses alone. The weights lie in
+    /// the order of the module.
     ///
     /// # Errors
     /// The module is not specialized, or holds an operation that the executor has no loop for.
     pub fn new(module: &Module, shape: Shape) -> Result<Self> {
+        let order: Vec<String> = parameter_names(module).into_iter().map(|(name, _)| name).collect();
+        Self::ordered(module, shape, &order)
+    }
+
+    /// As [`new`](Self::new), where weights lie in that order, and gradients are given in it: that of the model that a backward
+    /// pass is of. A pass may use weights in another one.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    ///
+    /// # Panics
+    /// The names are not those of the module's weights.
+    pub fn ordered(module: &Module, shape: Shape, order: &[String]) -> Result<Self> {
         let mut functions: Vec<Lowered> = Vec::new();
         let mut frames: Vec<usize> = Vec::new();
         let mut inner: Vec<Vec<usize>> = Vec::new();
@@ -81,13 +95,14 @@ impl Program {
             frames.push(size);
             inner.push(offsets);
         }
-        let table = weight_table(module)?;
+        let table = weight_table(module, order)?;
         let weights = table.values().map(|(offset, n)| offset + n).max().unwrap_or(0);
         let mut linker = Linker {
             module,
             functions: &functions,
             inner: &inner,
             table: &table,
+            order,
             top: 0,
             fixed: Vec::new(),
             constants: Vec::new(),
@@ -114,15 +129,18 @@ impl Program {
 }
 
 /// Where each weight lies among all, and how many elements it has.
-fn weight_table(module: &Module) -> Result<BTreeMap<String, (usize, usize)>> {
-    let mut table = BTreeMap::new();
+fn weight_table(module: &Module, order: &[String]) -> Result<BTreeMap<String, (usize, usize)>> {
+    let parameters = parameters(module).map_err(|error| CpuError::Size(error.to_string()))?;
+    let sizes: BTreeMap<String, usize> =
+        parameters.into_iter().map(|parameter| (parameter.name, parameter.shape.iter().product())).collect();
+    assert!(sizes.len() == order.len() && order.iter().all(|name| sizes.contains_key(name)), "weights are named once");
     let mut offset = 0;
-    for parameter in parameters(module).map_err(|error| CpuError::Size(error.to_string()))? {
-        let n: usize = parameter.shape.iter().product();
-        table.insert(parameter.name, (offset, n));
+    let mut place = |name: &String| {
+        let n = sizes[name];
         offset += n;
-    }
-    Ok(table)
+        (name.clone(), (offset - n, n))
+    };
+    Ok(order.iter().map(&mut place).collect())
 }
 
 /// How many rows the tables have that tokens are looked up in; without one, any number.
@@ -198,6 +216,8 @@ struct Linker<'a> {
     functions: &'a [Lowered],
     inner: &'a [Vec<usize>],
     table: &'a BTreeMap<String, (usize, usize)>,
+    /// The weights, as their gradients are given.
+    order: &'a [String],
     /// The first free element of the arena.
     top: usize,
     /// By function, the addresses of its fixed buffers.
@@ -249,7 +269,7 @@ impl Linker<'_> {
     fn results(&mut self, main: &Function, lowered: &Lowered) -> Result<(Vec<Address>, Vec<usize>)> {
         let mut addresses = Vec::new();
         let mut losses = Vec::new();
-        let mut gradients = parameters(self.module).map_err(|error| CpuError::Size(error.to_string()))?.into_iter();
+        let mut gradients = self.order.iter();
         let count = main.body.results.len();
         let backward = main.adjoint;
         let names: usize = if backward { gradients.len() } else { 0 };
@@ -261,8 +281,8 @@ impl Linker<'_> {
                 }
                 addresses.push(Address { space: Space::Arena, offset });
             } else {
-                let name = gradients.next().map(|parameter| parameter.name).unwrap_or_default();
-                let (offset, _) = self.table[&name];
+                let name = gradients.next().expect("there is a gradient for each weight");
+                let (offset, _) = self.table[name];
                 addresses.push(Address { space: Space::Gradients, offset });
             }
         }

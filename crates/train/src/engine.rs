@@ -13,7 +13,7 @@ use genesys_autodiff::Unsupported;
 use genesys_cpu::{CpuError, Executor, Losses, Program, Shape};
 use genesys_data::Batch;
 use genesys_ir::module::Module;
-use genesys_ir::{loss_alone, parameters, without_losses};
+use genesys_ir::{loss_alone, without_losses};
 use genesys_kernels::Pool;
 use genesys_ladder::Scale;
 use genesys_runtime::{Model, RuntimeError};
@@ -122,19 +122,13 @@ impl Programs {
         genesys_autodiff::expand(&mut forward).map_err(|error| underivable(&error))?;
         let [backward, forward] = [&backward, &forward].map(genesys_opt::optimize);
         let forward = loss_alone(&forward);
-        for pass in [&backward, &forward] {
-            assert_eq!(names(pass).as_deref(), Some(layout.names()), "passes keep the weights and their order");
-        }
-        Ok(Self { shape, step: Program::new(&backward, shape)?, loss: Program::new(&forward, shape)? })
+        let program = |pass| Program::ordered(pass, shape, layout.names());
+        Ok(Self { shape, step: program(&backward)?, loss: program(&forward)? })
     }
 }
 
 fn underivable(error: &Unsupported) -> CpuError {
     CpuError::Unsupported { function: "main".to_owned(), what: error.to_string() }
-}
-
-fn names(module: &Module) -> Option<Vec<String>> {
-    Some(parameters(module).ok()?.into_iter().map(|parameter| parameter.name).collect())
 }
 
 impl Engine {
@@ -212,7 +206,6 @@ mod tests {
             for path in paths.filter(|path| path.extension().is_some_and(|ending| ending == "gau")) {
                 let module = compile(&fs::read_to_string(&path).unwrap(), &scale, 11).unwrap().module;
                 let layout = layout(&module).unwrap();
-                // What a program is made of has the weights in the order of the layout: it is asserted there.
                 let plan = Plan::new(&module, &layout, &scale, &Machine::default()).unwrap();
                 assert_eq!(plan.composed(), None, "{}", path.display());
                 let Way::Program(programs) = plan.way else { continue };
