@@ -310,7 +310,7 @@ fn a_failed_training_names_the_operation_and_the_unit_where_it_began() {
     let data = dataset(cache.path(), "house");
     let fails = |body: &str, rate: f64| {
         let text = format!(
-            "design Two {{\n    stack = [[Calm, Wild]*]\n}}\n\nunit Calm(x: Seq[D]) -> Seq[D] {{\n    x + 1 / exp(x * 0 + 200)\n}}\n\n\
+            "design Two {{\n    stack = [[Calm, Wild]*]\n}}\n\nunit Calm(x: Seq[D]) -> Seq[D] {{\n    x + 1 / exp(stop(x) * 0 + 200)\n}}\n\n\
              unit Wild(x: Seq[D]) -> Seq[D] {{\n    let h = linear[D -> D](x)\n    {body}\n}}\n"
         );
         let scale = Scale { learning_rate: rate, blocks: 4, ..tiny() };
