@@ -1,7 +1,10 @@
 //! The executor: one static program for forward and backward, then AdamW over flat slices.
 
+use std::sync::Arc;
+
 use genesys_cpu::{Executor, Program, Shape};
 use genesys_ir::without_losses;
+use genesys_kernels::Pool;
 use genesys_train::adamw::{AdamW, Hyper};
 
 use super::work::{Extent, RATE, Task, Weights};
@@ -30,8 +33,9 @@ impl Side for Cpu {
             Extent::Update => Some(AdamW::new(Hyper::default(), weights.values.len())),
             Extent::Loss | Extent::Gradients => None,
         };
-        let executor = Executor::new(program, threads());
-        Ok(Box::new(Trainer { executor, weights, gradients, adamw, tokens, targets }))
+        let pool = Arc::new(Pool::new(threads()));
+        let executor = Executor::on(program, Arc::clone(&pool));
+        Ok(Box::new(Trainer { executor, pool, weights, gradients, adamw, tokens, targets }))
     }
 
     fn compile(&self, task: &Task) -> Result<(), String> {
@@ -53,6 +57,7 @@ fn program(task: &Task) -> Result<Program, String> {
 
 struct Trainer {
     executor: Executor,
+    pool: Arc<Pool>,
     weights: Weights,
     /// None where they are not asked for.
     gradients: Vec<f32>,
@@ -63,10 +68,10 @@ struct Trainer {
 
 impl Loaded for Trainer {
     fn step(&mut self) -> Result<f32, String> {
-        let Self { executor, weights, gradients, adamw, tokens, targets } = self;
+        let Self { executor, pool, weights, gradients, adamw, tokens, targets } = self;
         let losses = executor.step(&weights.values, gradients, tokens, targets);
         if let Some(adamw) = adamw {
-            adamw.update(&weights.segments, &mut weights.values, gradients, RATE);
+            adamw.update(pool, &weights.segments, &mut weights.values, gradients, RATE);
         }
         Ok(losses.loss + losses.auxiliary.unwrap_or_default())
     }

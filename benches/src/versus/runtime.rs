@@ -1,11 +1,12 @@
 //! The composed back end, trained as `genesys-train` trained before there was an executor: the figures before and after.
 
+use genesys_kernels::Pool;
 use genesys_runtime::candle_core::{Device, Tensor};
 use genesys_runtime::{Model, RuntimeError, on_large_stack};
 use genesys_train::adamw::{AdamW, Hyper};
 
 use super::work::{Extent, RATE, Task, Weights};
-use super::{Loaded, Side};
+use super::{Loaded, Side, threads};
 
 /// The longest row that is measured: scores of every pair of positions are kept.
 const LONGEST: usize = 1024;
@@ -38,6 +39,7 @@ struct Trainer {
     targets: Tensor,
     weights: Weights,
     adamw: AdamW,
+    pool: Pool,
     extent: Extent,
 }
 
@@ -49,7 +51,15 @@ impl Trainer {
         let batch =
             |numbers: Vec<u32>| Tensor::from_vec(numbers, task.shape, &Device::Cpu).map_err(|error| error.to_string());
         let adamw = AdamW::new(Hyper::default(), weights.values.len());
-        Ok(Self { model, tokens: batch(tokens)?, targets: batch(targets)?, weights, adamw, extent: task.extent })
+        Ok(Self {
+            model,
+            tokens: batch(tokens)?,
+            targets: batch(targets)?,
+            weights,
+            adamw,
+            pool: Pool::new(threads()),
+            extent: task.extent,
+        })
     }
 
     fn run(&mut self) -> Result<f32, RuntimeError> {
@@ -59,7 +69,7 @@ impl Trainer {
         let (loss, gradients) = self.gradients()?;
         if self.extent == Extent::Update {
             let Weights { values, segments, .. } = &mut self.weights;
-            self.adamw.update(segments, values, &gradients, RATE);
+            self.adamw.update(&self.pool, segments, values, &gradients, RATE);
             for (parameter, segment) in self.model.parameters().iter().zip(segments) {
                 let values = &values[segment.range.clone()];
                 parameter.var.set(&Tensor::from_slice(values, parameter.shape.as_slice(), &Device::Cpu)?)?;
