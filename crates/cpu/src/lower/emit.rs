@@ -317,7 +317,7 @@ impl Build {
     }
 
     /// Makes a value 0 where a position does not see, if it is summed over.
-    fn mask(&mut self, lowering: &Lowering<'_>, id: ValueId, view: &View, axes: &[AxisId]) {
+    pub(crate) fn mask(&mut self, lowering: &Lowering<'_>, id: ValueId, view: &View, axes: &[AxisId]) {
         let seen = axes.iter().any(|axis| lowering.extent(*axis) == Extent::Seen && view.has(*axis));
         let varies = view.spot.row != 0 && matches!(view.spot.place, Place::Local(_));
         if seen && varies && self.masked.insert(id) {
@@ -512,11 +512,6 @@ impl Build {
             }
         };
         Ok(out)
-    }
-
-    /// A reduction that must not see what is masked.
-    pub(crate) fn hide(&mut self, lowering: &Lowering<'_>, id: ValueId, view: &View, axis: AxisId) {
-        self.mask(lowering, id, view, &[axis]);
     }
 
     /// The plan of a sum over positions.

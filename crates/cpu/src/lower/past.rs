@@ -235,7 +235,7 @@ impl Build {
         within: Option<AxisId>,
     ) -> Result<()> {
         let x = self.view(lowering, arg)?;
-        self.hide(lowering, arg, &x, axis);
+        self.mask(lowering, arg, &x, &[axis]);
         let out = self.unseen_home(lowering, result, axis, within)?;
         let axes = lowering.function.ty(arg).axes.clone();
         let order = self.order(lowering, &axes);
@@ -261,7 +261,7 @@ impl Build {
         let (a, b) = (self.view(lowering, operands[0])?, self.view(lowering, operands[1])?);
         for (id, view) in operands.iter().zip([&a, &b]) {
             if view.has(axis) {
-                self.hide(lowering, *id, view, axis);
+                self.mask(lowering, *id, view, &[axis]);
             }
         }
         let out = self.unseen_home(lowering, result, axis, within)?;

@@ -45,8 +45,8 @@ impl Build {
             IrOp::Adjoint(Adjoint::Contract { axes }) => {
                 let (a, b) = (self.view(lowering, args[0])?, self.view(lowering, args[1])?);
                 for axis in axes.iter().filter(|axis| lowering.extent(**axis) == Extent::Seen) {
-                    self.hide(lowering, args[0], &a, *axis);
-                    self.hide(lowering, args[1], &b, *axis);
+                    self.mask(lowering, args[0], &a, &[*axis]);
+                    self.mask(lowering, args[1], &b, &[*axis]);
                 }
                 let kept = |view: &View| -> BTreeSet<AxisId> {
                     view.axes.iter().map(|(axis, _)| *axis).filter(|axis| !axes.contains(axis)).collect()
