@@ -8,7 +8,7 @@ use crate::contract::{self, Contraction};
 use crate::error::Result;
 use crate::kernel::Pack;
 use crate::lower::build::Build;
-use crate::lower::{Lowering, Use};
+use crate::lower::{Lowering, Stream, Use};
 use crate::op::{Op, Pick, Picking, Rows, Running};
 use crate::view::{Dim, Extent, Place, Spot, View};
 
@@ -69,7 +69,7 @@ impl Build {
             Adjoint::Before(axis) => self.running(lowering, args[0], result, *axis, Running::Before)?,
             Adjoint::Top { from, to } => self.top(lowering, [args[0], args[1]], result, (*from, *to), Pick::Back)?,
             Adjoint::CrossEntropy { axis } => {
-                self.targets(lowering, args[2])?;
+                lowering.expect(args[2], Stream::Targets)?;
                 let (g, x) = (self.view(lowering, args[0])?.spot, self.view(lowering, args[1])?);
                 let (n, logits) = (lowering.size(*axis)?, x.walk(&self.order(lowering, &[*axis])));
                 self.simple(lowering, result, |out| Op::CrossEntropySlope { g, logits, n, out })
@@ -209,9 +209,7 @@ impl Build {
         args: &[ValueId],
         result: ValueId,
     ) -> Result<View> {
-        if args[1] != lowering.function.inputs[0] {
-            return Err(lowering.unsupported("tokens that are not those of the batch"));
-        }
+        lowering.expect(args[1], Stream::Tokens)?;
         let table = self.view(lowering, args[0])?;
         let axes = lowering.function.ty(result).axes.clone();
         let walk = table.walk(&self.order(lowering, &axes));
@@ -487,17 +485,9 @@ impl Build {
         Ok(out)
     }
 
-    pub(crate) fn targets(&self, lowering: &Lowering<'_>, id: ValueId) -> Result<()> {
-        if lowering.function.inputs.get(1) == Some(&id) {
-            Ok(())
-        } else {
-            Err(lowering.unsupported("targets that are not those of the batch"))
-        }
-    }
-
     /// `g` at the positions that count, over their number.
     pub(crate) fn counted(&mut self, lowering: &mut Lowering<'_>, args: &[ValueId], result: ValueId) -> Result<View> {
-        self.targets(lowering, args[1])?;
+        lowering.expect(args[1], Stream::Targets)?;
         let x = self.view(lowering, args[0])?;
         let axes = lowering.function.ty(args[0]).axes.clone();
         let order = self.order(lowering, &axes);

@@ -82,6 +82,8 @@ pub(crate) struct Lowering<'m> {
     pub(crate) function: &'m Function,
     pub(crate) shape: Shape,
     pub(crate) schedule: Schedule<'m>,
+    /// Which of its arguments are the tokens of the batch, and which the targets.
+    streams: BTreeMap<ValueId, Stream>,
     pub(crate) buffers: Vec<Buffer>,
     /// Where values lie that have a buffer.
     pub(crate) homes: BTreeMap<ValueId, View>,
@@ -108,6 +110,7 @@ pub(crate) fn lower(module: &Module, function: &Function, shape: Shape, frames: 
         function,
         shape,
         schedule,
+        streams: streams(module, function),
         buffers: Vec::new(),
         homes: BTreeMap::new(),
         sizes,
@@ -117,6 +120,38 @@ pub(crate) fn lower(module: &Module, function: &Function, shape: Shape, frames: 
         ends: Vec::new(),
     };
     lowering.run(frames)
+}
+
+/// What a value of tokens is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stream {
+    /// What is read.
+    Tokens,
+    /// What is predicted.
+    Targets,
+}
+
+/// The arguments of a function that are, in all calls, the tokens or the targets of the batch.
+fn streams(module: &Module, function: &Function) -> BTreeMap<ValueId, Stream> {
+    let main = module.main();
+    let own = BTreeMap::from_iter(main.inputs.iter().copied().zip([Stream::Tokens, Stream::Targets]));
+    if function.name == main.name {
+        return own;
+    }
+    let mut found: BTreeMap<ValueId, Option<Stream>> = BTreeMap::new();
+    for instruction in &main.body.instructions {
+        let Op::Call { function: callee, .. } = &instruction.op else { continue };
+        if module.function(*callee).name == function.name {
+            for (input, arg) in function.inputs.iter().zip(&instruction.args) {
+                let stream = own.get(arg).copied();
+                found
+                    .entry(*input)
+                    .and_modify(|known| *known = known.filter(|known| Some(*known) == stream))
+                    .or_insert(stream);
+            }
+        }
+    }
+    found.into_iter().filter_map(|(id, stream)| Some((id, stream?))).collect()
 }
 
 /// A size as a number of elements.
@@ -318,6 +353,17 @@ impl<'m> Lowering<'m> {
 
     pub(crate) fn domain(&self, axis: AxisId) -> &'m Domain {
         &self.module.axis(axis).domain
+    }
+
+    /// Refuses a value that is not that stream of the batch.
+    pub(crate) fn expect(&self, id: ValueId, stream: Stream) -> Result<()> {
+        if self.streams.get(&id) == Some(&stream) {
+            return Ok(());
+        }
+        Err(self.unsupported(match stream {
+            Stream::Tokens => "tokens that are not those of the batch",
+            Stream::Targets => "targets that are not those of the batch",
+        }))
     }
 
     pub(crate) fn unsupported(&self, what: &str) -> CpuError {

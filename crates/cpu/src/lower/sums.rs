@@ -8,7 +8,7 @@ use crate::contract::Contraction;
 use crate::error::Result;
 use crate::kernel::{Finish, Kernel, Over};
 use crate::lower::build::Build;
-use crate::lower::{Lowering, TILE, Use};
+use crate::lower::{Lowering, Stream, TILE, Use};
 use crate::op::Op;
 use crate::view::{Extent, Place, Spot, View};
 
@@ -21,7 +21,7 @@ impl Build {
         args: &[ValueId],
         result: ValueId,
     ) -> Result<()> {
-        self.targets(lowering, args[1])?;
+        lowering.expect(args[1], Stream::Targets)?;
         let x = self.view(lowering, args[0])?;
         let (n, logits) = (lowering.size(axis)?, x.walk(&self.order(lowering, &[axis])));
         let each = self.local(lowering, &[], true);
@@ -134,9 +134,7 @@ impl Lowering<'_> {
         let out = self.homes[&results[0]].clone();
         match op {
             IrOp::Adjoint(Adjoint::Gather { axis }) => {
-                if args[1] != self.function.inputs[0] {
-                    return Err(self.unsupported("tokens that are not those of the batch"));
-                }
+                self.expect(args[1], Stream::Tokens)?;
                 let mut build = Build::new(TILE);
                 let x = build.view(self, args[0])?;
                 let axes = self.function.ty(results[0]).axes[1..].to_vec();
