@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use genesys_cpu::{Executor, Program, Shape};
-use genesys_ir::without_losses;
+use genesys_ir::{parameter_names, without_losses};
 use genesys_kernels::Pool;
 use genesys_train::adamw::{AdamW, Hyper};
 
@@ -52,7 +52,9 @@ fn program(task: &Task) -> Result<Program, String> {
         }
     };
     let shape = Shape { rows: task.shape.0, context: task.shape.1 };
-    Program::new(&genesys_opt::optimize(&module), shape).map_err(|error| error.to_string())
+    // The order of the model, whatever order a pass uses its weights in.
+    let order: Vec<String> = parameter_names(&task.module).into_iter().map(|(name, _)| name).collect();
+    Program::ordered(&genesys_opt::optimize(&module), shape, &order).map_err(|error| error.to_string())
 }
 
 struct Trainer {
