@@ -6,6 +6,7 @@
 
 use genesys_ir::module::AxisId;
 
+use crate::run::contract::OUTER;
 use crate::view::{BufferId, Extent, Spot, View};
 
 /// A loop over two operands and the result.
@@ -45,6 +46,14 @@ pub(crate) enum Rows {
 }
 
 const ONCE: Loop = Loop { extent: Extent::Fixed(1), a: 0, b: 0, c: 0 };
+
+impl Contraction {
+    /// What there is more of than there is room for.
+    pub(crate) fn excess(&self) -> Option<String> {
+        let n = self.outer.len();
+        (n > OUTER).then(|| format!("a contraction with {n} loops around a product, more than {OUTER}"))
+    }
+}
 
 impl Loop {
     pub(crate) fn is_once(&self) -> bool {

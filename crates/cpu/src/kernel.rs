@@ -141,3 +141,22 @@ impl Kernel {
         }
     }
 }
+
+impl Kernel {
+    /// What it has more of than a loop has room for; such a program is refused before it runs.
+    pub(crate) fn excess(&self) -> Option<String> {
+        let operations = |tile: &Tile| tile.ops.iter().find_map(Op::excess);
+        let zeroed = |zeroed: &[Zeroed]| zeroed.iter().find_map(|zeroed| zeroed.x.excess());
+        match self {
+            Kernel::Once(tile) => operations(tile),
+            Kernel::Each(tile, sums) | Kernel::Past { tile, zeroed: sums, .. } => {
+                operations(tile).or_else(|| zeroed(sums))
+            }
+            Kernel::Scan(scan) => operations(&scan.tile),
+            Kernel::Pair(pair) => operations(&pair.tile),
+            Kernel::Products(products) => products.iter().find_map(Contraction::excess),
+            Kernel::Finish(finishes) => finishes.iter().find_map(|finish| finish.out.excess()),
+            Kernel::Pack(_) | Kernel::Scatter { .. } | Kernel::Call { .. } => None,
+        }
+    }
+}

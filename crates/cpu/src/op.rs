@@ -8,6 +8,8 @@ use genesys_ir::module::Reduction;
 
 use crate::code::Code;
 use crate::contract::Contraction;
+use crate::run::map::OPERANDS;
+use crate::run::walk::LOOPS;
 use crate::view::{Extent, Spot, Walk};
 
 /// What is done to a tile.
@@ -118,6 +120,29 @@ pub(crate) enum Running {
 }
 
 impl Op {
+    /// What it has more of than its loop has room for.
+    pub(crate) fn excess(&self) -> Option<String> {
+        let walks: Vec<&Walk> = match self {
+            Op::Map { args, .. } if args.len() > OPERANDS => {
+                return Some(format!("an expression of {} operands, more than {OPERANDS}", args.len()));
+            }
+            Op::Map { args, out, .. } => args.iter().chain([out]).collect(),
+            Op::Reduce { x, .. } | Op::Mask { x } => [&x.x].into_iter().chain(&x.across).collect(),
+            Op::Softmax { x, out, .. } | Op::Running { x, out, .. } => vec![&x.x, out],
+            Op::Contract(plan) => return plan.excess(),
+            Op::Update(plan) if plan.sizes.len() > LOOPS => {
+                return Some(format!("a state of {} axes, more than {LOOPS}", plan.sizes.len()));
+            }
+            Op::Sum { a, b, out, .. } => [a, out].into_iter().chain(b).collect(),
+            Op::Gather { table: x, .. } | Op::Shift { x, .. } | Op::Pool { x, .. } | Op::Counted { x, .. } => vec![x],
+            Op::Window { x, out, .. } => vec![x, out],
+            Op::CrossEntropy { logits, .. } | Op::CrossEntropySlope { logits, .. } => vec![logits],
+            Op::Top { score, value, out, .. } => vec![score, value, out],
+            Op::Update(_) | Op::Position { .. } | Op::Index { .. } | Op::Age { .. } => Vec::new(),
+        };
+        walks.into_iter().find_map(Walk::excess)
+    }
+
     /// All places that are read or written.
     pub(crate) fn spots(&self) -> Vec<Spot> {
         match self {

@@ -90,6 +90,9 @@ impl Program {
         let mut inner: Vec<Vec<usize>> = Vec::new();
         for function in &module.functions {
             let lowered = lower(module, function, shape, &frames)?;
+            if let Some(what) = lowered.setup.iter().chain(&lowered.kernels).find_map(Kernel::excess) {
+                return Err(CpuError::Unsupported { function: function.name.clone(), what });
+            }
             let (offsets, size) = plan(&lowered);
             functions.push(lowered);
             frames.push(size);

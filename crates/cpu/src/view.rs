@@ -5,6 +5,8 @@
 
 use genesys_ir::module::AxisId;
 
+use crate::run::walk::LOOPS;
+
 /// A buffer of a function: what is kept between kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct BufferId(pub(crate) u32);
@@ -194,6 +196,14 @@ impl View {
             push(&mut dims, Dim { extent: *extent, stride: self.stride(*axis) });
         }
         Walk { spot: self.spot, dims }
+    }
+}
+
+impl Walk {
+    /// What there is more of than there is room for.
+    pub(crate) fn excess(&self) -> Option<String> {
+        let n = self.dims.len();
+        (n > LOOPS).then(|| format!("a value of {n} axes that do not follow one another, more than {LOOPS}"))
     }
 }
 

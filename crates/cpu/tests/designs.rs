@@ -7,7 +7,7 @@
 mod common;
 
 use common::{compiled, designs, differences, wrong};
-use genesys_cpu::Shape;
+use genesys_cpu::{Program, Shape};
 
 fn hold(folder: &str) {
     let only = std::env::var("GENESYS_DESIGN").ok();
@@ -43,4 +43,19 @@ fn large_states_are_cut_by_head() {
         let module = compiled(name, text, 128).unwrap();
         assert_eq!(differences(&module, Shape { rows: 2, context: 19 }), Ok(vec![]), "{name}");
     }
+}
+
+/// What a loop has no room for is refused with a name, before anything runs.
+#[test]
+fn an_expression_of_many_operands_is_refused() {
+    let weights: String = (0..30).map(|i| format!("    param w{i}: [D] = {i}\n")).collect();
+    let sum: Vec<String> = (0..30).map(|i| format!("w{i}")).collect();
+    let text = format!(
+        "design Many {{ stack = [Block] }}\nunit Block(x: Seq[D]) -> Seq[D] {{\n{weights}    x * tanh({} + x)\n}}",
+        sum.join(" + x * ")
+    );
+    let module = compiled("many", &text, 16).unwrap();
+    let refused = Program::new(&module, Shape { rows: 1, context: 4 }).map(drop).map_err(|error| error.to_string());
+    let why = refused.unwrap_err();
+    assert!(why.contains("operands, more than 24"), "{why}");
 }

@@ -16,7 +16,7 @@ struct Along {
 }
 
 /// How many loops go around a product at most.
-const OUTER: usize = 8;
+pub(crate) const OUTER: usize = 8;
 
 impl Context<'_> {
     fn along(&self, l: &Loop) -> Along {

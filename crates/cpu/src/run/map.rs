@@ -6,7 +6,7 @@ use crate::run::{Context, Room};
 use crate::view::{Extent, Walk};
 
 /// How many operands an expression has at most.
-const OPERANDS: usize = 24;
+pub(crate) const OPERANDS: usize = 24;
 
 /// A value of the expression for a tile.
 #[derive(Clone, Copy)]

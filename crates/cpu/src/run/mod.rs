@@ -6,13 +6,13 @@
 
 #![allow(unsafe_code, reason = "workers write interleaved parts of one memory")]
 
-mod contract;
+pub(crate) mod contract;
 pub(crate) mod kernel;
-mod map;
+pub(crate) mod map;
 mod other;
 mod rows;
 mod update;
-mod walk;
+pub(crate) mod walk;
 
 use genesys_kernels::Scratch;
 

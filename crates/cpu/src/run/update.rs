@@ -4,10 +4,7 @@ use genesys_kernels::{Plane, update};
 
 use crate::op::{Strided, Update};
 use crate::run::Context;
-use crate::run::walk::{slice, slice_mut};
-
-/// How many loops an update has at most.
-const LOOPS: usize = 8;
+use crate::run::walk::{LOOPS, slice, slice_mut};
 
 impl Context<'_> {
     pub(crate) fn update(&self, plan: &Update) {
