@@ -18,7 +18,7 @@ pub(crate) enum Op {
     /// An expression, element by element, in the order of the loops.
     Map { code: Code, args: Vec<Walk>, out: Walk, order: Vec<Extent> },
     /// A reduction of the inner elements of each outer one.
-    Reduce { how: Reduction, otherwise: Option<f32>, x: Rows, out: Spot },
+    Reduce { how: Reduction, otherwise: Option<f32>, x: Rows, out: Walk },
     /// A softmax of the inner elements of each outer one.
     Softmax { sink: Option<f32>, x: Rows, out: Walk },
     /// A sum of products.
@@ -127,7 +127,8 @@ impl Op {
                 return Some(format!("an expression of {} operands, more than {OPERANDS}", args.len()));
             }
             Op::Map { args, out, .. } => args.iter().chain([out]).collect(),
-            Op::Reduce { x, .. } | Op::Mask { x } => [&x.x].into_iter().chain(&x.across).collect(),
+            Op::Mask { x } => vec![&x.x],
+            Op::Reduce { x, out, .. } => [&x.x, out].into_iter().chain(&x.across).collect(),
             Op::Softmax { x, out, .. } | Op::Running { x, out, .. } => vec![&x.x, out],
             Op::Contract(plan) => return plan.excess(),
             Op::Update(plan) if plan.sizes.len() > LOOPS => {
@@ -147,8 +148,9 @@ impl Op {
     pub(crate) fn spots(&self) -> Vec<Spot> {
         match self {
             Op::Map { args, out, .. } => args.iter().chain([out]).map(|walk| walk.spot).collect(),
-            Op::Reduce { x, out, .. } => vec![x.x.spot, *out],
-            Op::Softmax { x, out, .. } | Op::Running { x, out, .. } => vec![x.x.spot, out.spot],
+            Op::Reduce { x, out, .. } | Op::Softmax { x, out, .. } | Op::Running { x, out, .. } => {
+                vec![x.x.spot, out.spot]
+            }
             Op::Contract(c) => vec![c.a, c.b, c.c],
             Op::Update(update) => {
                 let Update { state, from, decay, u, v, .. } = update;

@@ -59,3 +59,13 @@ fn an_expression_of_many_operands_is_refused() {
     let why = refused.unwrap_err();
     assert!(why.contains("operands, more than 24"), "{why}");
 }
+
+/// Rows of two tiles and of five spans: what is gathered from tile to tile, and states that are taken back.
+#[test]
+fn long_rows_have_the_gradients_of_the_interpreter() {
+    let all = [designs("designs"), designs("designs/mechanisms")].concat();
+    for name in ["gpt", "gla", "octave", "window", "moba", "gated_delta_net"] {
+        let (_, text) = all.iter().find(|(known, _)| known == name).expect("a shipped design");
+        assert_eq!(wrong(name, text, Shape { rows: 2, context: 70 }), Ok(vec![]), "{name}");
+    }
+}

@@ -157,7 +157,12 @@ impl Build {
             IrOp::Reduce { reduction, axes, otherwise } => {
                 let (how, otherwise) = (*reduction, otherwise.map(|value| value as f32));
                 let rows = self.rows_of(lowering, &x, arg, axes);
-                self.simple(lowering, result, |out| Op::Reduce { how, otherwise, x: rows, out })
+                let kept: Vec<AxisId> =
+                    lowering.function.ty(arg).axes.iter().copied().filter(|axis| !axes.contains(axis)).collect();
+                let out = self.out(lowering, result);
+                let walk = out.walk(&self.order(lowering, &kept));
+                self.ops.push(Op::Reduce { how, otherwise, x: rows, out: walk });
+                out
             }
             IrOp::Softmax { axes, sink } => {
                 let rows = self.rows_of(lowering, &x, arg, axes);

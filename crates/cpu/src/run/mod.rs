@@ -143,7 +143,7 @@ impl Context<'_> {
     fn op(&self, op: &Op, room: &mut Room) {
         match op {
             Op::Map { code, args, out, order } => self.map(code, args, out, order, room),
-            Op::Reduce { how, otherwise, x, out } => self.reduce(*how, *otherwise, x, *out, room),
+            Op::Reduce { how, otherwise, x, out } => self.reduce(*how, *otherwise, x, out, room),
             Op::Softmax { sink, x, out } => self.softmax(*sink, x, out, room),
             Op::Update(update) => self.update(update),
             Op::Mask { x } => self.mask(x),

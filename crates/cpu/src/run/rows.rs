@@ -23,30 +23,30 @@ impl Context<'_> {
         if row == 0 { 1 } else { self.rows }
     }
 
-    pub(crate) fn reduce(&self, how: Reduction, otherwise: Option<f32>, x: &Rows, out: Spot, room: &mut Room) {
-        let loops = Loops::new(self, &x.x);
+    pub(crate) fn reduce(&self, how: Reduction, otherwise: Option<f32>, x: &Rows, out: &Walk, room: &mut Room) {
+        let (loops, target) = (Loops::new(self, &x.x), Loops::new(self, out));
         let (kept, over) = (self.product(&x.kept), self.product(&x.over));
-        let (from, to) = (self.at(x.x.spot), self.at(out));
-        if let (Some(across), Reduction::Sum | Reduction::Mean, false) = (&x.across, how, over == 0 || loops.is_dense())
-        {
-            return self.sum_across(how == Reduction::Mean, across, (kept, over), out);
+        let (from, to) = (self.at(x.x.spot), self.at(out.spot));
+        let across = x.across.as_ref().filter(|_| target.is_dense() && over > 0 && !loops.is_dense());
+        if let (Some(across), Reduction::Sum | Reduction::Mean) = (across, how) {
+            return self.sum_across(how == Reduction::Mean, across, (kept, over), out.spot);
         }
-        for row in 0..self.rows_of(out.row) {
+        for row in 0..self.rows_of(out.spot.row) {
             // SAFETY: the value and the result lie apart, in memory planned for them.
             unsafe {
-                let (from, to) = (from.add(row * x.x.spot.row), slice_mut(to.add(row * out.row), kept));
-                if !x.masked && loops.is_dense() {
-                    reduce_rows(kind(how), slice(from, kept * over), over, to);
+                let (from, to) = (from.add(row * x.x.spot.row), to.add(row * out.spot.row));
+                if !x.masked && loops.is_dense() && target.is_dense() {
+                    reduce_rows(kind(how), slice(from, kept * over), over, slice_mut(to, kept));
                     continue;
                 }
                 let (low, high) = if x.masked { self.range(row) } else { (0, over) };
-                for (k, to) in to.iter_mut().enumerate() {
+                for k in 0..kept {
                     let n = self.elements(&loops, x, from, (k, over), (low, high), &mut room.row);
-                    let values = &room.row[..n];
-                    match otherwise {
-                        Some(value) if n == 0 => *to = value,
-                        _ => reduce_rows(kind(how), values, n, std::slice::from_mut(to)),
+                    let mut sum = [otherwise.unwrap_or_default()];
+                    if n > 0 || otherwise.is_none() {
+                        reduce_rows(kind(how), &room.row[..n], n, &mut sum);
                     }
+                    target.scatter(&sum, k, to);
                 }
             }
         }
