@@ -34,7 +34,7 @@ impl Steps {
 
 impl Observer for Steps {
     fn started(&mut self, start: &Start) {
-        if let Some(note) = start.note() {
+        for note in start.notes() {
             output::say(format_args!("note: {note}"));
         }
         let bar = ProgressBar::with_draw_target(Some(start.steps), ProgressDrawTarget::stderr());

@@ -12,7 +12,7 @@ use genesys_ladder::Scale;
 use genesys_train::job::{Job, Outcome, Trained};
 use genesys_train::observer::{Observer, Start, Step};
 use genesys_train::train::{resume, train};
-use genesys_train::{Checkpoint, CheckpointError, Machine, useful_threads};
+use genesys_train::{Checkpoint, CheckpointError, Machine, fit, useful_threads};
 
 use crate::corpus::{self, CorpusArgs};
 use crate::design_file;
@@ -52,7 +52,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = number::whole)]
     seed: Option<u64>,
     /// Go on with the training of this checkpoint, to the weights of one that was never stopped.
-    #[arg(long, value_name = "CKPT", conflicts_with_all = ["file", "scale", "steps", "seed"])]
+    #[arg(long, value_name = "CKPT", conflicts_with_all = ["file", "scale", "steps", "seed", "rows_at_a_time"])]
     resume: Option<PathBuf>,
     /// Steps between two checkpoints on the way; they do not change the result.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = number::positive)]
@@ -60,9 +60,13 @@ pub(crate) struct Args {
     /// Threads of a step; they do not change the result [default: the machine's cores, at most what a step has work for].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
     threads: Option<u64>,
-    /// The most memory the training may need, as 750M or 4G; without it, what the machine has left.
+    /// The most memory the training may need, as 750M or 4G; without it, what the machine has left. Where not all rows of a step
+    /// fit, as many as do are in memory at a time, and their gradients are summed.
     #[arg(long, value_name = "BYTES", value_parser = number::bytes)]
     memory: Option<u64>,
+    /// Rows of a step that are in memory at a time; without it, as many as fit. It changes how gradients are rounded.
+    #[arg(long, value_name = "N", value_parser = number::positive)]
+    rows_at_a_time: Option<u64>,
     #[command(flatten)]
     corpus: CorpusArgs,
 }
@@ -74,11 +78,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let stop = Stop::listen(|| {})?;
     let mut watch = Watch { shown: Steps::default(), stop, plan: &plan, every: args.checkpoint_every, kept: None };
     let outcome = match &plan.begin {
-        Begin::Job(job) => train(job, &plan.data, &args.machine(&job.scale), &mut watch),
-        Begin::Checkpoint(checkpoint) => {
-            let machine = args.machine(&checkpoint.config.job.scale);
-            resume(checkpoint, &plan.data, &machine, &mut watch)
-        }
+        Begin::Job(job) => train(job, &plan.data, &plan.machine, &mut watch),
+        Begin::Checkpoint(checkpoint) => resume(checkpoint, &plan.data, &plan.machine, &mut watch),
     };
     watch.shown.finish();
     match outcome.map_err(|error| of_train(&error))? {
@@ -100,6 +101,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 /// What is to be done, once everything that the user gave is read.
 struct Plan {
     begin: Begin,
+    machine: Machine,
     data: Dataset,
     out: PathBuf,
 }
@@ -128,8 +130,12 @@ impl Args {
         let text = design_file::check_at(file, scale).or_say()?.0;
         let data = corpus::dataset(&self.corpus.read()?, scale.vocabulary)?;
         let seed = self.seed.unwrap_or(0);
-        let job = Job { steps: self.steps.unwrap_or(scale.steps), ..Job::at_scale(text, scale, seed) };
-        Ok(Plan { begin: Begin::Job(job), data, out: out.to_owned() })
+        let rows_at_a_time = self.rows_at_a_time.filter(|rows| *rows < scale.rows);
+        let steps = self.steps.unwrap_or(scale.steps);
+        let job = Job { steps, rows_at_a_time, ..Job::at_scale(text, scale, seed) };
+        let machine = self.machine(scale);
+        let job = fit(&job, data.tokenizer().vocab_size() as u64, &machine).map_err(|error| of_train(&error))?;
+        Ok(Plan { begin: Begin::Job(job), machine, data, out: out.to_owned() })
     }
 
     /// The text is taken from the cache where it is there and none is named.
@@ -142,7 +148,8 @@ impl Args {
             None => corpus::dataset(&self.corpus.read()?, config.job.scale.vocabulary)?,
         };
         let out = self.out.clone().unwrap_or_else(|| dir.to_owned());
-        Ok(Plan { begin: Begin::Checkpoint(Box::new(checkpoint)), data, out })
+        let machine = self.machine(&checkpoint.config.job.scale);
+        Ok(Plan { begin: Begin::Checkpoint(Box::new(checkpoint)), machine, data, out })
     }
 }
 

@@ -218,6 +218,31 @@ fn what_needs_more_memory_than_it_may_is_refused_before_any_work() {
 }
 
 #[test]
+fn where_not_all_rows_fit_fewer_are_in_memory_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (text, out) = (corpus(folder.path()), folder.path().join("out.ckpt"));
+    let told = "rows of a step are in memory at a time, and their gradients are summed";
+    let said = train_with(folder.path(), &text, &out, "2", &["--memory", "1M"]).refused();
+    let (_, least) = said.split_once("needs ").unwrap();
+    assert!(least.contains("with 1 row at a time"), "{said}");
+    // Room for one row, and half as much again.
+    let least: f64 = least.split(' ').next().unwrap().parse().unwrap();
+    let room = format!("{}K", (least * 1.5 * 1024.0) as u64);
+    let model = || fs::read(out.join("model.safetensors")).unwrap();
+    let fitted = train_with(folder.path(), &text, &out, "2", &["--memory", &room]);
+    assert!(fitted.stderr.contains(told), "{}", fitted.stderr);
+    fitted.ok();
+    let chosen = model();
+    let config = fs::read_to_string(out.join("config.json")).unwrap();
+    let (_, rows) = config.split_once("\"rows_at_a_time\": ").unwrap();
+    let rows: String = rows.chars().take_while(char::is_ascii_digit).collect();
+    train_with(folder.path(), &text, &out, "2", &["--rows-at-a-time", &rows]).ok();
+    assert_eq!(model(), chosen, "by hand it is the same cut");
+    let said = train_with(folder.path(), &text, &out, "2", &["--rows-at-a-time", "0"]).refused();
+    assert!(said.contains("1 or more"), "{said}");
+}
+
+#[test]
 fn text_that_is_empty_too_short_or_no_text_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out.ckpt");

@@ -106,6 +106,20 @@ impl Executor {
         self.watched(weights, gradients, tokens, targets, &mut |_| {})
     }
 
+    /// As [`step`](Self::step), where these rows are a part of a batch in which `counted` tokens count: means are over these. So
+    /// what the parts give adds up to losses and gradients of the batch, where the losses are
+    /// [additive](genesys_ir::additive_losses).
+    pub fn part(
+        &mut self,
+        weights: &[f32],
+        gradients: &mut [f32],
+        tokens: &[u32],
+        targets: &[u32],
+        counted: usize,
+    ) -> Losses {
+        self.run(weights, gradients, [tokens, targets], counted, &mut |_| {})
+    }
+
     /// As [`step`](Self::step); `watch` is told of each kernel when it is through.
     pub fn watched(
         &mut self,
@@ -115,6 +129,18 @@ impl Executor {
         targets: &[u32],
         watch: &mut dyn FnMut(Through<'_>),
     ) -> Losses {
+        let counted = targets.iter().filter(|target| **target != IGNORE).count();
+        self.run(weights, gradients, [tokens, targets], counted, watch)
+    }
+
+    fn run(
+        &mut self,
+        weights: &[f32],
+        gradients: &mut [f32],
+        [tokens, targets]: [&[u32]; 2],
+        counted: usize,
+        watch: &mut dyn FnMut(Through<'_>),
+    ) -> Losses {
         let Program { shape, instances, functions, losses, .. } = &self.program;
         assert_eq!(weights.len(), self.program.weights, "one number for each of the weights");
         assert!(gradients.len() == weights.len() || gradients.is_empty(), "one gradient for each weight");
@@ -122,7 +148,6 @@ impl Executor {
         let known = |token: &u32| (*token as usize) < self.program.tokens;
         assert!(tokens.iter().all(known), "tokens are of the vocabulary");
         assert!(targets.iter().all(|t| *t == IGNORE || known(t)), "targets are of the vocabulary");
-        let counted = targets.iter().filter(|target| **target != IGNORE).count();
         let share = if counted == 0 { 0.0 } else { 1.0 / counted as f32 };
         let base = self.arena.as_mut_ptr().cast::<f32>();
         for (instance, table) in instances.iter().zip(&mut self.tables) {

@@ -42,11 +42,47 @@ impl Batch {
         self.bytes.iter().sum()
     }
 
+    /// The batch in parts of so many rows, in their order; the last may have fewer. Of 0 rows is read as of 1.
+    pub fn parts(&self, rows: usize) -> impl Iterator<Item = Batch> + '_ {
+        let rows = rows.max(1);
+        let tokens = self.tokens.chunks(rows * self.width);
+        let counts = self.lengths.chunks(rows).zip(self.bytes.chunks(rows));
+        tokens.zip(counts).map(|(tokens, (lengths, bytes))| Batch {
+            tokens: tokens.to_vec(),
+            lengths: lengths.to_vec(),
+            bytes: bytes.to_vec(),
+            width: self.width,
+        })
+    }
+
     /// Row-major `[rows, width - 1]`: 1 where the next token counts in the loss, 0 where it is padding.
     #[must_use]
     pub fn mask(&self) -> Vec<f32> {
         let row =
             |length: &u32| (1..self.width as u32).map(|t| if t < *length { 1.0 } else { 0.0 }).collect::<Vec<_>>();
         self.lengths.iter().flat_map(row).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_hold_all_rows_in_their_order() {
+        let batch =
+            Batch { tokens: (0..15).collect(), lengths: vec![3, 2, 3, 3, 2], bytes: vec![5, 1, 4, 9, 0], width: 3 };
+        for rows in 0..7 {
+            let parts: Vec<Batch> = batch.parts(rows).collect();
+            assert_eq!(parts.len(), 5_usize.div_ceil(rows.max(1)));
+            assert!(parts.iter().all(|part| part.rows() <= rows.max(1) && part.width == 3));
+            let all = |of: fn(&Batch) -> Vec<u64>| parts.iter().flat_map(of).collect::<Vec<u64>>();
+            assert_eq!(
+                all(|part| part.tokens.iter().map(|token| u64::from(*token)).collect()),
+                (0..15).collect::<Vec<_>>()
+            );
+            assert_eq!(all(|part| part.lengths.iter().map(|length| u64::from(*length)).collect()), [3, 2, 3, 3, 2]);
+            assert_eq!(all(|part| part.bytes.clone()), batch.bytes);
+        }
     }
 }

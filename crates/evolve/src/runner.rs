@@ -197,7 +197,7 @@ struct Watch<'a> {
 
 impl Observer for Watch<'_> {
     fn started(&mut self, start: &Start) {
-        if let Some(note) = start.note() {
+        for note in start.notes() {
             // Whether to go on is asked with the first step.
             let _ = (self.watch)(Told::Note(note));
         }

@@ -10,10 +10,12 @@
 //! - [`specialize`]: sizes at a width.
 //! - [`prune`]: a function without what no result depends on.
 //! - [`without_losses`]: a model as it predicts; [`loss_alone`]: as it is validated.
+//! - [`additive_losses`]: whether the losses of parts of a batch add up to that of the batch.
 //! - [`parameters`]: the one table of a model's weights.
 //!
 //! Not here: what values are (the interpreter and the back ends), and passes over modules.
 
+mod additive;
 mod adjoint;
 mod builder;
 mod infer;
@@ -30,6 +32,7 @@ mod specialize;
 mod validate;
 mod without_losses;
 
+pub use additive::{NotAdditive, additive_losses};
 pub use builder::Builder;
 pub use infer::{Scope, infer};
 pub use parameters::{ParameterInfo, full_name, parameter_names, parameters};

@@ -14,11 +14,14 @@ pub fn inputs(batch: &Batch, device: &Device) -> Result<(Tensor, Tensor)> {
     Ok((Tensor::from_vec(tokens, shape, device)?, Tensor::from_vec(targets, shape, device)?))
 }
 
-/// As [`inputs`], one row behind the other, and behind the last so many rows that do not count that there are `rows`.
+/// As [`inputs`], one row behind the other, and behind the last so many that there are `rows`: the last again, and none of its
+/// targets counts. So what is no finite number in them is none in a row that counts.
 pub(crate) fn padded(batch: &Batch, rows: usize) -> (Vec<u32>, Vec<u32>) {
     let (mut tokens, mut targets) = pair(batch);
-    tokens.resize(rows * (batch.width - 1), 0);
-    targets.resize(rows * (batch.width - 1), IGNORE);
+    let context = batch.width - 1;
+    let last = tokens[tokens.len() - context..].to_vec();
+    (batch.rows()..rows).for_each(|_| tokens.extend_from_slice(&last));
+    targets.resize(rows * context, IGNORE);
     (tokens, targets)
 }
 
@@ -46,6 +49,6 @@ mod tests {
         assert_eq!(counted, batch.predictions());
         let (more, longer) = padded(&batch, 3);
         assert_eq!((&more[..6], &longer[..6]), (&tokens[..], &targets[..]));
-        assert_eq!((&more[6..], &longer[6..]), (&[0; 3][..], &[IGNORE; 3][..]));
+        assert_eq!((&more[6..], &longer[6..]), (&[5, 6, 0][..], &[IGNORE; 3][..]));
     }
 }

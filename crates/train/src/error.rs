@@ -26,12 +26,7 @@ pub enum TrainError {
     /// The checkpoint is at fault, or could not be read or written.
     Checkpoint(CheckpointError),
     /// The design at its scale would hold more memory than it may.
-    Memory {
-        /// The bytes that it needs.
-        needed: u64,
-        /// The bytes that it may take.
-        limit: Limit,
-    },
+    Memory(Box<Shortage>),
     /// The machine could not compute it: out of memory, no thread.
     Compute {
         /// What was tried, as in `train`.
@@ -39,6 +34,19 @@ pub enum TrainError {
         /// What was said.
         source: Source,
     },
+}
+
+/// What a training would hold, and what it may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    /// The bytes that it needs.
+    pub needed: u64,
+    /// With so many rows in memory at a time.
+    pub rows: u64,
+    /// The bytes that it may take.
+    pub limit: Limit,
+    /// Why it cannot do with fewer rows, if it cannot.
+    pub whole: Option<String>,
 }
 
 /// What is wrong with a checkpoint.
@@ -99,7 +107,7 @@ impl TrainError {
             Self::Design(_) | Self::Weights(_) | Self::NoBytes => true,
             Self::Data(error) => error.is_input(),
             Self::Checkpoint(error) => error.is_input(),
-            Self::Memory { limit, .. } => matches!(limit, Limit::Given(_)),
+            Self::Memory(shortage) => matches!(shortage.limit, Limit::Given(_)),
             Self::Compute { .. } => false,
         }
     }
@@ -144,10 +152,21 @@ impl fmt::Display for TrainError {
                 write!(f, "the validation rows stand for no text, only for ends of documents; give it longer documents")
             }
             Self::Checkpoint(error) => error.fmt(f),
-            Self::Memory { needed, limit } => {
-                write!(f, "the training needs {} of memory, and {limit}, or choose a smaller scale", size(*needed))
-            }
+            Self::Memory(shortage) => shortage.fmt(f),
             Self::Compute { doing, source } => write!(f, "cannot {doing} on this machine: {source}"),
+        }
+    }
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { needed, rows, limit, whole } = self;
+        let s = if *rows == 1 { "" } else { "s" };
+        write!(f, "the training needs {} of memory with {rows} row{s} at a time, and {limit}, or ", size(*needed))?;
+        f.write_str("choose a smaller scale")?;
+        match whole {
+            Some(why) => write!(f, "; it cannot do with fewer rows at a time: {why}"),
+            None => Ok(()),
         }
     }
 }
@@ -181,7 +200,7 @@ impl Error for TrainError {
             Self::Data(error) => Some(error),
             Self::Checkpoint(error) => Some(error),
             Self::Compute { source, .. } => Some(source.as_ref()),
-            Self::Design(_) | Self::Weights(_) | Self::NoBytes | Self::Memory { .. } => None,
+            Self::Design(_) | Self::Weights(_) | Self::NoBytes | Self::Memory(_) => None,
         }
     }
 }

@@ -20,6 +20,10 @@ pub struct Job {
     pub seed: u64,
     /// How many tokens are validated on at most; see [`validation_tokens`].
     pub validation_tokens: u64,
+    /// How many rows are in memory at a time, where not all of a step are: it runs over them part by part, and sums their
+    /// gradients. That rounds differently, so it is part of what is trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_at_a_time: Option<u64>,
 }
 
 impl Job {
@@ -27,7 +31,15 @@ impl Job {
     #[must_use]
     pub fn at_scale(design: impl Into<String>, scale: &Scale, seed: u64) -> Self {
         let validation_tokens = validation_tokens(scale);
-        Self { design: design.into(), scale: scale.clone(), steps: scale.steps, seed, validation_tokens }
+        let (scale, steps) = (scale.clone(), scale.steps);
+        Self { design: design.into(), scale, steps, seed, validation_tokens, rows_at_a_time: None }
+    }
+
+    /// How many rows are in memory at a time: at most those of a step, and at least one.
+    pub(crate) fn rows_in_memory(&self) -> usize {
+        let rows = rows_per_batch(&self.scale);
+        let asked = self.rows_at_a_time.map(|asked| usize::try_from(asked).unwrap_or(usize::MAX));
+        asked.map_or(rows, |asked| asked.clamp(1, rows.max(1)))
     }
 }
 

@@ -9,6 +9,7 @@
 //! | [`mod@train`] | the loop |
 //! | [`observer`] | who watches it |
 //! | [`machine`] | what it may take of the machine |
+//! | [`mod@fit`] | how many rows of a step are in memory at a time |
 //! | `engine` | losses and gradients, by one program or by the reference |
 //! | [`validate`] | nats and bits per byte on text that was not trained on |
 //! | `trainee` | a model in training: module, weights, engine |
@@ -31,6 +32,7 @@ pub mod checkpoint;
 mod engine;
 pub mod error;
 mod files;
+pub mod fit;
 pub mod job;
 pub mod machine;
 pub mod model;
@@ -42,7 +44,8 @@ mod trainee;
 pub mod validate;
 
 pub use checkpoint::{Checkpoint, Config, History};
-pub use error::{CheckpointError, TrainError};
+pub use error::{CheckpointError, Shortage, TrainError};
+pub use fit::fit;
 pub use job::{Divergence, Job, Outcome, Trained, validation_tokens};
 pub use machine::{Limit, Machine, Path, useful_threads};
 pub use model::{build, compile, untrained};

@@ -1,4 +1,4 @@
-//! What a training may take of the machine. It changes no bit of the result.
+//! What a training may take of the machine. It changes no bit of the result of a job.
 //!
 //! In: what the caller allows, or what the system says is left. Out: [`Machine`], and whether so many bytes fit. Nothing is
 //! allocated here, and no number that is trained depends on it.
@@ -8,7 +8,7 @@ use std::fs;
 
 use genesys_ladder::Scale;
 
-use crate::error::TrainError;
+use crate::error::{Shortage, TrainError};
 
 /// Positions of a step that a thread is worth starting for.
 const POSITIONS: u64 = 128;
@@ -56,13 +56,15 @@ impl Machine {
         Self { memory: limit.map_or_else(Limit::of_machine, |bytes| Some(Limit::Given(bytes))), ..Self::default() }
     }
 
-    /// Whether so many bytes fit.
+    /// Whether so many bytes fit, which so many rows at a time need.
     ///
     /// # Errors
     /// [`TrainError::Memory`] with both numbers.
-    pub(crate) fn holds(&self, needed: u64) -> Result<(), TrainError> {
+    pub(crate) fn holds(&self, needed: u64, rows: u64) -> Result<(), TrainError> {
         match self.memory {
-            Some(limit) if limit.bytes() < needed => Err(TrainError::Memory { needed, limit }),
+            Some(limit) if limit.bytes() < needed => {
+                Err(TrainError::Memory(Box::new(Shortage { needed, rows, limit, whole: None })))
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -127,13 +129,14 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_told_with_both_numbers() {
         let machine = |limit| Machine { memory: limit, ..Machine::default() };
-        assert!(machine(None).holds(u64::MAX).is_ok());
-        assert!(machine(Some(Limit::Given(100))).holds(100).is_ok());
-        let error = machine(Some(Limit::Given(3 << 20))).holds(5 << 30).unwrap_err();
-        let told = "needs 5120.0 MiB of memory, and 3.0 MiB are allowed; allow more, or choose a smaller scale";
+        assert!(machine(None).holds(u64::MAX, 8).is_ok());
+        assert!(machine(Some(Limit::Given(100))).holds(100, 8).is_ok());
+        let error = machine(Some(Limit::Given(3 << 20))).holds(5 << 30, 8).unwrap_err();
+        let told = "needs 5120.0 MiB of memory with 8 rows at a time, and 3.0 MiB are allowed; allow more, or choose a smaller \
+                    scale";
         assert!(error.is_input() && error.to_string().contains(told), "{error}");
-        let error = machine(Some(Limit::Free(1 << 19))).holds(1 << 20).unwrap_err();
-        let told = "needs 1.0 MiB of memory, and this machine has 0.5 MiB left; free some";
+        let error = machine(Some(Limit::Free(1 << 19))).holds(1 << 20, 1).unwrap_err();
+        let told = "needs 1.0 MiB of memory with 1 row at a time, and this machine has 0.5 MiB left; free some";
         assert!(!error.is_input() && error.to_string().contains(told), "{error}");
     }
 

@@ -29,6 +29,8 @@ impl Observer for () {}
 pub struct Start {
     /// Why steps run operation by operation instead of as one program, if they do: slower, by the reference back end.
     pub composed: Option<String>,
+    /// How many rows are in memory at a time, where not all of a step are.
+    pub rows_at_a_time: Option<u64>,
     /// How many weights the model has.
     pub parameters: u64,
     /// The step that training begins with: 0, or where it goes on.
@@ -42,11 +44,18 @@ pub struct Start {
 }
 
 impl Start {
-    /// What people should know of how it runs, in a line; none where it runs as it should.
+    /// What people should know of how it runs, a line each; none where it runs as it should.
     #[must_use]
-    pub fn note(&self) -> Option<String> {
-        let why = self.composed.as_ref()?;
-        Some(format!("it trains operation by operation, several times slower than as one program: {why}"))
+    pub fn notes(&self) -> Vec<String> {
+        let composed = self
+            .composed
+            .as_ref()
+            .map(|why| format!("it trains operation by operation, several times slower than as one program: {why}"));
+        let parts = self.rows_at_a_time.map(|rows| {
+            let s = if rows == 1 { "" } else { "s" };
+            format!("{rows} row{s} of a step are in memory at a time, and their gradients are summed")
+        });
+        composed.into_iter().chain(parts).collect()
     }
 }
 

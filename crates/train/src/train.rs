@@ -71,7 +71,7 @@ fn rows(data: &Dataset, job: &Job) -> Result<Rows, TrainError> {
 /// The model of a checkpoint.
 fn loaded(checkpoint: &Checkpoint, machine: &Machine) -> Result<Trainee, TrainError> {
     let module = model::module_of(checkpoint)?;
-    Trainee::new(module, &checkpoint.config.job.scale, machine, |module, layout| {
+    Trainee::new(module, &checkpoint.config.job, machine, |module, layout| {
         model::weights_of(checkpoint, module, layout)
     })
 }
@@ -99,7 +99,7 @@ impl Session {
             ..Config::new(job.clone(), hash, vocabulary)
         };
         let rows = rows(data, job)?;
-        let model = Trainee::new(module, &job.scale, machine, |module, _| model::draw(module, job.seed))?;
+        let model = Trainee::new(module, job, machine, |module, _| model::draw(module, job.seed))?;
         let adamw = AdamW::new(Hyper::default(), model.layout.len());
         Ok(Self::new(config, data, rows, model, adamw, None))
     }
@@ -197,12 +197,13 @@ impl Session {
         let parameters = self.model.layout.len() as u64;
         let (step, tokens_per_step) = (self.config.step, scale.tokens_per_step());
         let composed = self.model.composed.clone();
-        Start { composed, parameters, step, steps: *steps, tokens_per_step, validation }
+        let rows_at_a_time = self.model.in_parts(&self.config.job);
+        Start { composed, rows_at_a_time, parameters, step, steps: *steps, tokens_per_step, validation }
     }
 
     fn failed_validation(&self, found: Validation) -> Result<Outcome, TrainError> {
         let job = &self.config.job;
-        let batches = self.rows.validation_batches(rows_per_batch(&job.scale), Some(job.validation_tokens));
+        let batches = self.rows.validation_batches(job.rows_in_memory(), Some(job.validation_tokens));
         let mut place = None;
         for batch in batches {
             if place.is_none() {

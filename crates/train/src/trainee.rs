@@ -10,14 +10,14 @@ use genesys_cpu::Losses;
 use genesys_data::{Batch, Rows};
 use genesys_ir::module::Module;
 use genesys_kernels::Pool;
-use genesys_ladder::Scale;
 use genesys_runtime::RuntimeError;
 
 use crate::arena::Layout;
 use crate::batch::inputs;
-use crate::engine::{Engine, Plan};
+use crate::engine::{Engine, Passes};
 use crate::error::TrainError;
-use crate::job::{Job, rows_per_batch};
+use crate::fit;
+use crate::job::Job;
 use crate::machine::Machine;
 use crate::model;
 use crate::validate::{self, Validation};
@@ -26,6 +26,8 @@ use crate::validate::{self, Validation};
 pub(crate) struct Trainee {
     module: Module,
     engine: Engine,
+    /// How many rows are in memory at a time.
+    rows: usize,
     /// Where each weight lies.
     pub(crate) layout: Layout,
     /// All weights.
@@ -37,46 +39,59 @@ pub(crate) struct Trainee {
 }
 
 impl Trainee {
-    /// A model of `module`, with what `weights` gives.
+    /// A model of `module` for the batches of a job, with what `weights` gives.
     ///
     /// # Errors
-    /// [`TrainError::Memory`] before anything large is allocated, those of `weights`, [`TrainError::Compute`].
+    /// [`TrainError::Memory`] before anything large is allocated, [`TrainError::Design`] where its losses do not add up over
+    /// parts of a batch and the job asks for parts, those of `weights`, [`TrainError::Compute`].
     pub(crate) fn new(
         module: Module,
-        scale: &Scale,
+        job: &Job,
         machine: &Machine,
         weights: impl FnOnce(&Module, &Layout) -> Result<Vec<f32>, TrainError>,
     ) -> Result<Self, TrainError> {
         let layout = model::layout(&module)?;
-        let plan = Plan::new(&module, &layout, scale, machine)?;
-        machine.holds(plan.bytes())?;
+        let rows = job.rows_in_memory();
+        fit::may_be_cut(&module, job)?;
+        let plan = Passes::of(&module, machine).plan(&layout, &job.scale, rows)?;
+        machine.holds(plan.bytes(), rows as u64)?;
         let composed = plan.composed().map(str::to_owned);
         let weights = weights(&module, &layout)?;
         let pool = Arc::new(Pool::new(machine.threads));
         let engine = plan.engine(&pool, || model::with(&module, &layout, &weights))?;
-        Ok(Self { module, engine, layout, weights, pool, composed })
+        Ok(Self { module, engine, rows, layout, weights, pool, composed })
+    }
+
+    /// How many rows are in memory at a time, where not all of a step are.
+    pub(crate) fn in_parts(&self, job: &Job) -> Option<u64> {
+        Some(self.rows as u64).filter(|rows| *rows < job.scale.rows)
     }
 
     /// Losses of a batch, and the gradients of their sum in the order of the layout.
     pub(crate) fn step(&mut self, batch: &Batch, gradients: &mut [f32]) -> Result<Losses, TrainError> {
-        let losses = self.engine.step(&self.layout, &self.weights, batch, gradients);
+        let losses = self.engine.step(&self.pool, &self.layout, &self.weights, batch, gradients);
         losses.map_err(TrainError::compute("train"))
     }
 
     /// How well it predicts the validation rows of a job.
     pub(crate) fn validate(&mut self, rows: &Rows, job: &Job) -> Result<Validation, TrainError> {
-        validate::evaluate(rows, rows_per_batch(&job.scale), job.validation_tokens, |batch| {
+        validate::evaluate(rows, self.rows, job.validation_tokens, |batch| {
             let loss = self.engine.loss(&self.layout, &self.weights, batch);
             loss.map_err(TrainError::compute("validate"))
         })
     }
 
-    /// Where the loss of a batch stops being finite: one more pass, operation by operation.
+    /// Where the loss of a batch stops being finite: one more pass, operation by operation, part by part.
     pub(crate) fn origin(&self, batch: &Batch) -> Result<Option<String>, TrainError> {
         let model = model::with(&self.module, &self.layout, &self.weights)?;
-        let found = inputs(batch, &Device::Cpu).map_err(RuntimeError::from);
-        let found = found.and_then(|(tokens, targets)| model.origin(&tokens, &targets));
-        Ok(found.map_err(TrainError::compute("find what is not finite"))?.map(|origin| origin.to_string()))
+        for part in batch.parts(self.rows) {
+            let found = inputs(&part, &Device::Cpu).map_err(RuntimeError::from);
+            let found = found.and_then(|(tokens, targets)| model.origin(&tokens, &targets));
+            if let Some(origin) = found.map_err(TrainError::compute("find what is not finite"))? {
+                return Ok(Some(origin.to_string()));
+            }
+        }
+        Ok(None)
     }
 
     /// Which gradient is not finite, and what it is. Gradients come from the loss, so of several the last weight that is used

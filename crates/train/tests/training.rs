@@ -11,7 +11,7 @@ use genesys_tokenize::Tokenizer;
 use genesys_train::tensors::Table;
 use genesys_train::{
     Checkpoint, CheckpointError, Job, Limit, Machine, Observer, Outcome, Path, Start, Step, TrainError, Trained, build,
-    evaluate, resume, train, untrained,
+    evaluate, fit, resume, train, untrained,
 };
 
 const GPT: &str = include_str!("../../../designs/gpt.gau");
@@ -148,9 +148,10 @@ fn what_does_not_fit_memory_is_refused_with_both_numbers() {
     let data = dataset(cache.path(), "house");
     let within = |bytes| Machine { memory: Some(Limit::Given(bytes)), ..Machine::default() };
     let needed = match train(&job(tiny(), 1), &data, &within(1 << 20), &mut ()).unwrap_err() {
-        error @ TrainError::Memory { needed, .. } => {
+        error @ TrainError::Memory(_) => {
             assert!(error.is_input() && error.to_string().contains("1.0 MiB are allowed"), "{error}");
-            needed
+            let TrainError::Memory(shortage) = error else { panic!("{error}") };
+            shortage.needed
         }
         other => panic!("{other}"),
     };
@@ -159,7 +160,95 @@ fn what_does_not_fit_memory_is_refused_with_both_numbers() {
     // More than any machine has is refused before it is asked for.
     let vast = Scale { rows: 1 << 30, ..tiny() };
     let error = train(&job(vast, 1), &data, &Machine::within(None), &mut ()).unwrap_err();
-    assert!(matches!(error, TrainError::Memory { .. }) && !error.is_input(), "{error}");
+    assert!(matches!(error, TrainError::Memory(_)) && !error.is_input(), "{error}");
+}
+
+/// The bytes that training a job needs.
+fn needed(job: &Job, data: &Dataset) -> u64 {
+    let machine = Machine { memory: Some(Limit::Given(1)), ..Machine::default() };
+    match train(job, data, &machine, &mut ()).unwrap_err() {
+        TrainError::Memory(shortage) => shortage.needed,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn as_many_rows_are_in_memory_as_fit_and_the_job_says_how_many() {
+    let cache = tempfile::tempdir().unwrap();
+    let data = dataset(cache.path(), "house");
+    let vocabulary = data.tokenizer().vocab_size() as u64;
+    let whole = Job { scale: Scale { rows: 6, context: 64, ..tiny() }, ..job(tiny(), 1) };
+    let cut = |rows| Job { rows_at_a_time: Some(rows), ..whole.clone() };
+    let within = |bytes| Machine { memory: Some(Limit::Given(bytes)), ..Machine::default() };
+    let all = needed(&whole, &data);
+    assert_eq!(fit(&whole, vocabulary, &within(all)).unwrap(), whole);
+    assert_eq!(fit(&whole, vocabulary, &Machine::default()).unwrap(), whole);
+    // Of four parts the largest has two rows, as of three.
+    for (rows, chosen) in [(4, 3), (3, 3), (2, 2), (1, 1)] {
+        let bytes = needed(&cut(rows), &data);
+        assert!(bytes < all, "{bytes} of {all}");
+        assert_eq!(fit(&whole, vocabulary, &within(bytes)).unwrap(), cut(chosen), "{rows} rows fit");
+    }
+    let least = needed(&cut(1), &data);
+    match fit(&whole, vocabulary, &within(least - 1)).unwrap_err() {
+        TrainError::Memory(shortage) => assert_eq!((shortage.needed, shortage.rows), (least, 1)),
+        other => panic!("{other}"),
+    }
+    // What was asked for stays.
+    assert_eq!(fit(&cut(5), vocabulary, &within(1)).unwrap(), cut(5));
+}
+
+#[test]
+fn parts_of_a_batch_train_as_the_batch_and_go_on_to_the_same_bits() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(dir.path(), "house");
+    let whole = finished(train(&job(tiny(), 5), &data, &Machine::default(), &mut ()).unwrap());
+    let cut = |rows| Job { rows_at_a_time: Some(rows), ..job(tiny(), 5) };
+    let machine = Machine { threads: 2, ..Machine::default() };
+    for rows in [1, 3] {
+        let parts = finished(train(&cut(rows), &data, &machine, &mut ()).unwrap());
+        let far = |(a, b): (&f32, &f32)| (a - b).abs() > 2e-4 * a;
+        assert!(!whole.curve.iter().zip(&parts.curve).any(far), "{:?}, {:?}", whole.curve, parts.curve);
+        assert_ne!(
+            bits(&whole.checkpoint.weights),
+            bits(&parts.checkpoint.weights),
+            "it rounds alike: a cut of nothing"
+        );
+        let Outcome::Stopped(stopped) = train(&cut(rows), &data, &machine, &mut StopAfter(7, Vec::new())).unwrap()
+        else {
+            panic!("it did not stop");
+        };
+        stopped.save(&dir.path().join("ckpt")).unwrap();
+        let loaded = Checkpoint::load(&dir.path().join("ckpt")).unwrap();
+        // More memory than then changes nothing: the cut is the job's.
+        let rest = finished(resume(&loaded, &data, &Machine::default(), &mut ()).unwrap());
+        assert_eq!(fingerprint(&rest), fingerprint(&parts), "{rows} rows");
+    }
+    // As many rows as there are, or more, are the whole batch.
+    for rows in [4, 9] {
+        let all = finished(train(&cut(rows), &data, &machine, &mut ()).unwrap());
+        assert_eq!(fingerprint(&all), fingerprint(&whole));
+    }
+}
+
+#[test]
+fn a_loss_that_is_no_sum_over_rows_is_never_cut() {
+    let cache = tempfile::tempdir().unwrap();
+    let data = dataset(cache.path(), "house");
+    let vocabulary = data.tokenizer().vocab_size() as u64;
+    let loss = "let m = mean_tokens(h)\n    loss 0.1 * mean[D](m * m)\n    h + SwiGlu";
+    let text = GPT.replacen("h + SwiGlu", loss, 1);
+    let whole = Job { validation_tokens: 640, ..Job::at_scale(text, &tiny(), 1) };
+    let error =
+        train(&Job { rows_at_a_time: Some(2), ..whole.clone() }, &data, &Machine::default(), &mut ()).unwrap_err();
+    let told = "the design cannot be trained: a loss of `Block` is no sum over rows: it is not linear in means over the \
+                tokens of a batch, so that parts of 2 rows do not add up to a batch of 4; take all at a time";
+    assert_eq!(error.to_string(), told);
+    let bytes = needed(&whole, &data);
+    let machine = Machine { memory: Some(Limit::Given(bytes - 1)), ..Machine::default() };
+    let error = fit(&whole, vocabulary, &machine).unwrap_err();
+    assert!(error.to_string().contains("it cannot do with fewer rows at a time: a loss of `Block`"), "{error}");
+    finished(train(&whole, &data, &Machine { memory: Some(Limit::Given(bytes)), ..machine }, &mut ()).unwrap());
 }
 
 #[test]
@@ -315,10 +404,14 @@ fn a_failed_training_names_the_operation_and_the_unit_where_it_began() {
         );
         let scale = Scale { learning_rate: rate, blocks: 4, ..tiny() };
         let job = Job { validation_tokens: 640, ..Job::at_scale(text, &scale, 1) };
-        match train(&job, &data, &Machine::default(), &mut ()).unwrap() {
+        let told = |job: &Job| match train(job, &data, &Machine::default(), &mut ()).unwrap() {
             Outcome::Diverged(divergence) => divergence,
             other => panic!("{other:?}"),
-        }
+        };
+        let whole = told(&job);
+        let cut = told(&Job { rows_at_a_time: Some(3), ..job });
+        assert_eq!((cut.step, &cut.place), (whole.step, &whole.place));
+        whole
     };
     // `exp(200)` is infinite in f32 and harmless: what it divides is 0.
     let early = fails("x + h / (x - x)", 1e-3);
