@@ -42,6 +42,8 @@ pub(crate) enum Kernel {
     Pair(Pair),
     /// Products summed over all positions.
     Products(Vec<Contraction>),
+    /// `Each` and then `Products` for so many positions at a time: what one leaves for the other is there for these only.
+    Chunks { tile: Tile, zeroed: Vec<Zeroed>, products: Vec<Contraction>, positions: usize },
     /// Sums over the parts that a kernel left.
     Finish(Vec<Finish>),
     /// At each token the sum of the rows of the positions that hold it.
@@ -135,6 +137,7 @@ impl Kernel {
             Kernel::Scan(_) => "scan",
             Kernel::Pair(_) => "pair",
             Kernel::Products(_) => "products",
+            Kernel::Chunks { .. } => "chunks",
             Kernel::Finish(_) => "finish",
             Kernel::Scatter { .. } => "scatter",
             Kernel::Call { .. } => "call",
@@ -151,6 +154,10 @@ impl Kernel {
             Kernel::Once(tile) => operations(tile),
             Kernel::Each(tile, sums) | Kernel::Past { tile, zeroed: sums, .. } => {
                 operations(tile).or_else(|| zeroed(sums))
+            }
+            Kernel::Chunks { tile, zeroed: sums, products, .. } => {
+                let products = || products.iter().find_map(Contraction::excess);
+                operations(tile).or_else(|| zeroed(sums)).or_else(products)
             }
             Kernel::Scan(scan) => operations(&scan.tile),
             Kernel::Pair(pair) => operations(&pair.tile),

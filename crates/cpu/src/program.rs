@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use genesys_ir::module::{Function, Module, Stage};
 use genesys_ir::{full_name, parameter_names, parameters};
 
+use crate::contract::Contraction;
 use crate::error::{CpuError, Result};
-use crate::kernel::{Kernel, Tile};
+use crate::kernel::{Kernel, Tile, Zeroed};
+use crate::lower::chunk::CHUNK;
 use crate::lower::{Buffer, Lowered, Shape, Use, lower};
 use crate::memory::place;
 use crate::op::Op;
@@ -85,11 +87,23 @@ impl Program {
     /// # Panics
     /// The names are not those of the module's weights.
     pub fn ordered(module: &Module, shape: Shape, order: &[String]) -> Result<Self> {
+        Self::chunked(module, shape, order, CHUNK)
+    }
+
+    /// As [`ordered`](Self::ordered). Values that only sums of products over all positions read are kept for a chunk of positions
+    /// at a time where those of one level take more than `room` bytes, as the gradients of the logits of a large vocabulary do.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    ///
+    /// # Panics
+    /// As [`ordered`](Self::ordered).
+    pub fn chunked(module: &Module, shape: Shape, order: &[String], room: usize) -> Result<Self> {
         let mut functions: Vec<Lowered> = Vec::new();
         let mut frames: Vec<usize> = Vec::new();
         let mut inner: Vec<Vec<usize>> = Vec::new();
         for function in &module.functions {
-            let lowered = lower(module, function, shape, &frames)?;
+            let lowered = lower(module, function, shape, room, &frames)?;
             if let Some(what) = lowered.setup.iter().chain(&lowered.kernels).find_map(Kernel::excess) {
                 return Err(CpuError::Unsupported { function: function.name.clone(), what });
             }
@@ -180,20 +194,23 @@ fn touched(kernel: &Kernel) -> Vec<BufferId> {
         let packed = tile.ops.iter().filter_map(|op| if let Op::Contract(plan) = op { plan.packed } else { None });
         tile.ops.iter().flat_map(Op::spots).filter_map(|spot| spot.place.buffer()).chain(packed).collect()
     };
+    let each = |ops: &Tile, zeroed: &[Zeroed]| -> Vec<BufferId> {
+        let zeroed = zeroed.iter().filter_map(|zeroed| zeroed.x.spot.place.buffer());
+        tile(ops).into_iter().chain(zeroed).collect()
+    };
+    let summed = |products: &[Contraction]| -> Vec<BufferId> {
+        products.iter().flat_map(|plan| [plan.a, plan.b, plan.c]).filter_map(|spot| spot.place.buffer()).collect()
+    };
     match kernel {
         Kernel::Once(ops) => tile(ops),
-        Kernel::Each(ops, zeroed) | Kernel::Past { tile: ops, zeroed, .. } => {
-            let zeroed = zeroed.iter().filter_map(|zeroed| zeroed.x.spot.place.buffer());
-            tile(ops).into_iter().chain(zeroed).collect()
-        }
+        Kernel::Each(ops, zeroed) | Kernel::Past { tile: ops, zeroed, .. } => each(ops, zeroed),
         Kernel::Scan(scan) => tile(&scan.tile),
         Kernel::Pair(pair) => tile(&pair.tile),
         Kernel::Pack(packs) => {
             packs.iter().flat_map(|pack| [pack.b.place.buffer(), Some(pack.out)]).flatten().collect()
         }
-        Kernel::Products(products) => {
-            products.iter().flat_map(|plan| [plan.a, plan.b, plan.c]).filter_map(|spot| spot.place.buffer()).collect()
-        }
+        Kernel::Chunks { tile: ops, zeroed, products, .. } => [each(ops, zeroed), summed(products)].concat(),
+        Kernel::Products(products) => summed(products),
         Kernel::Finish(finishes) => {
             finishes.iter().flat_map(|f| [Some(f.parts), f.out.spot.place.buffer()]).flatten().collect()
         }
@@ -204,7 +221,7 @@ fn touched(kernel: &Kernel) -> Vec<BufferId> {
 
 fn needs(lowered: &Lowered) -> Needs {
     let of = |kernel: &Kernel| match kernel {
-        Kernel::Once(tile) | Kernel::Each(tile, _) => Needs::of(tile, 0),
+        Kernel::Once(tile) | Kernel::Each(tile, _) | Kernel::Chunks { tile, .. } => Needs::of(tile, 0),
         Kernel::Past { tile, seen, .. } => Needs::of(tile, *seen),
         Kernel::Scan(scan) => Needs::of(&scan.tile, 0),
         Kernel::Pair(pair) => Needs::of(&pair.tile, 0),

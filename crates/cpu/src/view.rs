@@ -22,6 +22,8 @@ pub(crate) enum Place {
     Once(BufferId),
     /// A buffer with a row of so many elements for each position of each item: from the row of the tile's first position.
     Seq { buffer: BufferId, row: usize },
+    /// A buffer with a row of so many elements for each position of a chunk: from the row of the tile's first position.
+    Chunk { buffer: BufferId, row: usize },
     /// A buffer with a row of so many elements for each position, for all items.
     Positions { buffer: BufferId, row: usize },
     /// A buffer with a row of so many elements for each position of each item (or none, for all items), seen along the dependent
@@ -84,7 +86,7 @@ impl Place {
     pub(crate) fn buffer(self) -> Option<BufferId> {
         match self {
             Place::Once(buffer) | Place::Seq { buffer, .. } | Place::Positions { buffer, .. } => Some(buffer),
-            Place::Item { buffer, .. } | Place::Part { buffer, .. } => Some(buffer),
+            Place::Chunk { buffer, .. } | Place::Item { buffer, .. } | Place::Part { buffer, .. } => Some(buffer),
             Place::Local(_) | Place::Span { .. } => None,
         }
     }

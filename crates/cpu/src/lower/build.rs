@@ -260,6 +260,7 @@ impl Build {
                 Place::Span { local, .. } => _ = held.insert(local),
                 Place::Once(_)
                 | Place::Seq { .. }
+                | Place::Chunk { .. }
                 | Place::Positions { .. }
                 | Place::Item { .. }
                 | Place::Part { .. } => {}

@@ -4,6 +4,7 @@
 //! are computed before the first step. Not here: where buffers lie (`memory`), and how kernels run (`run`).
 
 mod build;
+pub(crate) mod chunk;
 mod emit;
 mod past;
 mod scan;
@@ -19,6 +20,7 @@ use genesys_ir::module::{AxisId, Function, Module, Op, Stage, ValueId};
 use crate::error::{CpuError, Result};
 use crate::kernel::{Kernel, Pack, Tile};
 use crate::lower::build::Build;
+use crate::lower::chunk::{Chunk, chunks, is_product};
 use crate::lower::schedule::{Kind, Schedule};
 use crate::view::{BufferId, Extent, Place, Spot, View};
 
@@ -82,6 +84,8 @@ pub(crate) struct Lowering<'m> {
     pub(crate) function: &'m Function,
     pub(crate) shape: Shape,
     pub(crate) schedule: Schedule<'m>,
+    /// The levels that run chunk by chunk.
+    chunks: BTreeMap<usize, Chunk>,
     /// Which of its arguments are the tokens of the batch, and which the targets.
     streams: BTreeMap<ValueId, Stream>,
     pub(crate) buffers: Vec<Buffer>,
@@ -96,20 +100,29 @@ pub(crate) struct Lowering<'m> {
     pub(crate) ends: Vec<Kernel>,
 }
 
-/// Lowers a function; `frames` are the sizes of those before it.
-pub(crate) fn lower(module: &Module, function: &Function, shape: Shape, frames: &[usize]) -> Result<Lowered> {
+/// Lowers a function; `frames` are the sizes of those before it, and `room` the bytes that what is there for a chunk may take.
+pub(crate) fn lower(
+    module: &Module,
+    function: &Function,
+    shape: Shape,
+    room: usize,
+    frames: &[usize],
+) -> Result<Lowered> {
     let sizes = module.axes.iter().map(|axis| axis.domain.size().map(number).transpose());
     let sizes = sizes.collect::<Result<Vec<Option<usize>>>>()?;
     let dependent = || CpuError::Unsupported {
         function: function.name.clone(),
         what: "a dependent axis outside of its region".to_owned(),
     };
-    let schedule = Schedule::new(function, &|axis| sizes[axis.0 as usize].ok_or_else(dependent))?;
+    let size = |axis: AxisId| sizes[axis.0 as usize].ok_or_else(dependent);
+    let schedule = Schedule::new(function, &size)?;
+    let chunks = chunks(&schedule, function, shape, room, &size)?;
     let lowering = Lowering {
         module,
         function,
         shape,
         schedule,
+        chunks,
         streams: streams(module, function),
         buffers: Vec::new(),
         homes: BTreeMap::new(),
@@ -175,7 +188,10 @@ impl<'m> Lowering<'m> {
             if !self.homes.contains_key(&id) {
                 let fixed =
                     self.schedule.definition.get(&id).is_some_and(|(i, _)| self.schedule.kinds[*i] == Kind::Fixed);
-                let view = self.home(id, if fixed { Use::Fixed } else { Use::Inner })?;
+                let view = match self.chunks.values().find(|chunk| chunk.values.contains(&id)).map(|c| c.positions) {
+                    Some(positions) => self.home_for(id, positions)?,
+                    None => self.home(id, if fixed { Use::Fixed } else { Use::Inner })?,
+                };
                 self.homes.insert(id, view);
             }
         }
@@ -257,15 +273,31 @@ impl<'m> Lowering<'m> {
         }
         let finish = std::mem::take(&mut each.finishes);
         let zeroed = each.zeroed(self);
-        kernels.extend(each.finish().map(|tile| Kernel::Each(tile, zeroed)));
+        let (chunked, whole): (Vec<usize>, Vec<usize>) =
+            of(self, &[Kind::Whole]).into_iter().partition(|i| self.is_chunked(*i));
+        let products = chunked.into_iter().map(|i| self.product(self.schedule.instructions[i]));
+        let products = products.collect::<Result<Vec<_>>>()?;
+        let positions = self.chunks.get(&level).map(|chunk| chunk.positions);
+        kernels.extend(each.finish().map(|tile| match positions {
+            Some(positions) => Kernel::Chunks { tile, zeroed, products, positions },
+            None => Kernel::Each(tile, zeroed),
+        }));
         if !finish.is_empty() {
             kernels.push(Kernel::Finish(finish));
         }
-        for i in of(self, &[Kind::Whole]) {
+        for i in whole {
             self.whole(i, frames)?;
         }
         kernels.append(&mut self.ends);
         Ok(())
+    }
+
+    /// Whether an instruction is a product that reads what is there for a chunk only.
+    fn is_chunked(&self, i: usize) -> bool {
+        let chunk = self.chunks.get(&self.schedule.levels[i]);
+        let args = &self.schedule.instructions[i].args;
+        is_product(&self.schedule, i)
+            && chunk.is_some_and(|chunk| args.iter().any(|id| chunk.values.contains(&self.schedule.root(*id))))
     }
 
     fn whole(&mut self, i: usize, frames: &[usize]) -> Result<()> {
@@ -313,6 +345,14 @@ impl<'m> Lowering<'m> {
             return Ok(View::dense(Spot::new(Place::Positions { buffer, row }, row), &sized));
         }
         self.at(id, buffer)
+    }
+
+    /// A buffer for what is there for so many positions at a time.
+    fn home_for(&mut self, id: ValueId, positions: usize) -> Result<View> {
+        let sized = self.dense(&self.function.ty(id).axes)?;
+        let row: usize = sized.iter().map(|(_, n)| n).product();
+        let buffer = self.buffer(Use::Inner, row.checked_mul(positions).ok_or(CpuError::TooLarge)?);
+        Ok(View::dense(Spot::new(Place::Chunk { buffer, row }, row), &sized))
     }
 
     /// Gives a value of a region a buffer.

@@ -175,6 +175,7 @@ impl Build {
         let (buffer, stride, row) = match x.spot.place {
             Place::Seq { buffer, row } => (buffer, row, row),
             Place::Positions { buffer, row } => (buffer, row, 0),
+            Place::Chunk { .. } => unreachable!("what a region sees is kept for all positions"),
             Place::Once(_) | Place::Item { .. } | Place::Part { .. } | Place::Local(_) | Place::Span { .. } => {
                 return Err(lowering.unsupported("a view of a value without a buffer"));
             }

@@ -131,10 +131,10 @@ impl Lowering<'_> {
     /// A product over all positions, or rows added to a table.
     pub(crate) fn total(&mut self, instruction: &Instruction) -> Result<()> {
         let Instruction { op, args, results } = instruction;
-        let out = self.homes[&results[0]].clone();
         match op {
             IrOp::Adjoint(Adjoint::Gather { axis }) => {
                 self.expect(args[1], Stream::Tokens)?;
+                let out = self.homes[&results[0]].clone();
                 let mut build = Build::new(TILE);
                 let x = build.view(self, args[0])?;
                 let axes = self.function.ty(results[0]).axes[1..].to_vec();
@@ -148,14 +148,8 @@ impl Lowering<'_> {
                 self.ends.push(Kernel::Scatter { x: x.spot, width, tokens, out: out.spot });
                 Ok(())
             }
-            IrOp::Adjoint(Adjoint::Contract { axes }) => {
-                let mut build = Build::new(TILE);
-                let (a, b) = (build.view(self, args[0])?, build.view(self, args[1])?);
-                let local = |view: &View| matches!(view.spot.place, Place::Local(_) | Place::Positions { .. });
-                if local(&a) || local(&b) || self.function.ty(results[0]).stage == Stage::Seq {
-                    return Err(self.unsupported("a product over positions of a value without a buffer"));
-                }
-                let plan = build.sum_plan(self, [&a, &b], axes, &out);
+            IrOp::Adjoint(Adjoint::Contract { .. }) => {
+                let plan = self.product(instruction)?;
                 match self.ends.last_mut() {
                     Some(Kernel::Products(products)) => products.push(plan),
                     _ => self.ends.push(Kernel::Products(vec![plan])),
@@ -164,5 +158,19 @@ impl Lowering<'_> {
             }
             _ => Err(self.unsupported("an operation that is no kernel of its own")),
         }
+    }
+
+    /// A sum of products over all positions, or over those of a chunk.
+    pub(crate) fn product(&mut self, instruction: &Instruction) -> Result<Contraction> {
+        let Instruction { op, args, results } = instruction;
+        let IrOp::Adjoint(Adjoint::Contract { axes }) = op else { unreachable!("asked for products only") };
+        let out = self.homes[&results[0]].clone();
+        let mut build = Build::new(TILE);
+        let (a, b) = (build.view(self, args[0])?, build.view(self, args[1])?);
+        let local = |view: &View| matches!(view.spot.place, Place::Local(_) | Place::Positions { .. });
+        if local(&a) || local(&b) || self.function.ty(results[0]).stage == Stage::Seq {
+            return Err(self.unsupported("a product over positions of a value without a buffer"));
+        }
+        Ok(build.sum_plan(self, [&a, &b], axes, &out))
     }
 }

@@ -25,11 +25,11 @@ impl Context<'_> {
 
     pub(crate) fn contract(&self, plan: &Contraction, room: &mut Room) {
         let rows = self.count(plan.m.extent);
-        self.contract_rows(plan, (0, rows), room);
+        self.contract_rows(plan, (0, rows), plan.accumulate, room);
     }
 
-    /// The rows `from..to` of the product.
-    pub(crate) fn contract_rows(&self, plan: &Contraction, (from, to): (usize, usize), room: &mut Room) {
+    /// The rows `from..to` of the product, added to what is there if it says so.
+    pub(crate) fn contract_rows(&self, plan: &Contraction, (from, to): (usize, usize), add: bool, room: &mut Room) {
         let mut outer = [Along { n: 1, a: 0, b: 0, c: 0 }; OUTER];
         for (slot, l) in outer.iter_mut().zip(&plan.outer) {
             *slot = self.along(l);
@@ -42,10 +42,10 @@ impl Context<'_> {
             let a = self.at(plan.a).cast_const().add(from * m.a);
             let b = self.at(plan.b).cast_const();
             let c = self.at(plan.c).add(from * m.c);
-            if plan.gathers && !plan.accumulate {
+            if plan.gathers && !add {
                 each(outer, &mut |_, _, at| clear(c.add(at), m, n));
             }
-            let accumulate = plan.accumulate || plan.gathers;
+            let accumulate = add || plan.gathers;
             if let (None, Some((last, around)), 1, 1, 1, 1) = (plan.packed, outer.split_last(), m.n, n.n, k.a, k.b)
                 && k.n > 0
                 && last.n > 0

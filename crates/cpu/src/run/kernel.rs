@@ -5,7 +5,7 @@ use genesys_kernels::{Pool, add_to, fill, pack_panel, panels};
 
 use crate::contract::Contraction;
 use crate::kernel::{Finish, Kernel, Over, Pack, Pair, Scan, Sight, Tile, Zeroed};
-use crate::lower::TILE;
+use crate::lower::{Shape, TILE};
 use crate::run::walk::{Loops, slice, slice_mut};
 use crate::run::{Context, Room, Step};
 use crate::view::{LocalId, Spot};
@@ -50,14 +50,22 @@ impl Workers<'_> {
 pub(crate) fn run(kernel: &Kernel, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
     match kernel {
         Kernel::Once(tile) => once(tile, bases, step, workers),
-        Kernel::Each(tile, zeroed) => each(tile, zeroed, bases, step, workers),
+        Kernel::Each(tile, zeroed) => each(tile, zeroed, Reach::all(step), bases, step, workers),
         Kernel::Past { tile, sight, tasks, zeroed, seen: _ } => {
             past(tile, *sight, *tasks, zeroed, bases, step, workers)
         }
         Kernel::Scan(scan) => recur(scan, bases, step, workers),
         Kernel::Pair(pair) => through_and_back(pair, bases, step, workers),
         Kernel::Pack(packs) => pack(packs, bases, step, workers),
-        Kernel::Products(products) => multiply(products, bases, step, workers),
+        Kernel::Products(products) => multiply(products, Reach::all(step), bases, step, workers),
+        Kernel::Chunks { tile, zeroed, products, positions } => {
+            let mut next = Reach::NONE.next(step, *positions);
+            while let Some(reach) = next {
+                each(tile, zeroed, reach, bases, step, workers);
+                multiply(products, reach, bases, step, workers);
+                next = reach.next(step, *positions);
+            }
+        }
         Kernel::Finish(finishes) => finish(finishes, bases, step, workers),
         Kernel::Scatter { x, width, tokens, out } => scatter(*x, *width, *tokens, *out, bases, step, workers),
         Kernel::Call { .. } => unreachable!("calls are run by who knows the functions"),
@@ -73,6 +81,7 @@ fn context<'a>(bases: Bases<'a>, step: &'a Step<'a>, tile: &'a Tile, worker: &mu
         item: 0,
         t: 0,
         rows: 1,
+        start: 0,
         task: 0,
         part: 0,
         phase: 0,
@@ -86,13 +95,47 @@ fn once(tile: &Tile, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
     workers.run(1, &|_, worker| context(bases, step, tile, worker).run(&tile.ops, &mut worker.room));
 }
 
-fn each(tile: &Tile, zeroed: &[Zeroed], bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
+/// Tiles that follow one another, counted through all items, and their positions.
+#[derive(Clone, Copy)]
+struct Reach {
+    tile: usize,
+    tiles: usize,
+    start: usize,
+    positions: usize,
+}
+
+impl Reach {
+    const NONE: Reach = Reach { tile: 0, tiles: 0, start: 0, positions: 0 };
+
+    fn all(step: &Step<'_>) -> Self {
+        let Shape { rows, context } = step.shape;
+        Self { tile: 0, tiles: rows * context.div_ceil(TILE), start: 0, positions: rows * context }
+    }
+
+    /// The tiles behind these that have so many positions at most; none behind the last.
+    fn next(self, step: &Step<'_>, most: usize) -> Option<Self> {
+        let Shape { rows, context } = step.shape;
+        let (tile, start) = (self.tile + self.tiles, self.start + self.positions);
+        let mut next = Self { tile, tiles: 0, start, positions: 0 };
+        while start + next.positions < rows * context {
+            let more = TILE.min(context - (start + next.positions) % context);
+            if next.tiles > 0 && next.positions + more > most {
+                break;
+            }
+            (next.tiles, next.positions) = (next.tiles + 1, next.positions + more);
+        }
+        (next.tiles > 0).then_some(next)
+    }
+}
+
+fn each(tile: &Tile, zeroed: &[Zeroed], reach: Reach, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
     let length = step.shape.context;
     let tiles = length.div_ceil(TILE);
-    workers.run(step.shape.rows * tiles, &|part, worker| {
-        let t = part % tiles * TILE;
-        let context =
-            Context { item: part / tiles, t, rows: TILE.min(length - t), part, ..context(bases, step, tile, worker) };
+    workers.run(reach.tiles, &|part, worker| {
+        let part = reach.tile + part;
+        let (item, t) = (part / tiles, part % tiles * TILE);
+        let own = context(bases, step, tile, worker);
+        let context = Context { item, t, rows: TILE.min(length - t), start: reach.start, part, ..own };
         zero(&context, zeroed);
         context.run(&tile.ops, &mut worker.room);
     });
@@ -247,6 +290,7 @@ fn whole<'a>(bases: Bases<'a>, step: &'a Step<'a>) -> Context<'a> {
         item: 0,
         t: 0,
         rows: step.shape.positions(),
+        start: 0,
         task: 0,
         part: 0,
         phase: 0,
@@ -276,8 +320,9 @@ fn pack(packs: &[Pack], bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>
 /// How many rows of a product are a part.
 const ROWS: usize = 96;
 
-fn multiply(products: &[Contraction], bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
-    let rows = |plan: &Contraction| whole(bases, step).count(plan.m.extent);
+fn multiply(products: &[Contraction], reach: Reach, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
+    let all = || Context { t: reach.start, start: reach.start, rows: reach.positions, ..whole(bases, step) };
+    let rows = |plan: &Contraction| all().count(plan.m.extent);
     let pieces = |plan: &Contraction| rows(plan).div_ceil(ROWS);
     let parts = products.iter().map(pieces).sum();
     workers.run(parts, &|mut part, worker| {
@@ -288,7 +333,7 @@ fn multiply(products: &[Contraction], bases: Bases<'_>, step: &Step<'_>, workers
             }
             let from = part * ROWS;
             let to = (from + ROWS).min(rows(plan));
-            whole(bases, step).contract_rows(plan, (from, to), &mut worker.room);
+            all().contract_rows(plan, (from, to), plan.accumulate || reach.start > 0, &mut worker.room);
             return;
         }
     });

@@ -65,6 +65,8 @@ pub(crate) struct Context<'a> {
     /// The first position of the tile, and how many it has.
     pub(crate) t: usize,
     pub(crate) rows: usize,
+    /// The first position of the chunk, counted through all items.
+    pub(crate) start: usize,
     pub(crate) task: usize,
     pub(crate) part: usize,
     /// Where the position stands in its span.
@@ -95,6 +97,9 @@ impl Context<'_> {
             Place::Once(buffer) => (self.bases[buffer.0 as usize], 0),
             Place::Seq { buffer, row } => {
                 (self.bases[buffer.0 as usize], (self.item * self.step.shape.context + self.t) * row)
+            }
+            Place::Chunk { buffer, row } => {
+                (self.bases[buffer.0 as usize], (self.item * self.step.shape.context + self.t - self.start) * row)
             }
             Place::Positions { buffer, row } => (self.bases[buffer.0 as usize], self.t * row),
             Place::Item { buffer, row, along } => {

@@ -59,7 +59,8 @@ impl Context<'_> {
     fn other(&self, walk: &Walk, t: usize) -> *const f32 {
         let row = match walk.spot.place {
             Place::Seq { row, .. } | Place::Positions { row, .. } => row as isize,
-            Place::Once(_) | Place::Item { .. } | Place::Part { .. } | Place::Local(_) | Place::Span { .. } => 0,
+            Place::Once(_) | Place::Chunk { .. } | Place::Item { .. } | Place::Part { .. } => 0,
+            Place::Local(_) | Place::Span { .. } => 0,
         };
         // SAFETY: the position is one of the item, so its row is in the buffer.
         unsafe { self.at(walk.spot).offset((t as isize - self.t as isize) * row).cast_const() }

@@ -26,7 +26,7 @@ pub(crate) fn designs(folder: &str) -> Vec<(String, String)> {
 }
 
 /// The numbers of a weight: as its law says, moved off special points.
-fn draw(i: usize, parameter: &ParameterInfo) -> Vec<f32> {
+pub(crate) fn draw(i: usize, parameter: &ParameterInfo) -> Vec<f32> {
     let n: usize = parameter.shape.iter().product();
     let state = mix(100 + i as u64);
     let u = |k: u64| unit(at(state, k));
@@ -55,7 +55,7 @@ fn law(own: &Law<f64>, parameter: &ParameterInfo, k: u64, u: &dyn Fn(u64) -> f64
     }
 }
 
-fn rows(shape: Shape, vocabulary: u64) -> Vec<Row> {
+pub(crate) fn rows(shape: Shape, vocabulary: u64) -> Vec<Row> {
     let number = |i: u64| (unit(at(mix(5), i)) * vocabulary as f64) as u32;
     let row = |row: usize| {
         let tokens: Vec<u32> = (0..shape.context).map(|t| number((100 * row + t) as u64)).collect();
@@ -67,7 +67,13 @@ fn rows(shape: Shape, vocabulary: u64) -> Vec<Row> {
 }
 
 pub(crate) fn compiled(name: &str, text: &str, width: u64) -> Result<Module, String> {
-    let scale = Scale { width, blocks: 2, vocabulary: 11, ..Scale::named("nano").unwrap() };
+    compiled_for(name, text, width, 11)
+}
+
+/// The same for another vocabulary.
+#[allow(dead_code, reason = "not every test has one")]
+pub(crate) fn compiled_for(name: &str, text: &str, width: u64, vocabulary: u64) -> Result<Module, String> {
+    let scale = Scale { width, blocks: 2, vocabulary, ..Scale::named("nano").unwrap() };
     let checked = genesys_compiler::check_text(name, text);
     let design = checked.design.ok_or("it does not check")?;
     genesys_compiler::compile(&design, &scale, scale.vocabulary).map_err(|error| error.to_string())

@@ -1,0 +1,93 @@
+//! Programs whose large values are there for a chunk of positions only, against those that keep them for all.
+#![allow(clippy::unwrap_used)]
+
+#[allow(dead_code, reason = "the interpreter is another test's")]
+mod common;
+
+use common::{compiled, designs, draw, rows};
+use genesys_cpu::{Executor, Losses, Program, Shape};
+use genesys_ir::module::Module;
+use genesys_ir::{parameter_names, parameters};
+
+/// Room for nothing: every value that may be cut is, into the smallest chunks.
+const NONE: usize = 0;
+
+fn program(module: &Module, shape: Shape, room: usize) -> Program {
+    let order: Vec<String> = parameter_names(module).into_iter().map(|(name, _)| name).collect();
+    Program::chunked(module, shape, &order, room).unwrap()
+}
+
+/// Losses and gradients on so many threads.
+fn step(program: Program, module: &Module, shape: Shape, threads: usize) -> (Losses, Vec<f32>) {
+    let table = parameters(module).unwrap();
+    let weights: Vec<f32> = table.iter().enumerate().flat_map(|(i, parameter)| draw(i, parameter)).collect();
+    let rows = rows(shape, 11);
+    let tokens: Vec<u32> = rows.iter().flat_map(|row| row.tokens.clone()).collect();
+    let targets: Vec<u32> = rows.iter().flat_map(|row| row.targets.clone()).collect();
+    let mut gradients = vec![f32::NAN; weights.len()];
+    let losses = Executor::new(program, threads).step(&weights, &mut gradients, &tokens, &targets);
+    (losses, gradients)
+}
+
+fn bits((losses, gradients): &(Losses, Vec<f32>)) -> Vec<u32> {
+    [losses.loss].iter().chain(&losses.auxiliary).chain(gradients).map(|x| x.to_bits()).collect()
+}
+
+/// Sums of products of matrices have the bits that they have without chunks; those of products with few columns, which are summed
+/// in another order, are close.
+#[test]
+fn chunks_of_whole_blocks_give_the_gradients_of_every_design() {
+    // A chunk of 256 positions, and one of a row.
+    let shape = Shape { rows: 5, context: 64 };
+    let (mut cut, mut exact) = (0, Vec::new());
+    for (name, text) in [designs("designs"), designs("designs/mechanisms")].concat() {
+        let Some(module) = [16, 64].into_iter().find_map(|width| compiled(&name, &text, width).ok()) else {
+            panic!("{name} does not compile");
+        };
+        let backward = genesys_opt::optimize(&genesys_autodiff::differentiate(&module).unwrap());
+        let [whole, small] = [usize::MAX, NONE].map(|room| program(&backward, shape, room));
+        assert!(small.bytes(1) <= whole.bytes(1), "{name}");
+        cut += usize::from(small.bytes(1) < whole.bytes(1));
+        let whole = step(whole, &backward, shape, 2);
+        let [one, three] = [1, 3].map(|threads| step(small.clone(), &backward, shape, threads));
+        assert!(bits(&one) == bits(&three), "{name}: threads matter");
+        assert_eq!(one.0, whole.0, "{name}");
+        assert!(apart(&whole.1, &one.1) < 1e-5, "{name}: {}", apart(&whole.1, &one.1));
+        if bits(&one) == bits(&whole) {
+            exact.push(name);
+        }
+    }
+    assert!(cut > 60, "{cut} designs have something to cut");
+    assert!(exact.len() > 30 && exact.iter().any(|name| name == "gpt"), "{} designs: {exact:?}", exact.len());
+}
+
+/// The root of the mean squared difference, as a part of that of the elements.
+fn apart(a: &[f32], b: &[f32]) -> f64 {
+    let square = |x: &mut dyn Iterator<Item = f32>| x.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+    square(&mut a.iter().zip(b).map(|(a, b)| a - b)) / square(&mut a.iter().copied()).max(1e-30)
+}
+
+#[test]
+fn rows_of_no_whole_tiles_are_cut_as_well() {
+    // Tiles of 64 and 36 positions: chunks of 200, 200 and 164, 136.
+    let shape = Shape { rows: 7, context: 100 };
+    let (name, text) = designs("designs").into_iter().find(|(name, _)| name == "gpt").unwrap();
+    let backward =
+        genesys_opt::optimize(&genesys_autodiff::differentiate(&compiled(&name, &text, 16).unwrap()).unwrap());
+    let [whole, small] = [usize::MAX, NONE].map(|room| step(program(&backward, shape, room), &backward, shape, 2));
+    assert!(apart(&whole.1, &small.1) < 1e-5, "{}", apart(&whole.1, &small.1));
+    assert_eq!(whole.0, small.0);
+}
+
+/// Logits of 512 positions would be 100 MB, and so would their gradients.
+#[test]
+fn gradients_of_the_logits_of_a_large_vocabulary_are_there_for_some_positions_only() {
+    let (name, text) = designs("designs").into_iter().find(|(name, _)| name == "gpt").unwrap();
+    let module = common::compiled_for(&name, &text, 16, 50_257).unwrap();
+    let backward = genesys_opt::optimize(&genesys_autodiff::differentiate(&module).unwrap());
+    let bytes = |rows: usize| Program::new(&backward, Shape { rows, context: 64 }).unwrap().bytes(1);
+    let logits = |positions: usize| 4 * 50_257 * positions;
+    let (few, more) = (bytes(4), bytes(64));
+    assert!(more - few < logits(4096 - 256) / 20, "{few} bytes for 256 positions, {more} for 4,096");
+    assert!(few < logits(256 + 64) + 4 * 50_257 * 16 * 5, "{few}");
+}
