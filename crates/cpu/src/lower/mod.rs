@@ -7,6 +7,7 @@ mod build;
 pub(crate) mod chunk;
 mod emit;
 mod past;
+mod results;
 mod scan;
 pub(crate) mod schedule;
 mod sums;
@@ -183,6 +184,7 @@ impl<'m> Lowering<'m> {
             self.homes.insert(*id, view);
         }
         let results = self.results()?;
+        self.in_place();
         let kept: Vec<ValueId> = self.schedule.kept.iter().copied().collect();
         for id in kept {
             if !self.homes.contains_key(&id) {
@@ -204,38 +206,6 @@ impl<'m> Lowering<'m> {
         let copies = self.copies(&results)?;
         kernels.extend(copies);
         Ok(Lowered { name: function.name.clone(), buffers: self.buffers, kernels, setup, inputs, results })
-    }
-
-    /// The buffers of the results; what is a result once and computed here is computed there.
-    fn results(&mut self) -> Result<Vec<BufferId>> {
-        let mut buffers = Vec::new();
-        for id in &self.function.body.results {
-            let view = self.home(*id, Use::Result)?;
-            buffers.push(view.spot.place.buffer().expect("a home is a buffer"));
-            let leaf = self.schedule.definition.get(id).is_none_or(|(i, _)| self.schedule.kinds[*i] == Kind::Leaf);
-            if !self.homes.contains_key(id) && !leaf {
-                self.homes.insert(*id, view);
-            }
-        }
-        Ok(buffers)
-    }
-
-    /// Copies of results that are arguments, or results already.
-    fn copies(&mut self, results: &[BufferId]) -> Result<Vec<Kernel>> {
-        let (mut once, mut each) = (Build::new(TILE), Build::new(TILE));
-        let ids = self.function.body.results.clone();
-        for (id, buffer) in ids.iter().zip(results) {
-            let own = self.homes.get(id).and_then(|view| view.spot.place.buffer());
-            if own == Some(*buffer) {
-                continue;
-            }
-            let target = self.at(*id, *buffer)?;
-            let build = if self.function.ty(*id).stage == Stage::Seq { &mut each } else { &mut once };
-            let source = build.view(self, *id)?;
-            build.copy(self, &source, &target, *id);
-        }
-        let kernels = [once.finish().map(Kernel::Once), each.finish().map(|tile| Kernel::Each(tile, Vec::new()))];
-        Ok(kernels.into_iter().flatten().collect())
     }
 
     fn setup(&mut self) -> Result<Vec<Kernel>> {
