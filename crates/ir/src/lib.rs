@@ -9,7 +9,8 @@
 //! - [`print()`] and [`parse`]: the text form.
 //! - [`specialize`]: sizes at a width.
 //! - [`prune`]: a function without what no result depends on.
-//! - [`without_losses`]: a model as it predicts; [`loss_alone`]: as it is validated.
+//! - [`without_losses`]: a model as it predicts; [`loss_alone`]: as it is validated; [`logits_alone`]: as a part of a program.
+//! - [`alone`]: one function as a module.
 //! - [`additive_losses`]: whether the losses of parts of a batch add up to that of the batch.
 //! - [`parameters`]: the one table of a model's weights.
 //!
@@ -17,6 +18,7 @@
 
 mod additive;
 mod adjoint;
+mod alone;
 mod builder;
 mod infer;
 mod lex;
@@ -33,6 +35,7 @@ mod validate;
 mod without_losses;
 
 pub use additive::{NotAdditive, additive_losses};
+pub use alone::alone;
 pub use builder::Builder;
 pub use infer::{Scope, infer};
 pub use parameters::{ParameterInfo, full_name, parameter_names, parameters};
@@ -42,7 +45,7 @@ pub use prune::prune;
 pub use renumber::{definitions, mentions, reads, renumber, substitute};
 pub use specialize::{SpecializeError, specialize};
 pub use validate::{Violation, validate};
-pub use without_losses::{loss_alone, without_losses};
+pub use without_losses::{logits_alone, loss_alone, without_losses};
 
 /// How deeply regions, expressions, laws and sizes may nest in a module.
 pub const MAX_DEPTH: usize = 128;

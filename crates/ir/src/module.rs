@@ -2,7 +2,8 @@
 //!
 //! A [`Module`] is a language model: functions over sequences with named axes, of which `main`
 //! takes tokens and gives logits, a loss, and where units add losses of their own the sum of those. The `main` of a backward pass
-//! gives the losses and the gradient of each weight instead. Values are in single-assignment form. Batch and time
+//! gives the losses and the gradient of each weight instead; that of a pass within a larger program takes cotangents besides, and
+//! gives those of its arguments and the gradients. Values are in single-assignment form. Batch and time
 //! are implicit: a value of stage [`Stage::Seq`] has one element per item and position. The order
 //! of [`Type::axes`] is the layout, outermost first, behind batch and time.
 //!
@@ -428,7 +429,7 @@ pub enum Op {
 
 impl Module {
     /// The function that takes tokens and targets and gives logits, then the loss, then the sum of the units' losses where
-    /// there are any; of a backward pass the losses, then the gradient of each weight.
+    /// there are any; of a backward pass the losses, or the cotangents of its arguments, then the gradient of each weight.
     pub fn main(&self) -> &Function {
         self.functions.last().expect("a module has a main function")
     }

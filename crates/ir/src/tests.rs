@@ -452,6 +452,31 @@ fn sums_over_tokens_stand_in_adjoint_functions_only() {
     assert!(refused_backward("return %6, %18", "return %5, %18").contains("gives losses and gradients"));
 }
 
+/// A pass that takes cotangents besides gives cotangents first, and then gradients.
+#[test]
+fn a_pass_within_a_program_takes_cotangents() {
+    let (tokens, given) = ("  input %1: Token Seq[]\n  %2: [V, D] = weight table", "return %6, %18, %14, %11");
+    assert!(BACKWARD.contains(tokens) && BACKWARD.contains(given));
+    let taking = BACKWARD.replacen(tokens, &tokens.replacen("  %2", "  input %19: Seq[V]\n  %2", 1), 1);
+    let module = parse(&taking.replacen(given, "return %13, %18, %14, %11", 1)).unwrap();
+    assert_eq!(validate(&module), Ok(()));
+    let found = validate(&parse(&taking.replacen(given, "return %18, %13, %14, %11", 1)).unwrap()).unwrap_err();
+    assert!(found[0].message.contains("gives cotangents of sequences, then gradients"), "{}", found[0]);
+    let found = validate(&parse(&taking.replacen("adjoint fn main", "fn main", 1)).unwrap()).unwrap_err();
+    assert!(!found.is_empty());
+    assert!(refused_backward(given, "return %13, %18, %14, %11").contains("gives losses and gradients"));
+}
+
+#[test]
+fn a_function_alone_has_the_weights_of_its_paths() {
+    let module = parse(BACKWARD).unwrap();
+    let own = crate::alone(&module, crate::module::FunctionId(0), 3);
+    assert_eq!(parameter_names(&own).into_iter().map(|(name, _)| name).collect::<Vec<_>>(), ["w"]);
+    let (main, block) = (own.main(), &own.functions[0]);
+    assert_eq!((own.functions.len(), main.inputs.len(), main.body.results.len()), (2, 1, block.body.results.len()));
+    assert!(print(&own).contains("call Block layer 3"), "{}", print(&own));
+}
+
 #[test]
 fn a_sum_over_positions_is_read_behind_its_region() {
     let sum = "%17: Seq[D] = sum [P] %15";

@@ -2,7 +2,7 @@
 //!
 //! In: a module. Out: one whose functions give no losses, and whose `main` gives logits and its own loss, bit for bit the
 //! same. Decoding is done with it, and so is everything that is reported. Weights stay, also those that only a loss reads,
-//! so that both have one table of names. [`loss_alone`] gives no logits either.
+//! so that both have one table of names. [`loss_alone`] gives no logits either, [`logits_alone`] no loss of the model's own.
 
 use std::collections::BTreeSet;
 
@@ -47,6 +47,19 @@ pub fn loss_alone(module: &Module) -> Module {
     if let Some(main) = module.functions.last_mut() {
         let Function { values, body, .. } = main;
         body.results.retain(|id| values[id.0 as usize].stage == Stage::Loss);
+        prune(main);
+    }
+    module
+}
+
+/// The model without its own loss: logits, and the sum of the units' losses where they have any. For programs that have a loss of
+/// their own. It is no model to the validator, which asks for the loss.
+#[must_use]
+pub fn logits_alone(module: &Module) -> Module {
+    let mut module = module.clone();
+    if let Some(main) = module.functions.last_mut() {
+        let own = cross_entropies(main);
+        main.body.results.retain(|id| !own.contains(id));
         prune(main);
     }
     module

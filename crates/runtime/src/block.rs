@@ -1,7 +1,8 @@
 //! One function of a module, for use in other candle programs.
 
 use candle_core::{DType, Device, Tensor};
-use genesys_ir::module::{Axis, Function, FunctionId, Instruction, Module, Op, Region, Stage, Type, ValueId};
+use genesys_ir::alone;
+use genesys_ir::module::{Axis, Function, FunctionId, Module, Stage, ValueId};
 
 use crate::error::into_candle;
 use crate::memory::Graph;
@@ -142,28 +143,4 @@ impl candle_nn::Module for Block {
     fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         self.run(x).map_err(into_candle)
     }
-}
-
-/// A module whose main function calls the one function, so that its weights are the module's.
-fn alone(module: &Module, function: FunctionId, layer: u32) -> Module {
-    let callee = module.function(function);
-    let types: Vec<Type> = callee.inputs.iter().chain(&callee.body.results).map(|id| callee.ty(*id).clone()).collect();
-    let inputs: Vec<ValueId> = (0..callee.inputs.len() as u32).map(ValueId).collect();
-    let results: Vec<ValueId> = (callee.inputs.len() as u32..types.len() as u32).map(ValueId).collect();
-    let call = Instruction {
-        op: Op::Call { function, layer, path: String::new() },
-        args: inputs.clone(),
-        results: results.clone(),
-    };
-    let main = Function {
-        name: "main".to_string(),
-        adjoint: false,
-        weights: Vec::new(),
-        values: types,
-        inputs,
-        body: Region { instructions: vec![call], results },
-    };
-    let mut functions = module.functions[..=function.0 as usize].to_vec();
-    functions.push(main);
-    Module { name: module.name.clone(), axes: module.axes.clone(), functions }
 }

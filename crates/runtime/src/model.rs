@@ -288,7 +288,11 @@ fn validated(module: &Module) -> Result<(), RuntimeError> {
     genesys_ir::validate(module).map_err(|violations| {
         let first = violations.first().map(ToString::to_string);
         RuntimeError::Module(first.unwrap_or_else(|| "no reason given".to_string()))
-    })
+    })?;
+    if module.main().adjoint {
+        return Err(RuntimeError::Unsupported("a backward pass as a model"));
+    }
+    Ok(())
 }
 
 impl candle_nn::Module for Model {

@@ -55,6 +55,16 @@ fn the_mean_is_over_the_tokens_of_the_batch_that_count() {
 }
 
 #[test]
+fn a_backward_pass_is_no_model() {
+    let mut module = model(SQUARE).module().clone();
+    let main = module.functions.last_mut().unwrap();
+    main.adjoint = true;
+    main.body.results.remove(0);
+    let refused = Model::init(module, 7, DType::F64, &Device::Cpu).unwrap_err().to_string();
+    assert!(refused.contains("a backward pass as a model"), "{refused}");
+}
+
+#[test]
 fn what_is_reported_does_not_feel_it() {
     let model = model(SQUARE);
     let plain = self::model(&SQUARE.replace("loss m * m", "loss 1000 * m * m"));

@@ -13,9 +13,10 @@ impl Checker<'_> {
     pub(super) fn main(&mut self, main: &Function) {
         self.place.clear();
         let types: Vec<&Type> = main.inputs.iter().filter_map(|id| self.scope.value(*id).ok()).collect();
-        let tokens = types.len() == 2 && types.iter().all(|ty| ty.dtype == Dtype::Token && ty.axes.is_empty());
-        self.require(tokens, "main takes tokens and targets");
-        self.given(main);
+        let token = |ty: &&Type| ty.dtype == Dtype::Token && ty.axes.is_empty();
+        let of_tokens = types.len() == 2 && types.iter().all(token);
+        self.require(of_tokens || main.adjoint, "main takes tokens and targets");
+        self.given(main, of_tokens);
         let losses = main.body.instructions.iter().filter(|i| matches!(i.op, Op::CrossEntropy { .. }));
         let losses: BTreeSet<ValueId> = losses.flat_map(|i| i.results.iter().copied()).collect();
         self.unread(&main.body, &losses);
@@ -35,13 +36,19 @@ impl Checker<'_> {
         }
     }
 
-    /// What the model gives: logits and losses, or in a backward pass losses and gradients.
-    fn given(&mut self, main: &Function) {
+    /// What the model gives: logits and losses, or in a backward pass losses and gradients. One that takes cotangents as well
+    /// gives those of sequences, and then gradients.
+    fn given(&mut self, main: &Function, of_tokens: bool) {
         let stages: Vec<Stage> =
             main.body.results.iter().filter_map(|id| self.scope.value(*id).ok()).map(|ty| ty.stage).collect();
+        let is_number = |stage: &Stage| matches!(stage, Stage::Loss | Stage::Const);
+        if main.adjoint && !of_tokens {
+            let numbers = stages.iter().skip_while(|stage| **stage == Stage::Seq);
+            let given = numbers.into_iter().all(is_number);
+            return self.require(given, "the main of a backward pass gives cotangents of sequences, then gradients");
+        }
         if main.adjoint {
-            let given = stages.first() == Some(&Stage::Loss)
-                && stages.iter().all(|stage| matches!(stage, Stage::Loss | Stage::Const));
+            let given = stages.first() == Some(&Stage::Loss) && stages.iter().all(is_number);
             return self.require(given, "the main of a backward pass gives losses and gradients");
         }
         let given = matches!(stages.as_slice(), [Stage::Seq, Stage::Loss] | [Stage::Seq, Stage::Loss, Stage::Loss]);
