@@ -2,19 +2,21 @@
 //!
 //! Each function that `main` calls becomes a pair (see `function`); `main` runs forward and then through itself backwards.
 //! The list of functions does not grow with depth. Calls that share weights, and other readers of a weight, add up.
+//!
+//! A pass begins with its own losses ([`differentiate`]), or with cotangents that it is given ([`pullback`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use genesys_axis::Constant;
 use genesys_ir::module::{
-    Adjoint, Axis, AxisId, Expr, Function, FunctionId, Instruction, Module, Op, Region, Stage, ValueId,
+    Adjoint, Axis, AxisId, Dtype, Expr, Function, FunctionId, Instruction, Module, Op, Region, Stage, ValueId,
 };
 use genesys_ir::{full_name, parameter_names, prune};
 use genesys_scalar::Function::{Add, Where};
 
 use crate::cotangents::Cotangents;
 use crate::emit::{Emit, apply, number};
-use crate::function::{Pair, Taped, forward, pair, weights};
+use crate::function::{Pair, Taped, cotangent_type, forward, pair, weights};
 use crate::prepare::prepare;
 use crate::sweep::{Calls, sweep};
 use crate::{Unsupported, expand};
@@ -25,6 +27,29 @@ use crate::{Unsupported, expand};
 /// # Errors
 /// An operation has no derivative: none that a checked design holds. See `docs/compiler.md`.
 pub fn differentiate(module: &Module) -> Result<Module, Unsupported> {
+    backward(module, Begin::Losses)
+}
+
+/// From a module, whose `main` gives what it may, to its backward pass within a larger one: `main` takes what it took, and then
+/// the cotangent of each of its results; it gives the cotangent of each argument that is no token, and then the gradient for each
+/// weight, in the order of [`parameters`](genesys_ir::parameters). What it goes through forward it computes again.
+///
+/// # Errors
+/// As [`differentiate`].
+pub fn pullback(module: &Module) -> Result<Module, Unsupported> {
+    backward(module, Begin::Given)
+}
+
+/// What a backward pass begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begin {
+    /// 1 for each loss; it gives the losses.
+    Losses,
+    /// The cotangents of all results, which it takes.
+    Given,
+}
+
+fn backward(module: &Module, begin: Begin) -> Result<Module, Unsupported> {
     let mut module = module.clone();
     expand(&mut module)?;
     let names = parameter_names(&module);
@@ -37,7 +62,7 @@ pub fn differentiate(module: &Module) -> Result<Module, Unsupported> {
         all.extend([forward, backward]);
         known.push(Known { tape, given, operands, weights });
     }
-    let main = backward_main(&axes, &all, known, &main, &names)?;
+    let main = backward_main((&axes, &all), known, &main, &names, begin)?;
     all.push(main);
     Ok(Module { name, axes, functions: all })
 }
@@ -57,32 +82,42 @@ struct Called {
 }
 
 fn backward_main(
-    axes: &[Axis],
-    functions: &[Function],
+    (axes, functions): (&[Axis], &[Function]),
     known: Vec<Known>,
     main: &Function,
     names: &[(String, Vec<AxisId>)],
+    begin: Begin,
 ) -> Result<Function, Unsupported> {
     let mut work = prepare(main);
+    let inputs: Vec<ValueId> = match begin {
+        Begin::Losses => Vec::new(),
+        Begin::Given => work.inputs.iter().copied().filter(|id| work.ty(*id).dtype == Dtype::Real).collect(),
+    };
     let body = std::mem::take(&mut work.body);
     let paths: Vec<String> = work.weights.iter().map(|weight| weight.path.clone()).collect();
     let mut emit = Emit::new(axes, functions, &mut work);
     let instructions =
         body.instructions.into_iter().map(|i| taping(&mut emit, functions, i)).collect::<Vec<Instruction>>();
-    let active = forward(&mut emit, [], &instructions)?;
+    let active = forward(&mut emit, inputs.iter().copied(), &instructions)?;
     let primal = emit.out.clone();
     let mut cotangents = Cotangents::default();
-    let losses: Vec<ValueId> = body.results.into_iter().filter(|id| emit.ty(*id).stage == Stage::Loss).collect();
-    let one = emit.push(Op::Constant(Constant::Real(1.0)), Vec::new())?;
-    for loss in &losses {
-        cotangents.add(&mut emit, *loss, one)?;
+    let (mut results, mut taken) = (Vec::new(), Vec::new());
+    match begin {
+        Begin::Losses => {
+            results = body.results.into_iter().filter(|id| emit.ty(*id).stage == Stage::Loss).collect();
+            let one = emit.push(Op::Constant(Constant::Real(1.0)), Vec::new())?;
+            results.iter().try_for_each(|loss| cotangents.add(&mut emit, *loss, one))?;
+        }
+        Begin::Given => taken = take(&mut emit, &body.results, &active, &mut cotangents)?,
     }
     let mut called = Called { known, gradients: BTreeMap::new() };
     sweep(&mut emit, &primal, &active, &mut cotangents, &mut called)?;
     for (id, gradient) in weights(&mut emit, &primal, &cotangents)? {
         called.add(&mut emit, paths[id.0 as usize].clone(), gradient)?;
     }
-    let mut results = losses;
+    for input in inputs {
+        results.push(leaving(&mut emit, input, &cotangents)?);
+    }
     for (name, axes) in names {
         let gradient = match called.gradients.get(name) {
             Some(gradient) => *gradient,
@@ -92,9 +127,39 @@ fn backward_main(
     }
     let instructions = std::mem::take(&mut emit.out);
     work.adjoint = true;
+    work.inputs.extend(taken);
     work.body = Region { instructions, results };
     prune(&mut work);
     Ok(work)
+}
+
+/// An argument for the cotangent of each result.
+fn take(
+    emit: &mut Emit<'_>,
+    results: &[ValueId],
+    active: &BTreeSet<ValueId>,
+    cotangents: &mut Cotangents,
+) -> Result<Vec<ValueId>, Unsupported> {
+    let mut taken = Vec::new();
+    for result in results {
+        let ty = cotangent_type(emit.ty(*result));
+        let cotangent = emit.value(ty);
+        if active.contains(result) {
+            cotangents.add(emit, *result, cotangent)?;
+        }
+        taken.push(cotangent);
+    }
+    Ok(taken)
+}
+
+/// The cotangent of an argument, in the argument's layout; zeros where nothing depends on it.
+fn leaving(emit: &mut Emit<'_>, input: ValueId, cotangents: &Cotangents) -> Result<ValueId, Unsupported> {
+    let axes = emit.ty(input).axes.clone();
+    let cotangent = match cotangents.get(input) {
+        Some(cotangent) => cotangent,
+        None => zero(emit, input)?,
+    };
+    emit.laid_out(cotangent, &axes)
 }
 
 /// The gradient of a weight that no loss depends on.

@@ -66,10 +66,11 @@ impl<'a> Emit<'a> {
         self.sums.contains(&id)
     }
 
-    /// A value in the layout of those axes, which are its own.
+    /// A value in the layout of those axes, which are its own. What an operation sums up for a weight it gives in any layout.
     pub(crate) fn laid_out(&mut self, id: ValueId, axes: &[AxisId]) -> Result<ValueId, Unsupported> {
         let defined = self.out.iter().rev().find(|instruction| instruction.results.contains(&id));
-        let own = defined.is_some_and(|instruction| matches!(instruction.op, Op::Adjoint(_) | Op::Call { .. }));
+        let sums = |instruction: &Instruction| matches!(instruction.op, Op::Adjoint(_) | Op::Call { .. });
+        let own = self.ty(id).stage != Stage::Seq && defined.is_some_and(sums);
         let id = if own || self.ty(id).axes == axes { id } else { self.map(Expr::Arg(0), &[id])? };
         self.values[id.0 as usize].axes = axes.to_vec();
         Ok(id)

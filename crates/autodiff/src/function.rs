@@ -104,7 +104,7 @@ pub(crate) fn pair(axes: &[Axis], function: &Function) -> Result<Pair, Unsupport
 }
 
 /// A constant gets a sum over all positions; a loss has the cotangent of the one number that is trained.
-fn cotangent_type(ty: &Type) -> Type {
+pub(crate) fn cotangent_type(ty: &Type) -> Type {
     let stage = match ty.stage {
         Stage::Const => Stage::Loss,
         Stage::Loss => Stage::Const,

@@ -1,6 +1,7 @@
 //! Derivatives as IR: differentiation from source to source.
 //!
 //! - [`differentiate`]: from a model to its backward pass: losses, and the gradient of every weight.
+//! - [`pullback`]: from a module within a larger program to its backward pass, which takes the cotangents of the results.
 //! - [`expand`], [`expand_function`]: replaces every `grad` of a module, or of a function, by operations that compute it.
 //! - [`Unsupported`]: what has no derivative here.
 //!
@@ -29,6 +30,6 @@ mod scan;
 mod split;
 mod sweep;
 
-pub use differentiate::differentiate;
+pub use differentiate::{differentiate, pullback};
 pub use error::Unsupported;
 pub use expand::{Expanded, expand, expand_function};
