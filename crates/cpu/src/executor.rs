@@ -80,6 +80,27 @@ impl Executor {
         &self.program
     }
 
+    /// Of main's arguments that are no tokens the `i`-th, which the next step reads: positions of one row behind the other, and
+    /// its axes in the order of its type. The cotangents that a pullback takes are arguments, too.
+    ///
+    /// # Panics
+    /// There is none.
+    pub fn input(&mut self, i: usize) -> &mut [f32] {
+        let (offset, elements) = self.program.inputs[i];
+        // SAFETY: inputs were placed in the arena, which is borrowed as long as the slice.
+        unsafe { std::slice::from_raw_parts_mut(self.arena.as_mut_ptr().cast::<f32>().add(offset), elements) }
+    }
+
+    /// Of main's results that are no gradients of weights the `i`-th, as the last step left it; laid out as arguments are.
+    ///
+    /// # Panics
+    /// There is none.
+    pub fn output(&self, i: usize) -> &[f32] {
+        let (offset, elements) = self.program.outputs[i];
+        // SAFETY: outputs were placed in the arena, which is borrowed as long as the slice.
+        unsafe { std::slice::from_raw_parts(self.arena.as_ptr().cast::<f32>().add(offset), elements) }
+    }
+
     /// Computes what depends on positions alone.
     fn set_up(&mut self) {
         let base = self.arena.as_mut_ptr().cast::<f32>();

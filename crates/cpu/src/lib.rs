@@ -2,7 +2,7 @@
 //!
 //! In goes a model of the IR at a scale, and how many rows of which length a step has. Out comes a [`Program`]: kernels over
 //! memory that was planned once. An [`Executor`] runs it on all its threads: weights and gradients are one slice each, in the
-//! order of `genesys_ir::parameters`. A step allocates nothing, and gives the same bits for any number of threads.
+//! order of `genesys_ir::parameters`. Of a module within a larger program arguments and results are slices, too. A step allocates nothing, and gives the same bits for any number of threads.
 //!
 //! | file | holds |
 //! | --- | --- |

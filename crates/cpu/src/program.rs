@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use genesys_ir::module::{Function, Module, Stage};
+use genesys_ir::module::{Dtype, Function, Module, Stage};
 use genesys_ir::{full_name, parameter_names, parameters};
 
 use crate::contract::Contraction;
@@ -37,6 +37,9 @@ pub(crate) struct Address {
     pub(crate) offset: usize,
 }
 
+/// A piece of the arena: the first element, and how many there are.
+pub(crate) type Piece = (usize, usize);
+
 const NOWHERE: Address = Address { space: Space::Arena, offset: 0 };
 
 /// A function with the addresses of its buffers: main, or a call.
@@ -62,14 +65,17 @@ pub struct Program {
     pub(crate) tokens: usize,
     /// Where the losses are.
     pub(crate) losses: Vec<usize>,
+    /// Where main's arguments are that are no tokens, and its results that are no gradients of weights.
+    pub(crate) inputs: Vec<Piece>,
+    pub(crate) outputs: Vec<Piece>,
     pub(crate) needs: Needs,
     /// The functions with what they compute before the first step, and where that lies.
     pub(crate) fixed: Vec<Instance>,
 }
 
 impl Program {
-    /// The program of a module whose `main` gives losses and then the gradient of each weight, or losses alone. The weights lie in
-    /// the order of the module.
+    /// The program of a module whose `main` gives losses and then the gradient of each weight, or losses alone; or of a module
+    /// within a larger program, and the pullback of one. The weights lie in the order of the module.
     ///
     /// # Errors
     /// The module is not specialized, or holds an operation that the executor has no loop for.
@@ -123,20 +129,42 @@ impl Program {
             top: 0,
             fixed: Vec::new(),
             constants: Vec::new(),
+            losses: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
         };
         linker.place_fixed();
-        let (instances, losses) = linker.link()?;
-        let Linker { top, fixed, constants, .. } = linker;
+        let instances = linker.link()?;
+        let Linker { top, fixed, constants, losses, inputs, outputs, .. } = linker;
         let needs = functions.iter().map(needs).fold(Needs::default(), Needs::join);
         let fixed = fixed.into_iter().enumerate();
         let fixed = fixed.map(|(function, addresses)| Instance { function, addresses }).collect();
         let tokens = vocabulary(module);
-        Ok(Self { shape, instances, constants, arena: top, weights, tokens, losses, needs, fixed, functions })
+        let arena = top;
+        Ok(Self {
+            shape,
+            instances,
+            constants,
+            arena,
+            weights,
+            tokens,
+            losses,
+            inputs,
+            outputs,
+            needs,
+            fixed,
+            functions,
+        })
     }
 
     /// The bytes that a step needs besides weights and their gradients, on so many threads.
     pub fn bytes(&self, threads: usize) -> usize {
         4 * (self.arena + threads * (self.needs.locals + 2 * self.needs.row))
+    }
+
+    /// How many results main gives that are no gradients of weights.
+    pub fn outputs(&self) -> usize {
+        self.outputs.len()
     }
 
     /// How many numbers all weights have together.
@@ -243,6 +271,9 @@ struct Linker<'a> {
     /// By function, the addresses of its fixed buffers.
     fixed: Vec<Vec<Address>>,
     constants: Vec<(usize, f32)>,
+    losses: Vec<usize>,
+    inputs: Vec<Piece>,
+    outputs: Vec<Piece>,
 }
 
 impl Linker<'_> {
@@ -263,16 +294,16 @@ impl Linker<'_> {
         }
     }
 
-    fn link(&mut self) -> Result<(Vec<Instance>, Vec<usize>)> {
+    fn link(&mut self) -> Result<Vec<Instance>> {
         let last = self.functions.len() - 1;
         let main = self.module.main();
         let lowered = &self.functions[last];
-        let (results, losses) = self.results(main, lowered)?;
+        let inputs = self.inputs(main, lowered);
+        let results = self.results(main, lowered);
         let frame = self.top;
         let size = lowered.buffers.iter().zip(&self.inner[last]);
         let size = size.filter(|(buffer, _)| buffer.purpose == Use::Inner).map(|(b, at)| at + b.elements).max();
         self.take(size.unwrap_or(0) + 16);
-        let inputs = vec![NOWHERE; lowered.inputs.len()];
         let addresses = self.addresses(last, "", 0, frame, &inputs, &results)?;
         let mut instances = vec![Instance { function: last, addresses }];
         for kernel in &lowered.kernels {
@@ -282,22 +313,40 @@ impl Linker<'_> {
             let addresses = self.addresses(*function, path, *layer, of(frame).offset, &args, &results)?;
             instances.push(Instance { function: *function, addresses });
         }
-        Ok((instances, losses))
+        Ok(instances)
     }
 
-    /// Where main's results go: losses to the arena, gradients to theirs.
-    fn results(&mut self, main: &Function, lowered: &Lowered) -> Result<(Vec<Address>, Vec<usize>)> {
+    /// Where main's arguments are: tokens are those of the batch, which have no address.
+    fn inputs(&mut self, main: &Function, lowered: &Lowered) -> Vec<Address> {
         let mut addresses = Vec::new();
-        let mut losses = Vec::new();
+        for (id, buffer) in main.inputs.iter().zip(&lowered.inputs) {
+            addresses.push(match main.ty(*id).dtype {
+                Dtype::Token => NOWHERE,
+                Dtype::Real => {
+                    let elements = lowered.buffers[buffer.0 as usize].elements;
+                    let offset = self.take(elements);
+                    self.inputs.push((offset, elements));
+                    Address { space: Space::Arena, offset }
+                }
+            });
+        }
+        addresses
+    }
+
+    /// Where main's results go: gradients to theirs, all else to the arena.
+    fn results(&mut self, main: &Function, lowered: &Lowered) -> Vec<Address> {
+        let mut addresses = Vec::new();
         let mut gradients = self.order.iter();
         let count = main.body.results.len();
         let backward = main.adjoint;
         let names: usize = if backward { gradients.len() } else { 0 };
         for (i, buffer) in lowered.results.iter().enumerate() {
             if i + names < count {
-                let offset = self.take(lowered.buffers[buffer.0 as usize].elements);
+                let elements = lowered.buffers[buffer.0 as usize].elements;
+                let offset = self.take(elements);
+                self.outputs.push((offset, elements));
                 if main.ty(main.body.results[i]).stage == Stage::Loss {
-                    losses.push(offset);
+                    self.losses.push(offset);
                 }
                 addresses.push(Address { space: Space::Arena, offset });
             } else {
@@ -306,7 +355,7 @@ impl Linker<'_> {
                 addresses.push(Address { space: Space::Gradients, offset });
             }
         }
-        Ok((addresses, losses))
+        addresses
     }
 
     fn addresses(

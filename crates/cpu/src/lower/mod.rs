@@ -16,7 +16,7 @@ mod update;
 use std::collections::BTreeMap;
 
 use genesys_axis::{Domain, Size};
-use genesys_ir::module::{AxisId, Function, Module, Op, Stage, ValueId};
+use genesys_ir::module::{AxisId, Dtype, Function, Module, Op, Stage, ValueId};
 
 use crate::error::{CpuError, Result};
 use crate::kernel::{Kernel, Pack, Tile};
@@ -148,7 +148,14 @@ pub(crate) enum Stream {
 /// The arguments of a function that are, in all calls, the tokens or the targets of the batch.
 fn streams(module: &Module, function: &Function) -> BTreeMap<ValueId, Stream> {
     let main = module.main();
-    let own = BTreeMap::from_iter(main.inputs.iter().copied().zip([Stream::Tokens, Stream::Targets]));
+    let token = |id: &ValueId| main.ty(*id).dtype == Dtype::Token;
+    // A function alone reads no tokens; it may take targets.
+    let all = if main.inputs.first().is_some_and(token) {
+        &[Stream::Tokens, Stream::Targets][..]
+    } else {
+        &[Stream::Targets]
+    };
+    let own = BTreeMap::from_iter(main.inputs.iter().copied().filter(token).zip(all.iter().copied()));
     if function.name == main.name {
         return own;
     }
