@@ -31,14 +31,14 @@ const OWNERS: &[(&str, Owner)] = &[
     (
         "candle-core",
         Owner::Shared(
-            &["genesys-macros", "genesys-runtime", "genesys-train", "genesys-cli", "tests"],
+            &["genesys-macros", "genesys-runtime", "genesys-layer", "genesys-train", "genesys-cli", "tests"],
             "tensors are what the runtime hands up to those who train and to those who write results",
         ),
     ),
     (
         "candle-nn",
         Owner::Shared(
-            &["genesys-macros", "genesys-runtime", "genesys-train", "tests"],
+            &["genesys-macros", "genesys-runtime", "genesys-layer", "genesys-train", "tests"],
             "a compiled design is a `candle_nn::Module`, and training goes over its variables",
         ),
     ),
