@@ -30,9 +30,9 @@ pub fn differentiate(module: &Module) -> Result<Module, Unsupported> {
     backward(module, Begin::Losses)
 }
 
-/// From a module, whose `main` gives what it may, to its backward pass within a larger one: `main` takes what it took, and then
-/// the cotangent of each of its results; it gives the cotangent of each argument that is no token, and then the gradient for each
-/// weight, in the order of [`parameters`](genesys_ir::parameters). What it goes through forward it computes again.
+/// From a module, whose `main` gives what it may, to its passes within a larger program: `main` takes what it took, and then the
+/// cotangent of each of its results. It gives what it gave, then the cotangent of each argument that is no token, and then the
+/// gradient for each weight, in the order of [`parameters`](genesys_ir::parameters). See [`halves`](crate::halves).
 ///
 /// # Errors
 /// As [`differentiate`].
@@ -45,7 +45,7 @@ pub fn pullback(module: &Module) -> Result<Module, Unsupported> {
 enum Begin {
     /// 1 for each loss; it gives the losses.
     Losses,
-    /// The cotangents of all results, which it takes.
+    /// The cotangents of all results, which it takes; it gives the results.
     Given,
 }
 
@@ -101,15 +101,19 @@ fn backward_main(
     let active = forward(&mut emit, inputs.iter().copied(), &instructions)?;
     let primal = emit.out.clone();
     let mut cotangents = Cotangents::default();
-    let (mut results, mut taken) = (Vec::new(), Vec::new());
-    match begin {
+    let (mut results, taken) = match begin {
         Begin::Losses => {
-            results = body.results.into_iter().filter(|id| emit.ty(*id).stage == Stage::Loss).collect();
+            let losses: Vec<ValueId> =
+                body.results.into_iter().filter(|id| emit.ty(*id).stage == Stage::Loss).collect();
             let one = emit.push(Op::Constant(Constant::Real(1.0)), Vec::new())?;
-            results.iter().try_for_each(|loss| cotangents.add(&mut emit, *loss, one))?;
+            losses.iter().try_for_each(|loss| cotangents.add(&mut emit, *loss, one))?;
+            (losses, Vec::new())
         }
-        Begin::Given => taken = take(&mut emit, &body.results, &active, &mut cotangents)?,
-    }
+        Begin::Given => {
+            let taken = take(&mut emit, &body.results, &active, &mut cotangents)?;
+            (body.results, taken)
+        }
+    };
     let mut called = Called { known, gradients: BTreeMap::new() };
     sweep(&mut emit, &primal, &active, &mut cotangents, &mut called)?;
     for (id, gradient) in weights(&mut emit, &primal, &cotangents)? {

@@ -132,7 +132,7 @@ pub(crate) fn weights(
 
 /// The instructions of a backward pass: of the first ones, which are the function's, those that are computed again. Gives the
 /// values that they read and none of them defines, too.
-fn cut(
+pub(crate) fn cut(
     function: &Function,
     all: Vec<Instruction>,
     primal: usize,

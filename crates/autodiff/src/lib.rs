@@ -2,6 +2,7 @@
 //!
 //! - [`differentiate`]: from a model to its backward pass: losses, and the gradient of every weight.
 //! - [`pullback`]: from a module within a larger program to its backward pass, which takes the cotangents of the results.
+//! - [`halves`]: such a pass as two modules: what runs forward, and what comes back.
 //! - [`expand`], [`expand_function`]: replaces every `grad` of a module, or of a function, by operations that compute it.
 //! - [`Unsupported`]: what has no derivative here.
 //!
@@ -22,6 +23,7 @@ mod emit;
 mod error;
 mod expand;
 mod function;
+mod halves;
 mod past;
 mod prepare;
 mod rule;
@@ -33,3 +35,4 @@ mod sweep;
 pub use differentiate::{differentiate, pullback};
 pub use error::Unsupported;
 pub use expand::{Expanded, expand, expand_function};
+pub use halves::{Halves, halves};

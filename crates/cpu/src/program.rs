@@ -105,6 +105,21 @@ impl Program {
     /// # Panics
     /// As [`ordered`](Self::ordered).
     pub fn chunked(module: &Module, shape: Shape, order: &[String], room: usize) -> Result<Self> {
+        Self::linked(module, shape, &sized(module, order)?, room)
+    }
+
+    /// As [`ordered`](Self::ordered), where the module has some of these weights, each with its number of elements.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    ///
+    /// # Panics
+    /// The module has another weight.
+    pub fn among(module: &Module, shape: Shape, weights: &[(String, usize)]) -> Result<Self> {
+        Self::linked(module, shape, weights, CHUNK)
+    }
+
+    fn linked(module: &Module, shape: Shape, order: &[(String, usize)], room: usize) -> Result<Self> {
         let mut functions: Vec<Lowered> = Vec::new();
         let mut frames: Vec<usize> = Vec::new();
         let mut inner: Vec<Vec<usize>> = Vec::new();
@@ -118,7 +133,7 @@ impl Program {
             frames.push(size);
             inner.push(offsets);
         }
-        let table = weight_table(module, order)?;
+        let table = weight_table(order);
         let weights = table.values().map(|(offset, n)| offset + n).max().unwrap_or(0);
         let mut linker = Linker {
             module,
@@ -173,19 +188,23 @@ impl Program {
     }
 }
 
-/// Where each weight lies among all, and how many elements it has.
-fn weight_table(module: &Module, order: &[String]) -> Result<BTreeMap<String, (usize, usize)>> {
+/// The weights of a module in that order, each with its number of elements.
+fn sized(module: &Module, order: &[String]) -> Result<Vec<(String, usize)>> {
     let parameters = parameters(module).map_err(|error| CpuError::Size(error.to_string()))?;
     let sizes: BTreeMap<String, usize> =
         parameters.into_iter().map(|parameter| (parameter.name, parameter.shape.iter().product())).collect();
     assert!(sizes.len() == order.len() && order.iter().all(|name| sizes.contains_key(name)), "weights are named once");
+    Ok(order.iter().map(|name| (name.clone(), sizes[name])).collect())
+}
+
+/// Where each weight lies among all, and how many elements it has.
+fn weight_table(order: &[(String, usize)]) -> BTreeMap<String, (usize, usize)> {
     let mut offset = 0;
-    let mut place = |name: &String| {
-        let n = sizes[name];
+    let mut place = |(name, n): &(String, usize)| {
         offset += n;
-        (name.clone(), (offset - n, n))
+        (name.clone(), (offset - n, *n))
     };
-    Ok(order.iter().map(&mut place).collect())
+    order.iter().map(&mut place).collect()
 }
 
 /// How many rows the tables have that tokens are looked up in; without one, any number.
@@ -265,7 +284,7 @@ struct Linker<'a> {
     inner: &'a [Vec<usize>],
     table: &'a BTreeMap<String, (usize, usize)>,
     /// The weights, as their gradients are given.
-    order: &'a [String],
+    order: &'a [(String, usize)],
     /// The first free element of the arena.
     top: usize,
     /// By function, the addresses of its fixed buffers.
@@ -350,7 +369,7 @@ impl Linker<'_> {
                 }
                 addresses.push(Address { space: Space::Arena, offset });
             } else {
-                let name = gradients.next().expect("there is a gradient for each weight");
+                let (name, _) = gradients.next().expect("there is a gradient for each weight");
                 let (offset, _) = self.table[name];
                 addresses.push(Address { space: Space::Gradients, offset });
             }

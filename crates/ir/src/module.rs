@@ -3,7 +3,7 @@
 //! A [`Module`] is a language model: functions over sequences with named axes, of which `main`
 //! takes tokens and gives logits, a loss, and where units add losses of their own the sum of those. The `main` of a backward pass
 //! gives the losses and the gradient of each weight instead; that of a pass within a larger program takes cotangents besides, and
-//! gives those of its arguments and the gradients. Values are in single-assignment form. Batch and time
+//! gives its results, the cotangents of its arguments, and the gradients. Values are in single-assignment form. Batch and time
 //! are implicit: a value of stage [`Stage::Seq`] has one element per item and position. The order
 //! of [`Type::axes`] is the layout, outermost first, behind batch and time.
 //!

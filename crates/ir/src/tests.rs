@@ -452,7 +452,7 @@ fn sums_over_tokens_stand_in_adjoint_functions_only() {
     assert!(refused_backward("return %6, %18", "return %5, %18").contains("gives losses and gradients"));
 }
 
-/// A pass that takes cotangents besides gives cotangents first, and then gradients.
+/// A pass that takes cotangents besides gives sequences, too; no other does, and only a pass takes them.
 #[test]
 fn a_pass_within_a_program_takes_cotangents() {
     let (tokens, given) = ("  input %1: Token Seq[]\n  %2: [V, D] = weight table", "return %6, %18, %14, %11");
@@ -460,10 +460,8 @@ fn a_pass_within_a_program_takes_cotangents() {
     let taking = BACKWARD.replacen(tokens, &tokens.replacen("  %2", "  input %19: Seq[V]\n  %2", 1), 1);
     let module = parse(&taking.replacen(given, "return %13, %18, %14, %11", 1)).unwrap();
     assert_eq!(validate(&module), Ok(()));
-    let found = validate(&parse(&taking.replacen(given, "return %18, %13, %14, %11", 1)).unwrap()).unwrap_err();
-    assert!(found[0].message.contains("gives cotangents of sequences, then gradients"), "{}", found[0]);
     let found = validate(&parse(&taking.replacen("adjoint fn main", "fn main", 1)).unwrap()).unwrap_err();
-    assert!(!found.is_empty());
+    assert!(found.iter().any(|violation| violation.message.contains("adjoint")), "{}", found[0]);
     assert!(refused_backward(given, "return %13, %18, %14, %11").contains("gives losses and gradients"));
 }
 

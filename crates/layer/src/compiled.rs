@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::{VarBuilder, VarMap};
+use genesys_autodiff::{halves, pullback};
 use genesys_axis::SizeError;
 use genesys_cpu::CpuError;
 use genesys_ir::module::{Dtype, FunctionId, Module, Stage, ValueId};
@@ -15,7 +16,7 @@ use genesys_scalar::Role;
 
 use crate::error::LayerError;
 use crate::layer::Layer;
-use crate::programs::Programs;
+use crate::programs::{Passes, Programs};
 
 /// How a layer runs. It changes no bit of what it computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,9 +101,9 @@ impl Compiled {
     pub fn block(module: &Module, unit: &str, layer: u32, options: Options) -> std::result::Result<Self, LayerError> {
         let function = find(module, unit)?;
         let optimized = genesys_opt::optimize(&expanded(module)?);
-        let forward = alone(&optimized, find(&optimized, unit)?, layer);
+        let own = alone(&optimized, find(&optimized, unit)?, layer);
         let part = Part::Block(function, layer);
-        Self::new(unit.to_owned(), module, part, &alone(module, function, layer), forward, options)
+        Self::new(unit.to_owned(), module, part, &alone(module, function, layer), own, options)
     }
 
     /// The whole model: tokens `[b, t]` (u32) to scores `[b, t, v]`.
@@ -110,26 +111,26 @@ impl Compiled {
     /// # Errors
     /// It has no program.
     pub fn model(module: &Module, options: Options) -> std::result::Result<Self, LayerError> {
-        let forward = logits_alone(&genesys_opt::optimize(&expanded(module)?));
-        Self::new(module.name.clone(), module, Part::Model, &logits_alone(module), forward, options)
+        let own = logits_alone(&genesys_opt::optimize(&expanded(module)?));
+        Self::new(module.name.clone(), module, Part::Model, &logits_alone(module), own, options)
     }
 
-    /// `whole` is the part as it is lowered, `forward` as it runs.
+    /// `whole` is the part as it is lowered, `own` as it runs where nothing is differentiated.
     fn new(
         name: String,
         module: &Module,
         part: Part,
         whole: &Module,
-        forward: Module,
+        own: Module,
         options: Options,
     ) -> std::result::Result<Self, LayerError> {
         let (reads, gives, has_loss) = signature(&name, whole)?;
         let weights = table(whole).map_err(LayerError::Size)?;
-        let order: Vec<String> = weights.iter().map(|weight| weight.name.clone()).collect();
-        let backward = genesys_autodiff::pullback(whole).map_err(LayerError::Underivable)?;
-        let passes = [forward, genesys_opt::optimize(&backward)];
-        let programs =
-            Arc::new(Programs::new(passes, order, options.threads, options.shapes).map_err(LayerError::Program)?);
+        let order = weights.iter().map(|weight| (weight.name.clone(), weight.elements())).collect();
+        let both = genesys_opt::optimize(&pullback(whole).map_err(LayerError::Underivable)?);
+        let passes = Passes { alone: own, halves: halves(&both, 1 + usize::from(has_loss)) };
+        let programs = Programs::new(passes, order, options.threads, options.shapes).map_err(LayerError::Program)?;
+        let programs = Arc::new(programs);
         let module = module.clone();
         let inner = Inner { name, reads, gives, has_loss, programs, weights, module, part };
         Ok(Self { inner: Arc::new(inner) })

@@ -4,7 +4,7 @@
 //! anything runs, with what was expected and what was found.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use candle_core::{DType, DeviceLocation, Result, Tensor, bail};
 use genesys_cpu::Shape;
@@ -73,7 +73,8 @@ impl Layer {
     fn apply(&self, x: &Tensor, loss: Loss) -> Result<Tensor> {
         let shape = self.fits(x)?;
         let inner = &self.compiled.inner;
-        let apply = Apply { programs: Arc::clone(&inner.programs), shape, width: inner.gives.clone(), loss };
+        let tape = (x.track_op() || self.weights.track_op()).then(Mutex::default);
+        let apply = Apply { programs: Arc::clone(&inner.programs), shape, width: inner.gives.clone(), loss, tape };
         x.contiguous()?.apply_op2(&self.weights.contiguous()?, apply)
     }
 

@@ -7,8 +7,7 @@
 //! - [`LayerError`]: why a unit is no layer.
 //!
 //! In: a module of the IR whose sizes are known. A forward pass runs one program, a backward pass another one, which takes the
-//! cotangent of what the layer gave and computes what it needs of the forward pass again: between them nothing is held but
-//! the input. Programs are made for a shape of rows and positions, when it is first seen.
+//! cotangent of what the layer gave; between them candle's graph holds the tape, what the second reads of the first. Programs are made for a shape of rows and positions, when it is first seen.
 //!
 //! Not here: optimizers and losses, which are candle's; decoding step by step, which `genesys-runtime` has; other
 //! devices and element types than f32 on the processor; second derivatives.

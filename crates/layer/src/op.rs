@@ -3,12 +3,12 @@
 //! In: dense tensors of which the layer made sure that they fit. Out: what it gives, and in a backward pass the gradients of
 //! both. Where the loss of a unit is asked for it stands behind the sequence, for an operation gives one tensor.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp2, Device, Layout, Result, Shape as Dims, Storage, Tensor, WithDType, bail};
-use genesys_cpu::Shape;
+use genesys_cpu::{CpuError, Shape};
 
-use crate::programs::{Gradients, Input, Output, Programs};
+use crate::programs::{Gradients, Input, Output, Programs, Tape};
 
 /// One use of a layer.
 pub(crate) struct Apply {
@@ -18,6 +18,8 @@ pub(crate) struct Apply {
     pub(crate) width: Vec<usize>,
     /// Whether the layer has a loss of its own, and whether it is given.
     pub(crate) loss: Loss,
+    /// What the backward pass reads of the forward one; none where there will be none.
+    pub(crate) tape: Option<Mutex<Tape>>,
 }
 
 /// What becomes of the loss of a unit.
@@ -44,8 +46,7 @@ impl CustomOp2 for Apply {
         weights_layout: &Layout,
     ) -> Result<(CpuStorage, Dims)> {
         let (input, weights) = (read(input, input_layout)?, slice(weights, weights_layout)?);
-        let output = self.programs.forward(self.shape, weights, input).map_err(candle_core::Error::wrap)?;
-        let Output { mut sequence, loss } = output;
+        let Output { mut sequence, loss } = self.output(weights, input).map_err(candle_core::Error::wrap)?;
         match (self.loss, loss) {
             (Loss::Given, Some(loss)) => {
                 sequence.push(loss);
@@ -78,11 +79,23 @@ impl CustomOp2 for Apply {
             Loss::Dropped => Output { sequence: g, loss: Some(0.0) },
             Loss::Given => Output { sequence: &g[..g.len() - 1], loss: g.last().copied() },
         };
-        let gradients = self.programs.backward(self.shape, w, x, &output).map_err(candle_core::Error::wrap)?;
-        let Gradients { input: dx, weights: dw } = gradients;
+        let Some(tape) = &self.tape else { bail!("expected an input or weights of a graph, found neither") };
+        let tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
+        let gradients = self.programs.backward(self.shape, w, x, &tape, &output);
+        let Gradients { input: dx, weights: dw } = gradients.map_err(candle_core::Error::wrap)?;
         let dx = dx.filter(|_| input.track_op()).map(|dx| Tensor::from_vec(dx, input.shape(), &Device::Cpu));
         let dw = weights.track_op().then(|| Tensor::from_vec(dw, weights.shape(), &Device::Cpu));
         Ok((dx.transpose()?, dw.transpose()?))
+    }
+}
+
+impl Apply {
+    /// What the layer gives; the tape is kept, if there will be a backward pass.
+    fn output(&self, weights: &[f32], input: Input<'_>) -> std::result::Result<Output<Vec<f32>>, CpuError> {
+        let Some(tape) = &self.tape else { return self.programs.alone(self.shape, weights, input) };
+        let (output, found) = self.programs.forward(self.shape, weights, input)?;
+        *tape.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        Ok(output)
     }
 }
 

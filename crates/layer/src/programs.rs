@@ -1,21 +1,21 @@
-//! The programs of a layer, one pair for each shape that was seen.
+//! The programs of a layer, for each shape that was seen.
 //!
-//! In: the modules of both passes, and slices. Out: slices. It knows neither candle nor what a weight is called. One call runs at
+//! In: the modules of the passes, and slices. Out: slices. It knows neither candle nor what a weight is called. One call runs at
 //! a time: programs have one memory.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use genesys_autodiff::Halves;
 use genesys_cpu::{CpuError, Executor, Program, Shape};
 use genesys_ir::module::Module;
 use genesys_kernels::Pool;
 
-/// Both passes, and the programs that were made of them.
+/// The passes, and the programs that were made of them.
 pub(crate) struct Programs {
-    forward: Module,
-    backward: Module,
-    /// The names of the weights, in the order in which they lie.
-    order: Vec<String>,
+    passes: Passes,
+    /// The names of the weights in the order in which they lie, with how many elements each has.
+    order: Vec<(String, usize)>,
     pool: Arc<Pool>,
     /// How many shapes are kept,
     most: usize,
@@ -23,9 +23,18 @@ pub(crate) struct Programs {
     kept: Mutex<Vec<Kept>>,
 }
 
+/// What is run, as modules.
+pub(crate) struct Passes {
+    /// The forward pass alone.
+    pub(crate) alone: Module,
+    /// The forward pass that gives the tape, and the backward pass that takes it.
+    pub(crate) halves: Halves,
+}
+
 /// The programs of a shape, once they were asked for.
 struct Kept {
     shape: Shape,
+    alone: Option<Executor>,
     forward: Option<Executor>,
     backward: Option<Executor>,
 }
@@ -48,6 +57,9 @@ pub(crate) struct Output<T> {
     pub(crate) loss: Option<f32>,
 }
 
+/// What the backward pass reads of the forward one.
+pub(crate) type Tape = Vec<Vec<f32>>;
+
 /// Cotangents of what went in.
 #[derive(Clone, Debug)]
 pub(crate) struct Gradients {
@@ -58,60 +70,78 @@ pub(crate) struct Gradients {
 
 impl Programs {
     /// # Errors
-    /// The executor has no loop for an operation of either pass.
+    /// The executor has no loop for an operation of a pass.
     pub(crate) fn new(
-        [forward, backward]: [Module; 2],
-        order: Vec<String>,
+        passes: Passes,
+        order: Vec<(String, usize)>,
         threads: usize,
         most: usize,
     ) -> Result<Self, CpuError> {
         // Whether there is a program does not depend on the shape, so it is told before any input is there.
         let smallest = Shape { rows: 1, context: 1 };
-        for module in [&forward, &backward] {
-            Program::ordered(module, smallest, &order)?;
+        for module in [&passes.alone, &passes.halves.forward, &passes.halves.backward] {
+            Program::among(module, smallest, &order)?;
         }
         let pool = Arc::new(Pool::new(threads.max(1)));
-        Ok(Self { forward, backward, order, pool, most: most.max(1), kept: Mutex::default() })
+        Ok(Self { passes, order, pool, most: most.max(1), kept: Mutex::default() })
     }
 
     /// What the layer gives for `input`.
     ///
     /// # Errors
     /// More elements than can be counted.
+    pub(crate) fn alone(&self, shape: Shape, weights: &[f32], input: Input<'_>) -> Result<Output<Vec<f32>>, CpuError> {
+        self.with(shape, |kept| {
+            let executor = self.executor(&mut kept.alone, &self.passes.alone, shape)?;
+            let (tokens, targets) = streams(executor, shape, input);
+            executor.step(weights, &mut [], &tokens, &targets);
+            Ok(output(executor, executor.program().outputs()))
+        })
+    }
+
+    /// What the layer gives for `input`, and what its backward pass will read.
+    ///
+    /// # Errors
+    /// As [`alone`](Self::alone).
     pub(crate) fn forward(
         &self,
         shape: Shape,
         weights: &[f32],
         input: Input<'_>,
-    ) -> Result<Output<Vec<f32>>, CpuError> {
+    ) -> Result<(Output<Vec<f32>>, Tape), CpuError> {
         self.with(shape, |kept| {
-            let executor = self.executor(&mut kept.forward, &self.forward, shape)?;
+            let Halves { forward, tape, .. } = &self.passes.halves;
+            let executor = self.executor(&mut kept.forward, forward, shape)?;
             let (tokens, targets) = streams(executor, shape, input);
             executor.step(weights, &mut [], &tokens, &targets);
-            let loss = (executor.program().outputs() > 1).then(|| executor.output(1)[0]);
-            Ok(Output { sequence: executor.output(0).to_vec(), loss })
+            let outputs = executor.program().outputs();
+            let tape = (outputs - tape..outputs).map(|i| executor.output(i).to_vec()).collect();
+            Ok((output(executor, outputs - self.passes.halves.tape), tape))
         })
     }
 
     /// The cotangents of `input` and weights.
     ///
     /// # Errors
-    /// More elements than can be counted.
+    /// As [`alone`](Self::alone).
     pub(crate) fn backward(
         &self,
         shape: Shape,
         weights: &[f32],
         input: Input<'_>,
+        tape: &[Vec<f32>],
         output: &Output<&[f32]>,
     ) -> Result<Gradients, CpuError> {
         self.with(shape, |kept| {
-            let executor = self.executor(&mut kept.backward, &self.backward, shape)?;
+            let executor = self.executor(&mut kept.backward, &self.passes.halves.backward, shape)?;
             let (tokens, targets) = streams(executor, shape, input);
             let is_sequence = matches!(input, Input::Sequence(_));
-            let first = usize::from(is_sequence);
-            executor.input(first).copy_from_slice(output.sequence);
+            let taken = tape.iter().map(Vec::as_slice).chain([output.sequence]);
+            for (i, taken) in (usize::from(is_sequence)..).zip(taken) {
+                executor.input(i).copy_from_slice(taken);
+            }
             if let Some(loss) = output.loss {
-                executor.input(first + 1).fill(loss);
+                executor.input(usize::from(is_sequence) + tape.len() + 1).fill(loss);
             }
             let mut gradients = vec![0.0; weights.len()];
             executor.step(weights, &mut gradients, &tokens, &targets);
@@ -132,7 +162,7 @@ impl Programs {
         if known.is_none() && all.len() == self.most {
             all.remove(0);
         }
-        let mut kept = known.unwrap_or(Kept { shape, forward: None, backward: None });
+        let mut kept = known.unwrap_or(Kept { shape, alone: None, forward: None, backward: None });
         let result = work(&mut kept);
         all.push(kept);
         result
@@ -147,10 +177,15 @@ impl Programs {
     ) -> Result<&'k mut Executor, CpuError> {
         let executor = match kept.take() {
             Some(executor) => executor,
-            None => Executor::on(Program::ordered(module, shape, &self.order)?, Arc::clone(&self.pool)),
+            None => Executor::on(Program::among(module, shape, &self.order)?, Arc::clone(&self.pool)),
         };
         Ok(kept.insert(executor))
     }
+}
+
+/// The first results of a step: a sequence, and maybe a loss.
+fn output(executor: &Executor, results: usize) -> Output<Vec<f32>> {
+    Output { sequence: executor.output(0).to_vec(), loss: (results > 1).then(|| executor.output(1)[0]) }
 }
 
 /// Puts a sequence where it is read, and gives tokens and targets. What a unit's loss takes the mean over are all positions.
