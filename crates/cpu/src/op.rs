@@ -23,8 +23,8 @@ pub(crate) enum Op {
     Softmax { sink: Option<f32>, x: Rows, out: Walk },
     /// A sum of products.
     Contract(Contraction),
-    /// A state that decays and takes an outer product, in place.
-    Update(Update),
+    /// A pass over states: they decay, take products, and are summed with others.
+    Sweep(Sweep),
     /// Writes 0 to the elements that a position does not see: the innermost loop goes along these.
     Mask { x: Rows },
     /// Adds to memory that is kept from tile to tile, by position, a value or a product of two.
@@ -55,25 +55,68 @@ pub(crate) enum Op {
     Running { which: Running, x: Rows, out: Walk },
 }
 
-/// `state = decay from + sign u v`: outer loops, rows, columns.
+/// Matrices that are computed and summed up while their rows are in registers: outer loops, rows, columns.
 #[derive(Clone, Debug)]
-pub(crate) struct Update {
+pub(crate) struct Sweep {
     /// How many elements each loop has; the last two are rows and columns.
     pub(crate) sizes: Vec<usize>,
-    pub(crate) state: Strided,
-    /// What the state was: the same place, or another with the same strides.
-    pub(crate) from: Strided,
-    pub(crate) decay: Option<Strided>,
-    pub(crate) u: Strided,
-    pub(crate) v: Strided,
-    pub(crate) sign: f32,
+    pub(crate) sources: Vec<Source>,
+    /// Those of the first source, then those of the second, and so on.
+    pub(crate) readers: Vec<Reader>,
 }
 
-/// An operand of an update, with a stride for each loop.
+/// `decay base + number u v`
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) base: Base,
+    pub(crate) decay: Option<Strided>,
+    pub(crate) product: Option<(f32, [Strided; 2])>,
+    pub(crate) store: Option<Strided>,
+    pub(crate) readers: usize,
+}
+
+/// What a source begins with.
+#[derive(Clone, Debug)]
+pub(crate) enum Base {
+    Zero,
+    /// The source before it.
+    Before,
+    Memory(Strided),
+}
+
+/// A sum over rows (`down`) or over columns of products with a source; and over the other loops along which the result is the
+/// same.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader {
+    pub(crate) down: bool,
+    pub(crate) by: Option<Strided>,
+    pub(crate) out: Strided,
+}
+
+/// An operand of a pass, with a stride for each loop.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Strided {
     pub(crate) spot: Spot,
     pub(crate) strides: Vec<usize>,
+}
+
+impl Sweep {
+    /// The most sources and readers of a pass.
+    pub(crate) const SOURCES: usize = 8;
+    pub(crate) const READERS: usize = 8;
+
+    /// All operands.
+    fn strided(&self) -> impl Iterator<Item = &Strided> {
+        let sources = self.sources.iter().flat_map(|source| {
+            let base = match &source.base {
+                Base::Memory(base) => Some(base),
+                Base::Zero | Base::Before => None,
+            };
+            let product = source.product.iter().flat_map(|(_, operands)| operands);
+            base.into_iter().chain(&source.decay).chain(product).chain(&source.store)
+        });
+        sources.chain(self.readers.iter().flat_map(|reader| reader.by.iter().chain([&reader.out])))
+    }
 }
 
 /// A value as rows: outer loops, and those that are gone through together.
@@ -131,7 +174,7 @@ impl Op {
             Op::Reduce { x, out, .. } => [&x.x, out].into_iter().chain(&x.across).collect(),
             Op::Softmax { x, out, .. } | Op::Running { x, out, .. } => vec![&x.x, out],
             Op::Contract(plan) => return plan.excess(),
-            Op::Update(plan) if plan.sizes.len() > LOOPS => {
+            Op::Sweep(plan) if plan.sizes.len() > LOOPS => {
                 return Some(format!("a state of {} axes, more than {LOOPS}", plan.sizes.len()));
             }
             Op::Sum { a, b, out, .. } => [a, out].into_iter().chain(b).collect(),
@@ -139,7 +182,7 @@ impl Op {
             Op::Window { x, out, .. } => vec![x, out],
             Op::CrossEntropy { logits, .. } | Op::CrossEntropySlope { logits, .. } => vec![logits],
             Op::Top { score, value, out, .. } => vec![score, value, out],
-            Op::Update(_) | Op::Position { .. } | Op::Index { .. } | Op::Age { .. } => Vec::new(),
+            Op::Sweep(_) | Op::Position { .. } | Op::Index { .. } | Op::Age { .. } => Vec::new(),
         };
         walks.into_iter().find_map(Walk::excess)
     }
@@ -152,14 +195,7 @@ impl Op {
                 vec![x.x.spot, out.spot]
             }
             Op::Contract(c) => vec![c.a, c.b, c.c],
-            Op::Update(update) => {
-                let Update { state, from, decay, u, v, .. } = update;
-                [Some(state), Some(from), decay.as_ref(), Some(u), Some(v)]
-                    .into_iter()
-                    .flatten()
-                    .map(|p| p.spot)
-                    .collect()
-            }
+            Op::Sweep(sweep) => sweep.strided().map(|operand| operand.spot).collect(),
             Op::Mask { x } => vec![x.x.spot],
             Op::Sum { a, b, out, .. } => {
                 [Some(a), b.as_ref(), Some(out)].into_iter().flatten().map(|w| w.spot).collect()

@@ -10,7 +10,8 @@
 //! | `math` | scalar functions over slices, with their errors |
 //! | `slices` | sums into slices, the dot product |
 //! | `rows` | reductions and softmax of rows |
-//! | `thin` | products of vectors and matrices, updates of states |
+//! | `thin` | products of vectors and matrices |
+//! | `sweep` | a pass over matrices that decay, take products and are summed |
 //! | `gemm` | matrix products of any strides |
 //! | `adamw` | one update of weights and moments |
 //!
@@ -28,6 +29,7 @@ mod math;
 mod pool;
 mod rows;
 mod slices;
+mod sweep;
 mod thin;
 
 pub use adamw::{Update, adamw, sum_of_squares};
@@ -38,4 +40,5 @@ pub use math::{binary, binary_left, binary_right, unary};
 pub use pool::Pool;
 pub use rows::{RowReduction, reduce_rows, softmax_rows};
 pub use slices::{add_to, dot, fill, multiply_add, multiply_add_to, scale_add_to, select};
-pub use thin::{Plane, row_dots, update, vector_matrix};
+pub use sweep::{Base, Plane, Reader, Source, sweep};
+pub use thin::{row_dots, vector_matrix};

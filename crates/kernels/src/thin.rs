@@ -1,6 +1,6 @@
-//! Products of a vector and a matrix, products of rows by pairs, and the update of a state by an outer product.
+//! Products of a vector and a matrix, and products of rows by pairs.
 //!
-//! In: slices, and how far rows lie apart. Out: vectors, or the state. They are too thin for tiles of registers, and too short
+//! In: slices, and how far rows lie apart. Out: vectors. They are too thin for tiles of registers, and too short
 //! for a call each row. Not here: products of two matrices.
 
 use crate::level::{Level, leveled, mad};
@@ -36,34 +36,6 @@ pub fn row_dots(
     row_dots_at(Level::best(), m, k, a, b, rows, out, step, accumulate);
 }
 
-/// An operand of an update: its elements, and how far rows and columns lie apart.
-#[derive(Clone, Copy, Debug)]
-pub struct Plane<'a> {
-    /// From the first element on.
-    pub data: &'a [f32],
-    /// From one row to the next.
-    pub row: usize,
-    /// From one column to the next: 1, or 0 where columns are alike.
-    pub column: usize,
-}
-
-/// `state[i * row + j] = d(i, j) state[i * row + j] + sign u(i, j) v(i, j)` for `m` rows of `n` columns.
-///
-/// # Panics
-/// A slice is too short.
-pub fn update(
-    (m, n): (usize, usize),
-    state: &mut [f32],
-    row: usize,
-    decay: Plane<'_>,
-    [u, v]: [Plane<'_>; 2],
-    sign: f32,
-) {
-    // One of the two is best the same along a row.
-    let (u, v) = if u.column == 0 { (u, v) } else { (v, u) };
-    update_at(Level::best(), m, n, state, row, decay, u, v, sign);
-}
-
 leveled! {
     #[allow(clippy::too_many_arguments)]
     fn vector_matrix_at(k: usize, a: &[f32], step: usize, b: &[f32], row: usize, out: &mut [f32], accumulate: bool)
@@ -75,13 +47,6 @@ leveled! {
         m: usize, k: usize, a: &[f32], b: &[f32], rows: (usize, usize), out: &mut [f32], step: usize, accumulate: bool,
     ) = row_dots_body
 }
-leveled! {
-    #[allow(clippy::too_many_arguments)]
-    fn update_at(
-        m: usize, n: usize, state: &mut [f32], row: usize, decay: Plane<'_>, u: Plane<'_>, v: Plane<'_>, sign: f32,
-    ) = update_body
-}
-
 #[inline(always)]
 fn vector_matrix_body<const FUSED: bool>(
     k: usize,
@@ -143,40 +108,6 @@ fn row_dots_body<const FUSED: bool>(
         let sum = dot_body::<FUSED>(&a[i * rows.0..][..k], &b[i * rows.1..][..k]);
         let out = &mut out[i * step];
         *out = if accumulate { *out + sum } else { sum };
-    }
-}
-
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-fn update_body<const FUSED: bool>(
-    m: usize,
-    n: usize,
-    state: &mut [f32],
-    row: usize,
-    decay: Plane<'_>,
-    u: Plane<'_>,
-    v: Plane<'_>,
-    sign: f32,
-) {
-    for i in 0..m {
-        let state = &mut state[i * row..][..n];
-        let x = sign * u.data[i * u.row];
-        if u.column != 0 || v.column != 1 {
-            for (j, state) in state.iter_mut().enumerate() {
-                let at = |plane: &Plane<'_>| plane.data[i * plane.row + j * plane.column];
-                *state = mad::<FUSED>(sign * at(&u), at(&v), at(&decay) * *state);
-            }
-        } else if decay.column == 0 {
-            let (keep, v) = (decay.data[i * decay.row], &v.data[i * v.row..][..n]);
-            for j in 0..n {
-                state[j] = mad::<FUSED>(x, v[j], keep * state[j]);
-            }
-        } else {
-            let (keep, v) = (&decay.data[i * decay.row..][..n], &v.data[i * v.row..][..n]);
-            for j in 0..n {
-                state[j] = mad::<FUSED>(x, v[j], keep[j] * state[j]);
-            }
-        }
     }
 }
 

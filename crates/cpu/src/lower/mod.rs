@@ -11,7 +11,7 @@ mod results;
 mod scan;
 pub(crate) mod schedule;
 mod sums;
-mod update;
+mod sweep;
 
 use std::collections::BTreeMap;
 

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::kernel::{Kernel, Pair, Scan};
 use crate::lower::Lowering;
 use crate::lower::build::Build;
-use crate::lower::update::{in_place, updates};
+use crate::lower::sweep::in_place;
 use crate::view::{LocalId, Place, Spot, View};
 
 /// The positions of a span, unless chunks of the design ask for more.
@@ -193,31 +193,6 @@ impl Build {
         Ok(())
     }
 
-    /// The operations of a step.
-    fn steps(&mut self, lowering: &mut Lowering<'_>, body: &Region) -> Result<()> {
-        let (forms, gone) = updates(lowering, body);
-        let mut left = gone.clone();
-        for instruction in &body.instructions {
-            let result = instruction.results[0];
-            if gone.contains(&result) {
-                continue;
-            }
-            if let Some(form) = forms.get(&result) {
-                if self.update(lowering, result, form)? {
-                    continue;
-                }
-                // Its products are wanted after all.
-                for made in &body.instructions {
-                    if instruction.args.contains(&made.results[0]) && left.remove(&made.results[0]) {
-                        self.operation(lowering, made)?;
-                    }
-                }
-            }
-            self.operation(lowering, instruction)?;
-        }
-        Ok(())
-    }
-
     /// A step whose results leave.
     fn step(&mut self, lowering: &mut Lowering<'_>, parts: &Parts<'_>) -> Result<()> {
         for (result, value) in parts.results.iter().zip(&parts.body.results) {
@@ -226,7 +201,7 @@ impl Build {
                 self.target(*value, home);
             }
         }
-        self.steps(lowering, parts.body)?;
+        self.steps(lowering, parts.states, parts.body)?;
         for (result, value) in parts.results.iter().zip(&parts.body.results) {
             let Some(home) = lowering.homes.get(result).cloned() else { continue };
             let (home, view) = (self.here(home), self.view(lowering, *value)?);
@@ -256,7 +231,7 @@ impl Build {
                 }
             }
         }
-        self.steps(lowering, parts.body)?;
+        self.steps(lowering, parts.states, parts.body)?;
         for state in parts.states {
             let (view, next) = (self.view(lowering, state.next)?, self.targets[&state.next].clone());
             if view != next {

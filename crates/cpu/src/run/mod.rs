@@ -11,7 +11,7 @@ pub(crate) mod kernel;
 pub(crate) mod map;
 mod other;
 mod rows;
-mod update;
+mod sweep;
 pub(crate) mod walk;
 
 use genesys_kernels::Scratch;
@@ -150,7 +150,7 @@ impl Context<'_> {
             Op::Map { code, args, out, order } => self.map(code, args, out, order, room),
             Op::Reduce { how, otherwise, x, out } => self.reduce(*how, *otherwise, x, out, room),
             Op::Softmax { sink, x, out } => self.softmax(*sink, x, out, room),
-            Op::Update(update) => self.update(update),
+            Op::Sweep(sweep) => self.sweep(sweep),
             Op::Mask { x } => self.mask(x),
             Op::Contract(plan) => self.contract(plan, room),
             Op::Sum { a, b, out, order } => self.sum(a, b.as_ref(), out, order, room),
@@ -210,7 +210,7 @@ impl Needs {
                 Op::CrossEntropy { n, .. } | Op::CrossEntropySlope { n, .. } => needs.row = needs.row.max(*n),
                 Op::Top { from, .. } => needs.row = needs.row.max(count(&[from.extent])),
                 Op::Contract(_)
-                | Op::Update(_)
+                | Op::Sweep(_)
                 | Op::Mask { .. }
                 | Op::Position { .. }
                 | Op::Index { .. }

@@ -52,30 +52,4 @@ proptest! {
             }
         }
     }
-
-    #[test]
-    fn a_state_decays_and_takes_an_outer_product(
-        (m, n, gap) in (0_usize..6, 0_usize..40, 0_usize..3),
-        shapes in prop::array::uniform3((0_usize..2, 0_usize..2)),
-        data in numbers(4 * 6 * 43),
-        negative: bool,
-    ) {
-        let parts: Vec<&[f32]> = data.chunks(6 * 43).collect();
-        let plane = |k: usize| Plane { data: parts[k], row: 43 * shapes[k].0, column: shapes[k].1 };
-        let [decay, u, v] = [0, 1, 2].map(plane);
-        let sign = if negative { -1.0 } else { 1.0 };
-        for level in Level::available() {
-            let mut state = parts[3].to_vec();
-            let (first, second) = if u.column == 0 { (u, v) } else { (v, u) };
-            update_at(level, m, n, &mut state, n + gap, decay, first, second, sign);
-            for i in 0..m {
-                for j in 0..n {
-                    let at = |plane: Plane<'_>| f64::from(plane.data[i * plane.row + j * plane.column]);
-                    let before = f64::from(parts[3][i * (n + gap) + j]);
-                    let expected = at(decay) * before + f64::from(sign) * at(u) * at(v);
-                    prop_assert!(close(state[i * (n + gap) + j], expected));
-                }
-            }
-        }
-    }
 }
