@@ -52,12 +52,23 @@ pub(crate) enum Kernel {
     Call { function: usize, args: Vec<BufferId>, results: Vec<BufferId>, frame: BufferId, layer: u32, path: String },
 }
 
+/// How the states of a recurrence are cut along an axis.
+#[derive(Clone, Debug)]
+pub(crate) struct Cut {
+    /// Into parts that workers share.
+    pub(crate) tasks: usize,
+    /// Or into strips that a worker goes through one after the other, so that each lies in a near cache. One of both is 1.
+    pub(crate) strips: usize,
+    /// What the strips add to.
+    pub(crate) zeroed: Vec<Zeroed>,
+}
+
 /// A recurrence. The operations of its tile are, in this order: those of the first position, those where a chunk begins, those
 /// of every position.
 #[derive(Clone, Debug)]
 pub(crate) struct Scan {
     pub(crate) tile: Tile,
-    pub(crate) tasks: usize,
+    pub(crate) cut: Cut,
     /// How many operations the first position has, and how many there are up to the end of those of a chunk's first.
     pub(crate) begin: usize,
     pub(crate) anew: usize,
@@ -72,7 +83,7 @@ pub(crate) struct Scan {
 #[derive(Clone, Debug)]
 pub(crate) struct Pair {
     pub(crate) tile: Tile,
-    pub(crate) tasks: usize,
+    pub(crate) cut: Cut,
     /// Where each kind of operation ends, but for the last.
     pub(crate) begin: usize,
     pub(crate) anew: usize,

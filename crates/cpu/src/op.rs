@@ -91,6 +91,8 @@ pub(crate) struct Reader {
     pub(crate) down: bool,
     pub(crate) by: Option<Strided>,
     pub(crate) out: Strided,
+    /// Whether it adds to what is there.
+    pub(crate) adds: bool,
 }
 
 /// An operand of a pass, with a stride for each loop.

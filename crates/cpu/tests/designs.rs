@@ -46,6 +46,17 @@ fn large_states_are_cut_by_head() {
     }
 }
 
+/// Large enough to be cut into strips: what strips add to (Mamba-2's readers and writers of all heads), and what they do not.
+#[test]
+fn large_states_are_gone_through_in_strips() {
+    let all = [designs("designs"), designs("designs/mechanisms")].concat();
+    for name in ["mamba2", "gated_delta_net"] {
+        let (_, text) = all.iter().find(|(known, _)| known == name).expect("a shipped design");
+        let module = compiled(name, text, 192).unwrap();
+        assert_eq!(differences(&module, Shape { rows: 4, context: 19 }), Ok(vec![]), "{name}");
+    }
+}
+
 /// What a loop has no room for is refused with a name, before anything runs.
 #[test]
 fn an_expression_of_many_operands_is_refused() {

@@ -55,9 +55,9 @@ pub struct Source {
 #[derive(Clone, Copy, Debug)]
 pub enum Reader {
     /// `out[j] += sum_i x[i, j] by[i, j]`
-    Down(Option<Plane>, *mut f32),
+    Down(Plane, *mut f32),
     /// `out[i * step] += sum_j x[i, j] by[i, j]`; a step of 0 sums over rows, too.
-    Across(Option<Plane>, *mut f32, usize),
+    Across(Plane, *mut f32, usize),
 }
 
 /// Computes the sources in their order, for `m` rows of `n` columns, and what reads them.
@@ -95,8 +95,15 @@ unsafe fn sweep_body<V: Lanes, const ROWS: usize>((m, n): (usize, usize), source
             column += WIDE * GROUP;
         }
         while column < n {
-            for row in 0..m {
-                Block { row, column, count: GROUP.min(n - column) }.run::<V, 1, 1>(sources, readers);
+            let count = GROUP.min(n - column);
+            let mut row = 0;
+            while row + ROWS <= m {
+                Block { row, column, count }.run::<V, ROWS, 1>(sources, readers);
+                row += ROWS;
+            }
+            while row < m {
+                Block { row, column, count }.run::<V, 1, 1>(sources, readers);
+                row += 1;
             }
             column += GROUP;
         }
@@ -142,8 +149,8 @@ impl Block {
                 readers = others;
                 for reader in own {
                     match reader {
-                        Reader::Down(by, out) => self.down(&x, by.as_ref(), *out),
-                        Reader::Across(by, out, step) => self.across(&x, by.as_ref(), *out, *step),
+                        Reader::Down(by, out) => self.down(&x, by, *out),
+                        Reader::Across(by, out, step) => self.across(&x, by, *out, *step),
                     }
                 }
             }
@@ -248,40 +255,19 @@ impl Block {
 
     /// Adds the rows, each times an operand, to a row in memory.
     #[inline(always)]
-    unsafe fn down<V: Lanes, const R: usize, const G: usize>(
-        self,
-        x: &Rows<V, R, G>,
-        by: Option<&Plane>,
-        out: *mut f32,
-    ) {
+    unsafe fn down<V: Lanes, const R: usize, const G: usize>(self, x: &Rows<V, R, G>, by: &Plane, out: *mut f32) {
         unsafe {
-            let mut sums: [V; G] = std::array::from_fn(|g| self.load(out.add(self.column + g * GROUP)));
-            match by {
-                None => {
-                    for r in 0..R {
-                        for g in 0..G {
-                            sums[g] = sums[g].plus(x[r][g]);
-                        }
-                    }
-                }
-                Some(by) if by.columns => {
-                    for r in 0..R {
-                        for g in 0..G {
-                            sums[g] = sums[g].add_product(x[r][g], self.group(by, r, g));
-                        }
-                    }
-                }
-                Some(by) => {
-                    for r in 0..R {
-                        let by = self.alike(by, r);
-                        for g in 0..G {
-                            sums[g] = sums[g].add_product(x[r][g], by);
-                        }
-                    }
+            let mut sums = [V::zero(); G];
+            for r in 0..R {
+                for g in 0..G {
+                    let by = if by.columns { self.group(by, r, g) } else { self.alike(by, r) };
+                    sums[g] = sums[g].add_product(x[r][g], by);
                 }
             }
+            // What was there comes last, so that blocks wait for one sum only.
             for g in 0..G {
-                self.store(sums[g], out.add(self.column + g * GROUP));
+                let to = out.add(self.column + g * GROUP);
+                self.store(self.load::<V>(to).plus(sums[g]), to);
             }
         }
     }
@@ -291,38 +277,25 @@ impl Block {
     unsafe fn across<V: Lanes, const R: usize, const G: usize>(
         self,
         x: &Rows<V, R, G>,
-        by: Option<&Plane>,
+        by: &Plane,
         out: *mut f32,
         step: usize,
     ) {
         unsafe {
             let mut sums = [V::zero(); R];
-            match by {
-                None => {
-                    for r in 0..R {
-                        for g in 0..G {
-                            sums[r] = sums[r].plus(x[r][g]);
-                        }
-                    }
-                }
-                Some(by) if by.columns && by.row == 0 => {
-                    let columns: [V; G] = std::array::from_fn(|g| self.group(by, 0, g));
-                    for r in 0..R {
-                        for g in 0..G {
-                            sums[r] = sums[r].add_product(x[r][g], columns[g]);
-                        }
-                    }
-                }
-                Some(by) => {
-                    for r in 0..R {
-                        for g in 0..G {
-                            let by = if by.columns { self.group(by, r, g) } else { self.alike(by, r) };
-                            sums[r] = sums[r].add_product(x[r][g], by);
-                        }
-                    }
+            for g in 0..G {
+                for r in 0..R {
+                    let by = if by.columns { self.group(by, r, g) } else { self.alike(by, r) };
+                    sums[r] = sums[r].add_product(x[r][g], by);
                 }
             }
-            for (r, sum) in V::joined(sums).into_iter().enumerate() {
+            let sums = V::joined(sums);
+            if step == 0 {
+                // One chain of sums, not one through memory for each row.
+                *out = sums.into_iter().fold(*out, |total, sum| total + sum);
+                return;
+            }
+            for (r, sum) in sums.into_iter().enumerate() {
                 *out.add((self.row + r) * step) += sum;
             }
         }

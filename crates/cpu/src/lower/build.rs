@@ -27,6 +27,8 @@ pub(crate) struct Build {
     pub(crate) finishes: Vec<Finish>,
     /// The axis that tasks go along.
     pub(crate) task: Option<AxisId>,
+    /// Whether the tasks are strips, which add to what has not their axis.
+    pub(crate) strips: bool,
     /// How many elements of the dependent axis a tile sees at most.
     pub(crate) capacity: usize,
     /// How many positions a tile has at most.
@@ -51,6 +53,7 @@ impl Build {
             masked: BTreeSet::new(),
             finishes: Vec::new(),
             task: None,
+            strips: false,
             capacity: 1,
             rows,
             setup: false,

@@ -98,7 +98,7 @@ fn fused(body: &Region) -> BTreeSet<ValueId> {
 }
 
 /// Whether an operation goes along an axis element by element.
-fn untouched(op: &IrOp, axis: AxisId) -> bool {
+pub(crate) fn untouched(op: &IrOp, axis: AxisId) -> bool {
     match op {
         IrOp::Reduce { axes, .. } | IrOp::Softmax { axes, .. } | IrOp::Contract { axes } => !axes.contains(&axis),
         IrOp::Broadcast { axes } => !axes.contains(&axis),

@@ -4,12 +4,15 @@
 //! and what was held is never kept for all positions: the forward scan keeps its states at the starts of spans, and is run again
 //! for the positions of a span, the last span first, before the reverse scan goes through it.
 
-use genesys_ir::module::{AxisId, Direction, Instruction, Op as IrOp, Region, State, ValueId};
+use std::collections::BTreeSet;
+
+use genesys_ir::module::{AxisId, Direction, Instruction, Op as IrOp, Reduction, Region, State, ValueId};
 
 use crate::error::Result;
-use crate::kernel::{Kernel, Pair, Scan};
+use crate::kernel::{Cut, Kernel, Pair, Scan, Zeroed};
 use crate::lower::Lowering;
 use crate::lower::build::Build;
+use crate::lower::past::untouched;
 use crate::lower::sweep::in_place;
 use crate::view::{LocalId, Place, Spot, View};
 
@@ -21,6 +24,11 @@ const ITEMS: usize = 4;
 
 /// The elements of a state from which on a task may have it to itself.
 const LARGE: usize = 512;
+
+/// The elements that all states have together from which on they are cut into strips, and how many a strip has at least: what a
+/// span of states takes is best in the second cache, and what is read and written at a position in the first.
+const WHOLE: usize = 4096;
+const STRIP: usize = 1024;
 
 /// A scan, taken apart.
 struct Parts<'a> {
@@ -50,8 +58,8 @@ impl Lowering<'_> {
     /// A scan.
     pub(crate) fn scan(&mut self, instruction: &Instruction) -> Result<()> {
         let parts = self.parts(instruction)?;
-        let (task, tasks) = self.scan_tasks(&[&parts])?;
-        let mut build = Build { single: true, region: true, task, ..Build::new(1) };
+        let (task, cut) = self.cut(&[&parts])?;
+        let mut build = Build { single: true, region: true, task, strips: cut.strips > 1, ..Build::new(1) };
         for id in parts.states.iter().flat_map(State::defined) {
             build.state(self, id);
         }
@@ -64,7 +72,7 @@ impl Lowering<'_> {
         build.carry(self, &parts)?;
         let kept = build.across(&[begin, anew]);
         let (chunk, reverse) = (parts.chunk, parts.reverse);
-        self.ends.push(Kernel::Scan(Scan { tile: build.tile(kept), tasks, begin, anew, chunk, reverse }));
+        self.ends.push(Kernel::Scan(Scan { tile: build.tile(kept), cut, begin, anew, chunk, reverse }));
         Ok(())
     }
 
@@ -73,8 +81,8 @@ impl Lowering<'_> {
         let (first, second) = (self.parts(forward)?, self.parts(reverse)?);
         let chunk = first.chunk.unwrap_or(1);
         let span = chunk * SPAN.div_ceil(chunk);
-        let (task, tasks) = self.scan_tasks(&[&first, &second])?;
-        let mut build = Build { single: true, region: true, task, ..Build::new(1) };
+        let (task, cut) = self.cut(&[&first, &second])?;
+        let mut build = Build { single: true, region: true, task, strips: cut.strips > 1, ..Build::new(1) };
         let mut states = Vec::new();
         for state in first.states {
             let (now, next, local) = build.held(self, state.current, span);
@@ -109,7 +117,7 @@ impl Lowering<'_> {
         let tile = build.tile(kept);
         self.ends.push(Kernel::Pair(Pair {
             tile,
-            tasks,
+            cut,
             begin,
             anew,
             through,
@@ -122,21 +130,98 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// The axis that tasks go along, if there are few items and states are large enough to be cut, and how many there are.
-    fn scan_tasks(&self, scans: &[&Parts<'_>]) -> Result<(Option<AxisId>, usize)> {
-        if self.shape.rows >= ITEMS {
-            return Ok((None, 1));
+    /// The axis that states are cut along, and how: for workers if there are few items, into strips where states are large.
+    fn cut(&self, scans: &[&Parts<'_>]) -> Result<(Option<AxisId>, Cut)> {
+        let whole = Cut { tasks: 1, strips: 1, zeroed: Vec::new() };
+        let states = scans.iter().flat_map(|scan| scan.states.iter().map(|state| state.current));
+        let sizes = states.map(|id| self.elements(id)).collect::<Result<Vec<_>>>()?;
+        if self.shape.rows < ITEMS
+            && let Some((axis, size)) = self.shared_axis(scans)?
+            && sizes.iter().max() >= Some(&(LARGE * size))
+        {
+            return Ok((Some(axis), Cut { tasks: size, ..whole }));
         }
+        if sizes.iter().sum::<usize>() < WHOLE {
+            return Ok((None, whole));
+        }
+        let Some(axis) = self.strip_axis(scans, sizes.into_iter().max().unwrap_or(0))? else {
+            return Ok((None, whole));
+        };
+        let last = scans.last().expect("there is a scan");
+        let added = last.results.iter().filter(|id| !self.function.ty(**id).axes.contains(&axis));
+        let zeroed = added.filter_map(|id| Some((*id, self.homes.get(id)?)));
+        let zeroed = zeroed.map(|(id, home)| {
+            let order: Vec<_> = self.function.ty(id).axes.iter().map(|axis| (*axis, self.extent(*axis))).collect();
+            Zeroed { x: home.walk(&order), each: true, order: order.into_iter().map(|(_, extent)| extent).collect() }
+        });
+        Ok((Some(axis), Cut { strips: self.size(axis)?, zeroed: zeroed.collect(), ..whole }))
+    }
+
+    /// How many elements a value has at a position.
+    fn elements(&self, id: ValueId) -> Result<usize> {
+        self.function.ty(id).axes.iter().map(|axis| self.size(*axis)).product()
+    }
+
+    /// The axis that all states and results have, and no operation looks across.
+    fn shared_axis(&self, scans: &[&Parts<'_>]) -> Result<Option<(AxisId, usize)>> {
         let bodies: Vec<&Region> = scans.iter().map(|scan| scan.body).collect();
         let states = scans.iter().flat_map(|scan| scan.states.iter().flat_map(|state| [state.current, state.next]));
         let leaving = scans.iter().flat_map(|scan| scan.results.iter().chain(&scan.body.results)).copied();
-        let all: Vec<ValueId> = states.clone().chain(leaving).collect();
-        let Some(axis) = self.task_axis(&bodies, &all) else { return Ok((None, 1)) };
-        let elements =
-            |id: ValueId| -> Result<usize> { self.function.ty(id).axes.iter().map(|axis| self.size(*axis)).product() };
-        let largest = states.map(elements).collect::<Result<Vec<_>>>()?.into_iter().max().unwrap_or(0);
-        let size = self.size(axis)?;
-        Ok(if largest / size >= LARGE { (Some(axis), size) } else { (None, 1) })
+        let all: Vec<ValueId> = states.chain(leaving).collect();
+        self.task_axis(&bodies, &all).map(|axis| Ok((axis, self.size(axis)?))).transpose()
+    }
+
+    /// The axis that strips go along: all states have it, and what has it not is the same for all strips, or a sum over them
+    /// that leaves.
+    fn strip_axis(&self, scans: &[&Parts<'_>], largest: usize) -> Result<Option<AxisId>> {
+        let mut best: Option<(usize, std::cmp::Reverse<usize>, AxisId)> = None;
+        let axes = scans[0].states.iter().flat_map(|state| &self.function.ty(state.current).axes);
+        for axis in axes.copied().collect::<BTreeSet<AxisId>>() {
+            let size = self.size(axis)?;
+            // The innermost axis are the columns of passes.
+            let inner = scans.iter().flat_map(|scan| scan.states).any(|state| {
+                let own = &self.function.ty(state.current).axes;
+                own.last() == Some(&axis) || !own.contains(&axis)
+            });
+            if size < 2 || inner || largest / size < STRIP {
+                continue;
+            }
+            let sums = scans.iter().enumerate().map(|(i, scan)| self.strip_sums(scan, axis, i + 1 == scans.len()));
+            if let Some(sums) = sums.sum::<Option<usize>>() {
+                best = best.max(Some((size, std::cmp::Reverse(sums), axis)));
+            }
+        }
+        Ok(best.map(|(.., axis)| axis))
+    }
+
+    /// How many sums over an axis leave a recurrence; nothing where it looks across the axis otherwise. `may` says whether any
+    /// may leave.
+    fn strip_sums(&self, scan: &Parts<'_>, axis: AxisId, may: bool) -> Option<usize> {
+        let has = |id: ValueId| self.function.ty(id).axes.contains(&axis);
+        let mut sums = 0;
+        for instruction in &scan.body.instructions {
+            let result = instruction.results[0];
+            let read = scan.body.instructions.iter().any(|other| other.args.contains(&result));
+            let carried = scan.states.iter().any(|state| state.next == result);
+            let sum = matches!(
+                &instruction.op,
+                IrOp::Contract { axes } | IrOp::Reduce { reduction: Reduction::Sum, axes, otherwise: None }
+                    if axes.contains(&axis)
+            );
+            if sum {
+                let leaves = scan.body.results.iter().filter(|id| **id == result).count() == 1;
+                if !may || read || carried || !leaves {
+                    return None;
+                }
+                sums += 1;
+            } else if !untouched(&instruction.op, axis) || !has(result) && instruction.args.iter().any(|id| has(*id)) {
+                return None;
+            }
+        }
+        // Results are computed in the step.
+        let made = |id: &ValueId| scan.body.instructions.iter().any(|instruction| instruction.results.contains(id));
+        let current = |id: &ValueId| scan.states.iter().any(|state| state.current == *id || state.start == Some(*id));
+        scan.body.results.iter().all(|id| made(id) || current(id)).then_some(sums)
     }
 }
 

@@ -395,7 +395,31 @@ impl Build {
             }
         }
         plan.done.insert(i);
-        self.operation(lowering, instruction)
+        match &instruction.op {
+            IrOp::Contract { axes } | IrOp::Reduce { axes, .. } if self.adds(axes) => self.added(lowering, instruction),
+            _ => self.operation(lowering, instruction),
+        }
+    }
+
+    /// Whether a sum over these axes is one over strips, too.
+    fn adds(&self, axes: &[AxisId]) -> bool {
+        self.strips && self.task.is_some_and(|task| axes.contains(&task))
+    }
+
+    /// A sum over strips: what each gives is added to where it goes.
+    fn added(&mut self, lowering: &mut Lowering<'_>, instruction: &Instruction) -> Result<()> {
+        let result = instruction.results[0];
+        let target = self.targets.remove(&result);
+        self.operation(lowering, instruction)?;
+        if let Some(target) = target {
+            let axes = lowering.function.ty(result).axes.clone();
+            let order = self.order(lowering, &axes);
+            let own = self.view(lowering, result)?.walk(&order);
+            let extents = order.iter().map(|(_, extent)| *extent).collect();
+            self.ops.push(Op::Sum { a: own, b: None, out: target.walk(&order), order: extents });
+            self.views.insert(result, target);
+        }
+        Ok(())
     }
 
     /// Appends a pass over the states of a space, with all that can be done by it; gives whether there is such a space.
@@ -617,7 +641,10 @@ impl Build {
     ) -> Result<bool> {
         let Instruction { args, results, .. } = &plan.body.instructions[i];
         let readers: usize = pass.sources.iter().map(|(_, readers)| readers.len()).sum();
-        if readers == Sweep::READERS {
+        let down = !axes.contains(&pass.space.columns());
+        let adds = self.adds(axes);
+        let sparse = self.targets.get(&results[0]).is_some_and(|target| !pass.space.is_dense(target));
+        if readers == Sweep::READERS || adds && down && sparse {
             return Ok(false);
         }
         let source = |pass: &Pass<'_>, id: ValueId| pass.values.iter().find(|(own, _)| *own == id).map(|(_, at)| *at);
@@ -639,10 +666,9 @@ impl Build {
                 None if self.read(lowering, plan, pass, x)? => pass.sources.len() - 1,
                 None => continue,
             };
-            let down = !axes.contains(&pass.space.columns());
             let out = self.place(lowering, pass.space, results[0], down);
             let by = by.map(|by| pass.space.strided(&by));
-            pass.sources[at].1.push(Reader { down, by, out: pass.space.strided(&out) });
+            pass.sources[at].1.push(Reader { down, by, out: pass.space.strided(&out), adds });
             pass.results.push((results[0], out));
             return Ok(true);
         }

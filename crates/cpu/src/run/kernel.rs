@@ -4,7 +4,7 @@ use genesys_kernels::Matrix;
 use genesys_kernels::{Pool, add_to, fill, pack_panel, panels};
 
 use crate::contract::Contraction;
-use crate::kernel::{Finish, Kernel, Over, Pack, Pair, Scan, Sight, Tile, Zeroed};
+use crate::kernel::{Cut, Finish, Kernel, Over, Pack, Pair, Scan, Sight, Tile, Zeroed};
 use crate::lower::{Shape, TILE};
 use crate::run::walk::{Loops, slice, slice_mut};
 use crate::run::{Context, Room, Step};
@@ -188,32 +188,48 @@ fn past(
     });
 }
 
-fn recur(scan: &Scan, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
-    let Scan { tile, tasks, begin, anew, chunk, reverse } = scan;
-    let length = step.shape.context;
+/// Runs `go` for each item, and each task or strip of it.
+fn cut(
+    cut: &Cut,
+    tile: &Tile,
+    bases: Bases<'_>,
+    step: &Step<'_>,
+    workers: &Workers<'_>,
+    go: &(dyn Fn(Context<'_>, &mut Room) + Sync),
+) {
+    let Cut { tasks, strips, zeroed } = cut;
     workers.run(step.shape.rows * tasks, &|part, worker| {
         let first = Context { item: part / tasks, task: part % tasks, part, ..context(bases, step, tile, worker) };
+        zero(&first, zeroed);
+        for strip in 0..*strips {
+            go(Context { task: if *strips > 1 { strip } else { first.task }, ..first }, &mut worker.room);
+        }
+    });
+}
+
+fn recur(scan: &Scan, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
+    let Scan { tile, cut: pieces, begin, anew, chunk, reverse } = scan;
+    let length = step.shape.context;
+    cut(pieces, tile, bases, step, workers, &|first, room| {
         for i in 0..length {
             let t = if *reverse { length - 1 - i } else { i };
             let context = Context { t, ..first };
             if i == 0 {
-                context.run(&tile.ops[..*begin], &mut worker.room);
+                context.run(&tile.ops[..*begin], room);
             }
             if i == 0 || chunk.is_some_and(|chunk| t % chunk == 0) {
-                context.run(&tile.ops[*begin..*anew], &mut worker.room);
+                context.run(&tile.ops[*begin..*anew], room);
             }
-            context.run(&tile.ops[*anew..], &mut worker.room);
+            context.run(&tile.ops[*anew..], room);
         }
     });
 }
 
 fn through_and_back(pair: &Pair, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
-    let Pair { tile, tasks, begin, anew, through, back, chunk, span, states, saved } = pair;
+    let Pair { tile, cut: pieces, begin, anew, through, back, chunk, span, states, saved } = pair;
     let length = step.shape.context;
     let ops = &tile.ops;
-    workers.run(step.shape.rows * tasks, &|part, worker| {
-        let first = Context { item: part / tasks, task: part % tasks, part, ..context(bases, step, tile, worker) };
-        let room = &mut worker.room;
+    cut(pieces, tile, bases, step, workers, &|first, room| {
         let forward = |t: usize, room: &mut Room| {
             let context = Context { t, phase: t % span, ..first };
             if chunk.is_some_and(|chunk| t.is_multiple_of(chunk)) {

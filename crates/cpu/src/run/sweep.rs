@@ -16,7 +16,7 @@ impl Context<'_> {
         // SAFETY: operands, states and sums lie in memory planned for them, and the sums lie apart from all others.
         unsafe {
             each(outer, |at| {
-                for reader in &plan.readers {
+                for reader in plan.readers.iter().filter(|reader| !reader.adds) {
                     let (out, row) = self.row(&reader.out, at);
                     match reader.down {
                         true => slice_mut(out, n).fill(0.0),
@@ -53,9 +53,10 @@ impl Context<'_> {
             to.store = source.store.as_ref().map(|store| self.row(store, at));
             to.readers = source.readers;
         }
-        let mut readers = [kernels::Reader::Down(None, std::ptr::null_mut()); Sweep::READERS];
+        let one = Plane { data: &1.0, row: 0, columns: false };
+        let mut readers = [kernels::Reader::Down(one, std::ptr::null_mut()); Sweep::READERS];
         for (to, reader) in readers.iter_mut().zip(&plan.readers) {
-            let by = reader.by.as_ref().map(plane);
+            let by = reader.by.as_ref().map_or(one, plane);
             let (out, row) = self.row(&reader.out, at);
             *to = if reader.down { kernels::Reader::Down(by, out) } else { kernels::Reader::Across(by, out, row) };
         }

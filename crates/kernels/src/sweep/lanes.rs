@@ -60,12 +60,12 @@ macro_rules! by_lanes {
             #[target_feature(enable = "avx2,fma")]
             unsafe fn avx2($($arg: $type),*) {
                 // SAFETY: what is asked of the caller.
-                unsafe { $body::<$crate::sweep::lanes::Two, 1>($($arg),*) }
+                unsafe { $body::<$crate::sweep::lanes::Two, 4>($($arg),*) }
             }
             // SAFETY: what is asked of the caller, and a level is made only where the processor has its instructions.
             unsafe {
                 match level.kind() {
-                    $crate::level::Kind::Portable => $body::<$crate::sweep::lanes::Plain, 1>($($arg),*),
+                    $crate::level::Kind::Portable => $body::<$crate::sweep::lanes::Plain, 4>($($arg),*),
                     #[cfg(target_arch = "x86_64")]
                     $crate::level::Kind::Avx2 => avx2($($arg),*),
                     #[cfg(target_arch = "x86_64")]

@@ -18,7 +18,7 @@ struct Step {
     base: usize,
     decay: Option<Drawn>,
     product: Option<(bool, Drawn, Drawn)>,
-    readers: Vec<(bool, Option<Drawn>, usize)>,
+    readers: Vec<(bool, Drawn, usize)>,
 }
 
 fn drawn() -> impl Strategy<Value = Drawn> {
@@ -27,7 +27,7 @@ fn drawn() -> impl Strategy<Value = Drawn> {
 
 fn step() -> impl Strategy<Value = Step> {
     let product = prop::option::of((any::<bool>(), drawn(), drawn()));
-    let readers = prop::collection::vec((any::<bool>(), prop::option::of(drawn()), 0_usize..3), 0..3);
+    let readers = prop::collection::vec((any::<bool>(), drawn(), 0_usize..3), 0..3);
     (0_usize..3, prop::option::of(drawn()), product, readers).prop_map(|(base, decay, product, readers)| Step {
         base,
         decay,
@@ -71,7 +71,7 @@ fn plain((m, n): (usize, usize), data: &[Vec<f32>], steps: &[Step]) -> (Vec<f64>
             let mut out = vec![0.5; SIZE];
             for i in 0..m {
                 for j in 0..n {
-                    let term = x[i * n + j] * by.map_or(1.0, |by| at(data, by, i, j));
+                    let term = x[i * n + j] * at(data, *by, i, j);
                     out[if *down { j } else { i * stride }] += term;
                 }
             }
@@ -91,7 +91,7 @@ fn passed(level: Level, size: (usize, usize), data: &[Vec<f32>], steps: &[Step])
     let mut sources = Vec::new();
     for (s, step) in steps.iter().enumerate() {
         for (down, by, stride) in &step.readers {
-            let (by, out) = (by.map(|by| plane(data, by)), places.next().unwrap());
+            let (by, out) = (plane(data, *by), places.next().unwrap());
             readers.push(if *down { Reader::Down(by, out) } else { Reader::Across(by, out, *stride) });
         }
         sources.push(Source {
