@@ -41,6 +41,8 @@ pub(crate) enum Op {
     Shift { x: Walk, order: Vec<Extent>, by: usize, reverse: bool, out: Spot },
     /// The last positions' values along an axis; or in an adjoint, the way back.
     Window { x: Walk, order: Vec<Extent>, n: usize, axis: usize, reverse: bool, adjoint: bool, out: Walk },
+    /// A sum of the last positions' values times a kernel; or its ways back.
+    Convolve(Convolution),
     /// The mean over the last completed block of positions; or in an adjoint, the way back.
     Pool { x: Walk, order: Vec<Extent>, size: usize, adjoint: bool, out: Spot },
     /// The loss of each position whose token counts.
@@ -53,6 +55,35 @@ pub(crate) enum Op {
     Top { pick: Pick, score: Walk, value: Walk, out: Walk, order: Vec<Extent>, from: Picking, to: usize },
     /// Sums along what is seen, in order.
     Running { which: Running, x: Rows, out: Walk },
+}
+
+/// A short convolution: over the loops of `order` and the taps of its kernel.
+#[derive(Clone, Debug)]
+pub(crate) struct Convolution {
+    /// What is read at several positions.
+    pub(crate) x: Walk,
+    pub(crate) order: Vec<Extent>,
+    /// How many taps the kernel has.
+    pub(crate) n: usize,
+    /// The kernel; or for its gradient, what is read at the position alone.
+    pub(crate) near: Walk,
+    /// The stride of the taps in the kernel, or in its gradient.
+    pub(crate) axis: usize,
+    /// Whether positions ahead are read.
+    pub(crate) reverse: bool,
+    pub(crate) taps: Taps,
+    pub(crate) out: Walk,
+}
+
+/// What a convolution gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taps {
+    /// `y(t) = sum_i kernel[i] x(t - n + 1 + i)`
+    Forward,
+    /// `x'(t) = sum_i kernel[i] y'(t + n - 1 - i)`
+    Back,
+    /// `kernel'[i] = sum_t y'(t) x(t - n + 1 + i)`
+    Kernel,
 }
 
 /// Matrices that are computed and summed up while their rows are in registers: outer loops, rows, columns.
@@ -182,6 +213,7 @@ impl Op {
             Op::Sum { a, b, out, .. } => [a, out].into_iter().chain(b).collect(),
             Op::Gather { table: x, .. } | Op::Shift { x, .. } | Op::Pool { x, .. } | Op::Counted { x, .. } => vec![x],
             Op::Window { x, out, .. } => vec![x, out],
+            Op::Convolve(Convolution { x, near, out, .. }) => vec![x, near, out],
             Op::CrossEntropy { logits, .. } | Op::CrossEntropySlope { logits, .. } => vec![logits],
             Op::Top { score, value, out, .. } => vec![score, value, out],
             Op::Sweep(_) | Op::Position { .. } | Op::Index { .. } | Op::Age { .. } => Vec::new(),
@@ -206,6 +238,7 @@ impl Op {
             Op::Gather { table, out, .. } => vec![table.spot, *out],
             Op::Shift { x, out, .. } | Op::Pool { x, out, .. } | Op::Counted { x, out, .. } => vec![x.spot, *out],
             Op::Window { x, out, .. } => vec![x.spot, out.spot],
+            Op::Convolve(Convolution { x, near, out, .. }) => vec![x.spot, near.spot, out.spot],
             Op::CrossEntropy { logits, out, .. } => vec![logits.spot, *out],
             Op::CrossEntropySlope { g, logits, out, .. } => vec![*g, logits.spot, *out],
             Op::Top { score, value, out, .. } => vec![score.spot, value.spot, out.spot],

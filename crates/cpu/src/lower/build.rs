@@ -161,6 +161,9 @@ impl Build {
                 self.target(*id, home.clone());
             }
         }
+        if let Some(short) = lowering.schedule.shorts.by.get(&i).copied() {
+            return self.convolution(lowering, short, instruction.results[0]);
+        }
         self.operation(lowering, instruction)
     }
 

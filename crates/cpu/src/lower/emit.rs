@@ -393,7 +393,7 @@ impl Build {
     }
 
     /// A value whose other positions are read: it lies in a buffer.
-    fn far(
+    pub(crate) fn far(
         &mut self,
         lowering: &mut Lowering<'_>,
         arg: ValueId,

@@ -5,6 +5,7 @@
 
 mod build;
 pub(crate) mod chunk;
+mod convolve;
 mod emit;
 mod past;
 mod results;

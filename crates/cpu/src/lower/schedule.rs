@@ -9,6 +9,7 @@ use genesys_ir::module::{Adjoint, AxisId, Direction, Function, Instruction, Op, 
 use genesys_ir::reads;
 
 use crate::error::Result;
+use crate::lower::convolve::Shorts;
 use crate::lower::emit::restrided;
 use crate::view::{LocalId, Place, Spot, View};
 
@@ -48,6 +49,8 @@ pub(crate) struct Schedule<'m> {
     pub(crate) pairs: BTreeMap<usize, usize>,
     /// Those results: they are there only while that scan runs.
     pub(crate) held: BTreeSet<ValueId>,
+    /// Short convolutions.
+    pub(crate) shorts: Shorts,
 }
 
 impl<'m> Schedule<'m> {
@@ -66,13 +69,32 @@ impl<'m> Schedule<'m> {
             kept: BTreeSet::new(),
             pairs: BTreeMap::new(),
             held: BTreeSet::new(),
+            shorts: Shorts::default(),
         };
+        schedule.shorts = Shorts::new(function, &schedule.instructions);
         schedule.classify(function, size)?;
         schedule.pair(function, size)?;
         schedule.earliest();
         schedule.later(function);
         schedule.keep(function);
         Ok(schedule)
+    }
+
+    /// What an instruction reads.
+    fn reads(&self, i: usize) -> BTreeSet<ValueId> {
+        match self.shorts.by.get(&i) {
+            Some(short) => BTreeSet::from([short.far, short.near]),
+            None if self.shorts.gone.contains(&i) => BTreeSet::new(),
+            None => reads(self.instructions[i]).into_iter().collect(),
+        }
+    }
+
+    /// Whether an instruction reads a value at other positions.
+    fn is_far(&self, i: usize, id: ValueId) -> bool {
+        match self.shorts.by.get(&i) {
+            Some(short) => short.far == id,
+            None => self.kinds[i] == Kind::Far,
+        }
     }
 
     /// The value whose elements a value's are, through views.
@@ -97,9 +119,14 @@ impl<'m> Schedule<'m> {
         let mut fixed: BTreeSet<ValueId> = BTreeSet::new();
         // What views are of values that lie densely; what is none is copied.
         let mut views: BTreeMap<ValueId, View> = BTreeMap::new();
-        for instruction in &self.instructions {
+        for (i, instruction) in self.instructions.iter().enumerate() {
             let stage = function.ty(instruction.results[0]).stage;
             let mut own = kind(function, instruction, stage);
+            if self.shorts.gone.contains(&i) {
+                own = Kind::Leaf;
+            } else if self.shorts.by.contains_key(&i) && stage == Stage::Seq {
+                own = Kind::Far;
+            }
             if own == Kind::View {
                 let arg = instruction.args[0];
                 let x = match views.get(&arg) {
@@ -152,9 +179,9 @@ impl<'m> Schedule<'m> {
 
     fn earliest(&mut self) {
         for i in 0..self.instructions.len() {
-            let operands = reads(self.instructions[i]);
+            let operands = self.reads(i);
             let level = |id: &ValueId| {
-                let far = self.kinds[i] == Kind::Far && self.by_position(*id).is_some();
+                let far = self.is_far(i, *id) && self.by_position(*id).is_some();
                 self.readable(*id) + usize::from(far)
             };
             self.levels[i] = operands.iter().map(level).max().unwrap_or(0);
@@ -164,9 +191,9 @@ impl<'m> Schedule<'m> {
     /// Moves what is read in later levels only there, where that keeps no more values: what it reads is there as well.
     fn later(&mut self, function: &Function) {
         let mut users: BTreeMap<ValueId, Vec<usize>> = BTreeMap::new();
-        for (i, instruction) in self.instructions.iter().enumerate() {
+        for i in 0..self.instructions.len() {
             if self.kinds[i] != Kind::View {
-                reads(instruction).into_iter().for_each(|id| users.entry(self.root(id)).or_default().push(i));
+                self.reads(i).into_iter().for_each(|id| users.entry(self.root(id)).or_default().push(i));
             }
         }
         let leaves: BTreeSet<ValueId> = function.body.results.iter().map(|id| self.root(*id)).collect();
@@ -177,7 +204,10 @@ impl<'m> Schedule<'m> {
             }
             let Some(readers) = users.get(&results[0]) else { continue };
             // A far reader wants it one level before.
-            let wanted = |reader: &usize| self.levels[*reader] - usize::from(self.kinds[*reader] == Kind::Far);
+            let far = |reader: usize| {
+                self.reads(reader).iter().any(|id| self.root(*id) == results[0] && self.is_far(reader, *id))
+            };
+            let wanted = |reader: &usize| self.levels[*reader] - usize::from(far(*reader));
             let latest = readers.iter().map(wanted).min().unwrap_or(self.levels[i]);
             let free = |id: &ValueId| match self.by_position(*id) {
                 None => true,
@@ -205,8 +235,8 @@ impl<'m> Schedule<'m> {
             _ => None,
         };
         let mut readers: BTreeMap<ValueId, BTreeSet<usize>> = BTreeMap::new();
-        for (i, instruction) in self.instructions.iter().enumerate() {
-            reads(instruction).into_iter().for_each(|id| _ = readers.entry(id).or_default().insert(i));
+        for i in 0..self.instructions.len() {
+            self.reads(i).into_iter().for_each(|id| _ = readers.entry(id).or_default().insert(i));
         }
         // What leaves is read by nobody here, and yet kept.
         function.body.results.iter().for_each(|id| _ = readers.entry(*id).or_default().insert(usize::MAX));
@@ -241,13 +271,15 @@ impl<'m> Schedule<'m> {
 
     fn keep(&mut self, function: &Function) {
         let mut kept: BTreeSet<ValueId> = function.body.results.iter().copied().collect();
-        for (i, instruction) in self.instructions.iter().enumerate() {
+        for i in 0..self.instructions.len() {
             if self.kinds[i] == Kind::View {
                 continue;
             }
-            for id in reads(instruction) {
+            for id in self.reads(i) {
                 let Some((source, _)) = self.definition.get(&self.root(id)) else { continue };
-                let near = matches!(self.kinds[i], Kind::Each | Kind::Sum) && self.levels[i] == self.levels[*source];
+                let near = matches!(self.kinds[i], Kind::Each | Kind::Sum | Kind::Far)
+                    && !self.is_far(i, id)
+                    && self.levels[i] == self.levels[*source];
                 match self.kinds[*source] {
                     Kind::Leaf | Kind::View => {}
                     Kind::Each | Kind::Far if near => {}

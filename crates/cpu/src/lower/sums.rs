@@ -63,7 +63,7 @@ impl Build {
     }
 
     /// A place for what a part of the kernel sums, without the axis of the tasks, and its axes.
-    fn parts(&mut self, lowering: &mut Lowering<'_>, result: ValueId) -> Result<View> {
+    pub(crate) fn parts(&mut self, lowering: &mut Lowering<'_>, result: ValueId) -> Result<View> {
         let axes = lowering.function.ty(result).axes.clone();
         let tasks = match self.task {
             Some(task) => lowering.size(task)?,

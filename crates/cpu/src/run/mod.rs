@@ -7,6 +7,7 @@
 #![allow(unsafe_code, reason = "workers write interleaved parts of one memory")]
 
 pub(crate) mod contract;
+mod convolve;
 pub(crate) mod kernel;
 pub(crate) mod map;
 mod other;
@@ -161,6 +162,7 @@ impl Context<'_> {
             Op::Gather { table, axis, out } => self.gather_rows(table, *axis, *out),
             Op::Shift { x, order, by, reverse, out } => self.shift(x, order, *by, *reverse, *out),
             Op::Window { .. } => self.window(op, room),
+            Op::Convolve(plan) => self.convolve(plan, room),
             Op::Pool { x, order, size, adjoint, out } => self.pool(x, order, *size, *adjoint, *out, room),
             Op::CrossEntropy { logits, n, out } => self.cross_entropy(logits, *n, *out, room),
             Op::CrossEntropySlope { g, logits, n, out } => self.slope(*g, logits, *n, *out, room),
@@ -207,6 +209,7 @@ impl Needs {
                 Op::Sum { order, .. } | Op::Pool { order, .. } | Op::Window { order, .. } => {
                     needs.row = needs.row.max(count(order));
                 }
+                Op::Convolve(plan) => needs.row = needs.row.max((plan.n + 3) * count(&plan.order)),
                 Op::CrossEntropy { n, .. } | Op::CrossEntropySlope { n, .. } => needs.row = needs.row.max(*n),
                 Op::Top { from, .. } => needs.row = needs.row.max(count(&[from.extent])),
                 Op::Contract(_)

@@ -56,7 +56,7 @@ impl Context<'_> {
     }
 
     /// Where a value lies at another position of the item.
-    fn other(&self, walk: &Walk, t: usize) -> *const f32 {
+    pub(crate) fn other(&self, walk: &Walk, t: usize) -> *const f32 {
         let row = match walk.spot.place {
             Place::Seq { row, .. } | Place::Positions { row, .. } => row as isize,
             Place::Once(_) | Place::Chunk { .. } | Place::Item { .. } | Place::Part { .. } => 0,
