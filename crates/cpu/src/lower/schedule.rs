@@ -81,7 +81,7 @@ impl<'m> Schedule<'m> {
     }
 
     /// What an instruction reads.
-    fn reads(&self, i: usize) -> BTreeSet<ValueId> {
+    pub(crate) fn reads(&self, i: usize) -> BTreeSet<ValueId> {
         match self.shorts.by.get(&i) {
             Some(short) => BTreeSet::from([short.far, short.near]),
             None if self.shorts.gone.contains(&i) => BTreeSet::new(),
@@ -90,7 +90,7 @@ impl<'m> Schedule<'m> {
     }
 
     /// Whether an instruction reads a value at other positions.
-    fn is_far(&self, i: usize, id: ValueId) -> bool {
+    pub(crate) fn is_far(&self, i: usize, id: ValueId) -> bool {
         match self.shorts.by.get(&i) {
             Some(short) => short.far == id,
             None => self.kinds[i] == Kind::Far,

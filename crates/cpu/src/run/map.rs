@@ -39,17 +39,30 @@ impl Operand {
 impl Context<'_> {
     pub(crate) fn map(&self, code: &Code, args: &[Walk], out: &Walk, order: &[Extent], room: &mut Room) {
         let width = self.product(order);
-        let mut rows = if out.spot.row == 0 { 1 } else { self.rows };
+        let rows = if out.spot.row == 0 { 1 } else { self.rows };
         if width == 0 || rows == 0 {
             return;
         }
         let out = Operand::new(self, out);
-        let mut operands = [out; OPERANDS];
+        // Most expressions have few operands, and many tiles are short.
+        match args.len() {
+            0..=6 => self.map_in(code, (args, &mut [out; 6]), &out, (width, rows), room),
+            _ => self.map_in(code, (args, &mut [out; OPERANDS]), &out, (width, rows), room),
+        }
+    }
+
+    fn map_in(
+        &self,
+        code: &Code,
+        (args, operands): (&[Walk], &mut [Operand]),
+        out: &Operand,
+        (mut width, mut rows): (usize, usize),
+        room: &mut Room,
+    ) {
         for (operand, walk) in operands.iter_mut().zip(args) {
             *operand = Operand::new(self, walk);
         }
         let operands = &mut operands[..args.len()];
-        let mut width = width;
         if out.is_flat(width) && operands.iter().all(|x| x.is_flat(width)) {
             // All rows are one.
             (width, rows) = (width * rows, 1);
@@ -62,7 +75,7 @@ impl Context<'_> {
             let mut start = 0;
             while start < width {
                 let length = if several > 1 { width } else { BLOCK.min(width - start) };
-                self.block(code, operands, &out, (row, count), (start, length, width), room);
+                self.block(code, operands, out, (row, count), (start, length, width), room);
                 start += length;
             }
             row += count;
