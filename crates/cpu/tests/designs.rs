@@ -71,3 +71,23 @@ fn an_expression_of_many_operands_is_refused() {
     let why = refused.unwrap_err();
     assert!(why.contains("operands, more than 24"), "{why}");
 }
+
+/// Larger states are lowered another way than small ones, few items another way than many.
+#[test]
+fn every_design_has_a_program_at_every_width() {
+    let mut wrongs = Vec::new();
+    for (name, text) in [designs("designs"), designs("designs/mechanisms")].concat() {
+        for width in [128, 256, 512] {
+            let module = compiled(&name, &text, width).unwrap();
+            let backward = genesys_autodiff::differentiate(&module).unwrap();
+            for module in [&backward, &genesys_opt::optimize(&backward)] {
+                for rows in [1, 4] {
+                    if let Err(why) = Program::new(module, Shape { rows, context: 100 }) {
+                        wrongs.push(format!("{name} at {width}, {rows} rows: {why}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrongs.is_empty(), "{}", wrongs.join("\n"));
+}

@@ -579,7 +579,7 @@ impl Build {
             if !space.is_dense(&view) || !space.takes(&view) {
                 return Ok(None);
             }
-            if begins && found.is_none() {
+            if begins && !held && found.is_none() {
                 found = Some(Base::Memory(space.strided(&view)));
             } else {
                 views.push(view);

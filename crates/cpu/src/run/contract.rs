@@ -107,11 +107,15 @@ unsafe fn product([a, b]: [*const f32; 2], c: *mut f32, [m, n, k]: [Along; 3], a
             multiply(m.n, n.n, k.n, a, b, c, m.c as isize, accumulate, &mut room.gemm);
             return;
         }
-        if k.n > 0 && k.a == 1 && k.b == 1 && (n.n == 1 || m.n == 1) {
-            // Sums of products of whole rows.
-            let (count, rows, step) = if n.n == 1 { (m.n, (m.a, 0), m.c) } else { (n.n, (0, n.b), 1) };
-            let (a, b) = (span(a, count, rows.0, k.n), span(b, count, rows.1, k.n));
-            row_dots(count, k.n, a, b, rows, slice_mut(c, (count - 1) * step + 1), step, accumulate);
+        if k.n > 0 && k.a == 1 && k.b == 1 && (n.n < 8 || m.n == 1) {
+            // Sums of products of whole rows: all of A with one column after the other, or one row with all columns.
+            let columns = if m.n == 1 { 1 } else { n.n };
+            let (count, rows, step) = if m.n == 1 { (n.n, (0, n.b), 1) } else { (m.n, (m.a, 0), m.c) };
+            for j in 0..columns {
+                let (b, c) = (b.add(j * n.b), c.add(j));
+                let (a, b) = (span(a, count, rows.0, k.n), span(b, count, rows.1, k.n));
+                row_dots(count, k.n, a, b, rows, slice_mut(c, (count - 1) * step + 1), step, accumulate);
+            }
             return;
         }
         for i in 0..m.n {
