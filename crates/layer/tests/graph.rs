@@ -169,6 +169,31 @@ fn the_same_input_has_the_same_bits() {
     assert!(first == run(&threads, &x), "threads change bits");
 }
 
+/// Of each shipped design: what a row gives, and the gradient of it, has the same bits whatever another row holds, NaN too; and so
+/// has what a position gives, whatever comes behind it.
+#[test]
+fn rows_and_the_future_are_apart() {
+    for (name, text) in designs("designs") {
+        let compiled = block(&compiled(&name, &text));
+        let layer = compiled.layer(compiled.draw(5).unwrap()).unwrap();
+        let (row, other) = (noise(1, &[1, 70, 64]), noise(2, &[1, 70, 64]));
+        let bits = |x: &Tensor| numbers(x).into_iter().map(f32::to_bits).collect::<Vec<u32>>();
+        let beside = |other: &Tensor| {
+            let x = variable(&Tensor::cat(&[&row, other], 0).unwrap());
+            let y = layer.forward(&x).unwrap().narrow(0, 0, 1).unwrap();
+            let dx = sum(&y).backward().unwrap().get(&x).unwrap().narrow(0, 0, 1).unwrap();
+            (bits(&y), bits(&dx))
+        };
+        let expected = beside(&other);
+        assert!(beside(&(&other * f64::NAN).unwrap()) == expected, "{name}: another row is seen");
+        let behind = |last: &Tensor| {
+            let x = Tensor::cat(&[&row, last], 1).unwrap();
+            bits(&layer.forward(&x).unwrap().narrow(1, 0, 70).unwrap())
+        };
+        assert!(behind(&other) == behind(&(&other * 3.0).unwrap()), "{name}: the future is seen");
+    }
+}
+
 #[test]
 fn programs_of_a_few_shapes_are_kept() {
     let options = Options { shapes: 2, ..Options::default() };
