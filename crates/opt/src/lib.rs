@@ -9,12 +9,15 @@
 //! 5. [`sink`]: moves into a recurrence what would be of its states' size at every position.
 //! 6. [`fuse`]: joins maps to expressions.
 //!
+//! Where memory asks for it, [`recompute`] makes tapes smaller behind `remat` ([`optimize_with`]).
+//!
 //! A pass that finds nothing to do leaves a module as it is, bit for bit. What a pass makes differs from what it was given by
 //! rounding alone. In debug builds the validator runs behind each.
 //!
 //! Not here: kernels, layouts, plans of memory and everything else of one machine; exactness beyond what each pass says of
 //! itself; sizes in `D`, which [`specialize`](genesys_ir::specialize) takes away before.
 
+mod again;
 mod expr;
 mod fold;
 mod fuse;
@@ -23,6 +26,7 @@ mod joined;
 mod merge;
 mod operands;
 mod optimize;
+mod recompute;
 mod remat;
 mod share;
 mod shifted;
@@ -34,7 +38,8 @@ mod work;
 pub use fold::fold;
 pub use fuse::fuse;
 pub use hoist::hoist;
-pub use optimize::{PASSES, Pass, optimize};
+pub use optimize::{PASSES, Pass, optimize, optimize_with};
+pub use recompute::{Recompute, recompute};
 pub use remat::remat;
 pub use share::share;
 pub use sink::sink;

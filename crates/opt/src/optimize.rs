@@ -2,7 +2,7 @@
 
 use genesys_ir::module::Module;
 
-use crate::{fold, fuse, hoist, remat, share, sink};
+use crate::{Recompute, fold, fuse, hoist, recompute, remat, share, sink};
 
 /// A pass, by its name.
 pub type Pass = (&'static str, fn(&mut Module));
@@ -24,10 +24,21 @@ pub const PASSES: [Pass; 9] = [
 /// A module that means the same and is cheaper to run: see [`PASSES`].
 #[must_use]
 pub fn optimize(module: &Module) -> Module {
+    optimize_with(module, Recompute::Little)
+}
+
+/// As [`optimize`], where a backward pass computes so much again: behind `remat`, whose states are larger than what they come
+/// from whatever memory there is.
+#[must_use]
+pub fn optimize_with(module: &Module, how: Recompute) -> Module {
     let mut module = module.clone();
     for (name, pass) in PASSES {
         pass(&mut module);
         debug_assert!(valid(name, &module), "the validator refuses what `{name}` made");
+        if name == "remat" {
+            recompute(&mut module, how);
+            debug_assert!(valid("recompute", &module), "the validator refuses what `recompute` made");
+        }
     }
     module
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use genesys_ir::module::Module;
 use genesys_ir::{parse, print, validate};
-use genesys_opt::{PASSES, Pass, optimize};
+use genesys_opt::{PASSES, Recompute, optimize, recompute};
 
 /// What stands between a module and what it becomes.
 const BECOMES: &str = "\n==== becomes ====\n\n";
@@ -28,7 +28,7 @@ fn sound(path: &Path, text: &str) -> Module {
     module
 }
 
-fn becomes((name, pass): Pass, path: &Path) {
+fn becomes(name: &str, pass: &dyn Fn(&mut Module), path: &Path) {
     let text = std::fs::read_to_string(path).expect("a readable file");
     let (before, expected) = text.split_once(BECOMES).unwrap_or((text.as_str(), ""));
     let mut module = sound(path, before);
@@ -53,8 +53,22 @@ fn passes_give_what_the_goldens_say() {
     for pass in PASSES {
         if !seen.contains(&pass.0) {
             seen.push(pass.0);
-            folder(pass.0).iter().for_each(|path| becomes(pass, path));
+            folder(pass.0).iter().for_each(|path| becomes(pass.0, &pass.1, path));
         }
+    }
+}
+
+/// One backward pass, by what it may compute again.
+#[test]
+fn tapes_are_as_small_as_what_is_computed_again_allows() {
+    for path in folder("recompute") {
+        let how = match path.file_stem().and_then(|stem| stem.to_str()) {
+            Some("elements") => Recompute::Elements,
+            Some("products") => Recompute::Products,
+            Some("all") => Recompute::All,
+            other => panic!("{other:?} is nothing that may be computed again"),
+        };
+        becomes("recompute", &|module| recompute(module, how), &path);
     }
 }
 

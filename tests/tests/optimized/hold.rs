@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use genesys_interp::{Row, run};
 use genesys_ir::module::Module;
 use genesys_ir::{parameters, parse, print, validate};
-use genesys_opt::PASSES;
+use genesys_opt::{PASSES, Recompute, optimize_with, recompute};
 use genesys_scalar::Role;
 
 /// The largest difference, as a part of the largest element of a result.
@@ -61,18 +61,35 @@ pub(crate) fn alike(module: &Module, other: &Module, rows: &[Row], weights: &Wei
 /// Where the passes change what a module gives; the name of the first that does comes with it.
 pub(crate) fn differences(module: &Module, rows: &[Row], weights: &Weights) -> Result<(), String> {
     let expected = numbers(module, rows, weights)?;
-    let optimized = genesys_opt::optimize(module);
-    sound(&optimized)?;
-    let Err(why) = same(&results(&optimized, rows, weights)?, &expected) else { return Ok(()) };
+    let mut last = None;
+    for how in Recompute::ALL {
+        let optimized = optimize_with(module, how);
+        if last.as_ref() != Some(&optimized) {
+            sound(&optimized)?;
+            if let Err(why) = same(&results(&optimized, rows, weights)?, &expected) {
+                return Err(blamed(module, how, rows, weights, &expected).unwrap_or(why));
+            }
+        }
+        last = Some(optimized);
+    }
+    Ok(())
+}
+
+/// The first pass that changes what a module gives.
+fn blamed(module: &Module, how: Recompute, rows: &[Row], weights: &Weights, expected: &[Vec<f64>]) -> Option<String> {
+    let again = move |module: &mut Module| recompute(module, how);
     let mut stage = module.clone();
     for (name, pass) in PASSES {
-        let before = print(&stage);
-        pass(&mut stage);
-        if let Err(why) = results(&stage, rows, weights).and_then(|found| same(&found, &expected)) {
-            return Err(format!("behind `{name}` {why}\n{before}\nbecomes\n{}", print(&stage)));
+        let also: [(&str, &dyn Fn(&mut Module)); 2] = [(name, &pass), ("recompute", &again)];
+        for (name, pass) in also.into_iter().take(if name == "remat" { 2 } else { 1 }) {
+            let before = print(&stage);
+            pass(&mut stage);
+            if let Err(why) = results(&stage, rows, weights).and_then(|found| same(&found, expected)) {
+                return Some(format!("behind `{name}`, {how:?}, {why}\n{before}\nbecomes\n{}", print(&stage)));
+            }
         }
     }
-    Err(why)
+    None
 }
 
 /// Whether a module keeps the rules and has a text.

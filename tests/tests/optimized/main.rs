@@ -98,7 +98,7 @@ fn scans_in_chunks_mean_the_same() {
 /// The modules that show what each pass does, and what it makes of them.
 #[test]
 fn goldens_mean_the_same() {
-    for pass in ["fold", "hoist", "share", "remat", "sink", "fuse"] {
+    for pass in ["fold", "hoist", "share", "remat", "recompute", "sink", "fuse"] {
         for (name, text) in texts(&format!("crates/opt/tests/golden/{pass}"), "ir") {
             let (before, behind) = text.split_once("\n==== becomes ====\n").expect("a golden has two halves");
             let [before, behind] = [before, behind].map(|text| genesys_ir::parse(text).expect("a golden is a module"));

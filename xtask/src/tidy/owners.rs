@@ -68,6 +68,7 @@ const OWNERS: &[(&str, Owner)] = &[
     ("num-traits", Owner::One("genesys-axis")),
     ("pest", Owner::One("genesys-syntax")),
     ("pest_derive", Owner::One("genesys-syntax")),
+    ("petgraph", Owner::One("genesys-opt")),
     (
         "proc-macro2",
         Owner::Shared(&["genesys-macros", "xtask"], "tokens of Rust: macros make them, and tidy reads them"),
