@@ -12,7 +12,7 @@ use genesys_ladder::Scale;
 use genesys_train::job::{Job, Outcome, Trained};
 use genesys_train::observer::{Observer, Start, Step};
 use genesys_train::train::{resume, train};
-use genesys_train::{Checkpoint, CheckpointError, Machine, fit, useful_threads};
+use genesys_train::{Checkpoint, CheckpointError, Machine, Recompute, fit, useful_threads};
 
 use crate::corpus::{self, CorpusArgs};
 use crate::design_file;
@@ -52,7 +52,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = number::whole)]
     seed: Option<u64>,
     /// Go on with the training of this checkpoint, to the weights of one that was never stopped.
-    #[arg(long, value_name = "CKPT", conflicts_with_all = ["file", "scale", "steps", "seed", "rows_at_a_time"])]
+    #[arg(long, value_name = "CKPT", conflicts_with_all = ["file", "scale", "steps", "seed", "rows_at_a_time", "recompute"])]
     resume: Option<PathBuf>,
     /// Steps between two checkpoints on the way; they do not change the result.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = number::positive)]
@@ -61,12 +61,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
     threads: Option<u64>,
     /// The most memory the training may need, as 750M or 4G; without it, what the machine has left. Where not all rows of a step
-    /// fit, as many as do are in memory at a time, and their gradients are summed.
+    /// fit, as many as do are in memory at a time, and their gradients are summed; where one does not, less is kept.
     #[arg(long, value_name = "BYTES", value_parser = number::bytes)]
     memory: Option<u64>,
     /// Rows of a step that are in memory at a time; without it, as many as fit. It changes how gradients are rounded.
     #[arg(long, value_name = "N", value_parser = number::positive)]
     rows_at_a_time: Option<u64>,
+    /// What the backward pass computes again rather than keeps: little, elements (all but products and recurrences), products
+    /// (all but attention and recurrences), or all; without it, as little as fits.
+    #[arg(long, value_name = "WHAT", value_parser = recompute)]
+    recompute: Option<Recompute>,
     #[command(flatten)]
     corpus: CorpusArgs,
 }
@@ -132,7 +136,8 @@ impl Args {
         let seed = self.seed.unwrap_or(0);
         let rows_at_a_time = self.rows_at_a_time.filter(|rows| *rows < scale.rows);
         let steps = self.steps.unwrap_or(scale.steps);
-        let job = Job { steps, rows_at_a_time, ..Job::at_scale(text, scale, seed) };
+        let recompute = self.recompute.unwrap_or_default();
+        let job = Job { steps, rows_at_a_time, recompute, ..Job::at_scale(text, scale, seed) };
         let machine = self.machine(scale);
         let job = fit(&job, data.tokenizer().vocab_size() as u64, &machine).map_err(|error| of_train(&error))?;
         Ok(Plan { begin: Begin::Job(job), machine, data, out: out.to_owned() })
@@ -151,6 +156,12 @@ impl Args {
         let machine = self.machine(&checkpoint.config.job.scale);
         Ok(Plan { begin: Begin::Checkpoint(Box::new(checkpoint)), machine, data, out })
     }
+}
+
+/// What is computed again, by its name.
+fn recompute(text: &str) -> Result<Recompute, String> {
+    let named = Recompute::ALL.into_iter().find(|how| how.name() == text);
+    named.ok_or_else(|| format!("expected {}", Recompute::ALL.map(Recompute::name).join(", ")))
 }
 
 /// Shows the training, keeps it, and stops it when a signal came.

@@ -19,13 +19,15 @@ use petgraph::algo::dinics;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use petgraph::{Direction, Graph};
+use serde::{Deserialize, Serialize};
 
 use crate::again::{Again, is_light};
 use crate::tape::{self, pairs};
 use crate::work::elements;
 
 /// What a backward pass may compute again. In order: each allows what the ones before it do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Recompute {
     /// What [`remat`](crate::remat) does, no more.
     #[default]
@@ -41,6 +43,21 @@ pub enum Recompute {
 impl Recompute {
     /// Each, the least work first.
     pub const ALL: [Recompute; 4] = [Self::Little, Self::Elements, Self::Products, Self::All];
+
+    /// What it is called on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Little => "little",
+            Self::Elements => "elements",
+            Self::Products => "products",
+            Self::All => "all",
+        }
+    }
+
+    /// Whether it is the least, which needs no word.
+    pub fn is_little(&self) -> bool {
+        *self == Self::Little
+    }
 }
 
 /// More than any cut has.

@@ -18,6 +18,7 @@ use genesys_ir::module::Module;
 use genesys_ir::{loss_alone, without_losses};
 use genesys_kernels::{Pool, add_to};
 use genesys_ladder::Scale;
+use genesys_opt::{Recompute, optimize, optimize_with};
 use genesys_runtime::{Model, RuntimeError};
 
 use crate::arena::Layout;
@@ -76,11 +77,11 @@ struct Running {
 }
 
 impl Passes {
-    /// The backward pass of a module, and its loss alone; or why it has none.
-    pub(crate) fn of(module: &Module, machine: &Machine) -> Self {
+    /// The backward pass of a module, which computes so much again, and its loss alone; or why it has none.
+    pub(crate) fn of(module: &Module, machine: &Machine, how: Recompute) -> Self {
         let way = match machine.path {
             Path::Composed => Err("it was asked for".to_owned()),
-            Path::Compiled => passes(module).map_err(|why| underivable(&why).to_string()),
+            Path::Compiled => passes(module, how).map_err(|why| underivable(&why).to_string()),
         };
         Self { way, threads: machine.threads.max(1) }
     }
@@ -107,12 +108,11 @@ impl Passes {
     }
 }
 
-fn passes(module: &Module) -> Result<[Module; 2], Unsupported> {
+fn passes(module: &Module, how: Recompute) -> Result<[Module; 2], Unsupported> {
     let backward = genesys_autodiff::differentiate(module)?;
     let mut forward = without_losses(module);
     genesys_autodiff::expand(&mut forward)?;
-    let [backward, forward] = [&backward, &forward].map(genesys_opt::optimize);
-    Ok([backward, loss_alone(&forward)])
+    Ok([optimize_with(&backward, how), loss_alone(&optimize(&forward))])
 }
 
 impl Plan {
@@ -312,7 +312,7 @@ mod tests {
         let scale = small(1);
         let seen = shipped(&scale, |name, module| {
             let layout = layout(&module).unwrap();
-            let plan = Passes::of(&module, &Machine::default()).plan(&layout, &scale, 1).unwrap();
+            let plan = Passes::of(&module, &Machine::default(), Recompute::Little).plan(&layout, &scale, 1).unwrap();
             assert_eq!(plan.composed(), None, "{name}");
             let Way::Program(programs) = plan.way else { return };
             let lengths = [&programs.step, &programs.loss].map(Program::weights);
@@ -337,7 +337,7 @@ mod tests {
         let layout = layout(module).unwrap();
         let weights = model::draw(module, 4).unwrap();
         let pool = Arc::new(Pool::new(2));
-        let plan = Passes::of(module, machine).plan(&layout, scale, rows).unwrap();
+        let plan = Passes::of(module, machine, Recompute::Little).plan(&layout, scale, rows).unwrap();
         let mut engine = plan.engine(&pool, || model::with(module, &layout, &weights)).unwrap();
         let mut gradients = vec![f32::NAN; layout.len()];
         let losses = engine.step(&pool, &layout, &weights, &batch(), &mut gradients).unwrap();

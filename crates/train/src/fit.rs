@@ -1,12 +1,19 @@
-//! What fits memory: a job whose batches are cut into parts where whole ones would not.
+//! What fits memory: a job whose batches are cut into parts, and whose backward pass keeps less, where it would not.
 //!
-//! In: a job, the size of the vocabulary, what may be taken of the machine. Out: the job as it will be trained. All rows of a
-//! step are in memory at a time where they fit; else as few parts as fit, as equal as can be, and gradients are summed over
-//! them. What was chosen is part of the job, so a training that goes on rounds as before, wherever it goes on. A design whose
-//! losses are no sums over rows is never cut. Nothing is allocated here but programs.
+//! In: a job, the size of the vocabulary, what may be taken of the machine. Out: the job as it will be trained. It is the first of
+//! these that fits:
+//!
+//! 1. All rows of a step at a time.
+//! 2. Parts of them, whose gradients are summed: as few parts as fit, as equal as can be. They cost hardly any time.
+//! 3. Where one row does not fit, or the losses are no sums over rows: the same, with a backward pass that computes more again,
+//!    the least work first ([`Recompute`]). Products again are about a third more time.
+//!
+//! What was chosen is part of the job, so a training that goes on rounds as before, wherever it goes on. Nothing is allocated
+//! here but programs.
 
 use genesys_ir::additive_losses;
 use genesys_ir::module::Module;
+use genesys_opt::Recompute;
 
 use crate::arena::Layout;
 use crate::engine::Passes;
@@ -15,30 +22,33 @@ use crate::job::{Job, rows_per_batch};
 use crate::machine::Machine;
 use crate::model::{self, compile};
 
-/// The job with so many rows at a time as fit the limit of `machine`. A job that says how many keeps them, and without a limit
-/// all fit.
+/// The job as it fits the limit of `machine`. What it says of rows and of what is computed again stays, and without a limit all
+/// fits.
 ///
 /// # Errors
-/// [`TrainError::Memory`] where one row at a time does not fit, or parts would not do; [`TrainError::Design`].
+/// [`TrainError::Memory`] with the least that would do; [`TrainError::Design`].
 pub fn fit(job: &Job, vocabulary: u64, machine: &Machine) -> Result<Job, TrainError> {
-    let (None, Some(limit)) = (job.rows_at_a_time, machine.memory) else { return Ok(job.clone()) };
+    let Some(limit) = machine.memory else { return Ok(job.clone()) };
     let module = compile(&job.design, &job.scale, vocabulary)?.module;
-    let needs = Needs::of(&module, job, machine)?;
-    let rows = rows_per_batch(&job.scale).max(1);
-    let shortage = |rows: usize, whole: Option<String>| {
-        let needed = needs.bytes(rows);
-        TrainError::Memory(Box::new(Shortage { needed, rows: rows as u64, limit, whole }))
-    };
-    if needs.bytes(rows) <= limit.bytes() {
-        return Ok(job.clone());
+    let layout = model::layout(&module)?;
+    let additive = additive_losses(&module);
+    let rows = job.rows_in_memory();
+    let may_be_cut = job.rows_at_a_time.is_none() && additive.is_ok();
+    let mut least = (u64::MAX, rows);
+    for how in Recompute::ALL.into_iter().filter(|how| job.recompute.is_little() || *how == job.recompute) {
+        let needs = Needs { passes: Passes::of(&module, machine, how), layout: &layout, job };
+        let fits = |rows: usize| needs.bytes(rows) <= limit.bytes();
+        let parts = if may_be_cut { fewest(rows, fits) } else { fits(rows).then_some(1) };
+        if let Some(parts) = parts {
+            let rows_at_a_time = if parts > 1 { Some(rows.div_ceil(parts) as u64) } else { job.rows_at_a_time };
+            return Ok(Job { rows_at_a_time, recompute: how, ..job.clone() });
+        }
+        let rows = if may_be_cut { 1 } else { rows };
+        least = least.min((needs.bytes(rows), rows));
     }
-    if let Err(why) = additive_losses(&module) {
-        return Err(shortage(rows, Some(why.to_string())));
-    }
-    match fewest(rows, |rows| needs.bytes(rows) <= limit.bytes()) {
-        Some(parts) => Ok(Job { rows_at_a_time: Some(rows.div_ceil(parts) as u64), ..job.clone() }),
-        None => Err(shortage(1, None)),
-    }
+    let whole = additive.err().filter(|_| job.rows_at_a_time.is_none()).map(|why| why.to_string());
+    let (needed, rows) = (least.0, least.1 as u64);
+    Err(TrainError::Memory(Box::new(Shortage { needed, rows, limit, whole })))
 }
 
 /// Whether the batches of a job may be cut as it says.
@@ -60,18 +70,14 @@ pub(crate) fn may_be_cut(module: &Module, job: &Job) -> Result<(), TrainError> {
 /// What a job needs by how many rows are in memory at a time.
 struct Needs<'a> {
     passes: Passes,
-    layout: Layout,
+    layout: &'a Layout,
     job: &'a Job,
 }
 
-impl<'a> Needs<'a> {
-    fn of(module: &Module, job: &'a Job, machine: &Machine) -> Result<Self, TrainError> {
-        Ok(Self { passes: Passes::of(module, machine), layout: model::layout(module)?, job })
-    }
-
+impl Needs<'_> {
     /// More than there are, where they cannot be counted.
     fn bytes(&self, rows: usize) -> u64 {
-        self.passes.plan(&self.layout, &self.job.scale, rows).map_or(u64::MAX, |plan| plan.bytes())
+        self.passes.plan(self.layout, &self.job.scale, rows).map_or(u64::MAX, |plan| plan.bytes())
     }
 }
 

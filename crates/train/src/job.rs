@@ -1,6 +1,7 @@
 //! A job: everything that decides a training, apart from its data. And what comes of it.
 
 use genesys_ladder::Scale;
+use genesys_opt::Recompute;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Checkpoint;
@@ -24,6 +25,9 @@ pub struct Job {
     /// gradients. That rounds differently, so it is part of what is trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows_at_a_time: Option<u64>,
+    /// What the backward pass computes again rather than keeps. That may round differently, too.
+    #[serde(default, skip_serializing_if = "Recompute::is_little")]
+    pub recompute: Recompute,
 }
 
 impl Job {
@@ -32,7 +36,15 @@ impl Job {
     pub fn at_scale(design: impl Into<String>, scale: &Scale, seed: u64) -> Self {
         let validation_tokens = validation_tokens(scale);
         let (scale, steps) = (scale.clone(), scale.steps);
-        Self { design: design.into(), scale, steps, seed, validation_tokens, rows_at_a_time: None }
+        Self {
+            design: design.into(),
+            scale,
+            steps,
+            seed,
+            validation_tokens,
+            rows_at_a_time: None,
+            recompute: Recompute::Little,
+        }
     }
 
     /// How many rows are in memory at a time: at most those of a step, and at least one.

@@ -44,6 +44,8 @@ mod trainee;
 pub mod validate;
 
 pub use checkpoint::{Checkpoint, Config, History};
+pub use genesys_opt::Recompute;
+
 pub use error::{CheckpointError, Shortage, TrainError};
 pub use fit::fit;
 pub use job::{Divergence, Job, Outcome, Trained, validation_tokens};

@@ -3,6 +3,8 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use genesys_opt::Recompute;
+
 use crate::validate::Validation;
 
 /// Told of a training as it goes. Whatever it does, the numbers stay the same.
@@ -31,6 +33,8 @@ pub struct Start {
     pub composed: Option<String>,
     /// How many rows are in memory at a time, where not all of a step are.
     pub rows_at_a_time: Option<u64>,
+    /// What the backward pass computes again.
+    pub recompute: Recompute,
     /// How many weights the model has.
     pub parameters: u64,
     /// The step that training begins with: 0, or where it goes on.
@@ -55,7 +59,13 @@ impl Start {
             let s = if rows == 1 { "" } else { "s" };
             format!("{rows} row{s} of a step are in memory at a time, and their gradients are summed")
         });
-        composed.into_iter().chain(parts).collect()
+        let again = match self.recompute {
+            Recompute::Little => None,
+            Recompute::Elements => Some("what is computed element by element is computed again on the way back"),
+            Recompute::Products => Some("products are computed again on the way back"),
+            Recompute::All => Some("blocks are computed again on the way back"),
+        };
+        composed.into_iter().chain(parts).chain(again.map(str::to_owned)).collect()
     }
 }
 

@@ -198,7 +198,8 @@ impl Session {
         let (step, tokens_per_step) = (self.config.step, scale.tokens_per_step());
         let composed = self.model.composed.clone();
         let rows_at_a_time = self.model.in_parts(&self.config.job);
-        Start { composed, rows_at_a_time, parameters, step, steps: *steps, tokens_per_step, validation }
+        let recompute = self.config.job.recompute;
+        Start { composed, rows_at_a_time, recompute, parameters, step, steps: *steps, tokens_per_step, validation }
     }
 
     fn failed_validation(&self, found: Validation) -> Result<Outcome, TrainError> {

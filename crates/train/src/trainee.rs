@@ -53,7 +53,7 @@ impl Trainee {
         let layout = model::layout(&module)?;
         let rows = job.rows_in_memory();
         fit::may_be_cut(&module, job)?;
-        let plan = Passes::of(&module, machine).plan(&layout, &job.scale, rows)?;
+        let plan = Passes::of(&module, machine, job.recompute).plan(&layout, &job.scale, rows)?;
         machine.holds(plan.bytes(), rows as u64)?;
         let composed = plan.composed().map(str::to_owned);
         let weights = weights(&module, &layout)?;

@@ -10,8 +10,8 @@ use genesys_ladder::Scale;
 use genesys_tokenize::Tokenizer;
 use genesys_train::tensors::Table;
 use genesys_train::{
-    Checkpoint, CheckpointError, Job, Limit, Machine, Observer, Outcome, Path, Start, Step, TrainError, Trained, build,
-    evaluate, fit, resume, train, untrained,
+    Checkpoint, CheckpointError, Job, Limit, Machine, Observer, Outcome, Path, Recompute, Start, Step, TrainError,
+    Trained, build, evaluate, fit, resume, train, untrained,
 };
 
 const GPT: &str = include_str!("../../../designs/gpt.gau");
@@ -177,7 +177,7 @@ fn as_many_rows_are_in_memory_as_fit_and_the_job_says_how_many() {
     let cache = tempfile::tempdir().unwrap();
     let data = dataset(cache.path(), "house");
     let vocabulary = data.tokenizer().vocab_size() as u64;
-    let whole = Job { scale: Scale { rows: 6, context: 64, ..tiny() }, ..job(tiny(), 1) };
+    let whole = Job { scale: Scale { rows: 6, context: 64, blocks: 6, ..tiny() }, ..job(tiny(), 1) };
     let cut = |rows| Job { rows_at_a_time: Some(rows), ..whole.clone() };
     let within = |bytes| Machine { memory: Some(Limit::Given(bytes)), ..Machine::default() };
     let all = needed(&whole, &data);
@@ -189,13 +189,26 @@ fn as_many_rows_are_in_memory_as_fit_and_the_job_says_how_many() {
         assert!(bytes < all, "{bytes} of {all}");
         assert_eq!(fit(&whole, vocabulary, &within(bytes)).unwrap(), cut(chosen), "{rows} rows fit");
     }
-    let least = needed(&cut(1), &data);
+    // Less is kept only where one row does not fit otherwise, and the least that does is taken.
+    let again = |rows, recompute| Job { recompute, ..cut(rows) };
+    let lean = needed(&again(1, Recompute::Products), &data);
+    assert!(lean < needed(&cut(1), &data), "{lean}");
+    let fitted = fit(&whole, vocabulary, &within(needed(&cut(1), &data) - 1)).unwrap();
+    assert!(fitted.rows_at_a_time == Some(1) && fitted.recompute > Recompute::Little, "{fitted:?}");
+    assert!(needed(&fitted, &data) < needed(&cut(1), &data));
+    assert_eq!(fit(&whole, vocabulary, &within(lean)).unwrap(), again(1, Recompute::Products));
+    let least = Recompute::ALL.map(|how| needed(&again(1, how), &data)).into_iter().min().unwrap();
     match fit(&whole, vocabulary, &within(least - 1)).unwrap_err() {
         TrainError::Memory(shortage) => assert_eq!((shortage.needed, shortage.rows), (least, 1)),
         other => panic!("{other}"),
     }
     // What was asked for stays.
-    assert_eq!(fit(&cut(5), vocabulary, &within(1)).unwrap(), cut(5));
+    let asked = again(5, Recompute::Elements);
+    assert_eq!(fit(&asked, vocabulary, &within(needed(&asked, &data))).unwrap(), asked);
+    match fit(&asked, vocabulary, &within(needed(&asked, &data) - 1)).unwrap_err() {
+        TrainError::Memory(shortage) => assert_eq!((shortage.needed, shortage.rows), (needed(&asked, &data), 5)),
+        other => panic!("{other}"),
+    }
 }
 
 #[test]
@@ -203,7 +216,7 @@ fn parts_of_a_batch_train_as_the_batch_and_go_on_to_the_same_bits() {
     let dir = tempfile::tempdir().unwrap();
     let data = dataset(dir.path(), "house");
     let whole = finished(train(&job(tiny(), 5), &data, &Machine::default(), &mut ()).unwrap());
-    let cut = |rows| Job { rows_at_a_time: Some(rows), ..job(tiny(), 5) };
+    let cut = |rows| Job { rows_at_a_time: Some(rows), recompute: Recompute::Products, ..job(tiny(), 5) };
     let machine = Machine { threads: 2, ..Machine::default() };
     for rows in [1, 3] {
         let parts = finished(train(&cut(rows), &data, &machine, &mut ()).unwrap());
@@ -226,7 +239,8 @@ fn parts_of_a_batch_train_as_the_batch_and_go_on_to_the_same_bits() {
     }
     // As many rows as there are, or more, are the whole batch.
     for rows in [4, 9] {
-        let all = finished(train(&cut(rows), &data, &machine, &mut ()).unwrap());
+        let all = Job { recompute: Recompute::Little, ..cut(rows) };
+        let all = finished(train(&all, &data, &machine, &mut ()).unwrap());
         assert_eq!(fingerprint(&all), fingerprint(&whole));
     }
 }
@@ -238,17 +252,20 @@ fn a_loss_that_is_no_sum_over_rows_is_never_cut() {
     let vocabulary = data.tokenizer().vocab_size() as u64;
     let loss = "let m = mean_tokens(h)\n    loss 0.1 * mean[D](m * m)\n    h + SwiGlu";
     let text = GPT.replacen("h + SwiGlu", loss, 1);
-    let whole = Job { validation_tokens: 640, ..Job::at_scale(text, &tiny(), 1) };
+    let scale = Scale { blocks: 6, context: 64, steps: 2, ..tiny() };
+    let whole = Job { validation_tokens: 640, ..Job::at_scale(text, &scale, 1) };
     let error =
         train(&Job { rows_at_a_time: Some(2), ..whole.clone() }, &data, &Machine::default(), &mut ()).unwrap_err();
     let told = "the design cannot be trained: a loss of `Block` is no sum over rows: it is not linear in means over the \
                 tokens of a batch, so that parts of 2 rows do not add up to a batch of 4; take all at a time";
     assert_eq!(error.to_string(), told);
     let bytes = needed(&whole, &data);
-    let machine = Machine { memory: Some(Limit::Given(bytes - 1)), ..Machine::default() };
-    let error = fit(&whole, vocabulary, &machine).unwrap_err();
+    let within = |bytes| Machine { memory: Some(Limit::Given(bytes)), ..Machine::default() };
+    let lean = fit(&whole, vocabulary, &within(bytes - 1)).unwrap();
+    assert!(lean.rows_at_a_time.is_none() && lean.recompute > Recompute::Little, "{lean:?}");
+    let error = fit(&whole, vocabulary, &within(bytes / 3)).unwrap_err();
     assert!(error.to_string().contains("it cannot do with fewer rows at a time: a loss of `Block`"), "{error}");
-    finished(train(&whole, &data, &Machine { memory: Some(Limit::Given(bytes)), ..machine }, &mut ()).unwrap());
+    finished(train(&whole, &data, &within(bytes), &mut ()).unwrap());
 }
 
 #[test]
