@@ -89,11 +89,37 @@ struct Tape<'a> {
 /// A value as a pair of nodes, with an edge between them that is cut where the value is kept.
 type Node = (NodeIndex, NodeIndex);
 
+/// All ways from what cannot be computed again to what is asked for.
+struct Ways {
+    graph: DiGraph<(), u64>,
+    nodes: BTreeMap<ValueId, Node>,
+    source: NodeIndex,
+    sink: NodeIndex,
+}
+
+impl Ways {
+    fn new() -> Self {
+        let mut graph = Graph::new();
+        let (source, sink) = (graph.add_node(()), graph.add_node(()));
+        Self { graph, nodes: BTreeMap::new(), source, sink }
+    }
+
+    /// The nodes of a value of that size.
+    fn node(&mut self, id: ValueId, size: u64) -> Node {
+        let Self { graph, nodes, .. } = self;
+        *nodes.entry(id).or_insert_with(|| {
+            let node = (graph.add_node(()), graph.add_node(()));
+            graph.add_edge(node.0, node.1, size);
+            node
+        })
+    }
+}
+
 impl Tape<'_> {
     /// The values of the smallest tape, if it is smaller than what there is.
     fn smaller(&self) -> Option<BTreeSet<ValueId>> {
         let asked: BTreeSet<ValueId> = self.again.there.keys().copied().filter(|id| self.size(*id).is_some()).collect();
-        let (graph, nodes, [source, sink]) = self.graph(&asked)?;
+        let Ways { graph, nodes, source, sink } = self.ways(&asked)?;
         let (flow, flows) = dinics(&graph, source, sink);
         let now: u64 = asked.iter().filter_map(|id| self.size(*id)).sum();
         if flow >= now {
@@ -104,43 +130,29 @@ impl Tape<'_> {
         Some(nodes.iter().filter(cut).map(|(id, _)| *id).collect())
     }
 
-    /// All ways from what cannot be computed again to what is asked for; nothing where a size is not known.
-    fn graph(&self, asked: &BTreeSet<ValueId>) -> Option<(DiGraph<(), u64>, BTreeMap<ValueId, Node>, [NodeIndex; 2])> {
-        let mut graph = Graph::new();
-        let ends = [graph.add_node(()), graph.add_node(())];
-        let mut nodes: BTreeMap<ValueId, Node> = BTreeMap::new();
-        let mut open: Vec<ValueId> = asked.iter().copied().collect();
-        let mut node = |graph: &mut DiGraph<(), u64>, open: &mut Vec<ValueId>, id: ValueId| -> Option<Node> {
-            if let Some(node) = nodes.get(&id) {
-                return Some(*node);
-            }
-            let node = (graph.add_node(()), graph.add_node(()));
-            graph.add_edge(node.0, node.1, self.size(id)?);
-            nodes.insert(id, node);
-            open.push(id);
-            Some(node)
-        };
+    /// The graph; nothing where a size is not known.
+    fn ways(&self, asked: &BTreeSet<ValueId>) -> Option<Ways> {
+        let mut ways = Ways::new();
         for id in asked {
-            let (_, after) = node(&mut graph, &mut open, *id)?;
-            graph.add_edge(after, ends[1], ENDLESS);
+            let (_, after) = ways.node(*id, self.size(*id)?);
+            ways.graph.add_edge(after, ways.sink, ENDLESS);
         }
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut open) = (asked.clone(), Vec::from_iter(asked.iter().copied()));
         while let Some(id) = open.pop() {
-            if !seen.insert(id) {
+            let (before, _) = ways.node(id, self.size(id)?);
+            let Some(instruction) = self.repeatable(id) else {
+                ways.graph.add_edge(ways.source, before, ENDLESS);
                 continue;
-            }
-            let (before, _) = node(&mut graph, &mut open, id)?;
-            match self.repeatable(id) {
-                None => _ = graph.add_edge(ends[0], before, ENDLESS),
-                Some(instruction) => {
-                    for operand in reads(instruction).into_iter().filter(|id| !self.is_free(*id)) {
-                        let (_, after) = node(&mut graph, &mut open, operand)?;
-                        graph.add_edge(after, before, ENDLESS);
-                    }
+            };
+            for operand in reads(instruction).into_iter().filter(|id| !self.is_free(*id)) {
+                let (_, after) = ways.node(operand, self.size(operand)?);
+                ways.graph.add_edge(after, before, ENDLESS);
+                if seen.insert(operand) {
+                    open.push(operand);
                 }
             }
         }
-        Some((graph, nodes, ends))
+        Some(ways)
     }
 
     /// How many elements a value has at a position; nothing where it is no value of positions, or its size is not known.
