@@ -6,7 +6,7 @@ use genesys_axis::{Constant, Size};
 use genesys_ir::module::{
     Axis, AxisId, Expr, Function, Instruction, Op, Reduction, Region, Stage, Type, ValueId, Weight,
 };
-use genesys_ir::{Scope, definitions, infer, substitute};
+use genesys_ir::{Origins, Scope, definitions, infer, substitute};
 use genesys_scalar::Function as Scalar;
 use genesys_scalar::Function::Where;
 
@@ -18,6 +18,9 @@ pub(crate) struct Emit<'a> {
     functions: &'a [Function],
     weights: &'a [Weight],
     values: &'a mut Vec<Type>,
+    origins: &'a mut Origins,
+    /// The value that new ones are made for.
+    about: Option<ValueId>,
     /// What was appended.
     pub(crate) out: Vec<Instruction>,
     /// Values that are summed over positions, and complete only where the region ends that they stand in.
@@ -27,8 +30,13 @@ pub(crate) struct Emit<'a> {
 impl<'a> Emit<'a> {
     /// `functions` are those that may be called.
     pub(crate) fn new(axes: &'a [Axis], functions: &'a [Function], function: &'a mut Function) -> Self {
-        let Function { weights, values, .. } = function;
-        Emit { axes, functions, weights, values, out: Vec::new(), sums: BTreeSet::new() }
+        let Function { weights, values, origins, .. } = function;
+        Emit { axes, functions, weights, values, origins, about: None, out: Vec::new(), sums: BTreeSet::new() }
+    }
+
+    /// Says that what is made from now on is made for a value, and comes from where that does; gives who it was before.
+    pub(crate) fn about(&mut self, id: Option<ValueId>) -> Option<ValueId> {
+        std::mem::replace(&mut self.about, id)
     }
 
     pub(crate) fn ty(&self, id: ValueId) -> &Type {
@@ -38,7 +46,11 @@ impl<'a> Emit<'a> {
     /// A new value, which the caller defines.
     pub(crate) fn value(&mut self, ty: Type) -> ValueId {
         self.values.push(ty);
-        ValueId(self.values.len() as u32 - 1)
+        let id = ValueId(self.values.len() as u32 - 1);
+        if let Some(about) = self.about {
+            self.origins.follow(id, about);
+        }
+        id
     }
 
     /// The results of an operation.
@@ -91,7 +103,9 @@ impl<'a> Emit<'a> {
             if ty.stage == Stage::Step {
                 ty.stage = step;
             }
+            let around = self.about(Some(id));
             replace.insert(id, self.value(ty));
+            self.about(around);
         }
         let mut region = region.clone();
         substitute(&mut region, &|id| replace.get(&id).copied().unwrap_or(id));

@@ -93,6 +93,7 @@ fn derivative(
     result: ValueId,
 ) -> Result<Vec<Instruction>, Unsupported> {
     let mut emit = Emit::new(axes, &[], function);
+    emit.about(Some(result));
     // A copy, for `at` itself may be read as well, and is then held fixed.
     let copy = emit.map(Expr::Arg(0), &[at])?;
     let mut body = body;

@@ -33,8 +33,10 @@ pub(crate) fn append(
     }
     let op = match op {
         Op::Map(Expr::Apply(function, operands)) => {
+            let around = emit.about(results.first().copied());
             let pieces = operands.into_iter().map(|operand| piece(emit, active, operand, &args));
             let (expr, mut read) = one(function, pieces.collect::<Result<Vec<_>, _>>()?);
+            emit.about(around);
             // An operand that is not read gives its axes all the same.
             for arg in args {
                 let has = |axis: &AxisId| read.iter().any(|id| emit.ty(*id).axes.contains(axis));

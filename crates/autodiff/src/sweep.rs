@@ -40,6 +40,7 @@ pub(crate) fn sweep(
         if !instruction.results.iter().any(|id| active.contains(id) && cotangents.get(*id).is_some()) {
             continue;
         }
+        let around = emit.about(instruction.results.first().copied());
         match &instruction.op {
             Op::Past { .. } => past::adjoint(emit, instruction, active, cotangents)?,
             Op::Scan { .. } => scan::adjoint(emit, instruction, active, cotangents)?,
@@ -51,6 +52,7 @@ pub(crate) fn sweep(
                 }
             }
         }
+        emit.about(around);
     }
     Ok(())
 }

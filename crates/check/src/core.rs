@@ -34,6 +34,13 @@ pub struct LeafId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScanId(pub u32);
 
+/// A call of a unit in a graph, or the graph's own unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExpansionId(pub u32);
+
+/// What stands in the text of the graph's own unit.
+pub const OWN: ExpansionId = ExpansionId(0);
+
 /// The width axis `D`, which every graph declares first.
 pub const WIDTH: AxisId = AxisId(0);
 
@@ -125,6 +132,8 @@ pub struct Node {
     pub ty: Type,
     /// Where it was written.
     pub span: Span,
+    /// The call that it was expanded for: provenance, which means nothing.
+    pub within: ExpansionId,
 }
 
 /// How a reduction combines elements.
@@ -315,6 +324,19 @@ pub struct Graph {
     pub named: Vec<Named>,
     /// What the calls of units in the unit's own text give; of a loop's rounds each.
     pub calls: Vec<Called>,
+    /// The calls of units that were expanded, at any depth; the first has the number 1, behind [`OWN`].
+    pub expansions: Vec<Expansion>,
+}
+
+/// A call of a unit, expanded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expansion {
+    /// The name of the unit.
+    pub unit: String,
+    /// The label of the call, where it has one.
+    pub label: Option<String>,
+    /// The expansion whose text has the call.
+    pub within: ExpansionId,
 }
 
 /// A value and the name that the text gives it.

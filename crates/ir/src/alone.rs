@@ -4,6 +4,7 @@
 //! call it, so that its weights are the module's. It is no model to the validator, which asks for tokens and logits.
 
 use crate::module::{Function, FunctionId, Instruction, Module, Op, Region, Type, ValueId};
+use crate::origins::Origins;
 
 /// The module whose `main` takes what the function takes and gives what it gives: the function is called as block number
 /// `layer`, and its weights have their paths as names.
@@ -25,6 +26,7 @@ pub fn alone(module: &Module, function: FunctionId, layer: u32) -> Module {
         values: types,
         inputs,
         body: Region { instructions: vec![call], results },
+        origins: Origins::default(),
     };
     Module { name: module.name.clone(), axes: module.axes.clone(), functions: vec![callee.clone(), main] }
 }

@@ -5,6 +5,7 @@
 
 use crate::infer::{Scope, infer};
 use crate::module::{Axis, Function, Instruction, Op, Region, Type, ValueId, Weight, WeightId};
+use crate::origins::Origins;
 
 /// A function under construction.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +58,7 @@ impl Builder {
 
     /// The function, once its body is complete.
     pub fn finish(self, name: String, body: Region) -> Function {
-        Function { name, adjoint: false, weights: self.weights, values: self.values, inputs: self.inputs, body }
+        let (adjoint, origins) = (false, Origins::default());
+        Function { name, adjoint, weights: self.weights, values: self.values, inputs: self.inputs, body, origins }
     }
 }

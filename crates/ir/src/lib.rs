@@ -9,6 +9,7 @@
 //! - [`print()`] and [`parse`]: the text form.
 //! - [`specialize`]: sizes at a width.
 //! - [`prune`]: a function without what no result depends on.
+//! - [`Origins`]: which unit of a design each value comes from.
 //! - [`without_losses`]: a model as it predicts; [`loss_alone`]: as it is validated; [`logits_alone`]: as a part of a program.
 //! - [`alone`]: one function as a module.
 //! - [`additive_losses`]: whether the losses of parts of a batch add up to that of the batch.
@@ -23,6 +24,7 @@ mod builder;
 mod infer;
 mod lex;
 pub mod module;
+mod origins;
 mod parameters;
 mod parse;
 mod parse_op;
@@ -38,6 +40,7 @@ pub use additive::{NotAdditive, additive_losses};
 pub use alone::alone;
 pub use builder::Builder;
 pub use infer::{Scope, infer};
+pub use origins::{Origins, Share, Unit};
 pub use parameters::{ParameterInfo, full_name, parameter_names, parameters};
 pub use parse::{ParseError, parse};
 pub use print::print;

@@ -17,6 +17,7 @@
 //! storage type.
 
 pub use crate::adjoint::Adjoint;
+use crate::origins::Origins;
 use genesys_axis::{Constant, Domain, Size};
 use genesys_scalar::{Function as Scalar, Law, Role};
 
@@ -78,6 +79,8 @@ pub struct Function {
     pub inputs: Vec<ValueId>,
     /// What it does, and its results; a loss, which a unit adds to that of the model, is the last.
     pub body: Region,
+    /// Where its values come from.
+    pub origins: Origins,
 }
 
 /// A weight.

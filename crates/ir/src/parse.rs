@@ -16,6 +16,7 @@ use crate::module::{
     Axis, AxisId, Direction, Dtype, Function, FunctionId, Instruction, Module, Op, Region, Stage, State, StateClass,
     Type, ValueId, Weight, WeightId,
 };
+use crate::origins::Origins;
 
 /// Why a text is not a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,7 +232,8 @@ impl Parser {
         if let Some(missing) = values.keys().zip(0..).find(|(id, expected)| **id != *expected) {
             return self.fail(format!("the value %{} of {name} is never defined", missing.1));
         }
-        Ok(Function { name, adjoint, weights, values: values.into_values().collect(), inputs, body })
+        let (values, origins) = (values.into_values().collect(), Origins::default());
+        Ok(Function { name, adjoint, weights, values, inputs, body, origins })
     }
 
     fn weight(&mut self) -> Result<Weight> {

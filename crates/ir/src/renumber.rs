@@ -103,6 +103,7 @@ pub fn renumber(function: &mut Function) -> BTreeMap<ValueId, ValueId> {
     let replace = |id: ValueId| numbers.get(&id).copied().unwrap_or(id);
     function.inputs.iter_mut().for_each(|id| *id = replace(*id));
     substitute(&mut function.body, &replace);
+    function.origins.renumber(&numbers);
     function.values = order.iter().map(|id| function.values[id.0 as usize].clone()).collect();
     numbers
 }

@@ -9,15 +9,15 @@
 
 use std::collections::BTreeMap;
 
-use genesys_check::core::{self, Node, NodeId};
-use genesys_ir::Builder;
+use genesys_check::core::{self, Expansion, Node, NodeId};
 use genesys_ir::module::{
     AxisId, Direction, Dtype, Expr, Function, Op, Reduction, Region, Stage, State, Type, ValueId, Weight, WeightId,
 };
+use genesys_ir::{Builder, Unit};
 use genesys_scalar::{Function as Scalar, Law};
 
 use crate::axes::{Axes, Binding};
-use crate::fuse;
+use crate::fuse::{self, Fused};
 use crate::merge;
 use crate::plan::{Component, ComponentId, Plan};
 
@@ -90,16 +90,34 @@ pub(crate) fn function(name: String, plan: &Plan, axes: &mut Axes) -> Emitted {
     }
     results.extend(emitter.loss());
     let signature = emitter.signature();
-    let Emitter { builder, mut contexts, .. } = emitter;
+    let Emitter { builder, mut contexts, parts, .. } = emitter;
     let values = contexts.iter().flat_map(|context| &context.values);
     let nodes: Vec<(ValueId, NodeId)> = values.map(|(node, value)| (*value, *node)).collect();
     let mut body = std::mem::take(&mut contexts[TOP].region);
     body.results = results;
     merge::region(&mut body);
     let mut function = builder.finish(name, body);
+    for (value, node) in &nodes {
+        for part in parts.get(value).map_or(std::slice::from_ref(node), Vec::as_slice) {
+            function.origins.add(*value, &unit_of(&plan.graph, *part), 1);
+        }
+    }
     let numbers = genesys_ir::renumber(&mut function);
     let kept = nodes.into_iter().filter_map(|(value, node)| Some((*numbers.get(&value)?, node)));
     Emitted { function, signature, nodes: kept.collect() }
+}
+
+/// The calls that a node was expanded for.
+fn unit_of(graph: &core::Graph, node: NodeId) -> Unit {
+    let mut unit = Unit::new();
+    let mut within = graph.node(node).within;
+    while let Some(number) = (within.0 as usize).checked_sub(1) {
+        let Expansion { unit: name, label, within: around } = &graph.expansions[number];
+        unit.push(label.as_ref().map_or_else(|| name.clone(), |label| format!("{label}: {name}")));
+        within = *around;
+    }
+    unit.reverse();
+    unit
 }
 
 pub(crate) struct Emitter<'a> {
@@ -108,6 +126,8 @@ pub(crate) struct Emitter<'a> {
     binding: Binding,
     builder: Builder,
     contexts: Vec<Context>,
+    /// The maps that the expression of a value was joined from.
+    parts: BTreeMap<ValueId, Vec<NodeId>>,
     weights: BTreeMap<core::LeafId, WeightId>,
     /// The targets, which tell the tokens that a loss counts.
     targets: Option<ValueId>,
@@ -117,8 +137,8 @@ impl<'a> Emitter<'a> {
     fn new(plan: &'a Plan, axes: &'a mut Axes) -> Self {
         let top = Context { parent: TOP, kind: Kind::Top, region: Region::default(), values: BTreeMap::new() };
         let (binding, builder) = (Binding::default(), Builder::default());
-        let mut emitter =
-            Emitter { plan, axes, binding, builder, contexts: vec![top], weights: BTreeMap::new(), targets: None };
+        let (contexts, parts, weights) = (vec![top], BTreeMap::new(), BTreeMap::new());
+        let mut emitter = Emitter { plan, axes, binding, builder, contexts, parts, weights, targets: None };
         let inputs: Vec<ValueId> = plan.graph.inputs.iter().map(|port| emitter.input(port)).collect();
         if !plan.graph.losses.is_empty() {
             let targets = Type { stage: Stage::Seq, dtype: Dtype::Token, axes: vec![] };
@@ -203,11 +223,15 @@ impl<'a> Emitter<'a> {
             return;
         }
         let fused = fuse::map(self, id, home);
-        let operands = fused.as_ref().map_or_else(|| self.plan.args(id).collect(), |(_, operands)| operands.clone());
+        let operands = fused.as_ref().map_or_else(|| self.plan.args(id).collect(), |fused| fused.operands.clone());
         let missing: Vec<NodeId> = operands.iter().copied().filter(|arg| self.value(*arg, home).is_none()).collect();
         if missing.is_empty() {
             let value = match fused {
-                Some((expr, _)) => self.push(home, Op::Map(expr), &operands),
+                Some(Fused { expr, parts, .. }) => {
+                    let value = self.push(home, Op::Map(expr), &operands);
+                    self.parts.insert(value, parts);
+                    value
+                }
                 None => self.emit(id, home),
             };
             self.contexts[home].values.insert(id, value);

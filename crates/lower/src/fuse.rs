@@ -12,26 +12,36 @@ use crate::emit::{ContextId, Emitter};
 /// The largest number of functions in one expression.
 const MOST: usize = 64;
 
-/// The expression of a map and its operands; `None` for any other node.
-pub(crate) fn map(emitter: &Emitter<'_>, id: NodeId, home: ContextId) -> Option<(Expr, Vec<NodeId>)> {
-    let Op::Map(_) = emitter.plan.graph.node(id).op else { return None };
-    let mut tree = Tree { emitter, root: id, home, functions: 0, operands: Vec::new() };
-    let expr = tree.apply(id);
-    // A map of constants alone keeps its operands, for a map has at least one.
-    if tree.operands.is_empty() { plain(emitter, id) } else { Some((expr, tree.operands)) }
+/// Maps as one.
+pub(crate) struct Fused {
+    pub(crate) expr: Expr,
+    pub(crate) operands: Vec<NodeId>,
+    /// The maps that are joined, as often as they are.
+    pub(crate) parts: Vec<NodeId>,
 }
 
-fn plain(emitter: &Emitter<'_>, id: NodeId) -> Option<(Expr, Vec<NodeId>)> {
+/// The expression of a map and its operands; `None` for any other node.
+pub(crate) fn map(emitter: &Emitter<'_>, id: NodeId, home: ContextId) -> Option<Fused> {
+    let Op::Map(_) = emitter.plan.graph.node(id).op else { return None };
+    let mut tree = Tree { emitter, root: id, home, parts: Vec::new(), operands: Vec::new() };
+    let expr = tree.apply(id);
+    // A map of constants alone keeps its operands, for a map has at least one.
+    let Tree { operands, parts, .. } = tree;
+    if operands.is_empty() { plain(emitter, id) } else { Some(Fused { expr, operands, parts }) }
+}
+
+fn plain(emitter: &Emitter<'_>, id: NodeId) -> Option<Fused> {
     let Op::Map(function) = emitter.plan.graph.node(id).op else { return None };
     let operands: Vec<NodeId> = emitter.plan.args(id).collect();
-    Some((Expr::Apply(function, (0..operands.len()).map(Expr::Arg).collect()), operands))
+    let expr = Expr::Apply(function, (0..operands.len()).map(Expr::Arg).collect());
+    Some(Fused { expr, operands, parts: vec![id] })
 }
 
 struct Tree<'a> {
     emitter: &'a Emitter<'a>,
     root: NodeId,
     home: ContextId,
-    functions: usize,
+    parts: Vec<NodeId>,
     operands: Vec<NodeId>,
 }
 
@@ -40,7 +50,7 @@ impl Tree<'_> {
     fn apply(&mut self, id: NodeId) -> Expr {
         let plan = self.emitter.plan;
         let Op::Map(function) = plan.graph.node(id).op else { unreachable!("only maps are joined") };
-        self.functions += 1;
+        self.parts.push(id);
         let args: Vec<NodeId> = plan.args(id).collect();
         Expr::Apply(function, args.into_iter().map(|arg| self.operand(arg)).collect())
     }
@@ -48,7 +58,7 @@ impl Tree<'_> {
     fn operand(&mut self, id: NodeId) -> Expr {
         match &self.emitter.plan.graph.node(id).op {
             Op::Constant(constant) => Expr::Const(constant.clone()),
-            Op::Map(_) if self.functions < MOST && self.joins(id) => self.apply(id),
+            Op::Map(_) if self.parts.len() < MOST && self.joins(id) => self.apply(id),
             _ => {
                 let known = self.operands.iter().position(|operand| *operand == id);
                 Expr::Arg(known.unwrap_or_else(|| {

@@ -158,10 +158,7 @@ fn append(plan: &mut Plan, op: Op, args: Vec<NodeId>) -> NodeId {
         _ => Stage::Const,
     };
     let stage = types().map(|ty| ty.stage).max().unwrap_or(least).max(least);
-    let span = match args.first() {
-        Some(arg) => plan.graph.node(*arg).span,
-        None => plan.graph.nodes[0].span,
-    };
-    plan.graph.nodes.push(Node { op, args: args.as_slice().into(), ty: Type { stage, axes }, span });
+    let Node { span, within, .. } = *plan.graph.node(args.first().copied().unwrap_or(NodeId(0)));
+    plan.graph.nodes.push(Node { op, args: args.as_slice().into(), ty: Type { stage, axes }, span, within });
     NodeId((plan.graph.nodes.len() - 1) as u32)
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use genesys_axis::Constant;
 use genesys_ir::Builder;
-use genesys_ir::module::{Axis, AxisId, Dtype, Expr, Function, FunctionId, Op, Region, Stage, Type, ValueId, Weight};
+use genesys_ir::module::{
+    Axis, AxisId, Dtype, Expr, Function, FunctionId, Instruction, Op, Region, Stage, Type, ValueId, Weight,
+};
 use genesys_scalar::{Function as Scalar, Law, Role};
 
 use crate::emit::{Side, Signature};
@@ -73,6 +75,20 @@ pub(crate) fn main(stack: &Stack<'_>) -> Function {
     let loss = push(&mut builder, Op::CrossEntropy { axis: stack.vocabulary }, vec![logits, targets])[0];
     body.results = [logits, loss].into_iter().chain(auxiliary).collect();
     builder.finish("main".into(), body)
+}
+
+/// Says which part of the model each operation of `main` is: what no unit of the design does.
+pub(crate) fn originate(main: &mut Function) {
+    let Function { body, origins, .. } = main;
+    for Instruction { op, results, .. } in &body.instructions {
+        let part = match op {
+            Op::Gather { .. } => "embedding",
+            Op::Contract { .. } => "head",
+            Op::CrossEntropy { .. } => "loss",
+            _ => continue,
+        };
+        results.iter().for_each(|id| origins.add(*id, &vec![part.to_owned()], 1));
+    }
 }
 
 /// The nearest earlier value of that name, under the axes of the one who takes it.

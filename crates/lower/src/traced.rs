@@ -68,7 +68,7 @@ pub(crate) fn stack_traced(design: &Stack<'_>, vocabulary: u64) -> (Module, Orig
         let written = |(value, node): (ValueId, NodeId)| (value, plan.graph.node(node).span);
         origins.push(emitted.nodes.into_iter().map(written).collect());
     }
-    let main = stack::main(&stack::Stack {
+    let mut main = stack::main(&stack::Stack {
         axes: axes.all(),
         functions: &functions,
         signatures: &signatures,
@@ -78,6 +78,7 @@ pub(crate) fn stack_traced(design: &Stack<'_>, vocabulary: u64) -> (Module, Orig
         last: design.last.map(|index| numbers[&index]),
         tie_embeddings: design.tie_embeddings,
     });
+    stack::originate(&mut main);
     functions.push(main);
     origins.push(BTreeMap::new());
     (Module { name: design.name.to_string(), axes: axes.into_inner(), functions }, origins)

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use genesys_axis::{Domain, Size};
-use genesys_check::core::{Axis, Graph, Node, NodeId, Op, Output, Port, Scan, ScanId, Stage, State, Type, WIDTH};
+use genesys_check::core::{Axis, Graph, Node, NodeId, OWN, Op, Output, Port, Scan, ScanId, Stage, State, Type, WIDTH};
 use genesys_lower::{Layer, Stack, lower_stack};
 use genesys_scalar::Function;
 use genesys_span::{FileId, Span};
@@ -11,7 +11,7 @@ use genesys_span::{FileId, Span};
 fn push(graph: &mut Graph, op: Op, stage: Stage, args: &[NodeId]) -> NodeId {
     let span = Span::new(FileId::default(), 0, 0);
     let ty = Type { stage, axes: [WIDTH].into() };
-    graph.nodes.push(Node { op, args: args.into(), ty, span });
+    graph.nodes.push(Node { op, args: args.into(), ty, span, within: OWN });
     NodeId(graph.nodes.len() as u32 - 1)
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use genesys_ir::module::{
     Axis, Expr, Function, Instruction, Module, Op, Region, Stage, Type, ValueId, Weight, WeightId,
 };
-use genesys_ir::{Scope, definitions, infer, substitute};
+use genesys_ir::{Origins, Scope, definitions, infer, substitute};
 
 use crate::operands::{covers, numbered};
 use crate::tape::{Given, Pair};
@@ -19,6 +19,7 @@ pub(crate) struct Again<'a> {
     pub(crate) axes: &'a [Axis],
     pub(crate) forward: &'a Function,
     types: &'a mut Vec<Type>,
+    origins: &'a mut Origins,
     weights: &'a mut Vec<Weight>,
     /// Where the forward function makes each value.
     pub(crate) made: BTreeMap<ValueId, &'a Instruction>,
@@ -56,8 +57,8 @@ impl<'a> Again<'a> {
                 Some(_) | None => {}
             }
         }
-        let Function { values: types, weights, .. } = backward;
-        Again { axes, forward, types, weights, made, there, out: Vec::new(), replaced, added: Vec::new() }
+        let Function { values: types, origins, weights, .. } = backward;
+        Again { axes, forward, types, origins, weights, made, there, out: Vec::new(), replaced, added: Vec::new() }
     }
 
     pub(crate) fn done(self) -> Repeated {
@@ -79,6 +80,7 @@ impl<'a> Again<'a> {
         let mut copy = Region { instructions: vec![instruction.clone()], results: Vec::new() };
         for id in definitions(&copy) {
             let name = value(self.types, self.forward.ty(id).clone());
+            self.origins.adopt(name, &self.forward.origins, id);
             self.there.insert(id, name);
         }
         let there = &self.there;

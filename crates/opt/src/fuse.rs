@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use genesys_ir::module::{Function, Instruction, Module, Op, Region, Stage, Type, ValueId};
-use genesys_ir::renumber;
+use genesys_ir::{Origins, renumber};
 
 use crate::expr::{applications, is_cheap, operands};
 use crate::operands::{Mapped, inlined};
@@ -33,8 +33,8 @@ const REPEATED: usize = 4;
 pub fn fuse(module: &mut Module) {
     for function in &mut module.functions {
         let counts = counts(function);
-        let Function { values, body, .. } = function;
-        let mut fusion = Fusion { types: values, counts, changed: false };
+        let Function { values, body, origins, .. } = function;
+        let mut fusion = Fusion { types: values, origins, counts, changed: false };
         fusion.region(body, &BTreeSet::new());
         if fusion.changed {
             renumber(function);
@@ -44,6 +44,7 @@ pub fn fuse(module: &mut Module) {
 
 struct Fusion<'a> {
     types: &'a [Type],
+    origins: &'a mut Origins,
     /// How often each value is named.
     counts: Vec<u32>,
     changed: bool,
@@ -108,7 +109,8 @@ impl Fusion<'_> {
         map.1.iter().for_each(|id| _ = maps.readers.get_mut(id).map(|readers| readers.remove(&i)));
         maps.instructions[i] = None;
         for j in readers {
-            let Some((reader, _)) = maps.map(j) else { continue };
+            let Some((reader, into)) = maps.map(j) else { continue };
+            self.origins.join(into, result);
             let (expr, args) = inlined(&reader, result, &map);
             self.named(&reader.1, false);
             self.named(&args, true);

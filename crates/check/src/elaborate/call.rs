@@ -21,10 +21,18 @@ impl<'a> Elaborator<'a, '_> {
     pub(crate) fn unit_call(&mut self, index: usize, call: &'a Call, span: Span) -> Elab<Given> {
         let label = self.frame().label.take();
         let args = self.arguments(self.units.all[index].unit, call, span)?;
-        let first = self.graph.leaves.len();
+        let (first, expansion) = (self.graph.leaves.len(), self.graph.expansions.len());
         let given = self.unit_given(index, call, args, span)?;
+        self.label_expansion(expansion, label);
         self.close_site(label, &self.units.all[index].unit.name.text, first, span);
         Ok(given)
+    }
+
+    /// Gives the expansion of that place the label of its call.
+    pub(crate) fn label_expansion(&mut self, expansion: usize, label: Option<&Ident>) {
+        if let (Some(expansion), Some(label)) = (self.graph.expansions.get_mut(expansion), label) {
+            expansion.label = Some(label.text.clone());
+        }
     }
 
     /// What a unit gives for some values, with the static arguments and axes of a call.
@@ -39,10 +47,15 @@ impl<'a> Elaborator<'a, '_> {
     pub(crate) fn expanded(
         &mut self,
         index: usize,
-        mut statics: Statics<'a>,
+        statics: Statics<'a>,
         args: Vec<NodeId>,
         span: Span,
     ) -> Elab<Given> {
+        let name = &self.units.all[index].unit.name.text;
+        self.expanding(name, |this| this.expansion(index, statics, args, span))
+    }
+
+    fn expansion(&mut self, index: usize, mut statics: Statics<'a>, args: Vec<NodeId>, span: Span) -> Elab<Given> {
         let entry = self.units.all[index];
         if statics.is_empty()
             && let Some(values) = self.copied(index, &args)

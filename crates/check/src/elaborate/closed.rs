@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::frame::roomy_path;
 use super::{Elaborated, Elaborator, MAX_DEPTH, MAX_NODES};
-use crate::core::{AxisId, Leaf, LeafId, Named, Node, NodeId, Scan, ScanId, State, WIDTH};
+use crate::core::{AxisId, Expansion, ExpansionId, Leaf, LeafId, Named, Node, NodeId, Scan, ScanId, State, WIDTH};
 use crate::renumber::Renumber;
 
 /// Where the copy of a graph begins in another.
@@ -18,6 +18,8 @@ struct Place<'g> {
     leaves: u32,
     scans: u32,
     nodes: u32,
+    /// The expansion that the copy is.
+    own: ExpansionId,
     /// The values of the parameters, which stand first in the graph.
     args: &'g [NodeId],
 }
@@ -48,7 +50,15 @@ impl Place<'_> {
 
     fn copy(&self, node: &Node) -> Node {
         let args = node.args.iter().map(|&arg| self.node(arg)).collect();
-        Node { op: self.op(&node.op), args, ty: self.ty(&node.ty), span: node.span }
+        Node { op: self.op(&node.op), args, ty: self.ty(&node.ty), span: node.span, within: self.within(node.within) }
+    }
+
+    fn within(&self, expansion: ExpansionId) -> ExpansionId {
+        ExpansionId(self.own.0 + expansion.0)
+    }
+
+    fn copy_expansion(&self, expansion: &Expansion) -> Expansion {
+        Expansion { within: self.within(expansion.within), ..expansion.clone() }
     }
 
     fn copy_leaf(&self, leaf: &Leaf, canonical: u32) -> Leaf {
@@ -100,6 +110,7 @@ impl<'u> Elaborator<'_, 'u> {
             leaves: self.graph.leaves.len() as u32,
             scans: self.graph.scans.len() as u32,
             nodes: self.graph.nodes.len() as u32,
+            own: self.within,
             args,
         };
         let from = &closed.graph;
@@ -111,6 +122,8 @@ impl<'u> Elaborator<'_, 'u> {
         self.graph.scans.extend(from.scans.iter().map(|scan| place.copy_scan(scan)));
         let named = from.named.iter().map(|named| Named { value: place.node(named.value), ..*named });
         self.graph.named.extend(named);
+        let expansions = from.expansions.iter().map(|expansion| place.copy_expansion(expansion));
+        self.graph.expansions.extend(expansions);
         self.graph.losses.extend(from.losses.iter().map(|loss| place.node(*loss)));
         self.requirements.extend_from_slice(&closed.requirements);
         from.outputs.iter().map(|output| place.node(output.node)).collect()

@@ -46,7 +46,7 @@ pub(crate) use self::primitive::PRIMITIVES;
 pub(crate) use self::tuple::Given;
 pub(crate) use self::unit::{Elaborated, UnitChecks, check_units, expand_units, instantiate_root};
 use crate::AxisSet;
-use crate::core::{Axis, AxisId, Graph, Node, NodeId, Op, ScanId, Stage, Type};
+use crate::core::{Axis, AxisId, Expansion, ExpansionId, Graph, Node, NodeId, OWN, Op, ScanId, Stage, Type};
 use crate::design::Required;
 use crate::error;
 use crate::resolve::Units;
@@ -87,6 +87,8 @@ pub(crate) struct Elaborator<'a, 'u> {
     /// The name of the unit that is checked.
     pub(crate) unit: &'a str,
     pub(crate) frames: Vec<Frame<'a>>,
+    /// The call being expanded.
+    within: ExpansionId,
     /// Axes of the enclosing `each`: every weight gets them, no rule of matching sees them.
     pub(crate) lifted: Vec<AxisId>,
     /// The loops being expanded, outermost first.
@@ -123,6 +125,7 @@ impl<'a, 'u> Elaborator<'a, 'u> {
             holes: Vec::new(),
             unit: "",
             frames: Vec::new(),
+            within: OWN,
             lifted: Vec::new(),
             instances: Vec::new(),
             rounds: 0,
@@ -186,8 +189,18 @@ impl<'a, 'u> Elaborator<'a, 'u> {
         self.room_for(1, span)?;
         self.mean_stays_within(&op, args, span)?;
         let id = NodeId(self.graph.nodes.len() as u32);
-        self.graph.nodes.push(Node { op, args: args.into(), ty, span });
+        self.graph.nodes.push(Node { op, args: args.into(), ty, span, within: self.within });
         Ok(id)
+    }
+
+    /// Runs `f`, which expands a call of a unit: what it makes was made for that call.
+    fn expanding<T>(&mut self, unit: &str, f: impl FnOnce(&mut Self) -> T) -> T {
+        let around = self.within;
+        self.graph.expansions.push(Expansion { unit: unit.to_owned(), label: None, within: around });
+        self.within = ExpansionId(self.graph.expansions.len() as u32);
+        let made = f(self);
+        self.within = around;
+        made
     }
 
     /// The type of a node.

@@ -122,7 +122,9 @@ impl<'a> Elaborator<'a, '_> {
                 let args = self.arguments(unit, call, span)?;
                 let first = self.graph.leaves.len();
                 let statics = self.bound_statics(value);
+                let expansion = self.graph.expansions.len();
                 let given = self.expanded(*index, statics, args, span)?;
+                self.label_expansion(expansion, label);
                 self.close_site(label, &unit.name.text, first, span);
                 Ok(given)
             }

@@ -33,7 +33,7 @@ pub fn normal_form_traced(graph: &Graph) -> (Graph, Vec<NodeId>) {
     let mut builder = Builder {
         graph,
         form: &form,
-        made: Graph { axes: vec![graph.axis(WIDTH).clone()], ..Graph::default() },
+        made: Graph { axes: vec![graph.axis(WIDTH).clone()], expansions: graph.expansions.clone(), ..Graph::default() },
         axes: BTreeMap::from([(WIDTH, WIDTH)]),
         leaves: BTreeMap::new(),
         nodes: vec![None; form.terms.all.len()],
@@ -301,7 +301,8 @@ impl Builder<'_> {
 
     fn push(&mut self, op: Op, args: &[NodeId], ty: Type, like: NodeId) -> NodeId {
         let id = NodeId(self.made.nodes.len() as u32);
-        self.made.nodes.push(Node { op, args: args.into(), ty, span: self.graph.node(like).span });
+        let Node { span, within, .. } = *self.graph.node(like);
+        self.made.nodes.push(Node { op, args: args.into(), ty, span, within });
         self.origins.push(like);
         id
     }
