@@ -28,6 +28,7 @@ mod mutate;
 mod number;
 mod offspring;
 mod output;
+mod profile;
 mod progress;
 mod report;
 mod resume;
@@ -64,6 +65,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
   genesys resume runs/001                   go on with a run that was stopped
   genesys check designs/gpt.gau             is this a design?
   genesys explain designs/gpt.gau           what it costs, how far it looks, what it may do
+  genesys profile designs/gpt.gau --scale nano   where the time of a training step goes
   genesys help train                        how to train one
 
 docs/tutorial.md leads from an empty file to a trained design; docs/language.md is the language.
@@ -93,6 +95,7 @@ enum Command {
     Init(init::Args),
     Forward(forward::Args),
     Train(train::Args),
+    Profile(profile::Args),
     Generate(generate::Args),
     #[command(hide = true)]
     Worker(worker::Args),
@@ -135,6 +138,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Init(args) => init::run(args),
         Command::Forward(args) => forward::run(args),
         Command::Train(args) => train::run(args),
+        Command::Profile(args) => profile::run(args),
         Command::Generate(args) => generate::run(args),
         Command::Worker(args) => worker::run(args),
     }

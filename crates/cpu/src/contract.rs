@@ -4,7 +4,7 @@
 //! kind the axes that follow one another in memory become one loop; the largest of each make the matrix product, the others go
 //! around it. The result lies densely: outer axes, those of rows, those of columns.
 
-use genesys_ir::module::AxisId;
+use genesys_ir::module::{AxisId, ValueId};
 
 use crate::run::contract::OUTER;
 use crate::view::{BufferId, Extent, Spot, View};
@@ -34,6 +34,8 @@ pub(crate) struct Contraction {
     pub(crate) accumulate: bool,
     /// Where the second operand is packed, which is the same for all tiles.
     pub(crate) packed: Option<BufferId>,
+    /// The value that it gives, where it is no operation of a tile, of which the tile says that.
+    pub(crate) of: Option<ValueId>,
 }
 
 /// How positions enter.
@@ -118,7 +120,22 @@ pub(crate) fn plan(
     outer.append(&mut k);
     let c = Spot { row: if rows == Rows::Summed || a.spot.row == 0 { 0 } else { c.spot.row }, ..c.spot };
     let (a, b) = (a.spot, b.spot);
-    (Contraction { a, b, c, outer, m: rows_of, n: columns, k: sum, gathers, accumulate: false, packed: None }, layout)
+    (
+        Contraction {
+            a,
+            b,
+            c,
+            outer,
+            m: rows_of,
+            n: columns,
+            k: sum,
+            gathers,
+            accumulate: false,
+            packed: None,
+            of: None,
+        },
+        layout,
+    )
 }
 
 /// Whether the operands are better the other way around: what varies by position makes rows, what lies densely in the result

@@ -9,9 +9,10 @@ use genesys_ir::module::IGNORE;
 use genesys_kernels::Pool;
 
 use crate::kernel::Kernel;
-use crate::lower::Shape;
+use crate::lower::{Lowered, Shape};
 use crate::program::{Address, Program, Space};
 use crate::run::kernel::{Bases, Worker, Workers, run};
+use crate::run::meter::{Meter, Spent};
 use crate::run::{Room, Step};
 
 /// What a step measures.
@@ -32,6 +33,9 @@ pub struct Through<'a> {
     pub kernel: usize,
     /// What it does, in a word.
     pub kind: &'static str,
+    /// What its operations took, where that is [metered](Executor::meter): as [`Program::work`] lists them, the last ones
+    /// missing where they did not run.
+    pub spent: &'a [Spent],
 }
 
 /// A line of the cache, at whose multiples buffers begin.
@@ -47,6 +51,8 @@ pub struct Executor {
     workers: Vec<Worker>,
     /// For each instance, where its buffers are.
     tables: Vec<Vec<*mut f32>>,
+    /// What the operations of the last kernel took.
+    spent: Vec<Spent>,
 }
 
 // SAFETY: the pointers are into the arena, or set anew in each step from the slices that it is given.
@@ -70,7 +76,7 @@ impl Executor {
         let workers = (0..pool.threads()).map(worker).collect();
         let table = |addresses: &Vec<Address>| vec![std::ptr::null_mut(); addresses.len()];
         let tables = program.instances.iter().map(|instance| table(&instance.addresses)).collect();
-        let mut executor = Self { program, pool, arena, workers, tables };
+        let mut executor = Self { program, pool, arena, workers, tables, spent: Vec::new() };
         executor.set_up();
         executor
     }
@@ -101,6 +107,11 @@ impl Executor {
         unsafe { std::slice::from_raw_parts(self.arena.as_ptr().cast::<f32>().add(offset), elements) }
     }
 
+    /// Says whether the operations of kernels are timed in the steps to come, which are slower for it.
+    pub fn meter(&mut self, on: bool) {
+        self.workers.iter_mut().for_each(|worker| worker.room.meter = on.then(Meter::default));
+    }
+
     /// Computes what depends on positions alone.
     fn set_up(&mut self) {
         let base = self.arena.as_mut_ptr().cast::<f32>();
@@ -129,7 +140,7 @@ impl Executor {
 
     /// As [`step`](Self::step), where these rows are a part of a batch in which `counted` tokens count: means are over these. So
     /// what the parts give adds up to losses and gradients of the batch, where the losses are
-    /// [additive](genesys_ir::additive_losses).
+    /// [additive](genesys_ir::additive_losses). `watch` is told of each kernel when it is through.
     pub fn part(
         &mut self,
         weights: &[f32],
@@ -137,8 +148,9 @@ impl Executor {
         tokens: &[u32],
         targets: &[u32],
         counted: usize,
+        watch: &mut dyn FnMut(Through<'_>),
     ) -> Losses {
-        self.run(weights, gradients, [tokens, targets], counted, &mut |_| {})
+        self.run(weights, gradients, [tokens, targets], counted, watch)
     }
 
     /// As [`step`](Self::step); `watch` is told of each kernel when it is through.
@@ -184,20 +196,22 @@ impl Executor {
         }
         let step = Step { shape: *shape, tokens, targets, share };
         let workers = Workers { pool: &self.pool, each: self.workers.as_mut_ptr() };
+        let (tables, spent) = (&self.tables, &mut self.spent);
+        let mut go = |call: usize, function: &str, i: usize, kernel: &Kernel| {
+            run(kernel, Bases(&tables[call]), &step, &workers);
+            spent.clear();
+            workers.empty_into(spent);
+            watch(Through { function, kernel: i, kind: kernel.kind(), spent });
+        };
         let mut call = 0;
         for (i, kernel) in functions[instances[0].function].kernels.iter().enumerate() {
             match kernel {
                 Kernel::Call { function, .. } => {
                     call += 1;
-                    for (i, kernel) in functions[*function].kernels.iter().enumerate() {
-                        run(kernel, Bases(&self.tables[call]), &step, &workers);
-                        watch(Through { function: &functions[*function].name, kernel: i, kind: kernel.kind() });
-                    }
+                    let Lowered { name, kernels, .. } = &functions[*function];
+                    kernels.iter().enumerate().for_each(|(i, kernel)| go(call, name, i, kernel));
                 }
-                kernel => {
-                    run(kernel, Bases(&self.tables[0]), &step, &workers);
-                    watch(Through { function: "main", kernel: i, kind: kernel.kind() });
-                }
+                kernel => go(0, "main", i, kernel),
             }
         }
         // SAFETY: losses were placed in the arena.

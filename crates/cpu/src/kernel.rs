@@ -1,5 +1,7 @@
 //! Kernels: what is run by all workers together, one after the other.
 
+use genesys_ir::module::ValueId;
+
 use crate::contract::Contraction;
 use crate::op::Op;
 use crate::view::{BufferId, Extent, LocalId, Spot, Walk};
@@ -8,6 +10,8 @@ use crate::view::{BufferId, Extent, LocalId, Spot, Walk};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tile {
     pub(crate) ops: Vec<Op>,
+    /// The value that each operation is of, where one is known.
+    pub(crate) marks: Vec<Option<ValueId>>,
     /// Where each local value lies in the worker's memory.
     pub(crate) locals: Vec<usize>,
     /// The elements of that memory.
@@ -47,7 +51,7 @@ pub(crate) enum Kernel {
     /// Sums over the parts that a kernel left.
     Finish(Vec<Finish>),
     /// At each token the sum of the rows of the positions that hold it.
-    Scatter { x: Spot, width: usize, tokens: usize, out: Spot },
+    Scatter { x: Spot, width: usize, tokens: usize, out: Spot, of: ValueId },
     /// A function: its arguments, its results, and memory for what it keeps between its kernels.
     Call { function: usize, args: Vec<BufferId>, results: Vec<BufferId>, frame: BufferId, layer: u32, path: String },
 }
@@ -105,6 +109,8 @@ pub(crate) struct Pack {
     pub(crate) k: (usize, usize),
     pub(crate) n: (usize, usize),
     pub(crate) out: BufferId,
+    /// The value whose product reads it.
+    pub(crate) of: Option<ValueId>,
 }
 
 /// What a task sets to 0 before it begins: a value at all positions of the item, or its part.
@@ -126,6 +132,8 @@ pub(crate) struct Finish {
     pub(crate) out: Walk,
     /// Which parts there are.
     pub(crate) over: Over,
+    /// The value that they are of.
+    pub(crate) of: ValueId,
 }
 
 /// The parts of a kernel.

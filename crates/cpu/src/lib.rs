@@ -15,6 +15,9 @@
 //! | `program` | functions placed, calls bound |
 //! | `run` | the loops |
 //! | `executor` | threads, memory, a step |
+//! | `footprint` | what of memory a step takes, and whose it is |
+//! | `roofline` | what this machine can do at best |
+//! | `work` | what a step does, counted, and for which units |
 //!
 //! Not here: what a backward pass is (`autodiff`), loops over vectors and matrices (`kernels`), the optimizer and the data.
 
@@ -22,15 +25,22 @@ mod code;
 mod contract;
 mod error;
 mod executor;
+mod footprint;
 mod kernel;
 mod lower;
 mod memory;
 mod op;
 mod program;
+mod roofline;
 mod run;
 mod view;
+mod work;
 
 pub use error::CpuError;
 pub use executor::{Executor, Losses, Through};
+pub use footprint::{Footprint, Held};
 pub use lower::Shape;
 pub use program::Program;
+pub use roofline::Roofline;
+pub use run::meter::Spent;
+pub use work::{KernelWork, Operation, Portion, Work};

@@ -305,7 +305,7 @@ impl Linker<'_> {
     fn place_fixed(&mut self) {
         for lowered in self.functions {
             let mut addresses = Vec::new();
-            for Buffer { purpose, elements } in &lowered.buffers {
+            for Buffer { purpose, elements, .. } in &lowered.buffers {
                 let offset = if *purpose == Use::Fixed { self.take(*elements) } else { 0 };
                 addresses.push(Address { space: Space::Arena, offset });
             }

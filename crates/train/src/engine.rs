@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::Device;
 use genesys_autodiff::Unsupported;
-use genesys_cpu::{CpuError, Executor, Losses, Program, Shape};
+use genesys_cpu::{CpuError, Executor, Losses, Program, Shape, Through};
 use genesys_data::Batch;
 use genesys_ir::module::Module;
 use genesys_ir::{loss_alone, without_losses};
@@ -109,10 +109,9 @@ impl Passes {
 }
 
 fn passes(module: &Module, how: Recompute) -> Result<[Module; 2], Unsupported> {
-    let backward = genesys_autodiff::differentiate(module)?;
     let mut forward = without_losses(module);
     genesys_autodiff::expand(&mut forward)?;
-    Ok([optimize_with(&backward, how), loss_alone(&optimize(&forward))])
+    Ok([backward(module, how)?, loss_alone(&optimize(&forward))])
 }
 
 impl Plan {
@@ -154,13 +153,26 @@ impl Plan {
     }
 }
 
+/// What the program of a step is made of: the backward pass, optimized.
+pub(crate) fn backward(module: &Module, how: Recompute) -> Result<Module, Unsupported> {
+    Ok(optimize_with(&genesys_autodiff::differentiate(module)?, how))
+}
+
 fn underivable(error: &Unsupported) -> CpuError {
     CpuError::Unsupported { function: "main".to_owned(), what: error.to_string() }
 }
 
 impl Engine {
+    /// What runs the program of a step, if there is one.
+    pub(crate) fn executor(&mut self) -> Option<&mut Executor> {
+        match &mut self.runs {
+            Runs::Program(running) => Some(&mut running.step),
+            Runs::Composed(_) => None,
+        }
+    }
+
     /// Losses of a batch, and the gradients of their sum: each is written, 0 where a weight takes no part in it. Parts are
-    /// summed in their order.
+    /// summed in their order. `watch` is told of each kernel of a program when it is through.
     pub(crate) fn step(
         &mut self,
         pool: &Pool,
@@ -168,15 +180,16 @@ impl Engine {
         weights: &[f32],
         batch: &Batch,
         gradients: &mut [f32],
+        watch: &mut dyn FnMut(Through<'_>),
     ) -> Result<Losses, RuntimeError> {
         let Self { rows, runs, part: spare } = self;
         let mut sum: Option<Losses> = None;
         for part in batch.parts(*rows) {
             let share = Share { of: part.predictions(), all: batch.predictions() };
             sum = Some(match sum {
-                None => runs.step(layout, weights, &part, *rows, share, gradients)?,
+                None => runs.step(layout, weights, &part, *rows, share, gradients, watch)?,
                 Some(sum) => {
-                    let losses = runs.step(layout, weights, &part, *rows, share, spare)?;
+                    let losses = runs.step(layout, weights, &part, *rows, share, spare, watch)?;
                     add(pool, spare, gradients);
                     both(sum, losses)
                 }
@@ -210,6 +223,7 @@ struct Share {
 
 impl Runs {
     /// What a part gives to losses and gradients of the batch.
+    #[allow(clippy::too_many_arguments)] // a part of a step: what the step has, and which part
     fn step(
         &mut self,
         layout: &Layout,
@@ -218,11 +232,12 @@ impl Runs {
         rows: usize,
         share: Share,
         gradients: &mut [f32],
+        watch: &mut dyn FnMut(Through<'_>),
     ) -> Result<Losses, RuntimeError> {
         match self {
             Self::Program(running) => {
                 let (tokens, targets) = padded(part, rows);
-                Ok(running.step.part(weights, gradients, &tokens, &targets, share.all as usize))
+                Ok(running.step.part(weights, gradients, &tokens, &targets, share.all as usize, watch))
             }
             Self::Composed(model) => composed(model, layout, weights, part, share, gradients),
         }

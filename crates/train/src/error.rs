@@ -27,6 +27,8 @@ pub enum TrainError {
     Checkpoint(CheckpointError),
     /// The design at its scale would hold more memory than it may.
     Memory(Box<Shortage>),
+    /// The processor has no program for the design, which trains operation by operation; why not.
+    NoProgram(String),
     /// The machine could not compute it: out of memory, no thread.
     Compute {
         /// What was tried, as in `train`.
@@ -104,7 +106,7 @@ impl TrainError {
     #[must_use]
     pub fn is_input(&self) -> bool {
         match self {
-            Self::Design(_) | Self::Weights(_) | Self::NoBytes => true,
+            Self::Design(_) | Self::Weights(_) | Self::NoBytes | Self::NoProgram(_) => true,
             Self::Data(error) => error.is_input(),
             Self::Checkpoint(error) => error.is_input(),
             Self::Memory(shortage) => matches!(shortage.limit, Limit::Given(_)),
@@ -153,6 +155,11 @@ impl fmt::Display for TrainError {
             }
             Self::Checkpoint(error) => error.fmt(f),
             Self::Memory(shortage) => shortage.fmt(f),
+            Self::NoProgram(why) => write!(
+                f,
+                "the design trains operation by operation, not as one program of kernels: {why}; `genesys train` \
+                 trains it all the same"
+            ),
             Self::Compute { doing, source } => write!(f, "cannot {doing} on this machine: {source}"),
         }
     }
@@ -200,7 +207,7 @@ impl Error for TrainError {
             Self::Data(error) => Some(error),
             Self::Checkpoint(error) => Some(error),
             Self::Compute { source, .. } => Some(source.as_ref()),
-            Self::Design(_) | Self::Weights(_) | Self::NoBytes | Self::Memory(_) => None,
+            Self::Design(_) | Self::Weights(_) | Self::NoBytes | Self::NoProgram(_) | Self::Memory(_) => None,
         }
     }
 }

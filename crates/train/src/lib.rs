@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`job`] | what to train, and what comes of it |
 //! | [`mod@train`] | the loop |
+//! | [`rehearsal`] | the first steps, for who wants to see what they are made of |
 //! | [`observer`] | who watches it |
 //! | [`machine`] | what it may take of the machine |
 //! | [`mod@fit`] | how many rows of a step are in memory at a time |
@@ -37,6 +38,7 @@ pub mod job;
 pub mod machine;
 pub mod model;
 pub mod observer;
+pub mod rehearsal;
 pub mod schedule;
 pub mod tensors;
 pub mod train;
@@ -52,5 +54,6 @@ pub use job::{Divergence, Job, Outcome, Trained, validation_tokens};
 pub use machine::{Limit, Machine, Path, useful_threads};
 pub use model::{build, compile, untrained};
 pub use observer::{Observer, Start, Step};
+pub use rehearsal::{Part, Rehearsal, rehearse};
 pub use train::{evaluate, resume, train};
 pub use validate::Validation;

@@ -60,11 +60,11 @@ pub fn evaluate(checkpoint: &Checkpoint, data: &Dataset, machine: &Machine) -> R
 }
 
 /// Runs `work` where there is stack for a deep graph.
-fn deep<T: Send>(work: impl FnOnce() -> Result<T, TrainError> + Send) -> Result<T, TrainError> {
+pub(crate) fn deep<T: Send>(work: impl FnOnce() -> Result<T, TrainError> + Send) -> Result<T, TrainError> {
     on_large_stack(|| Ok(work())).map_err(TrainError::compute("train"))?
 }
 
-fn rows(data: &Dataset, job: &Job) -> Result<Rows, TrainError> {
+pub(crate) fn rows(data: &Dataset, job: &Job) -> Result<Rows, TrainError> {
     Ok(data.rows(usize::try_from(job.scale.context).unwrap_or(usize::MAX))?)
 }
 

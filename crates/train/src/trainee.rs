@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use candle_core::Device;
-use genesys_cpu::Losses;
+use genesys_cpu::{Losses, Through};
 use genesys_data::{Batch, Rows};
 use genesys_ir::module::Module;
 use genesys_kernels::Pool;
@@ -25,7 +25,7 @@ use crate::validate::{self, Validation};
 /// A model whose weights change.
 pub(crate) struct Trainee {
     module: Module,
-    engine: Engine,
+    pub(crate) engine: Engine,
     /// How many rows are in memory at a time.
     rows: usize,
     /// Where each weight lies.
@@ -69,7 +69,17 @@ impl Trainee {
 
     /// Losses of a batch, and the gradients of their sum in the order of the layout.
     pub(crate) fn step(&mut self, batch: &Batch, gradients: &mut [f32]) -> Result<Losses, TrainError> {
-        let losses = self.engine.step(&self.pool, &self.layout, &self.weights, batch, gradients);
+        self.watched(batch, gradients, &mut |_| {})
+    }
+
+    /// As [`step`](Self::step); `watch` is told of each kernel of a program when it is through.
+    pub(crate) fn watched(
+        &mut self,
+        batch: &Batch,
+        gradients: &mut [f32],
+        watch: &mut dyn FnMut(Through<'_>),
+    ) -> Result<Losses, TrainError> {
+        let losses = self.engine.step(&self.pool, &self.layout, &self.weights, batch, gradients, watch);
         losses.map_err(TrainError::compute("train"))
     }
 

@@ -52,6 +52,7 @@ const OWNERS: &[(&str, Owner)] = &[
     ("hashbrown", Owner::One("genesys-check")),
     ("html5gum", Owner::Tests),
     ("indicatif", Owner::One("genesys-cli")),
+    ("inferno", Owner::One("genesys-profile")),
     ("libm", Owner::One("genesys-scalar")),
     ("lsp-server", Owner::One("genesys-lsp")),
     ("lsp-types", Owner::One("genesys-lsp")),

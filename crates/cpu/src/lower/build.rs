@@ -16,6 +16,9 @@ use crate::view::{Extent, LocalId, Place, Spot, View};
 /// A kernel under construction.
 pub(crate) struct Build {
     pub(crate) ops: Vec<Op>,
+    /// The value that each operation is of, but for the last ones: these are of `about`.
+    pub(crate) marks: Vec<Option<ValueId>>,
+    pub(crate) about: Option<ValueId>,
     /// The elements that each local value has in a tile.
     pub(crate) locals: Vec<usize>,
     pub(crate) views: BTreeMap<ValueId, View>,
@@ -47,6 +50,8 @@ impl Build {
     pub(crate) fn new(rows: usize) -> Self {
         Self {
             ops: Vec::new(),
+            marks: Vec::new(),
+            about: None,
             locals: Vec::new(),
             views: BTreeMap::new(),
             targets: BTreeMap::new(),
@@ -61,6 +66,12 @@ impl Build {
             region: false,
             sums: Vec::new(),
         }
+    }
+
+    /// Says which value the operations are of that are appended from now on; gives that of those before.
+    pub(crate) fn make_for(&mut self, id: Option<ValueId>) -> Option<ValueId> {
+        self.marks.resize(self.ops.len(), self.about);
+        std::mem::replace(&mut self.about, id)
     }
 
     /// Says that a value is summed up: it is 0 before. `each` says whether it is one at each position.
@@ -84,9 +95,10 @@ impl Build {
     }
 
     /// The kernel. The values of `kept` hold from tile to tile.
-    pub(crate) fn tile(self, kept: Vec<LocalId>) -> Tile {
+    pub(crate) fn tile(mut self, kept: Vec<LocalId>) -> Tile {
+        self.make_for(None);
         let (locals, memory) = place(&self.ops, &self.locals, &kept);
-        Tile { ops: self.ops, locals, memory, rows: self.rows }
+        Tile { ops: self.ops, marks: self.marks, locals, memory, rows: self.rows }
     }
 
     /// Where a value's elements lie.
@@ -208,7 +220,9 @@ impl Build {
     /// Copies a value of the axes of `like`.
     pub(crate) fn copy(&mut self, lowering: &Lowering<'_>, from: &View, to: &View, like: ValueId) {
         let axes = lowering.function.ty(like).axes.clone();
+        let around = self.make_for(self.about.or(Some(like)));
         self.copy_axes(lowering, from, to, &axes);
+        self.make_for(around);
     }
 
     pub(crate) fn copy_axes(&mut self, lowering: &Lowering<'_>, from: &View, to: &View, axes: &[AxisId]) {
@@ -245,6 +259,8 @@ impl Build {
 
     /// Records where a value lies; one with a target elsewhere is copied there.
     pub(crate) fn define_as(&mut self, lowering: &Lowering<'_>, id: ValueId, view: View) {
+        let subject = self.about.or(Some(id));
+        self.marks.resize(self.ops.len(), subject);
         if let Some(target) = self.targets.get(&id).cloned()
             && target != view
         {

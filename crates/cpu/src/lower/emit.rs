@@ -15,6 +15,13 @@ use crate::view::{Dim, Extent, Place, Spot, View};
 impl Build {
     /// Appends what computes an instruction's result.
     pub(crate) fn operation(&mut self, lowering: &mut Lowering<'_>, instruction: &Instruction) -> Result<()> {
+        let around = self.make_for(instruction.results.first().copied());
+        self.made(lowering, instruction)?;
+        self.make_for(around);
+        Ok(())
+    }
+
+    fn made(&mut self, lowering: &mut Lowering<'_>, instruction: &Instruction) -> Result<()> {
         let Instruction { op, args, results } = instruction;
         let result = results[0];
         let view = match op {
@@ -387,8 +394,8 @@ impl Build {
         if !(whole && worth) {
             return None;
         }
-        let out = lowering.buffer(Use::Inner, genesys_kernels::packed_len(k, n));
-        lowering.pack(Pack { b: plan.b, k: (k, plan.k.b), n: (n, plan.n.b), out });
+        let out = lowering.buffer(Use::Inner, genesys_kernels::packed_len(k, n), self.about);
+        lowering.pack(Pack { b: plan.b, k: (k, plan.k.b), n: (n, plan.n.b), out, of: self.about });
         Some(out)
     }
 

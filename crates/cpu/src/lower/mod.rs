@@ -48,6 +48,8 @@ pub(crate) enum Use {
 pub(crate) struct Buffer {
     pub(crate) purpose: Use,
     pub(crate) elements: usize,
+    /// The value that it holds, or that it is made for.
+    pub(crate) of: Option<ValueId>,
 }
 
 /// A function, ready to be placed in memory.
@@ -293,7 +295,7 @@ impl<'m> Lowering<'m> {
                 let args = instruction.args.iter().map(buffer).collect();
                 let results = instruction.results.iter().map(buffer).collect();
                 let function = function.0 as usize;
-                let frame = self.buffer(Use::Inner, frames[function]);
+                let frame = self.buffer(Use::Inner, frames[function], None);
                 self.ends.push(Kernel::Call { function, args, results, frame, layer: *layer, path: path.clone() });
                 Ok(())
             }
@@ -302,8 +304,8 @@ impl<'m> Lowering<'m> {
     }
 
     /// A new buffer.
-    pub(crate) fn buffer(&mut self, purpose: Use, elements: usize) -> BufferId {
-        self.buffers.push(Buffer { purpose, elements });
+    pub(crate) fn buffer(&mut self, purpose: Use, elements: usize, of: Option<ValueId>) -> BufferId {
+        self.buffers.push(Buffer { purpose, elements, of });
         BufferId(self.buffers.len() as u32 - 1)
     }
 
@@ -318,7 +320,7 @@ impl<'m> Lowering<'m> {
         };
         let elements = row.checked_mul(positions).ok_or(CpuError::TooLarge)?;
         let fixed = purpose == Use::Fixed;
-        let buffer = self.buffer(purpose, elements);
+        let buffer = self.buffer(purpose, elements, Some(id));
         if fixed {
             return Ok(View::dense(Spot::new(Place::Positions { buffer, row }, row), &sized));
         }
@@ -329,7 +331,7 @@ impl<'m> Lowering<'m> {
     fn home_for(&mut self, id: ValueId, positions: usize) -> Result<View> {
         let sized = self.dense(&self.function.ty(id).axes)?;
         let row: usize = sized.iter().map(|(_, n)| n).product();
-        let buffer = self.buffer(Use::Inner, row.checked_mul(positions).ok_or(CpuError::TooLarge)?);
+        let buffer = self.buffer(Use::Inner, row.checked_mul(positions).ok_or(CpuError::TooLarge)?, Some(id));
         Ok(View::dense(Spot::new(Place::Chunk { buffer, row }, row), &sized))
     }
 
@@ -394,7 +396,7 @@ impl<'m> Lowering<'m> {
             return Ok(*buffer);
         }
         let axes = self.dense(&self.function.weights[number].axes)?;
-        let buffer = self.buffer(Use::Weight(number), axes.iter().map(|(_, n)| n).product());
+        let buffer = self.buffer(Use::Weight(number), axes.iter().map(|(_, n)| n).product(), None);
         self.weights.insert(number, buffer);
         Ok(buffer)
     }
@@ -404,7 +406,7 @@ impl<'m> Lowering<'m> {
         if let Some(buffer) = self.layer {
             return buffer;
         }
-        let buffer = self.buffer(Use::Layer, 1);
+        let buffer = self.buffer(Use::Layer, 1, None);
         self.layer = Some(buffer);
         buffer
     }

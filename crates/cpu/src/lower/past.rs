@@ -129,6 +129,13 @@ impl Build {
         instruction: &Instruction,
         body: &Region,
     ) -> Result<()> {
+        let around = self.make_for(instruction.results.first().copied());
+        self.in_region(lowering, instruction, body)?;
+        self.make_for(around);
+        Ok(())
+    }
+
+    fn in_region(&mut self, lowering: &mut Lowering<'_>, instruction: &Instruction, body: &Region) -> Result<()> {
         let Instruction { op, args, results } = instruction;
         let transposed = matches!(op, IrOp::Adjoint(Adjoint::View(_) | Adjoint::Blocks { .. }));
         let within = body.instructions.iter().find(|made| made.results.contains(args.first().unwrap_or(&results[0])));

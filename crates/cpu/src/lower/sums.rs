@@ -78,7 +78,7 @@ impl Build {
         } else {
             (lowering.shape.rows * lowering.shape.context.div_ceil(TILE), Over::Tiles)
         };
-        let buffer = lowering.buffer(Use::Inner, count * width);
+        let buffer = lowering.buffer(Use::Inner, count * width, Some(result));
         let grouped = self.task.is_some_and(|task| axes.contains(&task));
         let home =
             lowering.homes.get(&result).cloned().ok_or_else(|| lowering.unsupported("a sum without a buffer"))?;
@@ -88,7 +88,7 @@ impl Build {
             _ => (1, home),
         };
         let order = self.order(lowering, &own);
-        self.finishes.push(Finish { parts: buffer, groups, width, out: out.walk(&order), over });
+        self.finishes.push(Finish { parts: buffer, groups, width, out: out.walk(&order), over, of: result });
         let view = View::dense(Spot::new(Place::Part { buffer, width }, 0), &sized);
         self.summed_up(view.clone(), own, false);
         Ok(view)
@@ -145,7 +145,7 @@ impl Lowering<'_> {
                     return Err(self.unsupported("rows of a table that do not lie densely"));
                 }
                 let tokens = self.size(*axis)?;
-                self.ends.push(Kernel::Scatter { x: x.spot, width, tokens, out: out.spot });
+                self.ends.push(Kernel::Scatter { x: x.spot, width, tokens, out: out.spot, of: results[0] });
                 Ok(())
             }
             IrOp::Adjoint(Adjoint::Contract { .. }) => {
@@ -171,6 +171,6 @@ impl Lowering<'_> {
         if local(&a) || local(&b) || self.function.ty(results[0]).stage == Stage::Seq {
             return Err(self.unsupported("a product over positions of a value without a buffer"));
         }
-        Ok(build.sum_plan(self, [&a, &b], axes, &out))
+        Ok(Contraction { of: Some(results[0]), ..build.sum_plan(self, [&a, &b], axes, &out) })
     }
 }

@@ -6,6 +6,7 @@ use genesys_kernels::{Pool, add_to, fill, pack_panel, panels};
 use crate::contract::Contraction;
 use crate::kernel::{Cut, Finish, Kernel, Over, Pack, Pair, Scan, Sight, Tile, Zeroed};
 use crate::lower::{Shape, TILE};
+use crate::run::meter::{Spent, Watch};
 use crate::run::walk::{Loops, slice, slice_mut};
 use crate::run::{Context, Room, Step};
 use crate::view::{LocalId, Spot};
@@ -33,6 +34,16 @@ unsafe impl Sync for Bases<'_> {}
 unsafe impl Sync for Workers<'_> {}
 
 impl Workers<'_> {
+    /// Adds what the operations of the last kernel took, if that was measured.
+    pub(crate) fn empty_into(&self, all: &mut Vec<Spent>) {
+        for i in 0..self.pool.threads() {
+            // SAFETY: no worker runs between two kernels.
+            if let Some(meter) = unsafe { &mut (*self.each.add(i)).room.meter } {
+                meter.empty_into(all);
+            }
+        }
+    }
+
     /// Runs `work` once for each of so many parts.
     fn run(&self, parts: usize, work: &(dyn Fn(usize, &mut Worker) + Sync)) {
         if parts == 1 {
@@ -57,17 +68,17 @@ pub(crate) fn run(kernel: &Kernel, bases: Bases<'_>, step: &Step<'_>, workers: &
         Kernel::Scan(scan) => recur(scan, bases, step, workers),
         Kernel::Pair(pair) => through_and_back(pair, bases, step, workers),
         Kernel::Pack(packs) => pack(packs, bases, step, workers),
-        Kernel::Products(products) => multiply(products, Reach::all(step), bases, step, workers),
+        Kernel::Products(products) => multiply(products, 0, Reach::all(step), bases, step, workers),
         Kernel::Chunks { tile, zeroed, products, positions } => {
             let mut next = Reach::NONE.next(step, *positions);
             while let Some(reach) = next {
                 each(tile, zeroed, reach, bases, step, workers);
-                multiply(products, reach, bases, step, workers);
+                multiply(products, tile.ops.len(), reach, bases, step, workers);
                 next = reach.next(step, *positions);
             }
         }
         Kernel::Finish(finishes) => finish(finishes, bases, step, workers),
-        Kernel::Scatter { x, width, tokens, out } => scatter(*x, *width, *tokens, *out, bases, step, workers),
+        Kernel::Scatter { x, width, tokens, out, of: _ } => scatter(*x, *width, *tokens, *out, bases, step, workers),
         Kernel::Call { .. } => unreachable!("calls are run by who knows the functions"),
     }
 }
@@ -76,6 +87,7 @@ fn context<'a>(bases: Bases<'a>, step: &'a Step<'a>, tile: &'a Tile, worker: &mu
     Context {
         step,
         bases: bases.0,
+        ops: &tile.ops,
         locals: &tile.locals,
         scratch: worker.locals.as_mut_ptr(),
         item: 0,
@@ -301,6 +313,7 @@ fn whole<'a>(bases: Bases<'a>, step: &'a Step<'a>) -> Context<'a> {
     Context {
         step,
         bases: bases.0,
+        ops: &[],
         locals: &[],
         scratch: std::ptr::null_mut(),
         item: 0,
@@ -319,7 +332,7 @@ fn whole<'a>(bases: Bases<'a>, step: &'a Step<'a>) -> Context<'a> {
 fn pack(packs: &[Pack], bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
     let parts = packs.iter().map(|pack| panels(pack.n.0)).sum();
     workers.run(parts, &|mut part, _| {
-        for Pack { b, k, n, out } in packs {
+        for Pack { b, k, n, out, of: _ } in packs {
             if part >= panels(n.0) {
                 part -= panels(n.0);
                 continue;
@@ -336,20 +349,32 @@ fn pack(packs: &[Pack], bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>
 /// How many rows of a product are a part.
 const ROWS: usize = 96;
 
-fn multiply(products: &[Contraction], reach: Reach, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
+/// Products, which are counted as the kernel's operations behind so many others.
+fn multiply(
+    products: &[Contraction],
+    behind: usize,
+    reach: Reach,
+    bases: Bases<'_>,
+    step: &Step<'_>,
+    workers: &Workers<'_>,
+) {
     let all = || Context { t: reach.start, start: reach.start, rows: reach.positions, ..whole(bases, step) };
     let rows = |plan: &Contraction| all().count(plan.m.extent);
     let pieces = |plan: &Contraction| rows(plan).div_ceil(ROWS);
     let parts = products.iter().map(pieces).sum();
     workers.run(parts, &|mut part, worker| {
-        for plan in products {
+        for (i, plan) in products.iter().enumerate() {
             if part >= pieces(plan) {
                 part -= pieces(plan);
                 continue;
             }
             let from = part * ROWS;
             let to = (from + ROWS).min(rows(plan));
+            let mut watch = worker.room.meter.is_some().then(Watch::start);
             all().contract_rows(plan, (from, to), plan.accumulate || reach.start > 0, &mut worker.room);
+            if let Some(watch) = &mut watch {
+                watch.lap(&mut worker.room.meter, behind + i);
+            }
             return;
         }
     });
@@ -357,7 +382,7 @@ fn multiply(products: &[Contraction], reach: Reach, bases: Bases<'_>, step: &Ste
 
 fn finish(finishes: &[Finish], bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
     workers.run(finishes.len(), &|i, worker| {
-        let Finish { parts, groups, width, out, over } = &finishes[i];
+        let Finish { parts, groups, width, out, over, of: _ } = &finishes[i];
         let items = step.shape.rows;
         let count = match over {
             Over::Tiles => items * step.shape.context.div_ceil(TILE),

@@ -10,6 +10,7 @@ pub(crate) mod contract;
 mod convolve;
 pub(crate) mod kernel;
 pub(crate) mod map;
+pub(crate) mod meter;
 mod other;
 mod rows;
 mod sweep;
@@ -21,6 +22,7 @@ use crate::code::BLOCK;
 use crate::kernel::{Sight, Tile};
 use crate::lower::Shape;
 use crate::op::Op;
+use crate::run::meter::{Meter, Watch};
 use crate::view::{Extent, LocalId, Place, Spot};
 
 /// The memory of a worker, besides local values.
@@ -34,6 +36,8 @@ pub(crate) struct Room {
     pub(crate) other: Vec<f32>,
     pub(crate) ranking: Vec<u32>,
     pub(crate) gemm: Scratch,
+    /// What operations take, where that is asked for.
+    pub(crate) meter: Option<Meter>,
 }
 
 /// How much of each a program needs.
@@ -60,6 +64,8 @@ pub(crate) struct Step<'a> {
 pub(crate) struct Context<'a> {
     pub(crate) step: &'a Step<'a>,
     pub(crate) bases: &'a [*mut f32],
+    /// All operations of the tile's kernel.
+    pub(crate) ops: &'a [Op],
     pub(crate) locals: &'a [usize],
     pub(crate) scratch: *mut f32,
     pub(crate) item: usize,
@@ -141,8 +147,21 @@ impl Context<'_> {
 
     /// Runs operations on the tile.
     pub(crate) fn run(&self, ops: &[Op], room: &mut Room) {
+        if room.meter.is_some() {
+            return self.timed(ops, room);
+        }
         for op in ops {
             self.op(op, room);
+        }
+    }
+
+    /// As [`run`](Self::run), and says how long each takes.
+    fn timed(&self, ops: &[Op], room: &mut Room) {
+        let first = ops.first().and_then(|op| self.ops.element_offset(op)).unwrap_or(0);
+        let mut watch = Watch::start();
+        for (i, op) in ops.iter().enumerate() {
+            self.op(op, room);
+            watch.lap(&mut room.meter, first + i);
         }
     }
 
@@ -181,6 +200,7 @@ impl Room {
             other: vec![0.0; needs.row.max(BLOCK)],
             ranking: Vec::with_capacity(needs.row.max(BLOCK)),
             gemm: Scratch::default(),
+            meter: None,
         }
     }
 }

@@ -1,0 +1,150 @@
+//! How many operations an operation of a tile takes.
+
+use std::ops::Range;
+
+use genesys_ir::module::Reduction;
+
+use crate::contract::Contraction;
+use crate::kernel::{Kernel, Pair, Scan};
+use crate::lower::{Shape, TILE};
+use crate::op::Op;
+use crate::view::Extent;
+
+/// Tiles of one size, and the operations that run on them.
+#[derive(Clone, Debug)]
+pub(crate) struct Sizes {
+    /// Which of the kernel's operations.
+    pub(crate) operations: Range<usize>,
+    /// How many tiles there are in a step, on all items and tasks.
+    pub(crate) times: u64,
+    /// Positions of a tile.
+    rows: usize,
+    /// What the tile sees of a dependent axis, and what its positions see, summed.
+    seen: usize,
+    pairs: usize,
+}
+
+/// All tiles of a kernel that has some.
+pub(crate) fn sizes(kernel: &Kernel, shape: Shape) -> Vec<Sizes> {
+    let Shape { rows, context } = shape;
+    let all = |n: usize| 0..n;
+    let one = |operations: Range<usize>, times: usize| Sizes::of(operations, times, 1);
+    match kernel {
+        Kernel::Once(tile) => vec![one(all(tile.ops.len()), 1)],
+        Kernel::Each(tile, _) | Kernel::Chunks { tile, .. } => {
+            let ops = all(tile.ops.len());
+            let rest = context % TILE;
+            vec![
+                Sizes::of(ops.clone(), rows * (context / TILE), TILE),
+                Sizes::of(ops, rows * usize::from(rest > 0), rest),
+            ]
+        }
+        Kernel::Past { tile, sight, tasks, .. } => {
+            let at = |t: usize| {
+                let n = tile.rows.min(context - t);
+                let (low, high) = (sight.of(t).0, sight.of(t + n - 1).1);
+                let sees = |t: usize| sight.of(t).1 - sight.of(t).0;
+                let (seen, pairs) = (high.saturating_sub(low), (t..t + n).map(sees).sum());
+                Sizes { seen, pairs, ..Sizes::of(all(tile.ops.len()), rows * tasks, n) }
+            };
+            (0..context).step_by(tile.rows).map(at).collect()
+        }
+        Kernel::Scan(Scan { tile, tasks, begin, anew, chunk, .. }) => {
+            let parts = rows * tasks;
+            let chunks = chunk.map_or(1, |chunk| context.div_ceil(chunk));
+            vec![one(0..*begin, parts), one(*begin..*anew, parts * chunks), one(*anew..tile.ops.len(), parts * context)]
+        }
+        Kernel::Pair(pair) => of_pair(pair, shape),
+        Kernel::Pack(_) | Kernel::Products(_) | Kernel::Finish(_) | Kernel::Scatter { .. } | Kernel::Call { .. } => {
+            Vec::new()
+        }
+    }
+}
+
+/// The way forward runs again for all spans but the last.
+fn of_pair(pair: &Pair, Shape { rows, context }: Shape) -> Vec<Sizes> {
+    let Pair { tile, tasks, begin, anew, through, back, chunk, span, .. } = pair;
+    let parts = rows * tasks;
+    let last = context - (context.saturating_sub(1)) / span * span;
+    let forward = 2 * context - last;
+    let chunks = chunk.map_or(0, |chunk| context.div_ceil(chunk) + (context - last).div_ceil(chunk));
+    let one = |operations: Range<usize>, times: usize| Sizes::of(operations, parts * times, 1);
+    vec![
+        one(0..*begin, 1),
+        one(*begin..*anew, chunks),
+        one(*anew..*through, forward),
+        one(*through..*back, 1),
+        one(*back..tile.ops.len(), context),
+    ]
+}
+
+impl Sizes {
+    fn of(operations: Range<usize>, times: usize, rows: usize) -> Self {
+        Self { operations, times: times as u64, rows, seen: 0, pairs: 0 }
+    }
+
+    /// All positions of a step at once.
+    pub(crate) fn whole(shape: Shape) -> Self {
+        Self::of(0..0, 1, shape.positions())
+    }
+
+    /// How many elements loops go through that count: of what is seen, those that a position sees. `each` says whether they run
+    /// for each position besides.
+    fn elements(&self, extents: &[Extent], each: bool) -> u64 {
+        let (mut fixed, mut rows, mut seen) = (1, each, false);
+        for extent in extents {
+            match extent {
+                Extent::Fixed(n) => fixed *= n,
+                Extent::Rows => rows = true,
+                Extent::Seen => seen = true,
+            }
+        }
+        let varying = match (rows, seen) {
+            (true, true) => self.pairs,
+            (true, false) => self.rows,
+            (false, true) => self.seen,
+            (false, false) => 1,
+        };
+        (fixed * varying) as u64
+    }
+}
+
+/// The operations of a sum of products.
+pub(crate) fn product(plan: &Contraction, sizes: &Sizes) -> u64 {
+    let loops = plan.outer.iter().chain([&plan.m, &plan.n, &plan.k]);
+    2 * sizes.elements(&loops.map(|l| l.extent).collect::<Vec<_>>(), false)
+}
+
+/// The operations in sums of products, and those on single elements, of one tile.
+pub(crate) fn operations(op: &Op, sizes: &Sizes) -> (u64, u64) {
+    let rows = |rows: &crate::op::Rows, each: bool| {
+        sizes.elements(&rows.kept.iter().chain(&rows.over).copied().collect::<Vec<_>>(), each)
+    };
+    let elementwise = match op {
+        Op::Map { code, out, order, .. } => code.steps.len() as u64 * sizes.elements(order, out.spot.row != 0),
+        Op::Reduce { how, x, out, .. } => {
+            let times = match how {
+                Reduction::Sum | Reduction::Mean | Reduction::Max | Reduction::Min => 1,
+                Reduction::LogSumExp => 3,
+            };
+            times * rows(x, out.spot.row != 0)
+        }
+        Op::Softmax { x, out, .. } => 4 * rows(x, out.spot.row != 0),
+        Op::Running { x, out, .. } => rows(x, out.spot.row != 0),
+        Op::Contract(plan) => return (product(plan, sizes), 0),
+        Op::Update(update) => {
+            // Decay and what is written are counted as the update, the outer product that is written as a map.
+            let elements = update.sizes.iter().product::<usize>() as u64;
+            return (elements * (1 + u64::from(update.decay.is_some())), elements);
+        }
+        Op::Sum { b: Some(_), order, .. } => return (2 * sizes.elements(order, true), 0),
+        Op::Sum { b: None, order, .. } => sizes.elements(order, true),
+        Op::Pool { order, .. } | Op::Counted { order, .. } => sizes.elements(order, true),
+        Op::Window { order, n, adjoint: true, .. } => *n as u64 * sizes.elements(order, true),
+        Op::CrossEntropy { n, .. } | Op::CrossEntropySlope { n, .. } => 4 * (sizes.rows * n) as u64,
+        Op::Top { order, from, .. } => sizes.elements(&[order.as_slice(), &[from.extent]].concat(), true),
+        Op::Window { adjoint: false, .. } | Op::Mask { .. } | Op::Position { .. } | Op::Index { .. } => 0,
+        Op::Age { .. } | Op::Gather { .. } | Op::Shift { .. } => 0,
+    };
+    (0, elementwise)
+}
