@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use common::{command, design, finished, genesys};
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "discover",
     "resume",
     "report",
@@ -23,6 +23,7 @@ const COMMANDS: [&str; 16] = [
     "init",
     "forward",
     "train",
+    "profile",
     "generate",
 ];
 

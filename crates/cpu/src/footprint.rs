@@ -3,9 +3,9 @@
 //! In: a program, and the module that it is of. Out: the sizes of what is taken, and each buffer with the value that it holds.
 //! Buffers that do not live together share memory, so that their sizes add up to more than the arena has.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use genesys_ir::module::Module;
+use genesys_ir::module::{ADJOINT, Module};
 
 use crate::kernel::Kernel;
 use crate::lower::Use;
@@ -31,7 +31,7 @@ pub struct Footprint {
 /// A buffer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Held {
-    /// The function whose kernels know it.
+    /// The function that writes it.
     pub function: String,
     /// How large it is.
     pub bytes: usize,
@@ -49,7 +49,7 @@ impl Program {
     pub fn footprint(&self, module: &Module) -> Footprint {
         assert_eq!(module.functions.len(), self.functions.len(), "the module is the program's");
         let main = self.instances[0].function;
-        let (tape, frames) = self.handed(module);
+        let Handed { given, tape, frames } = self.handed(module);
         let mut buffers = Vec::new();
         for (i, (ir, lowered)) in module.functions.iter().zip(&self.functions).enumerate() {
             let origins = ir.origins();
@@ -58,11 +58,15 @@ impl Program {
                 if !own || buffer.elements == 0 || (i == main && frames.contains(&id)) {
                     continue;
                 }
-                buffers.push(Held {
-                    function: lowered.name.clone(),
-                    bytes: 4 * buffer.elements,
-                    tape: i == main && tape.contains(&id),
-                    portions: portions(&origins, buffer.of),
+                let (bytes, tape) = (4 * buffer.elements, i == main && tape.contains(&id));
+                buffers.push(match given.get(&id).filter(|_| i == main) {
+                    Some((function, portions)) => {
+                        Held { function: function.clone(), bytes, tape, portions: portions.clone() }
+                    }
+                    None => {
+                        let portions = portions(&origins, buffer.of);
+                        Held { function: lowered.name.clone(), bytes, tape, portions }
+                    }
                 });
             }
         }
@@ -78,19 +82,32 @@ impl Program {
         }
     }
 
-    /// Of main's buffers those that a call gives and one of a backward pass reads, and those that are the memory of calls.
-    fn handed(&self, module: &Module) -> (BTreeSet<BufferId>, BTreeSet<BufferId>) {
-        let (mut given, mut read, mut frames) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    fn handed(&self, module: &Module) -> Handed {
+        let (mut given, mut read, mut frames) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         let main = &self.functions[self.instances[0].function];
         for kernel in &main.kernels {
             let Kernel::Call { function, args, results, frame, .. } = kernel else { continue };
+            let callee = &module.functions[*function];
             frames.insert(*frame);
-            if module.functions[*function].adjoint {
+            if callee.adjoint {
                 read.extend(args);
-            } else {
-                given.extend(results);
+            }
+            let origins = callee.origins();
+            for (buffer, value) in results.iter().zip(&callee.body.results) {
+                given.insert(*buffer, (callee.name.clone(), portions(&origins, Some(*value))));
             }
         }
-        (given.intersection(&read).copied().collect(), frames)
+        let forward = |buffer: &&BufferId| given.get(buffer).is_some_and(|(name, _)| !name.ends_with(ADJOINT));
+        Handed { tape: read.iter().filter(forward).copied().collect(), given, frames }
     }
+}
+
+/// The buffers of main that calls know.
+struct Handed {
+    /// What calls give: by whom, and whose it is.
+    given: BTreeMap<BufferId, (String, Vec<Portion>)>,
+    /// Of these what a forward pass gives and a backward pass reads.
+    tape: BTreeSet<BufferId>,
+    /// The memory of calls.
+    frames: BTreeSet<BufferId>,
 }

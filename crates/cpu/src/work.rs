@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 use std::ops::AddAssign;
 
-use genesys_ir::module::{ADJOINT, Function, Module, Stage, ValueId};
+use genesys_ir::module::{ADJOINT, Function, Module, ValueId};
 use genesys_ir::{Origins, Share, Unit};
 
 use crate::contract::Contraction;
@@ -119,12 +119,23 @@ impl Program {
         all
     }
 
+    /// The values of a function from this one on belong to the backward pass: all of an adjoint, none of a function of the model,
+    /// and in `main`, which runs forward and then through itself backwards, those behind the losses.
+    fn first_backward(&self, function: &Function) -> ValueId {
+        let losses = function.body.results.iter().take(self.losses.len());
+        match (function.adjoint, function.name.ends_with(ADJOINT)) {
+            (true, true) => ValueId(0),
+            (true, false) => ValueId(losses.max().map_or(0, |id| id.0 + 1)),
+            (false, _) => ValueId(u32::MAX),
+        }
+    }
+
     /// The kernels of a function, but for calls.
     fn of_function(&self, ir: &Function, lowered: &Lowered) -> Vec<KernelWork> {
         let origins = ir.origins();
         let kernels = lowered.kernels.iter().enumerate();
         let counted = kernels.filter(|(_, kernel)| !matches!(kernel, Kernel::Call { .. })).map(|(i, kernel)| {
-            let counter = Counter { program: self, lowered, origins: &origins, first: first_backward(ir) };
+            let counter = Counter { program: self, lowered, origins: &origins, first: self.first_backward(ir) };
             KernelWork {
                 function: lowered.name.clone(),
                 call: String::new(),
@@ -144,18 +155,6 @@ struct Counter<'a> {
     origins: &'a Origins,
     /// The first value of the backward pass.
     first: ValueId,
-}
-
-/// The values of a function from this one on belong to the backward pass: all of an adjoint, none of a function of the model, and
-/// in `main`, which runs forward and then through itself backwards, those behind the losses.
-fn first_backward(function: &Function) -> ValueId {
-    let losses = function.body.results.iter().filter(|id| function.ty(**id).stage == Stage::Loss);
-    let last = losses.max().map_or(0, |id| id.0 + 1);
-    match (function.adjoint, function.name.ends_with(ADJOINT)) {
-        (true, true) => ValueId(0),
-        (true, false) => ValueId(last),
-        (false, _) => ValueId(u32::MAX),
-    }
 }
 
 /// What of memory a kernel has seen: a place, and how it was walked.

@@ -104,6 +104,8 @@ impl Function {
         let mut origins = self.origins.clone();
         let mut instructions = Vec::new();
         all(&self.body, &mut instructions);
+        // What a function gives comes from there, not from what reads it here.
+        instructions.retain(|instruction| !matches!(instruction.op, Op::Call { .. }));
         for instruction in instructions.iter().rev() {
             if let Some(like) = origins.known(&instruction.results) {
                 reads(instruction).into_iter().for_each(|id| origins.follow(id, like));
@@ -132,5 +134,72 @@ fn all<'f>(region: &'f Region, found: &mut Vec<&'f Instruction>) {
             _ => {}
         }
         found.push(instruction);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::Builder;
+    use crate::module::{Dtype, Expr, Stage, Type};
+    use crate::renumber::renumber;
+
+    fn unit(names: &[&str]) -> Unit {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    /// Copies in a row of the function's argument, the last of which it gives.
+    fn copies(n: usize) -> (Function, Vec<ValueId>) {
+        let (mut builder, mut body) = (Builder::default(), Region::default());
+        let mut ids = vec![builder.input(Type { stage: Stage::Seq, dtype: Dtype::Real, axes: Vec::new() })];
+        for i in 0..n {
+            let copy = builder.push((&[], &[]), &mut body, Op::Map(Expr::Arg(0)), vec![ids[i]]).unwrap();
+            ids.extend(copy);
+        }
+        body.results = vec![ids[n]];
+        (builder.finish("f".into(), body), ids)
+    }
+
+    fn told(origins: &Origins, id: ValueId) -> Vec<(Unit, u32)> {
+        origins.of(id).iter().map(|share| (origins.unit(share.unit).clone(), share.weight)).collect()
+    }
+
+    #[test]
+    fn shares_of_joined_values_add_up() {
+        let (a, b, [u, v]) = (ValueId(1), ValueId(2), [unit(&["U"]), unit(&["U", "V"])]);
+        let mut origins = Origins::default();
+        origins.add(a, &u, 1);
+        origins.add(a, &v, 2);
+        origins.add(b, &v, 1);
+        origins.join(b, a);
+        assert_eq!(told(&origins, b), [(v.clone(), 3), (u.clone(), 1)]);
+        origins.follow(ValueId(3), a);
+        assert_eq!(told(&origins, ValueId(3)), [(u, 1), (v, 2)]);
+        assert_eq!(told(&origins, ValueId(4)), []);
+    }
+
+    #[test]
+    fn what_is_not_known_counts_as_what_reads_it_then_as_what_it_reads() {
+        let (mut function, ids) = copies(4);
+        function.origins.add(ids[2], &unit(&["A"]), 1);
+        let origins = function.origins();
+        let all: Vec<Unit> = ids.iter().map(|id| told(&origins, *id)[0].0.clone()).collect();
+        assert_eq!(all, [unit(&["A"]), unit(&["A"]), unit(&["A"]), unit(&["A"]), unit(&["A"])]);
+        let (function, ids) = copies(1);
+        assert_eq!(told(&function.origins(), ids[1]), [(Unit::new(), 1)]);
+    }
+
+    #[test]
+    fn origins_go_with_their_values_and_mean_nothing() {
+        let (mut function, ids) = copies(2);
+        let plain = function.clone();
+        // What the function gives is read from the argument: the copy between is gone.
+        function.origins.add(ids[2], &unit(&["A"]), 1);
+        assert_eq!(function, plain);
+        function.body.instructions[1].args = vec![ids[0]];
+        function.body.instructions.remove(0);
+        renumber(&mut function);
+        assert_eq!(told(&function.origins, function.body.results[0]), [(unit(&["A"]), 1)]);
     }
 }

@@ -165,7 +165,7 @@ pub struct Memory {
 pub struct Large {
     /// Its size.
     pub bytes: usize,
-    /// The function whose kernels know it.
+    /// The function that writes it.
     pub function: String,
     /// The unit whose value it holds, or that it is made for.
     pub unit: Vec<String>,

@@ -75,6 +75,7 @@ const OWNERS: &[(&str, Owner)] = &[
         Owner::Shared(&["genesys-macros", "xtask"], "tokens of Rust: macros make them, and tidy reads them"),
     ),
     ("proptest", Owner::TestsAnd("genesys-strategies")),
+    ("quick-xml", Owner::Tests),
     ("quote", Owner::One("genesys-macros")),
     ("rusqlite", Owner::One("genesys-store")),
     ("safetensors", Owner::One("genesys-train")),

@@ -137,8 +137,7 @@ pub(crate) fn operations(op: &Op, sizes: &Sizes) -> (u64, u64) {
             let elements = update.sizes.iter().product::<usize>() as u64;
             return (elements * (1 + u64::from(update.decay.is_some())), elements);
         }
-        Op::Sum { b: Some(_), order, .. } => return (2 * sizes.elements(order, true), 0),
-        Op::Sum { b: None, order, .. } => sizes.elements(order, true),
+        Op::Sum { b, order, .. } => (1 + u64::from(b.is_some())) * sizes.elements(order, true),
         Op::Pool { order, .. } | Op::Counted { order, .. } => sizes.elements(order, true),
         Op::Window { order, n, adjoint: true, .. } => *n as u64 * sizes.elements(order, true),
         Op::CrossEntropy { n, .. } | Op::CrossEntropySlope { n, .. } => 4 * (sizes.rows * n) as u64,
