@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use genesys_ladder::Scale;
 use genesys_profile::{Measured, Plan, Subject, measure, profile, to_flame, to_folded, to_text};
-use genesys_train::{Job, Machine, useful_threads};
+use genesys_train::{Job, Machine, fit, useful_threads};
 
 use crate::aside;
 use crate::corpus::{self, CorpusArgs};
@@ -51,6 +51,9 @@ pub(crate) struct Args {
     /// The most memory a step may need, as 750M or 4G; without it, what the machine has left.
     #[arg(long, value_name = "BYTES", value_parser = number::bytes)]
     memory: Option<u64>,
+    /// Rows of a step that are in memory at a time; without it, as many as fit.
+    #[arg(long, value_name = "N", value_parser = number::positive)]
+    rows_at_a_time: Option<u64>,
     /// Print JSON for programs instead of text.
     #[arg(long)]
     json: bool,
@@ -68,9 +71,12 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (text, design) = design_file::check_at(&args.file, &args.scale).or_say()?;
     let data = corpus::dataset(&args.corpus.read()?, args.scale.vocabulary)?;
-    let job = Job { steps: args.steps, ..Job::at_scale(text, &args.scale, args.seed) };
+    let machine = args.machine();
+    let rows_at_a_time = args.rows_at_a_time.filter(|rows| *rows < args.scale.rows);
+    let job = Job { steps: args.steps, rows_at_a_time, ..Job::at_scale(text, &args.scale, args.seed) };
+    let job = fit(&job, data.tokenizer().vocab_size() as u64, &machine).map_err(|error| of_train(&error))?;
     let stop = Stop::listen(|| {})?;
-    let plan = Plan { job: &job, data: &data, machine: &args.machine(), steps: args.steps };
+    let plan = Plan { job: &job, data: &data, machine: &machine, steps: args.steps };
     let asked = stop.clone();
     let measured = measure(&plan, &mut move || !asked.is_asked()).map_err(|error| of_train(&error))?;
     let Some(measured) = measured else {

@@ -41,6 +41,8 @@ pub struct Profile {
     pub parameters: usize,
     /// The threads of a step.
     pub threads: usize,
+    /// In how many parts of its rows a step runs, one after the other.
+    pub parts: usize,
     /// How many steps were timed; times are medians of these.
     pub steps: u64,
     /// What the machine can do.
@@ -188,6 +190,7 @@ pub fn profile(measured: &Measured, subject: Subject) -> Profile {
         hash: measured.hash.clone(),
         parameters: measured.parameters,
         threads: measured.threads,
+        parts: measured.runs,
         steps: measured.steps,
         machine: Limits {
             operations_per_second: measured.roofline.operations,

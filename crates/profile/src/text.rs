@@ -34,10 +34,11 @@ fn head(profile: &Profile) -> String {
     let subject = &profile.subject;
     let mut text = String::new();
     push(&mut text, &format!("{}  {}", subject.design, profile.hash));
+    let parts = if profile.parts > 1 { format!(" in {} parts", profile.parts) } else { String::new() };
     push(
         &mut text,
         &format!(
-            "at {}: {} rows of {} positions a step, {} parameters, {}; medians of {} steps",
+            "at {}: {} rows of {} positions a step{parts}, {} parameters, {}; medians of {} steps",
             subject.scale,
             subject.rows,
             subject.context,

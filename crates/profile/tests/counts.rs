@@ -72,6 +72,22 @@ fn operations_are_those_that_explain_counts() {
     assert_eq!(products(&work, "Block", true), rows * (block.backward + scores));
 }
 
+#[test]
+fn products_run_chunk_by_chunk_are_counted_as_at_once() {
+    let (scale, text) = (Scale { context: 300, ..scale() }, gpt());
+    let design = genesys_compiler::check_text("design", &text).design.unwrap();
+    let module = genesys_compiler::compile(&design, &scale, scale.vocabulary).unwrap();
+    let backward = genesys_opt::optimize(&genesys_autodiff::differentiate(&module).unwrap());
+    let shape = Shape { rows: scale.rows as usize, context: scale.context as usize };
+    let order: Vec<String> = genesys_ir::parameter_names(&backward).into_iter().map(|(name, _)| name).collect();
+    let chunked = Program::chunked(&backward, shape, &order, 1).unwrap().work(&backward);
+    assert!(chunked.iter().any(|kernel| kernel.kind == "chunks"), "nothing is cut");
+    let whole = work(&text, &scale);
+    for backward in [false, true] {
+        assert_eq!(products(&chunked, "main", backward), products(&whole, "main", backward));
+    }
+}
+
 /// All paths of calls in the text of a function of the stack.
 fn paths(graph: &Graph) -> BTreeSet<Vec<String>> {
     let mut found = BTreeSet::from([Vec::new()]);

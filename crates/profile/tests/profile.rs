@@ -20,14 +20,21 @@ fn subject() -> Subject {
     Subject { design: "Gpt".into(), scale: "tiny".into(), rows: 3, context: 16 }
 }
 
-fn measured(text: &str) -> Measured {
+fn job(text: &str) -> Job {
+    let scale = Scale { blocks: 2, context: 16, rows: 3, vocabulary: 300, ..Scale::named("nano").unwrap() };
+    Job::at_scale(text, &scale, 1)
+}
+
+fn of(job: &Job) -> Measured {
     let cache = tempfile::tempdir().unwrap();
     let data = dataset(cache.path());
-    let scale = Scale { blocks: 2, context: 16, rows: 3, vocabulary: 300, ..Scale::named("nano").unwrap() };
-    let job = Job::at_scale(text, &scale, 1);
     let machine = Machine { threads: 2, ..Machine::default() };
-    let plan = Plan { job: &job, data: &data, machine: &machine, steps: 2 };
+    let plan = Plan { job, data: &data, machine: &machine, steps: 2 };
     measure(&plan, &mut || true).unwrap().unwrap()
+}
+
+fn measured(text: &str) -> Measured {
+    of(&job(text))
 }
 
 fn gpt() -> Measured {
@@ -63,6 +70,18 @@ fn units_kinds_and_kernels_add_up_to_the_step() {
         assert!(same(step, told.step.seconds));
         assert!(told.kernels_alone.products > 0.0 && told.kernels_alone.read > 0.0);
     }
+}
+
+#[test]
+fn a_step_in_parts_does_what_it_does_at_once() {
+    let whole = profile(&gpt(), subject());
+    let mut job = job(include_str!("../../../designs/gpt.gau"));
+    job.rows_at_a_time = Some(1);
+    let parts = profile(&of(&job), subject());
+    assert_eq!((whole.parts, parts.parts), (1, 3));
+    assert!(same(whole.kernels_alone.products, parts.kernels_alone.products));
+    assert!(parts.kernels.iter().all(|kernel| kernel.runs % 3 == 0));
+    assert!(to_text(&parts).contains(" in 3 parts, "));
 }
 
 #[test]

@@ -355,7 +355,7 @@ mod tests {
         let plan = Passes::of(module, machine, Recompute::Little).plan(&layout, scale, rows).unwrap();
         let mut engine = plan.engine(&pool, || model::with(module, &layout, &weights)).unwrap();
         let mut gradients = vec![f32::NAN; layout.len()];
-        let losses = engine.step(&pool, &layout, &weights, &batch(), &mut gradients).unwrap();
+        let losses = engine.step(&pool, &layout, &weights, &batch(), &mut gradients, &mut |_| {}).unwrap();
         (losses, gradients)
     }
 
