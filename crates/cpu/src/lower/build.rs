@@ -174,7 +174,10 @@ impl Build {
             }
         }
         if let Some(short) = lowering.schedule.shorts.by.get(&i).copied() {
-            return self.convolution(lowering, short, instruction.results[0]);
+            let around = self.make_for(instruction.results.first().copied());
+            self.convolution(lowering, short, instruction.results[0])?;
+            self.make_for(around);
+            return Ok(());
         }
         self.operation(lowering, instruction)
     }

@@ -7,7 +7,7 @@ use genesys_ir::module::Reduction;
 use crate::contract::Contraction;
 use crate::kernel::{Kernel, Pair, Scan};
 use crate::lower::{Shape, TILE};
-use crate::op::Op;
+use crate::op::{Base, Op, Sweep};
 use crate::view::Extent;
 
 /// Tiles of one size, and the operations that run on them.
@@ -49,8 +49,8 @@ pub(crate) fn sizes(kernel: &Kernel, shape: Shape) -> Vec<Sizes> {
             };
             (0..context).step_by(tile.rows).map(at).collect()
         }
-        Kernel::Scan(Scan { tile, tasks, begin, anew, chunk, .. }) => {
-            let parts = rows * tasks;
+        Kernel::Scan(Scan { tile, cut, begin, anew, chunk, .. }) => {
+            let parts = rows * cut.tasks * cut.strips;
             let chunks = chunk.map_or(1, |chunk| context.div_ceil(chunk));
             vec![one(0..*begin, parts), one(*begin..*anew, parts * chunks), one(*anew..tile.ops.len(), parts * context)]
         }
@@ -63,8 +63,8 @@ pub(crate) fn sizes(kernel: &Kernel, shape: Shape) -> Vec<Sizes> {
 
 /// The way forward runs again for all spans but the last.
 fn of_pair(pair: &Pair, Shape { rows, context }: Shape) -> Vec<Sizes> {
-    let Pair { tile, tasks, begin, anew, through, back, chunk, span, .. } = pair;
-    let parts = rows * tasks;
+    let Pair { tile, cut, begin, anew, through, back, chunk, span, .. } = pair;
+    let parts = rows * cut.tasks * cut.strips;
     let last = context - (context.saturating_sub(1)) / span * span;
     let forward = 2 * context - last;
     let chunks = chunk.map_or(0, |chunk| context.div_ceil(chunk) + (context - last).div_ceil(chunk));
@@ -132,11 +132,9 @@ pub(crate) fn operations(op: &Op, sizes: &Sizes) -> (u64, u64) {
         Op::Softmax { x, out, .. } => 4 * rows(x, out.spot.row != 0),
         Op::Running { x, out, .. } => rows(x, out.spot.row != 0),
         Op::Contract(plan) => return (product(plan, sizes), 0),
-        Op::Update(update) => {
-            // Decay and what is written are counted as the update, the outer product that is written as a map.
-            let elements = update.sizes.iter().product::<usize>() as u64;
-            return (elements * (1 + u64::from(update.decay.is_some())), elements);
-        }
+        Op::Sweep(sweep) => return swept(sweep),
+        // A product and a sum for each tap, as the operations that it was found in.
+        Op::Convolve(short) => 2 * short.n as u64 * sizes.elements(&short.order, true),
         Op::Sum { b, order, .. } => (1 + u64::from(b.is_some())) * sizes.elements(order, true),
         Op::Pool { order, .. } | Op::Counted { order, .. } => sizes.elements(order, true),
         Op::Window { order, n, adjoint: true, .. } => *n as u64 * sizes.elements(order, true),
@@ -146,4 +144,23 @@ pub(crate) fn operations(op: &Op, sizes: &Sizes) -> (u64, u64) {
         Op::Age { .. } | Op::Gather { .. } | Op::Shift { .. } => 0,
     };
     (0, elementwise)
+}
+
+/// Those of a pass over states: a decay and a sum are of the update, the product that is added to it is a map; what is summed
+/// times something else is a sum of products.
+fn swept(sweep: &Sweep) -> (u64, u64) {
+    let elements = sweep.sizes.iter().product::<usize>() as u64;
+    let (mut products, mut elementwise) = (0, 0);
+    for source in &sweep.sources {
+        let adds = source.product.is_some() && !matches!(source.base, Base::Zero);
+        products += u64::from(source.decay.is_some()) + u64::from(adds);
+        elementwise += u64::from(source.product.is_some());
+    }
+    for reader in &sweep.readers {
+        match reader.by {
+            Some(_) => products += 2,
+            None => elementwise += 1,
+        }
+    }
+    (elements * products, elements * elementwise)
 }

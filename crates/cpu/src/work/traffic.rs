@@ -5,7 +5,7 @@
 
 use crate::contract::{Contraction, Loop};
 use crate::kernel::Kernel;
-use crate::op::{Op, Rows, Strided};
+use crate::op::{Base, Op, Rows, Strided, Sweep, Taps};
 use crate::view::{BufferId, Dim, Extent, Place, Spot, Walk};
 use crate::work::{Counter, Known};
 
@@ -24,8 +24,8 @@ impl Counter<'_> {
     pub(super) fn traffic(&self, kernel: &Kernel, op: &Op, known: &mut Known) -> (u64, u64) {
         let tasks = match kernel {
             Kernel::Past { tasks, .. } => *tasks,
-            Kernel::Scan(scan) => scan.tasks,
-            Kernel::Pair(pair) => pair.tasks,
+            Kernel::Scan(scan) => scan.cut.tasks * scan.cut.strips,
+            Kernel::Pair(pair) => pair.cut.tasks * pair.cut.strips,
             Kernel::Once(_)
             | Kernel::Pack(_)
             | Kernel::Each(..)
@@ -87,10 +87,13 @@ fn touched(op: &Op) -> Touched {
             let [a, b, c] = operands(plan);
             (vec![a, packed(plan).unwrap_or(b)], c)
         }
-        Op::Update(update) => {
-            let of = |x: &Strided| strided(x, &update.sizes);
-            let read = [Some(&update.from), update.decay.as_ref(), Some(&update.u), Some(&update.v)];
-            (read.into_iter().flatten().map(of).collect(), of(&update.state))
+        Op::Sweep(sweep) => return swept(sweep),
+        Op::Convolve(short) => {
+            let taps = Dim { extent: Extent::Fixed(short.n), stride: short.axis };
+            let (mut near, mut out) = (short.near.clone(), short.out.clone());
+            let kernel = if short.taps == Taps::Kernel { &mut out } else { &mut near };
+            kernel.dims.push(taps);
+            (vec![short.x.clone(), near], out)
         }
         Op::Mask { .. } => return Touched::default(),
         Op::Sum { a, b, out, .. } => ([Some(a), b.as_ref()].into_iter().flatten().cloned().collect(), out.clone()),
@@ -134,6 +137,23 @@ fn operands(plan: &Contraction) -> [Walk; 3] {
 fn packed(plan: &Contraction) -> Option<Walk> {
     let dims = [plan.k, plan.n].map(|l| Dim { extent: l.extent, stride: 1 }).to_vec();
     Some(Walk { spot: Spot::new(Place::Once(plan.packed?), 0), dims })
+}
+
+fn swept(sweep: &Sweep) -> Touched {
+    let of = |x: &Strided| strided(x, &sweep.sizes);
+    let mut touched = Touched::default();
+    for source in &sweep.sources {
+        if let Base::Memory(base) = &source.base {
+            touched.read.push(of(base));
+        }
+        touched.read.extend(source.decay.iter().chain(source.product.iter().flat_map(|(_, both)| both)).map(of));
+        touched.written.extend(source.store.iter().map(of));
+    }
+    for reader in &sweep.readers {
+        touched.read.extend(reader.by.iter().map(of));
+        touched.written.push(of(&reader.out));
+    }
+    touched
 }
 
 fn strided(x: &Strided, sizes: &[usize]) -> Walk {
