@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use genesys_ladder::Scale;
 use genesys_profile::{Measured, Plan, Subject, measure, profile, to_flame, to_folded, to_text};
-use genesys_train::{Job, Machine, fit, useful_threads};
+use genesys_train::{Job, Machine, Recompute, fit, useful_threads};
 
 use crate::aside;
 use crate::corpus::{self, CorpusArgs};
@@ -18,6 +18,7 @@ use crate::number;
 use crate::output;
 use crate::scale;
 use crate::stop::Stop;
+use crate::train::recompute;
 
 /// Measure where the time and the bytes of a training step go, by unit of the design and by kernel.
 #[derive(Debug, clap::Args)]
@@ -54,6 +55,9 @@ pub(crate) struct Args {
     /// Rows of a step that are in memory at a time; without it, as many as fit.
     #[arg(long, value_name = "N", value_parser = number::positive)]
     rows_at_a_time: Option<u64>,
+    /// What the backward pass computes again: little, elements, products or all; without it, as little as fits.
+    #[arg(long, value_name = "WHAT", value_parser = recompute)]
+    recompute: Option<Recompute>,
     /// Print JSON for programs instead of text.
     #[arg(long)]
     json: bool,
@@ -73,7 +77,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let data = corpus::dataset(&args.corpus.read()?, args.scale.vocabulary)?;
     let machine = args.machine();
     let rows_at_a_time = args.rows_at_a_time.filter(|rows| *rows < args.scale.rows);
-    let job = Job { steps: args.steps, rows_at_a_time, ..Job::at_scale(text, &args.scale, args.seed) };
+    let recompute = args.recompute.unwrap_or_default();
+    let job = Job { steps: args.steps, rows_at_a_time, recompute, ..Job::at_scale(text, &args.scale, args.seed) };
     let job = fit(&job, data.tokenizer().vocab_size() as u64, &machine).map_err(|error| of_train(&error))?;
     let stop = Stop::listen(|| {})?;
     let plan = Plan { job: &job, data: &data, machine: &machine, steps: args.steps };

@@ -159,7 +159,7 @@ impl Args {
 }
 
 /// What is computed again, by its name.
-fn recompute(text: &str) -> Result<Recompute, String> {
+pub(crate) fn recompute(text: &str) -> Result<Recompute, String> {
     let named = Recompute::ALL.into_iter().find(|how| how.name() == text);
     named.ok_or_else(|| format!("expected {}", Recompute::ALL.map(Recompute::name).join(", ")))
 }
