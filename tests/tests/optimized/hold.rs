@@ -75,12 +75,15 @@ pub(crate) fn differences(module: &Module, rows: &[Row], weights: &Weights) -> R
     Ok(())
 }
 
+/// A pass by its name.
+type Named<'a> = (&'a str, &'a dyn Fn(&mut Module));
+
 /// The first pass that changes what a module gives.
 fn blamed(module: &Module, how: Recompute, rows: &[Row], weights: &Weights, expected: &[Vec<f64>]) -> Option<String> {
     let again = move |module: &mut Module| recompute(module, how);
     let mut stage = module.clone();
     for (name, pass) in PASSES {
-        let also: [(&str, &dyn Fn(&mut Module)); 2] = [(name, &pass), ("recompute", &again)];
+        let also: [Named<'_>; 2] = [(name, &pass), ("recompute", &again)];
         for (name, pass) in also.into_iter().take(if name == "remat" { 2 } else { 1 }) {
             let before = print(&stage);
             pass(&mut stage);
