@@ -96,12 +96,14 @@ pub(crate) struct Sweep {
     pub(crate) readers: Vec<Reader>,
 }
 
-/// `decay base + number u v`
+/// `decay base + number u v`, the product only where a condition holds.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) base: Base,
     pub(crate) decay: Option<Strided>,
     pub(crate) product: Option<(f32, [Strided; 2])>,
+    /// The condition, the same for all rows and columns: not 0.
+    pub(crate) only: Option<Strided>,
     pub(crate) store: Option<Strided>,
     pub(crate) readers: usize,
 }
@@ -146,7 +148,7 @@ impl Sweep {
                 Base::Zero | Base::Before => None,
             };
             let product = source.product.iter().flat_map(|(_, operands)| operands);
-            base.into_iter().chain(&source.decay).chain(product).chain(&source.store)
+            base.into_iter().chain(&source.decay).chain(product).chain(&source.only).chain(&source.store)
         });
         sources.chain(self.readers.iter().flat_map(|reader| reader.by.iter().chain([&reader.out])))
     }

@@ -1,7 +1,8 @@
 //! Computes recurrences again instead of keeping their states for the backward pass.
 //!
 //! A scan whose states are larger than all that it is computed from (a matrix from vectors) is run again by the backward pass:
-//! what goes on the tape instead are the vectors, most of which it holds already. The same for a window, which holds what was
+//! what goes on the tape instead are the vectors, most of which it holds already. What it gives besides, and is no larger than
+//! these, stays on the tape, so that nothing but its states is wanted again. The same for a window, which holds what was
 //! there several times. What leads from the tape to the scan is computed again too: maps, parts and other arrangements.
 //!
 //! What is computed again is so by the same operations in the same order, so no bit of a result changes.
@@ -49,11 +50,17 @@ impl States<'_> {
         for id in reads(instruction) {
             self.way(id, &mut path, &mut leaves);
         }
-        if !self.pays(&taped, &leaves) {
+        // What is no larger than all that it comes from stays on the tape, also beside what does not.
+        let forward = self.again.forward;
+        let size = |id: &ValueId| elements(self.again.axes, forward.ty(*id));
+        let varies = |id: &&ValueId| forward.ty(**id).stage != Stage::Const;
+        let read: Option<u64> = leaves.iter().filter(varies).map(size).sum();
+        let (large, small): (Vec<ValueId>, Vec<ValueId>) =
+            taped.into_iter().partition(|id| matches!((size(id), read), (Some(made), Some(read)) if made > read));
+        if large.is_empty() {
             return;
         }
         leaves.into_iter().for_each(|id| self.again.hand_on(id));
-        let forward = self.again.forward;
         let missing = |again: &Again<'_>, other: &Instruction| {
             other.results.iter().any(|id| path.contains(id) && !again.there.contains_key(id))
         };
@@ -62,11 +69,13 @@ impl States<'_> {
                 self.again.repeat(other);
             }
         }
-        let before: Vec<ValueId> = taped.iter().map(|id| self.again.there[id]).collect();
+        let before = |ids: &[ValueId]| -> Vec<ValueId> { ids.iter().map(|id| self.again.there[id]).collect() };
+        let (replaced, kept) = (before(&large), before(&small));
         self.again.repeat(instruction);
-        for (id, before) in taped.iter().zip(before) {
+        for (id, before) in large.iter().zip(replaced) {
             self.again.replaced.insert(before, self.again.there[id]);
         }
+        self.again.there.extend(small.into_iter().zip(kept));
     }
 
     /// The values on the way from what the backward pass has to one, and what else they begin with.
@@ -81,13 +90,5 @@ impl States<'_> {
             }
             _ => _ = leaves.insert(id),
         }
-    }
-
-    fn pays(&self, taped: &[ValueId], leaves: &BTreeSet<ValueId>) -> bool {
-        let size = |id: &ValueId| elements(self.again.axes, self.again.forward.ty(*id));
-        let varies = |id: &&ValueId| self.again.forward.ty(**id).stage != Stage::Const;
-        let read: Option<u64> = leaves.iter().filter(varies).map(size).sum();
-        let made: Option<u64> = taped.iter().map(size).max().flatten();
-        matches!((made, read), (Some(made), Some(read)) if made > read)
     }
 }

@@ -70,10 +70,12 @@ struct Space {
 }
 
 /// A summand: a number, and values to multiply.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Term {
     number: f64,
     factors: Vec<ValueId>,
+    /// Where this is 0, the summand is 0, whatever its factors are.
+    only: Option<ValueId>,
 }
 
 /// What an instruction of a step is to a pass.
@@ -124,6 +126,11 @@ impl Space {
 
     fn is_of(&self, axes: &[AxisId]) -> bool {
         axes.len() == self.axes.len() && axes.iter().all(|axis| self.axes.contains(axis))
+    }
+
+    /// Whether a value of these axes is the same for all rows and columns.
+    fn is_around(&self, axes: &[AxisId]) -> bool {
+        axes.iter().all(|axis| self.axes[..self.axes.len() - 2].contains(axis))
     }
 
     fn strided(&self, view: &View) -> Strided {
@@ -206,7 +213,9 @@ impl<'a> Plan<'a> {
                 match terms(expr, args, &|id| build.known(lowering, id)) {
                     Some(terms)
                         if terms.iter().all(|term| {
-                            !term.factors.is_empty() && term.factors.iter().all(|id| within(space, *id))
+                            !term.factors.is_empty()
+                                && term.factors.iter().all(|id| within(space, *id))
+                                && term.only.is_none_or(|id| self.spaces[space].is_around(&axes(id)))
                         }) =>
                     {
                         Part::Source { space, terms }
@@ -216,7 +225,7 @@ impl<'a> Plan<'a> {
             }
             IrOp::Contract { axes } if axes.is_empty() => match space(results[0]) {
                 Some(space) if args.iter().all(|id| within(space, *id)) => {
-                    Part::Source { space, terms: vec![Term { number: 1.0, factors: args.clone() }] }
+                    Part::Source { space, terms: vec![Term { number: 1.0, factors: args.clone(), only: None }] }
                 }
                 _ => Part::Alone,
             },
@@ -267,9 +276,9 @@ impl<'a> Plan<'a> {
         self.made.get(&id).is_some_and(|i| matches!(self.parts[*i], Part::Product))
     }
 
-    /// The factors of a term, with products in place of their values.
-    fn factors(&self, term: &Term, build: &Build, lowering: &Lowering<'_>) -> Term {
-        let mut all = Term { number: term.number, factors: Vec::new() };
+    /// A term with products in place of their values; nothing where it would have two conditions.
+    fn factors(&self, term: &Term, build: &Build, lowering: &Lowering<'_>) -> Option<Term> {
+        let mut all = Term { factors: Vec::new(), ..*term };
         for id in &term.factors {
             let Some(i) = self.made.get(id).filter(|_| self.is_product(*id)) else {
                 all.factors.push(*id);
@@ -278,13 +287,17 @@ impl<'a> Plan<'a> {
             let Instruction { op, args, .. } = &self.body.instructions[*i];
             let own = match op {
                 IrOp::Map(expr) => terms(expr, args, &|id| build.known(lowering, id)).and_then(|mut terms| terms.pop()),
-                _ => Some(Term { number: 1.0, factors: args.clone() }),
+                _ => Some(Term { number: 1.0, factors: args.clone(), only: None }),
             };
-            let own = self.factors(&own.expect("a product is one term"), build, lowering);
+            let own = self.factors(&own.expect("a product is one term"), build, lowering)?;
+            if own.only.is_some() && all.only.is_some() {
+                return None;
+            }
             all.number *= own.number;
             all.factors.extend(own.factors);
+            all.only = all.only.or(own.only);
         }
-        all
+        Some(all)
     }
 
     /// Whether a value is in memory, or can be computed from what is.
@@ -331,12 +344,12 @@ fn own_axes(build: &Build, lowering: &Lowering<'_>, id: ValueId) -> Vec<AxisId> 
 
 /// An expression as a sum of products, if it is one.
 fn terms(expr: &Expr, args: &[ValueId], known: &dyn Fn(ValueId) -> Option<f64>) -> Option<Vec<Term>> {
-    let number = |number: f64| Some(vec![Term { number, factors: Vec::new() }]);
+    let number = |number: f64| Some(vec![Term { number, ..Term::default() }]);
     let of = |expr: &Expr| terms(expr, args, known);
     let found = match expr {
         Expr::Arg(i) => match known(args[*i]) {
             Some(value) => number(value)?,
-            None => vec![Term { number: 1.0, factors: vec![args[*i]] }],
+            None => vec![Term { number: 1.0, factors: vec![args[*i]], only: None }],
         },
         Expr::Const(constant) => number(constant.eval(&|_| None).ok()?)?,
         Expr::Apply(Function::Neg, operands) => negated(of(&operands[0])?),
@@ -345,7 +358,23 @@ fn terms(expr: &Expr, args: &[ValueId], known: &dyn Fn(ValueId) -> Option<f64>) 
         Expr::Apply(Function::Mul, operands) => {
             let (a, b) = (of(&operands[0])?, of(&operands[1])?);
             let ([a], [b]) = (a.as_slice(), b.as_slice()) else { return None };
-            vec![Term { number: a.number * b.number, factors: [a.factors.as_slice(), b.factors.as_slice()].concat() }]
+            if a.only.is_some() || b.only.is_some() {
+                return None;
+            }
+            let factors = [a.factors.as_slice(), b.factors.as_slice()].concat();
+            vec![Term { number: a.number * b.number, factors, only: None }]
+        }
+        // A selection is none of the products: what is not selected may be no number.
+        Expr::Apply(Function::Where, operands) => {
+            let (Expr::Arg(i), mut chosen, other) = (&operands[0], of(&operands[1])?, of(&operands[2])?) else {
+                return None;
+            };
+            let zero = matches!(other.as_slice(), [Term { number: 0.0, factors, .. }] if factors.is_empty());
+            if !zero || chosen.len() != 1 || chosen[0].only.is_some() || known(args[*i]).is_some() {
+                return None;
+            }
+            chosen[0].only = Some(args[*i]);
+            chosen
         }
         Expr::Apply(..) => return None,
     };
@@ -505,19 +534,20 @@ impl Build {
             return Ok(false);
         }
         let before = pass.values.last().filter(|(_, at)| *at + 1 == pass.sources.len()).map(|(id, _)| *id);
-        let terms: Vec<Term> = terms.iter().map(|term| plan.factors(term, self, lowering)).collect();
+        let terms = terms.iter().map(|term| plan.factors(term, self, lowering)).collect::<Option<Vec<Term>>>();
+        let Some(terms) = terms else { return Ok(false) };
         let mut base = None;
         let mut products = Vec::new();
         for term in &terms {
             let there = |id: &ValueId| plan.is_there(*id) || Some(*id) == before;
-            if !term.factors.iter().all(there) {
+            if !term.factors.iter().all(there) || term.only.is_some_and(|only| !plan.is_there(only)) {
                 return Ok(false);
             }
-            let begins = base.is_none() && term.number == 1.0;
+            let begins = base.is_none() && term.number == 1.0 && term.only.is_none();
             let Some(sum) = self.summand(lowering, plan, pass.space, term, before, begins)? else { return Ok(false) };
             match sum {
                 Summand::Base(found, decay) => base = Some((found, decay)),
-                Summand::Product(product) => products.push(product),
+                Summand::Product(product) => products.push((product, self.only(lowering, pass.space, term)?)),
             }
         }
         let (base, decay) = base.unwrap_or((Base::Zero, None));
@@ -525,9 +555,12 @@ impl Build {
             return Ok(false);
         }
         let mut products = products.into_iter();
-        let source = |base, decay, product| Source { base, decay, product, store: None, readers: 0 };
-        pass.sources.push((source(base, decay, products.next()), Vec::new()));
-        pass.sources.extend(products.map(|product| (source(Base::Before, None, Some(product)), Vec::new())));
+        let source = |base, decay, product: Option<(Product, Option<Strided>)>| {
+            let (product, only) = product.map_or((None, None), |(product, only)| (Some(product), only));
+            (Source { base, decay, product, only, store: None, readers: 0 }, Vec::new())
+        };
+        pass.sources.push(source(base, decay, products.next()));
+        pass.sources.extend(products.map(|product| source(Base::Before, None, Some(product))));
         pass.values.push((plan.body.instructions[i].results[0], pass.sources.len() - 1));
         Ok(true)
     }
@@ -598,6 +631,11 @@ impl Build {
         // Where one of two is the same for all columns, it is the first: narrow ones are.
         let [u, v] = [operands[0].clone(), operands[1].clone()];
         Ok(Some(Summand::Product((term.number as f32, [u, v]))))
+    }
+
+    /// Where the condition of a term lies.
+    fn only(&mut self, lowering: &mut Lowering<'_>, space: &Space, term: &Term) -> Result<Option<Strided>> {
+        term.only.map(|only| Ok(space.strided(&self.view(lowering, only)?))).transpose()
     }
 
     /// The product of several values that do not reach over a whole state.
@@ -682,10 +720,13 @@ impl Build {
         }
         let source = match plan.is_product(id) {
             true => {
-                let term = plan.factors(&Term { number: 1.0, factors: vec![id] }, self, lowering);
+                let term = Term { number: 1.0, factors: vec![id], only: None };
+                let Some(term) = plan.factors(&term, self, lowering) else { return Ok(false) };
                 match self.summand(lowering, plan, pass.space, &term, None, false)? {
                     Some(Summand::Product(product)) => {
-                        Source { base: Base::Zero, decay: None, product: Some(product), store: None, readers: 0 }
+                        let only = self.only(lowering, pass.space, &term)?;
+                        let product = Some(product);
+                        Source { base: Base::Zero, decay: None, product, only, store: None, readers: 0 }
                     }
                     Some(Summand::Base(..)) | None => return Ok(false),
                 }
@@ -696,7 +737,7 @@ impl Build {
                     return Ok(false);
                 }
                 let base = Base::Memory(pass.space.strided(&view));
-                Source { base, decay: None, product: None, store: None, readers: 0 }
+                Source { base, decay: None, product: None, only: None, store: None, readers: 0 }
             }
         };
         pass.sources.push((source, Vec::new()));
@@ -708,5 +749,8 @@ impl Build {
 /// A term as a pass computes it.
 enum Summand {
     Base(Base, Option<Strided>),
-    Product((f32, [Strided; 2])),
+    Product(Product),
 }
+
+/// A factor, and two operands.
+type Product = (f32, [Strided; 2]);

@@ -49,7 +49,10 @@ impl Context<'_> {
                 }
             };
             to.decay = source.decay.as_ref().map(plane);
-            to.product = source.product.as_ref().map(|(number, [u, v])| (*number, [plane(u), plane(v)]));
+            // SAFETY: a condition is one element for the matrix.
+            let holds = source.only.as_ref().is_none_or(|only| unsafe { *self.row(only, at).0 } != 0.0);
+            let product = source.product.as_ref().filter(|_| holds);
+            to.product = product.map(|(number, [u, v])| (*number, [plane(u), plane(v)]));
             to.store = source.store.as_ref().map(|store| self.row(store, at));
             to.readers = source.readers;
         }
