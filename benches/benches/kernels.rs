@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use benches as _;
 use genesys_kernels::{
-    Level, Matrix, Pool, RowReduction, Scratch, Update, adamw, binary, dot, multiply, multiply_add_to, multiply_packed,
+    Level, Matrix, Operand, Pool, RowReduction, Scratch, Update, adamw, binary, dot, multiply, multiply_add_to, multiply_packed,
     multiply_packed_bf16, pack_panel, pack_panel_bf16, packed_len, packed_len_bf16, panels, reduce_rows, softmax_rows,
     sum_of_squares, unary,
 };
@@ -133,7 +133,27 @@ struct Form {
 }
 
 const F32: Form = Form { len: packed_len, pack: pack_panel, multiply: multiply_packed };
-const BF16: Form = Form { len: packed_len_bf16, pack: pack_panel_bf16, multiply: multiply_packed_bf16 };
+const BF16: Form = Form { len: packed_len_bf16, pack: pack_panel_bf16, multiply: rounded };
+
+/// `multiply_packed_bf16` of a matrix of f32.
+///
+/// # Safety
+/// As that.
+#[allow(clippy::too_many_arguments)] // as `multiply`
+unsafe fn rounded(
+    m: usize,
+    n: usize,
+    k: usize,
+    a: Matrix,
+    packed: *const f32,
+    c: *mut f32,
+    row: isize,
+    accumulate: bool,
+    scratch: &mut Scratch,
+) {
+    // SAFETY: what is asked of the caller.
+    unsafe { multiply_packed_bf16(m, n, k, Operand::F32(a), packed, c, row, accumulate, scratch) }
+}
 
 /// A product as an executor runs it: B packed by all workers, then rows of A by whoever is free.
 struct Shared {

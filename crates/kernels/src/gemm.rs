@@ -12,7 +12,7 @@
 //! | `vector` | registers of each level |
 //! | `tile` | a tile of C in registers |
 //! | `pack` | A and B in the order in which tiles read them |
-//! | `brain` | the same of elements rounded to bf16 |
+//! | `brain` | the same of elements that are bf16, or are rounded to it |
 //!
 //! Not here: threads. Callers cut m or n into pieces and hand them to a pool.
 #![allow(unsafe_code)] // matrices are addresses: strides may be anything, and threads share C by rows
@@ -23,7 +23,7 @@ mod tile;
 mod vector;
 
 use crate::level::{Kind, Level};
-pub use brain::{multiply_packed_bf16, pack_panel_bf16, packed_len_bf16};
+pub use brain::{Halves, Operand, has_bf16, multiply_bf16, multiply_packed_bf16, pack_panel_bf16, packed_len_bf16};
 use pack::Lines;
 use tile::{Left, Panels, all};
 #[cfg(target_arch = "x86_64")]

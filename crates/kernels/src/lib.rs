@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `level` | which instructions the processor has, and one body compiled for each of them |
 //! | `pool` | threads that share chunks of work |
+//! | `brain` | numbers of 16 bits: bf16 |
 //! | `math` | scalar functions over slices, with their errors |
 //! | `slices` | sums into slices, the dot product |
 //! | `rows` | reductions and softmax of rows |
@@ -23,6 +24,7 @@
 #![warn(clippy::undocumented_unsafe_blocks)]
 
 mod adamw;
+mod brain;
 mod gemm;
 mod level;
 mod math;
@@ -33,8 +35,9 @@ mod sweep;
 mod thin;
 
 pub use adamw::{Update, adamw, sum_of_squares};
+pub use brain::{from_bf16, narrow, to_bf16, widen};
 pub use gemm::{Matrix, Scratch, multiply, multiply_packed, pack_panel, packed_len, panels};
-pub use gemm::{multiply_packed_bf16, pack_panel_bf16, packed_len_bf16};
+pub use gemm::{Halves, Operand, has_bf16, multiply_bf16, multiply_packed_bf16, pack_panel_bf16, packed_len_bf16};
 pub use level::Level;
 pub use math::{binary, binary_left, binary_right, unary};
 pub use pool::Pool;

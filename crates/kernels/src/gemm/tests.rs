@@ -49,6 +49,10 @@ impl Held {
         f64::from(self.memory[self.place(i, j)])
     }
 
+    pub(super) fn memory(&self) -> &[f32] {
+        &self.memory
+    }
+
     pub(super) fn matrix(&self) -> Matrix {
         Matrix { data: self.memory.as_ptr().wrapping_add(self.first), row: self.row, column: self.column }
     }
