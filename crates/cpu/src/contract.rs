@@ -36,6 +36,8 @@ pub(crate) struct Contraction {
     pub(crate) packed: Option<BufferId>,
     /// The value that it gives, where it is no operation of a tile, of which the tile says that.
     pub(crate) of: Option<ValueId>,
+    /// Whether the operands are rounded to bf16, if they do not lie so.
+    pub(crate) rounds: bool,
 }
 
 /// How positions enter.
@@ -54,6 +56,14 @@ impl Contraction {
     pub(crate) fn excess(&self) -> Option<String> {
         let n = self.outer.len();
         (n > OUTER).then(|| format!("a contraction with {n} loops around a product, more than {OUTER}"))
+    }
+
+    /// Whether it is a product of matrices that are large enough to be worth rounding; less is summed in f32.
+    pub(crate) fn is_large(&self) -> bool {
+        [self.m, self.n, self.k].iter().all(|l| match l.extent {
+            Extent::Fixed(n) => n >= 16,
+            Extent::Rows | Extent::Seen => true,
+        })
     }
 }
 
@@ -133,6 +143,7 @@ pub(crate) fn plan(
             accumulate: false,
             packed: None,
             of: None,
+            rounds: false,
         },
         layout,
     )

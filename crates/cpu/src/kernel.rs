@@ -111,6 +111,8 @@ pub(crate) struct Pack {
     pub(crate) out: BufferId,
     /// The value whose product reads it.
     pub(crate) of: Option<ValueId>,
+    /// Whether to bf16.
+    pub(crate) rounds: bool,
 }
 
 /// What a task sets to 0 before it begins: a value at all positions of the item, or its part.

@@ -9,6 +9,7 @@
 //! | `view` | where the elements of a value lie: strides, so that parts and merges of axes cost nothing |
 //! | `code` | scalar expressions over blocks of elements |
 //! | `contract` | sums of products as loops around a matrix product |
+//! | `precision` | in which numbers, and which values lie in 16 bits |
 //! | `op`, `kernel` | the tile program, as data |
 //! | `lower` | from functions of the IR to kernels |
 //! | `memory` | which values share memory |
@@ -30,6 +31,7 @@ mod kernel;
 mod lower;
 mod memory;
 mod op;
+mod precision;
 mod program;
 mod roofline;
 mod run;
@@ -40,6 +42,7 @@ pub use error::CpuError;
 pub use executor::{Executor, Losses, Through};
 pub use footprint::{Footprint, Held};
 pub use lower::Shape;
+pub use precision::Precision;
 pub use program::Program;
 pub use roofline::Roofline;
 pub use run::meter::Spent;

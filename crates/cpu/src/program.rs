@@ -12,9 +12,10 @@ use crate::contract::Contraction;
 use crate::error::{CpuError, Result};
 use crate::kernel::{Kernel, Tile, Zeroed};
 use crate::lower::chunk::CHUNK;
-use crate::lower::{Buffer, Lowered, Shape, Use, lower};
+use crate::lower::{Buffer, Lowered, Shape, Use, lower, plans};
 use crate::memory::place;
 use crate::op::Op;
+use crate::precision::Precision;
 use crate::run::Needs;
 use crate::run::kernel::finished;
 use crate::view::BufferId;
@@ -53,6 +54,7 @@ pub(crate) struct Instance {
 #[derive(Clone, Debug)]
 pub struct Program {
     pub(crate) shape: Shape,
+    precision: Precision,
     pub(crate) functions: Vec<Lowered>,
     /// Main, then its calls in their order.
     pub(crate) instances: Vec<Instance>,
@@ -75,13 +77,14 @@ pub struct Program {
 
 impl Program {
     /// The program of a module whose `main` gives losses and then the gradient of each weight, or losses alone; or of a module
-    /// within a larger program, and the pullback of one. The weights lie in the order of the module.
+    /// within a larger program, and the pullback of one. The weights lie in the order of the module. Where this
+    /// processor has no products of bf16, a program that is asked for in these is one in f32: see [`precision`](Self::precision).
     ///
     /// # Errors
     /// The module is not specialized, or holds an operation that the executor has no loop for.
-    pub fn new(module: &Module, shape: Shape) -> Result<Self> {
+    pub fn new(module: &Module, shape: Shape, precision: Precision) -> Result<Self> {
         let order: Vec<String> = parameter_names(module).into_iter().map(|(name, _)| name).collect();
-        Self::ordered(module, shape, &order)
+        Self::ordered(module, shape, precision, &order)
     }
 
     /// As [`new`](Self::new), where weights lie in that order, and gradients are given in it: that of the model that a backward
@@ -92,8 +95,8 @@ impl Program {
     ///
     /// # Panics
     /// The names are not those of the module's weights.
-    pub fn ordered(module: &Module, shape: Shape, order: &[String]) -> Result<Self> {
-        Self::chunked(module, shape, order, CHUNK)
+    pub fn ordered(module: &Module, shape: Shape, precision: Precision, order: &[String]) -> Result<Self> {
+        Self::chunked(module, shape, precision, order, CHUNK)
     }
 
     /// As [`ordered`](Self::ordered). Values that only sums of products over all positions read are kept for a chunk of positions
@@ -104,8 +107,14 @@ impl Program {
     ///
     /// # Panics
     /// As [`ordered`](Self::ordered).
-    pub fn chunked(module: &Module, shape: Shape, order: &[String], room: usize) -> Result<Self> {
-        Self::linked(module, shape, &sized(module, order)?, room)
+    pub fn chunked(
+        module: &Module,
+        shape: Shape,
+        precision: Precision,
+        order: &[String],
+        room: usize,
+    ) -> Result<Self> {
+        Self::linked(module, shape, precision, &sized(module, order)?, room)
     }
 
     /// As [`ordered`](Self::ordered), where the module has some of these weights, each with its number of elements.
@@ -115,20 +124,28 @@ impl Program {
     ///
     /// # Panics
     /// The module has another weight.
-    pub fn among(module: &Module, shape: Shape, weights: &[(String, usize)]) -> Result<Self> {
-        Self::linked(module, shape, weights, CHUNK)
+    pub fn among(module: &Module, shape: Shape, precision: Precision, weights: &[(String, usize)]) -> Result<Self> {
+        Self::linked(module, shape, precision, weights, CHUNK)
     }
 
-    fn linked(module: &Module, shape: Shape, order: &[(String, usize)], room: usize) -> Result<Self> {
+    fn linked(
+        module: &Module,
+        shape: Shape,
+        precision: Precision,
+        order: &[(String, usize)],
+        room: usize,
+    ) -> Result<Self> {
+        let precision = precision.here();
         let mut functions: Vec<Lowered> = Vec::new();
         let mut frames: Vec<usize> = Vec::new();
         let mut inner: Vec<Vec<usize>> = Vec::new();
-        for function in &module.functions {
-            let lowered = lower(module, function, shape, room, &frames)?;
+        let plans = plans(module, precision)?;
+        for (function, plan) in module.functions.iter().zip(plans) {
+            let lowered = lower(module, function, plan, shape, room, &frames)?;
             if let Some(what) = lowered.setup.iter().chain(&lowered.kernels).find_map(Kernel::excess) {
                 return Err(CpuError::Unsupported { function: function.name.clone(), what });
             }
-            let (offsets, size) = plan(&lowered);
+            let (offsets, size) = offsets(&lowered);
             functions.push(lowered);
             frames.push(size);
             inner.push(offsets);
@@ -158,6 +175,7 @@ impl Program {
         let arena = top;
         Ok(Self {
             shape,
+            precision,
             instances,
             constants,
             arena,
@@ -180,6 +198,11 @@ impl Program {
     /// How many results main gives that are no gradients of weights.
     pub fn outputs(&self) -> usize {
         self.outputs.len()
+    }
+
+    /// In which numbers it computes, which this processor decided as well.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// How many numbers all weights have together.
@@ -219,7 +242,7 @@ fn vocabulary(module: &Module) -> usize {
 }
 
 /// Offsets of the inner buffers of a function within its frame, and the size of that.
-fn plan(lowered: &Lowered) -> (Vec<usize>, usize) {
+fn offsets(lowered: &Lowered) -> (Vec<usize>, usize) {
     let mut life: Vec<Option<(usize, usize)>> = vec![None; lowered.buffers.len()];
     for (i, kernel) in lowered.kernels.iter().enumerate() {
         for buffer in touched(kernel) {

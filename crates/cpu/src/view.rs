@@ -47,6 +47,8 @@ pub(crate) struct Spot {
     pub(crate) row: usize,
     /// From one task to the next, where tasks go along an axis.
     pub(crate) task: usize,
+    /// Whether elements are of 16 bits (bf16), not of 32.
+    pub(crate) narrow: bool,
 }
 
 /// A value: each axis with its stride.
@@ -94,7 +96,7 @@ impl Place {
 
 impl Spot {
     pub(crate) fn new(place: Place, row: usize) -> Self {
-        Self { place, offset: 0, row, task: 0 }
+        Self { place, offset: 0, row, task: 0, narrow: false }
     }
 }
 

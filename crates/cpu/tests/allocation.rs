@@ -9,7 +9,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{compiled, designs};
-use genesys_cpu::{Executor, Program, Shape};
+use genesys_cpu::{Executor, Precision, Program, Shape};
 
 /// The system's allocator, with a count of what is asked of it.
 struct Counting;
@@ -41,14 +41,16 @@ fn a_step_allocates_nothing() {
         let module = compiled(name, text, 64).unwrap();
         let backward = genesys_opt::optimize(&genesys_autodiff::differentiate(&module).unwrap());
         let shape = Shape { rows: 2, context: 40 };
-        // One worker, for what grows on first use has its size then after a step.
-        let mut executor = Executor::new(Program::new(&backward, shape).unwrap(), 1);
-        let weights = vec![0.01; executor.program().weights()];
-        let mut gradients = vec![0.0; weights.len()];
-        let tokens: Vec<u32> = (0..80).map(|i| i % 11).collect();
-        executor.step(&weights, &mut gradients, &tokens, &tokens);
-        let before = ASKED.load(Ordering::Relaxed);
-        executor.step(&weights, &mut gradients, &tokens, &tokens);
-        assert_eq!(ASKED.load(Ordering::Relaxed) - before, 0, "{name}");
+        for precision in [Precision::F32, Precision::Bf16] {
+            // One worker, for what grows on first use has its size then after a step.
+            let mut executor = Executor::new(Program::new(&backward, shape, precision).unwrap(), 1);
+            let weights = vec![0.01; executor.program().weights()];
+            let mut gradients = vec![0.0; weights.len()];
+            let tokens: Vec<u32> = (0..80).map(|i| i % 11).collect();
+            executor.step(&weights, &mut gradients, &tokens, &tokens);
+            let before = ASKED.load(Ordering::Relaxed);
+            executor.step(&weights, &mut gradients, &tokens, &tokens);
+            assert_eq!(ASKED.load(Ordering::Relaxed) - before, 0, "{name} in {precision:?}");
+        }
     }
 }

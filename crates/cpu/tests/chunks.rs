@@ -5,7 +5,7 @@
 mod common;
 
 use common::{compiled, designs, draw, rows};
-use genesys_cpu::{Executor, Losses, Program, Shape};
+use genesys_cpu::{Executor, Losses, Precision, Program, Shape};
 use genesys_ir::module::Module;
 use genesys_ir::{parameter_names, parameters};
 
@@ -14,7 +14,7 @@ const NONE: usize = 0;
 
 fn program(module: &Module, shape: Shape, room: usize) -> Program {
     let order: Vec<String> = parameter_names(module).into_iter().map(|(name, _)| name).collect();
-    Program::chunked(module, shape, &order, room).unwrap()
+    Program::chunked(module, shape, Precision::F32, &order, room).unwrap()
 }
 
 /// Losses and gradients on so many threads.

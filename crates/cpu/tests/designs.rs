@@ -7,7 +7,7 @@
 mod common;
 
 use common::{compiled, designs, differences, wrong};
-use genesys_cpu::{Program, Shape};
+use genesys_cpu::{Precision, Program, Shape};
 
 /// Rows are of two tiles and of five spans.
 fn hold(folder: &str) {
@@ -67,8 +67,8 @@ fn an_expression_of_many_operands_is_refused() {
         sum.join(" + x * ")
     );
     let module = compiled("many", &text, 16).unwrap();
-    let refused = Program::new(&module, Shape { rows: 1, context: 4 }).map(drop).map_err(|error| error.to_string());
-    let why = refused.unwrap_err();
+    let refused = Program::new(&module, Shape { rows: 1, context: 4 }, Precision::F32);
+    let why = refused.map(drop).map_err(|error| error.to_string()).unwrap_err();
     assert!(why.contains("operands, more than 24"), "{why}");
 }
 

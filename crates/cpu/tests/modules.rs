@@ -7,7 +7,7 @@ mod random;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use genesys_cpu::{CpuError, Executor, Program, Shape};
+use genesys_cpu::{CpuError, Executor, Precision, Program, Shape};
 use genesys_interp::{Row, run};
 use genesys_ir::module::{IGNORE, Module};
 use genesys_ir::parameters;
@@ -44,7 +44,7 @@ fn held(module: &Module) -> Result<bool, String> {
     let rows = padded();
     let expected = run(&backward, &rows, &|name| exact.get(name).cloned()).map_err(|error| error.to_string())?;
     let shape = Shape { rows: rows.len(), context: rows[0].tokens.len() };
-    let program = match Program::new(&backward, shape) {
+    let program = match Program::new(&backward, shape, Precision::F32) {
         Ok(program) => program,
         Err(CpuError::Unsupported { .. }) => return Ok(false),
         Err(error) => return Err(error.to_string()),

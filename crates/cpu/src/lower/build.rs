@@ -22,6 +22,10 @@ pub(crate) struct Build {
     /// The elements that each local value has in a tile.
     pub(crate) locals: Vec<usize>,
     pub(crate) views: BTreeMap<ValueId, View>,
+    /// Copies of values that lie as bf16.
+    pub(crate) wide: BTreeMap<ValueId, View>,
+    /// Where values of this kernel lie as bf16 as well.
+    pub(crate) stored: BTreeMap<ValueId, View>,
     /// Where values go that a region gives.
     pub(crate) targets: BTreeMap<ValueId, View>,
     /// Values that are 0 where a position does not see.
@@ -54,6 +58,8 @@ impl Build {
             about: None,
             locals: Vec::new(),
             views: BTreeMap::new(),
+            wide: BTreeMap::new(),
+            stored: BTreeMap::new(),
             targets: BTreeMap::new(),
             masked: BTreeSet::new(),
             finishes: Vec::new(),
@@ -101,8 +107,30 @@ impl Build {
         Tile { ops: self.ops, marks: self.marks, locals, memory, rows: self.rows }
     }
 
-    /// Where a value's elements lie.
+    /// Where a value's elements lie as f32.
     pub(crate) fn view(&mut self, lowering: &mut Lowering<'_>, id: ValueId) -> Result<View> {
+        let raw = self.raw(lowering, id)?;
+        if !raw.spot.narrow {
+            return Ok(raw);
+        }
+        if let Some(wide) = self.wide.get(&id) {
+            return Ok(wide.clone());
+        }
+        let axes = lowering.function.ty(id).axes.clone();
+        let wide = self.local(lowering, &axes, raw.spot.row != 0);
+        self.copy_axes(lowering, &raw, &wide, &axes);
+        self.wide.insert(id, wide.clone());
+        Ok(wide)
+    }
+
+    /// Where a product reads a value: as bf16, if it lies so.
+    pub(crate) fn operand(&mut self, lowering: &mut Lowering<'_>, id: ValueId) -> Result<View> {
+        let raw = self.raw(lowering, id)?;
+        Ok(self.stored.get(&id).cloned().unwrap_or(raw))
+    }
+
+    /// Where a value's elements lie, in however many bits.
+    pub(crate) fn raw(&mut self, lowering: &mut Lowering<'_>, id: ValueId) -> Result<View> {
         if let Some(view) = self.views.get(&id) {
             return Ok(view.clone());
         }
@@ -126,10 +154,10 @@ impl Build {
                 let x = self.whole(lowering, args[0])?;
                 match restrided(&|axis| lowering.size(axis), op, &x)? {
                     Some(view) => Ok(view),
-                    None => self.view(lowering, id),
+                    None => self.raw(lowering, id),
                 }
             }
-            _ => self.view(lowering, id),
+            _ => self.raw(lowering, id),
         }
     }
 
@@ -251,8 +279,8 @@ impl Build {
     /// Where the result of an operation goes: to its target, or to memory of its own.
     pub(crate) fn out(&mut self, lowering: &Lowering<'_>, id: ValueId) -> View {
         match self.targets.get(&id) {
-            Some(target) => target.clone(),
-            None => {
+            Some(target) if !target.spot.narrow => target.clone(),
+            Some(_) | None => {
                 let axes = lowering.function.ty(id).axes.clone();
                 let each = self.each(lowering, id);
                 self.local(lowering, &axes, each)
@@ -268,6 +296,9 @@ impl Build {
             && target != view
         {
             self.copy(lowering, &view, &target, id);
+            if target.spot.narrow {
+                self.stored.insert(id, target);
+            }
         }
         self.views.insert(id, view);
     }

@@ -3,7 +3,7 @@
 //! In: a schedule, and how many bytes such values may take. Out: for a level with more of them, these values and how many
 //! positions a chunk has. The level's tiles and those products run chunk after chunk, and the products add to what they have.
 //! The gradient of logits is such a value: of a large vocabulary it is the largest of a step. A chunk is of whole tiles, and of
-//! whole blocks of a product where items are: then sums have the bits that they have without chunks.
+//! whole blocks of a product where items are: then sums of f32 have the bits that they have without chunks.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,6 +2,7 @@
 
 use genesys_axis::Constant;
 use genesys_ir::module::{Adjoint, AxisId, Direction, Expr, Instruction, Op as IrOp, Stage, ValueId};
+use genesys_kernels::{packed_len, packed_len_bf16};
 
 use crate::code::Code;
 use crate::contract::{self, Contraction};
@@ -10,6 +11,7 @@ use crate::kernel::Pack;
 use crate::lower::build::Build;
 use crate::lower::{Lowering, Stream, Use};
 use crate::op::{Op, Pick, Picking, Rows, Running};
+use crate::precision::Precision;
 use crate::view::{Dim, Extent, Place, Spot, View};
 
 impl Build {
@@ -150,7 +152,7 @@ impl Build {
         let mut walks = Vec::with_capacity(args.len());
         for (id, known) in args.iter().zip(&known) {
             // A number is in the code; something must stand in its place.
-            let view = if known.is_some() { out.clone() } else { self.view(lowering, *id)? };
+            let view = if known.is_some() { out.clone() } else { self.raw(lowering, *id)? };
             walks.push(view.walk(&order));
         }
         let extents = order.iter().map(|(_, extent)| *extent).collect();
@@ -195,7 +197,7 @@ impl Build {
         };
         let mut offset = 0;
         for (i, id) in args.iter().enumerate() {
-            let x = self.view(lowering, *id)?;
+            let x = self.raw(lowering, *id)?;
             let (to, axes) = match op {
                 IrOp::Concat { parts, whole } => {
                     let start = offset;
@@ -262,7 +264,7 @@ impl Build {
         let sized: Vec<(AxisId, usize)> =
             self.order(lowering, &axes).into_iter().map(|(axis, extent)| (axis, self.room(extent))).collect();
         let out = match self.targets.get(&result) {
-            Some(target) if *target == View::dense(target.spot, &sized) && target.spot.task == 0 => target.clone(),
+            Some(target) if *target == View::dense(target.spot, &sized) && is_plain(target.spot) => target.clone(),
             _ => {
                 let each = self.each(lowering, result);
                 self.local(lowering, &axes, each)
@@ -345,17 +347,38 @@ impl Build {
         axes: &[AxisId],
         result: ValueId,
     ) -> Result<View> {
-        let (a, b) = (self.view(lowering, args[0])?, self.view(lowering, args[1])?);
-        self.mask(lowering, args[0], &a, axes);
-        self.mask(lowering, args[1], &b, axes);
-        let axes: Vec<AxisId> = axes.iter().copied().filter(|axis| Some(*axis) != self.task).collect();
-        let target = self.targets.get(&result).cloned();
-        let (mut plan, out) = self.planned(lowering, [&a, &b], &axes, contract::Rows::Kept, target.as_ref(), result);
+        let own: Vec<AxisId> = axes.iter().copied().filter(|axis| Some(*axis) != self.task).collect();
+        let target = self.targets.get(&result).cloned().filter(|target| !target.spot.narrow);
+        let mut make = |build: &mut Self, lowering: &mut Lowering<'_>, [a, b]: [&View; 2]| {
+            build.mask(lowering, args[0], a, axes);
+            build.mask(lowering, args[1], b, axes);
+            build.planned(lowering, [a, b], &own, contract::Rows::Kept, target.as_ref(), result)
+        };
+        let (mut plan, out) = self.rounded(lowering, [args[0], args[1]], &mut make)?;
         if let Some(packed) = self.packed(lowering, &plan) {
             plan.packed = Some(packed);
         }
         self.ops.push(Op::Contract(plan));
         Ok(out)
+    }
+
+    /// A contraction that `make` makes of two operands. It reads them as bf16 where that is the precision and they are matrices; of
+    /// what is less, and of all that a recurrence does, it reads f32.
+    pub(crate) fn rounded(
+        &mut self,
+        lowering: &mut Lowering<'_>,
+        [a, b]: [ValueId; 2],
+        make: &mut dyn FnMut(&mut Self, &mut Lowering<'_>, [&View; 2]) -> (Contraction, View),
+    ) -> Result<(Contraction, View)> {
+        if lowering.precision == Precision::Bf16 && self.rows > 1 && !self.single && !self.setup {
+            let operands = [self.operand(lowering, a)?, self.operand(lowering, b)?];
+            let (plan, out) = make(self, lowering, [&operands[0], &operands[1]]);
+            if plan.is_large() {
+                return Ok((Contraction { rounds: true, ..plan }, out));
+            }
+        }
+        let operands = [self.view(lowering, a)?, self.view(lowering, b)?];
+        Ok(make(self, lowering, [&operands[0], &operands[1]]))
     }
 
     /// A contraction, and where its result lies: at the target if that makes good columns.
@@ -394,8 +417,10 @@ impl Build {
         if !(whole && worth) {
             return None;
         }
-        let out = lowering.buffer(Use::Inner, genesys_kernels::packed_len(k, n), self.about);
-        lowering.pack(Pack { b: plan.b, k: (k, plan.k.b), n: (n, plan.n.b), out, of: self.about });
+        let length = if plan.rounds { packed_len_bf16(k, n) } else { packed_len(k, n) };
+        let out = lowering.buffer(Use::Inner, length, self.about);
+        let (k, n, of, rounds) = ((k, plan.k.b), (n, plan.n.b), self.about, plan.rounds);
+        lowering.pack(Pack { b: plan.b, k, n, out, of, rounds });
         Some(out)
     }
 
@@ -531,6 +556,11 @@ impl Build {
         };
         contract::plan(a.clone(), b.clone(), axes, &sizes, contract::Rows::Summed, Some(out)).0
     }
+}
+
+/// Whether a place can be written as f32, by no task.
+fn is_plain(spot: Spot) -> bool {
+    spot.task == 0 && !spot.narrow
 }
 
 /// The axes with one replaced, or left out.

@@ -14,7 +14,7 @@ pub(crate) mod schedule;
 mod sums;
 mod sweep;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use genesys_axis::{Domain, Size};
 use genesys_ir::module::{AxisId, Dtype, Function, Module, Op, Stage, ValueId};
@@ -24,6 +24,7 @@ use crate::kernel::{Kernel, Pack, Tile};
 use crate::lower::build::Build;
 use crate::lower::chunk::{Chunk, chunks, is_product};
 use crate::lower::schedule::{Kind, Schedule};
+use crate::precision::{Precision, narrow};
 use crate::view::{BufferId, Extent, Place, Spot, View};
 
 /// What a buffer is for.
@@ -90,6 +91,9 @@ pub(crate) struct Lowering<'m> {
     pub(crate) schedule: Schedule<'m>,
     /// The levels that run chunk by chunk.
     chunks: BTreeMap<usize, Chunk>,
+    pub(crate) precision: Precision,
+    /// The values whose buffers hold bf16.
+    narrow: BTreeSet<ValueId>,
     /// Which of its arguments are the tokens of the batch, and which the targets.
     streams: BTreeMap<ValueId, Stream>,
     pub(crate) buffers: Vec<Buffer>,
@@ -104,29 +108,59 @@ pub(crate) struct Lowering<'m> {
     pub(crate) ends: Vec<Kernel>,
 }
 
+/// What is decided of a function before it is lowered: when each value is computed, and in how many bits it is kept.
+pub(crate) struct Plan<'m> {
+    schedule: Schedule<'m>,
+    precision: Precision,
+    narrow: BTreeSet<ValueId>,
+}
+
+/// The plans of all functions, which know one another's values.
+pub(crate) fn plans<'m>(module: &'m Module, precision: Precision) -> Result<Vec<Plan<'m>>> {
+    let sizes = sizes(module)?;
+    let schedule = |function: &'m Function| Schedule::new(function, &|axis| sized(function, &sizes, axis));
+    let schedules: Vec<Schedule<'_>> = module.functions.iter().map(schedule).collect::<Result<_>>()?;
+    let count = |axes: &[AxisId]| axes.iter().map(|axis| sizes[axis.0 as usize]).product();
+    let narrow = match precision {
+        Precision::F32 => vec![BTreeSet::new(); schedules.len()],
+        Precision::Bf16 => narrow(module, &schedules, &count),
+    };
+    Ok(schedules.into_iter().zip(narrow).map(|(schedule, narrow)| Plan { schedule, precision, narrow }).collect())
+}
+
+/// The sizes of axes; none where they depend on the position.
+fn sizes(module: &Module) -> Result<Vec<Option<usize>>> {
+    module.axes.iter().map(|axis| axis.domain.size().map(number).transpose()).collect()
+}
+
+/// The size of a static axis.
+fn sized(function: &Function, sizes: &[Option<usize>], axis: AxisId) -> Result<usize> {
+    sizes[axis.0 as usize].ok_or_else(|| CpuError::Unsupported {
+        function: function.name.clone(),
+        what: "a dependent axis outside of its region".to_owned(),
+    })
+}
+
 /// Lowers a function; `frames` are the sizes of those before it, and `room` the bytes that what is there for a chunk may take.
-pub(crate) fn lower(
-    module: &Module,
-    function: &Function,
+pub(crate) fn lower<'m>(
+    module: &'m Module,
+    function: &'m Function,
+    plan: Plan<'m>,
     shape: Shape,
     room: usize,
     frames: &[usize],
 ) -> Result<Lowered> {
-    let sizes = module.axes.iter().map(|axis| axis.domain.size().map(number).transpose());
-    let sizes = sizes.collect::<Result<Vec<Option<usize>>>>()?;
-    let dependent = || CpuError::Unsupported {
-        function: function.name.clone(),
-        what: "a dependent axis outside of its region".to_owned(),
-    };
-    let size = |axis: AxisId| sizes[axis.0 as usize].ok_or_else(dependent);
-    let schedule = Schedule::new(function, &size)?;
-    let chunks = chunks(&schedule, function, shape, room, &size)?;
+    let Plan { schedule, precision, narrow } = plan;
+    let sizes = sizes(module)?;
+    let chunks = chunks(&schedule, function, shape, room, &|axis| sized(function, &sizes, axis))?;
     let lowering = Lowering {
         module,
         function,
         shape,
         schedule,
         chunks,
+        precision,
+        narrow,
         streams: streams(module, function),
         buffers: Vec::new(),
         homes: BTreeMap::new(),
@@ -319,6 +353,7 @@ impl<'m> Lowering<'m> {
             _ => self.shape.positions(),
         };
         let elements = row.checked_mul(positions).ok_or(CpuError::TooLarge)?;
+        let elements = self.lying(id, elements);
         let fixed = purpose == Use::Fixed;
         let buffer = self.buffer(purpose, elements, Some(id));
         if fixed {
@@ -327,12 +362,19 @@ impl<'m> Lowering<'m> {
         self.at(id, buffer)
     }
 
+    /// The numbers of 32 bits that so many elements of a value take.
+    fn lying(&self, id: ValueId, elements: usize) -> usize {
+        if self.narrow.contains(&id) { elements.div_ceil(2) } else { elements }
+    }
+
     /// A buffer for what is there for so many positions at a time.
     fn home_for(&mut self, id: ValueId, positions: usize) -> Result<View> {
         let sized = self.dense(&self.function.ty(id).axes)?;
         let row: usize = sized.iter().map(|(_, n)| n).product();
-        let buffer = self.buffer(Use::Inner, row.checked_mul(positions).ok_or(CpuError::TooLarge)?, Some(id));
-        Ok(View::dense(Spot::new(Place::Chunk { buffer, row }, row), &sized))
+        let elements = self.lying(id, row.checked_mul(positions).ok_or(CpuError::TooLarge)?);
+        let buffer = self.buffer(Use::Inner, elements, Some(id));
+        let spot = Spot { narrow: self.narrow.contains(&id), ..Spot::new(Place::Chunk { buffer, row }, row) };
+        Ok(View::dense(spot, &sized))
     }
 
     /// Gives a value of a region a buffer.
@@ -351,7 +393,9 @@ impl<'m> Lowering<'m> {
         let row: usize = sized.iter().map(|(_, n)| n).product();
         let spot = match ty.stage {
             Stage::Const | Stage::Loss => Spot::new(Place::Once(buffer), 0),
-            Stage::Seq | Stage::Step => Spot::new(Place::Seq { buffer, row }, row),
+            Stage::Seq | Stage::Step => {
+                Spot { narrow: self.narrow.contains(&id), ..Spot::new(Place::Seq { buffer, row }, row) }
+            }
         };
         Ok(View::dense(spot, &sized))
     }

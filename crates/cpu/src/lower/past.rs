@@ -163,8 +163,8 @@ impl Build {
             Some(task) => lowering.homes[&result].clone().by_task(task),
             None => lowering.homes[&result].clone(),
         };
-        let view = self.view(lowering, value)?;
-        if view != home {
+        let view = self.raw(lowering, value)?;
+        if view != home && self.stored.get(&value) != Some(&home) {
             self.copy(lowering, &view, &home, result);
         }
         Ok(())
@@ -178,7 +178,7 @@ impl Build {
         axis: AxisId,
         within: Option<AxisId>,
     ) -> Result<View> {
-        let x = self.view(lowering, arg)?;
+        let x = self.raw(lowering, arg)?;
         let (buffer, stride, row) = match x.spot.place {
             Place::Seq { buffer, row } => (buffer, row, row),
             Place::Positions { buffer, row } => (buffer, row, 0),
@@ -266,14 +266,14 @@ impl Build {
             IrOp::Adjoint(Adjoint::Blocks { axis, within }) => (*axis, Some(*within)),
             _ => unreachable!("asked for transposed views only"),
         };
-        let (a, b) = (self.view(lowering, operands[0])?, self.view(lowering, operands[1])?);
-        for (id, view) in operands.iter().zip([&a, &b]) {
-            if view.has(axis) {
-                self.mask(lowering, *id, view, &[axis]);
-            }
-        }
         let out = self.unseen_home(lowering, result, axis, within)?;
-        let plan = self.sum_plan(lowering, [&a, &b], axes, &out);
+        let mut make = |build: &mut Self, lowering: &mut Lowering<'_>, views: [&View; 2]| {
+            for (id, view) in operands.iter().zip(views).filter(|(_, view)| view.has(axis)) {
+                build.mask(lowering, *id, view, &[axis]);
+            }
+            (build.sum_plan(lowering, views, axes, &out), out.clone())
+        };
+        let (plan, _) = self.rounded(lowering, [operands[0], operands[1]], &mut make)?;
         self.ops.push(Op::Contract(Contraction { accumulate: true, ..plan }));
         Ok(())
     }

@@ -41,7 +41,7 @@ impl Lowering<'_> {
             }
             let target = self.at(*id, *buffer)?;
             let build = if self.function.ty(*id).stage == Stage::Seq { &mut each } else { &mut once };
-            let source = build.view(self, *id)?;
+            let source = build.raw(self, *id)?;
             build.copy(self, &source, &target, *id);
         }
         let kernels = [once.finish().map(Kernel::Once), each.finish().map(|tile| Kernel::Each(tile, Vec::new()))];

@@ -10,6 +10,7 @@ use crate::kernel::{Finish, Kernel, Over};
 use crate::lower::build::Build;
 use crate::lower::{Lowering, Stream, TILE, Use};
 use crate::op::Op;
+use crate::precision::Precision;
 use crate::view::{Extent, Place, Spot, View};
 
 impl Build {
@@ -166,11 +167,13 @@ impl Lowering<'_> {
         let IrOp::Adjoint(Adjoint::Contract { axes }) = op else { unreachable!("asked for products only") };
         let out = self.homes[&results[0]].clone();
         let mut build = Build::new(TILE);
-        let (a, b) = (build.view(self, args[0])?, build.view(self, args[1])?);
+        let (a, b) = (build.raw(self, args[0])?, build.raw(self, args[1])?);
         let local = |view: &View| matches!(view.spot.place, Place::Local(_) | Place::Positions { .. });
         if local(&a) || local(&b) || self.function.ty(results[0]).stage == Stage::Seq {
             return Err(self.unsupported("a product over positions of a value without a buffer"));
         }
-        Ok(Contraction { of: Some(results[0]), ..build.sum_plan(self, [&a, &b], axes, &out) })
+        let plan = build.sum_plan(self, [&a, &b], axes, &out);
+        let rounds = self.precision == Precision::Bf16 && (plan.is_large() || a.spot.narrow || b.spot.narrow);
+        Ok(Contraction { of: Some(results[0]), rounds, ..plan })
     }
 }

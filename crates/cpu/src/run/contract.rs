@@ -1,10 +1,12 @@
 //! Sums of products: loops around a matrix product, or around sums of a row where that is too small to be worth one.
 
-use genesys_kernels::{Matrix, multiply, multiply_packed, row_dots, vector_matrix};
+use genesys_kernels::{Halves, Matrix, Operand, multiply, multiply_bf16, multiply_packed, multiply_packed_bf16};
+use genesys_kernels::{row_dots, vector_matrix};
 
 use crate::contract::{Contraction, Loop};
 use crate::run::walk::{slice, slice_mut};
 use crate::run::{Context, Room};
+use crate::view::Spot;
 
 /// A loop with its extent for a tile.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +39,10 @@ impl Context<'_> {
         let outer = &outer[..plan.outer.len()];
         let m = Along { n: to - from, ..self.along(&plan.m) };
         let (n, k) = (self.along(&plan.n), self.along(&plan.k));
+        if plan.rounds {
+            // SAFETY: as below.
+            return unsafe { self.rounded(plan, outer, [m, n, k], (from, add), room) };
+        }
         // SAFETY: the places lie in memory planned for them, and the result's elements are this tile's alone.
         unsafe {
             let a = self.at(plan.a).cast_const().add(from * m.a);
@@ -70,6 +76,60 @@ impl Context<'_> {
                     None => product([a, b], c, [m, n, k], accumulate, room),
                 }
             });
+        }
+    }
+}
+
+impl Context<'_> {
+    /// The rows of a product of bf16 from row `from` on, added to what is there if it says so.
+    ///
+    /// # Safety
+    /// As for all products.
+    unsafe fn rounded(
+        &self,
+        plan: &Contraction,
+        outer: &[Along],
+        [m, n, k]: [Along; 3],
+        (from, add): (usize, bool),
+        room: &mut Room,
+    ) {
+        // SAFETY: as asked of the caller.
+        unsafe {
+            let c = self.at(plan.c).add(from * m.c);
+            if plan.gathers && !add {
+                each(outer, &mut |_, _, at| clear(c.add(at), m, n));
+            }
+            let accumulate = add || plan.gathers;
+            let (row, scratch) = (m.c as isize, &mut room.gemm);
+            each(outer, &mut |i, j, at| {
+                let (a, c) = (self.matrix(plan.a, from * m.a + i, (m.a, k.a)), c.add(at));
+                match plan.packed {
+                    Some(packed) => {
+                        let packed = self.bases[packed.0 as usize].cast_const();
+                        multiply_packed_bf16(m.n, n.n, k.n, a, packed, c, row, accumulate, scratch);
+                    }
+                    None => {
+                        let b = self.matrix(plan.b, j, (k.b, n.b));
+                        multiply_bf16(m.n, n.n, k.n, a, b, c, row, accumulate, scratch);
+                    }
+                }
+            });
+        }
+    }
+
+    /// An operand from an element on, with its strides.
+    ///
+    /// # Safety
+    /// The element is one of the value's.
+    unsafe fn matrix(&self, spot: Spot, offset: usize, (row, column): (usize, usize)) -> Operand {
+        let (at, row, column) = (self.at(spot).cast_const(), row as isize, column as isize);
+        // SAFETY: as asked of the caller.
+        unsafe {
+            if spot.narrow {
+                Operand::Bf16(Halves { data: at.cast::<u16>().add(offset), row, column })
+            } else {
+                Operand::F32(Matrix { data: at.add(offset), row, column })
+            }
         }
     }
 }

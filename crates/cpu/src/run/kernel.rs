@@ -1,7 +1,7 @@
 //! Kernels on all workers.
 
 use genesys_kernels::Matrix;
-use genesys_kernels::{Pool, add_to, fill, pack_panel, panels};
+use genesys_kernels::{Pool, add_to, fill, pack_panel, pack_panel_bf16, panels};
 
 use crate::contract::Contraction;
 use crate::kernel::{Cut, Finish, Kernel, Over, Pack, Pair, Scan, Sight, Tile, Zeroed};
@@ -332,7 +332,7 @@ fn whole<'a>(bases: Bases<'a>, step: &'a Step<'a>) -> Context<'a> {
 fn pack(packs: &[Pack], bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
     let parts = packs.iter().map(|pack| panels(pack.n.0)).sum();
     workers.run(parts, &|mut part, _| {
-        for Pack { b, k, n, out, of: _ } in packs {
+        for Pack { b, k, n, out, of: _, rounds } in packs {
             if part >= panels(n.0) {
                 part -= panels(n.0);
                 continue;
@@ -340,7 +340,10 @@ fn pack(packs: &[Pack], bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>
             let data = whole(bases, step).at(*b).cast_const();
             let matrix = Matrix { data, row: k.1 as isize, column: n.1 as isize };
             // SAFETY: the buffer has room for the packed matrix, and each panel is one part's.
-            unsafe { pack_panel(part, k.0, n.0, matrix, bases.0[out.0 as usize]) };
+            unsafe {
+                let pack = if *rounds { pack_panel_bf16 } else { pack_panel };
+                pack(part, k.0, n.0, matrix, bases.0[out.0 as usize]);
+            }
             return;
         }
     });

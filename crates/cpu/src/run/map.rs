@@ -1,5 +1,7 @@
 //! Expressions, element by element: blocks of a row, or of several short rows.
 
+use genesys_kernels::{from_bf16, narrow, widen};
+
 use crate::code::{BLOCK, Block, Code};
 use crate::run::walk::{Loops, slice, slice_mut};
 use crate::run::{Context, Room};
@@ -16,6 +18,8 @@ struct Operand {
     loops: Loops,
     dense: bool,
     number: bool,
+    /// Whether elements are bf16, and `at` says where these lie.
+    narrow: bool,
 }
 
 impl Operand {
@@ -26,6 +30,7 @@ impl Operand {
             row: walk.spot.row,
             dense: loops.is_dense(),
             number: loops.is_number(),
+            narrow: walk.spot.narrow,
             loops,
         }
     }
@@ -33,6 +38,57 @@ impl Operand {
     /// Whether rows of that width follow one another.
     fn is_flat(&self, width: usize) -> bool {
         self.dense && self.row == width
+    }
+}
+
+impl Operand {
+    /// A block of a value of bf16, as [`Context::block`] has it.
+    ///
+    /// # Safety
+    /// Its elements can be read.
+    unsafe fn widened<'a>(
+        &self,
+        (row, count): (usize, usize),
+        (start, length, width): (usize, usize, usize),
+        place: &'a mut [f32],
+    ) -> Block<'a> {
+        // SAFETY: as asked of the caller.
+        unsafe {
+            let at = self.at.cast::<u16>().add(row * self.row).cast_const();
+            if self.number && (count == 1 || self.row == 0) {
+                return Block::Number(from_bf16(*at));
+            }
+            if self.dense && (count == 1 || self.is_flat(width)) {
+                widen(std::slice::from_raw_parts(at.add(start), place.len()), place);
+            } else {
+                for (i, place) in place.chunks_exact_mut(length).enumerate() {
+                    self.loops.gather_narrow(at.add(i * self.row), start, place);
+                }
+            }
+            Block::Each(place)
+        }
+    }
+
+    /// Writes a block of a value of bf16.
+    ///
+    /// # Safety
+    /// Its elements can be written.
+    unsafe fn store(
+        &self,
+        (row, count): (usize, usize),
+        (start, length, width): (usize, usize, usize),
+        values: &[f32],
+    ) {
+        // SAFETY: as asked of the caller.
+        unsafe {
+            let to = self.at.cast::<u16>().add(row * self.row);
+            if self.dense && (count == 1 || self.is_flat(width)) {
+                return narrow(values, std::slice::from_raw_parts_mut(to.add(start), values.len()));
+            }
+            for (i, values) in values.chunks_exact(length).enumerate() {
+                self.loops.scatter_narrow(values, start, to.add(i * self.row));
+            }
+        }
     }
 }
 
@@ -99,6 +155,10 @@ impl Context<'_> {
         unsafe {
             let mut blocks = [Block::Number(0.0); OPERANDS];
             for ((block, operand), place) in blocks.iter_mut().zip(operands).zip(gathered.chunks_exact_mut(BLOCK)) {
+                if operand.narrow {
+                    *block = operand.widened((row, count), (start, length, width), &mut place[..n]);
+                    continue;
+                }
                 let at = operand.at.add(row * operand.row);
                 // What is written over is read first.
                 let apart = operand.at != out.at;
@@ -125,6 +185,10 @@ impl Context<'_> {
                 };
             }
             let blocks = &blocks[..operands.len()];
+            if out.narrow {
+                code.run(blocks, &mut room.registers, &mut written[..n]);
+                return out.store((row, count), (start, length, width), &written[..n]);
+            }
             let to = out.at.add(row * out.row);
             if out.dense && (count == 1 || out.is_flat(width)) {
                 code.run(blocks, &mut room.registers, slice_mut(to.add(start), n));

@@ -98,7 +98,7 @@ impl Sight {
 }
 
 impl Context<'_> {
-    /// The first element of a value at the tile's first position.
+    /// The first element of a value at the tile's first position; of one of 16 bits, where that lies.
     pub(crate) fn at(&self, spot: Spot) -> *mut f32 {
         let (base, elements) = match spot.place {
             Place::Once(buffer) => (self.bases[buffer.0 as usize], 0),
@@ -119,7 +119,10 @@ impl Context<'_> {
             }
         };
         // SAFETY: the place lies within its buffer for every tile, as the program was made.
-        unsafe { base.add(elements + spot.offset + self.task * spot.task) }
+        unsafe {
+            let elements = elements + spot.offset + self.task * spot.task;
+            if spot.narrow { base.cast::<u16>().add(elements).cast() } else { base.add(elements) }
+        }
     }
 
     pub(crate) fn count(&self, extent: Extent) -> usize {

@@ -1,5 +1,7 @@
 //! Going through the elements of a value in an order.
 
+use genesys_kernels::{from_bf16, narrow, to_bf16, widen};
+
 use crate::run::Context;
 use crate::view::Walk;
 
@@ -117,6 +119,43 @@ impl Loops {
                     1 => out.copy_from_slice(std::slice::from_raw_parts(from, count)),
                     0 => out.fill(*from),
                     _ => out.iter_mut().enumerate().for_each(|(i, out)| *out = *from.add(i * stride)),
+                }
+            }
+        });
+    }
+
+    /// Copies the elements from `start` on, which are bf16, to `out`.
+    ///
+    /// # Safety
+    /// As [`gather`](Self::gather).
+    pub(crate) unsafe fn gather_narrow(&self, from: *const u16, start: usize, out: &mut [f32]) {
+        self.runs(start, out.len(), |offset, stride, done, count| {
+            let out = &mut out[done..done + count];
+            // SAFETY: as asked of the caller.
+            unsafe {
+                let from = from.add(offset);
+                match stride {
+                    1 => widen(std::slice::from_raw_parts(from, count), out),
+                    0 => out.fill(from_bf16(*from)),
+                    _ => out.iter_mut().enumerate().for_each(|(i, out)| *out = from_bf16(*from.add(i * stride))),
+                }
+            }
+        });
+    }
+
+    /// Copies `from` to the elements from `start` on, as bf16.
+    ///
+    /// # Safety
+    /// As [`scatter`](Self::scatter).
+    pub(crate) unsafe fn scatter_narrow(&self, from: &[f32], start: usize, to: *mut u16) {
+        self.runs(start, from.len(), |offset, stride, done, count| {
+            let from = &from[done..done + count];
+            // SAFETY: as asked of the caller.
+            unsafe {
+                let to = to.add(offset);
+                match stride {
+                    1 => narrow(from, std::slice::from_raw_parts_mut(to, count)),
+                    _ => from.iter().enumerate().for_each(|(i, value)| *to.add(i * stride) = to_bf16(*value)),
                 }
             }
         });

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use genesys_cpu::{Executor, Program, Shape};
+use genesys_cpu::{Executor, Precision, Program, Shape};
 use genesys_interp::{Row, run};
 use genesys_ir::module::{IGNORE, Module};
 use genesys_ir::{ParameterInfo, parameters};
+use genesys_kernels::{from_bf16, to_bf16};
 use genesys_ladder::Scale;
 use genesys_random::{at, mix, unit};
 use genesys_scalar::Law;
 
-/// The root of the mean squared difference of a gradient, as a part of that of its elements.
-const CLOSE: f64 = 5e-3;
+/// How far a loss may be off as a part of itself, and what rounding the weights to bf16 is taken to move it by at least.
+const LOSS: (f64, f64) = (1e-4, 5e-4);
+
+/// The same of the root of the mean squared difference of a gradient, as a part of that of its elements.
+const GRADIENT: (f64, f64) = (5e-3, 1e-2);
 
 pub(crate) fn designs(folder: &str) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
@@ -91,38 +95,60 @@ pub(crate) fn wrong(name: &str, text: &str, shape: Shape) -> Result<Vec<String>,
     Err(why)
 }
 
+/// What the interpreter says of a backward pass on drawn weights, and how far that moves when these are rounded.
+struct Oracle {
+    table: Vec<ParameterInfo>,
+    drawn: Vec<Vec<f32>>,
+    rows: Vec<Row>,
+    /// Losses, then gradients.
+    expected: Vec<Vec<f64>>,
+    moved: Vec<f64>,
+}
+
+impl Oracle {
+    fn new(backward: &Module, shape: Shape) -> Result<Self, String> {
+        let table = parameters(backward).unwrap();
+        let drawn: Vec<Vec<f32>> = table.iter().enumerate().map(|(i, parameter)| draw(i, parameter)).collect();
+        let rows = rows(shape, 11);
+        let at = |weight: &dyn Fn(usize, usize, f32) -> f64| {
+            let of = |i: usize, drawn: &[f32]| drawn.iter().enumerate().map(|(k, w)| weight(i, k, *w)).collect();
+            let named = table.iter().zip(&drawn).enumerate();
+            let all: BTreeMap<&str, Vec<f64>> =
+                named.map(|(i, (parameter, drawn))| (parameter.name.as_str(), of(i, drawn))).collect();
+            run(backward, &rows, &|name| all.get(name).cloned()).map_err(|error| error.to_string())
+        };
+        let expected = at(&|_, _, w| f64::from(w))?;
+        if !expected[0][0].is_finite() {
+            return Err("the loss is no number".into());
+        }
+        let nearest = at(&|_, _, w| f64::from(from_bf16(to_bf16(w))))?;
+        let moved = expected.iter().zip(&nearest).map(|(a, b)| distance(a, b)).collect();
+        Ok(Self { table, drawn, rows, expected, moved })
+    }
+}
+
+/// The root of the sum of squared differences.
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
+}
+
 pub(crate) fn differences(module: &Module, shape: Shape) -> Result<Vec<String>, String> {
     let backward = genesys_autodiff::differentiate(module).map_err(|error| error.to_string())?;
-    let table = parameters(&backward).unwrap();
-    let drawn: Vec<Vec<f32>> = table.iter().enumerate().map(|(i, parameter)| draw(i, parameter)).collect();
-    let rows = rows(shape, 11);
-    let exact: BTreeMap<&str, Vec<f64>> = table
-        .iter()
-        .zip(&drawn)
-        .map(|(parameter, drawn)| (parameter.name.as_str(), drawn.iter().map(|w| f64::from(*w)).collect()))
-        .collect();
-    let expected = run(&backward, &rows, &|name| exact.get(name).cloned()).map_err(|error| error.to_string())?;
-    if !expected[0][0].is_finite() {
-        return Err("the loss is no number".into());
-    }
+    let oracle = Oracle::new(&backward, shape)?;
     let mut found = Vec::new();
     for (what, module) in [("plain", &backward), ("optimized", &genesys_opt::optimize(&backward))] {
-        let apart = against(module, &table, &drawn, &rows, &expected, shape)?;
-        found.extend(apart.into_iter().map(|apart| format!("{what}: {apart}")));
+        for precision in [Precision::F32, Precision::Bf16] {
+            let apart = against(module, &oracle, shape, precision)?;
+            found.extend(apart.into_iter().map(|apart| format!("{what}, {precision:?}: {apart}")));
+        }
     }
     Ok(found)
 }
 
 /// How the program of a module is apart from what is expected.
-fn against(
-    module: &Module,
-    table: &[ParameterInfo],
-    drawn: &[Vec<f32>],
-    rows: &[Row],
-    expected: &[Vec<f64>],
-    shape: Shape,
-) -> Result<Vec<String>, String> {
-    let program = Program::new(module, shape).map_err(|error| error.to_string())?;
+fn against(module: &Module, oracle: &Oracle, shape: Shape, precision: Precision) -> Result<Vec<String>, String> {
+    let Oracle { table, drawn, rows, expected, moved } = oracle;
+    let program = Program::new(module, shape, precision).map_err(|error| error.to_string())?;
     let weights: Vec<f32> = drawn.concat();
     let tokens: Vec<u32> = rows.iter().flat_map(|row| row.tokens.clone()).collect();
     let targets: Vec<u32> = rows.iter().flat_map(|row| row.targets.clone()).collect();
@@ -137,22 +163,43 @@ fn against(
         found.push("one thread gives other bits than two".to_owned());
     }
     let offset = expected.len() - table.len();
-    for (loss, expected) in [Some(losses.loss), losses.auxiliary].into_iter().flatten().zip(&expected[..offset]) {
-        let apart = (f64::from(loss) - expected[0]).abs();
-        if apart.is_nan() || apart > 1e-4 * expected[0].abs().max(1e-3) {
-            found.push(format!("the loss is {loss}, not {}", expected[0]));
+    for (i, loss) in [Some(losses.loss), losses.auxiliary].into_iter().flatten().enumerate().take(offset) {
+        let (apart, expected) = ((f64::from(loss) - expected[i][0]).abs(), expected[i][0]);
+        if !(apart <= near(precision, LOSS, expected.abs().max(1e-3), moved[i])) {
+            found.push(format!("the loss is {loss}, not {expected}"));
         }
     }
     let mut start = 0;
-    for (parameter, expected) in table.iter().zip(&expected[offset..]) {
-        let own = &gradients[start..start + expected.len()];
+    for (i, parameter) in table.iter().enumerate() {
+        let (expected, moved) = (&expected[offset + i], moved[offset + i]);
+        let own: Vec<f64> = gradients[start..start + expected.len()].iter().map(|g| f64::from(*g)).collect();
         start += expected.len();
-        let square = |x: f64| x * x;
-        let size = expected.iter().map(|x| square(*x)).sum::<f64>().sqrt().max(1e-6);
-        let apart = own.iter().zip(expected).map(|(a, b)| square(f64::from(*a) - b)).sum::<f64>().sqrt();
-        if apart.is_nan() || apart > CLOSE * size {
-            found.push(format!("the gradient of {} is {:.2e} off", parameter.name, apart / size));
+        let (apart, size) = (distance(&own, expected), distance(expected, &vec![0.0; expected.len()]).max(1e-6));
+        if std::env::var("SHOW").is_ok() {
+            println!(
+                "{precision:?} gradient {:.2e} {:.2e} {:.2e} {}",
+                apart / size,
+                moved / size,
+                apart / (0.01 * size + moved),
+                parameter.name
+            );
+        }
+        if !(apart <= near(precision, GRADIENT, size, moved)) {
+            let (apart, moved) = (apart / size, moved / size);
+            found.push(format!(
+                "the gradient of {} is {apart:.2e} off; rounding moves it by {moved:.2e}",
+                parameter.name
+            ));
         }
     }
     Ok(found)
+}
+
+/// How far a number may be off: by that part of its size in f32, in bf16 some times by what rounding the weights moves it, or
+/// should, for that may be little by chance.
+fn near(precision: Precision, (close, should): (f64, f64), size: f64, moved: f64) -> f64 {
+    match precision {
+        Precision::F32 => close * size,
+        Precision::Bf16 => 4.0 * (should * size + moved),
+    }
 }
