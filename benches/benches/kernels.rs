@@ -12,9 +12,9 @@ use std::time::Instant;
 
 use benches as _;
 use genesys_kernels::{
-    Level, Matrix, Operand, Pool, RowReduction, Scratch, Update, adamw, binary, dot, multiply, multiply_add_to, multiply_packed,
-    multiply_packed_bf16, pack_panel, pack_panel_bf16, packed_len, packed_len_bf16, panels, reduce_rows, softmax_rows,
-    sum_of_squares, unary,
+    Level, Matrix, Operand, Pool, RowReduction, Scratch, Update, adamw, binary, dot, multiply, multiply_add_to,
+    multiply_packed, multiply_packed_bf16, pack_panel, pack_panel_bf16, packed_len, packed_len_bf16, panels,
+    reduce_rows, softmax_rows, sum_of_squares, unary,
 };
 use genesys_scalar::Function;
 

@@ -54,7 +54,12 @@ fn program(task: &Task) -> Result<Program, String> {
     let shape = Shape { rows: task.shape.0, context: task.shape.1 };
     // The order of the model, whatever order a pass uses its weights in.
     let order: Vec<String> = parameter_names(&task.module).into_iter().map(|(name, _)| name).collect();
-    Program::ordered(&genesys_opt::optimize(&module), shape, &order).map_err(|error| error.to_string())
+    let program = Program::ordered(&genesys_opt::optimize(&module), shape, task.precision, &order);
+    let program = program.map_err(|error| error.to_string())?;
+    if program.precision() != task.precision {
+        return Err(format!("this processor does not multiply numbers in {}", task.precision));
+    }
+    Ok(program)
 }
 
 struct Trainer {

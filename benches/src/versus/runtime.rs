@@ -1,5 +1,6 @@
 //! The composed back end, trained as `genesys-train` trained before there was an executor: the figures before and after.
 
+use genesys_cpu::Precision;
 use genesys_kernels::Pool;
 use genesys_runtime::candle_core::{Device, Tensor};
 use genesys_runtime::{Model, RuntimeError, on_large_stack};
@@ -20,6 +21,9 @@ impl Side for Runtime {
     }
 
     fn load(&mut self, task: Task) -> Result<Box<dyn Loaded>, String> {
+        if task.precision != Precision::F32 {
+            return Err(format!("the composed back end computes in f32, not in {}", task.precision));
+        }
         if task.shape.1 > LONGEST && task.extent == Extent::Update {
             return Err(format!("the composed back end is measured up to {LONGEST} positions a row"));
         }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use genesys_cpu::Precision;
 use genesys_ir::module::Module;
 use genesys_ladder::Scale;
 use genesys_runtime::candle_core::{DType, Device};
@@ -73,6 +74,8 @@ pub struct Task {
     pub shape: (usize, usize),
     /// What a step does.
     pub extent: Extent,
+    /// In which numbers.
+    pub precision: Precision,
     vocabulary: u64,
     weights: Option<PathBuf>,
 }
@@ -92,13 +95,14 @@ impl Training {
     /// The module of the design, and what a step of it is.
     ///
     /// # Errors
-    /// The file cannot be read, or the design does not run at these sizes.
+    /// The file cannot be read, the type is none, or the design does not run at these sizes.
     pub fn task(&self) -> Result<Task, String> {
         let &Self { width, blocks, context, rows, vocabulary, .. } = self;
         let name = "versus".to_owned();
         let scale = Scale { name, width, blocks, context, rows, vocabulary, learning_rate: RATE, steps: 1 };
         let text = fs::read_to_string(&self.design).map_err(|error| format!("{}: {error}", self.design.display()))?;
-        Task::new(&text, &scale, Extent::Update, self.weights_file.clone())
+        let precision = self.dtype.parse()?;
+        Ok(Task { precision, ..Task::new(&text, &scale, Extent::Update, self.weights_file.clone())? })
     }
 }
 
@@ -106,12 +110,9 @@ impl Work {
     /// The work as a task.
     ///
     /// # Errors
-    /// As [`Training::task`], or the side that asks runs in f32 alone and the work is of another type.
+    /// As [`Training::task`].
     pub fn task(&self) -> Result<Task, String> {
         match self {
-            Work::Training(training) if training.dtype != "f32" => {
-                Err(format!("this side trains in f32, not in {}", training.dtype))
-            }
             Work::Training(training) => training.task(),
             Work::Expression { expression, weights_file } => {
                 let extent = if expression.backward { Extent::Gradients } else { Extent::Loss };
@@ -125,7 +126,8 @@ impl Task {
     fn new(text: &str, scale: &Scale, extent: Extent, weights: Option<PathBuf>) -> Result<Self, String> {
         let compiled = genesys_train::compile(text, scale, scale.vocabulary).map_err(|error| error.to_string())?;
         let shape = (scale.rows as usize, scale.context as usize);
-        Ok(Self { module: compiled.module, shape, extent, vocabulary: scale.vocabulary, weights })
+        let precision = Precision::F32;
+        Ok(Self { module: compiled.module, shape, extent, precision, vocabulary: scale.vocabulary, weights })
     }
 
     /// Tokens and targets, row by row: `i * 2654435761 mod 2^32 mod vocabulary`, and the token behind each.

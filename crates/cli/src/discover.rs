@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 
 use genesys_evolve::{Settings, Shipped, discover};
 use genesys_store::{Reader, StoreError};
+use genesys_train::Precision;
 
 use crate::corpus::{self, CorpusArgs};
 use crate::failure::Failure;
 use crate::go::{self, GoArgs};
 use crate::number;
 use crate::output;
+use crate::precision;
 use crate::run_folder::{self, TextPlace};
 use crate::shipped;
 
@@ -44,6 +46,9 @@ pub(crate) struct Args {
     /// Steps of each training [default: 200]; fewer for a quick look.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     steps: Option<u64>,
+    /// The numbers that products read in each training: f32, or bf16, where the processor multiplies it [default: f32].
+    #[arg(long, value_name = "TYPE", value_parser = precision::parse)]
+    precision: Option<Precision>,
     #[command(flatten)]
     go: GoArgs,
     #[command(flatten)]
@@ -71,6 +76,7 @@ impl Args {
         settings.generations = self.generations.unwrap_or(settings.generations);
         settings.population = self.population.unwrap_or(settings.population);
         settings.scale.steps = self.steps.unwrap_or(settings.scale.steps);
+        settings.precision = precision::of_run(self.precision.unwrap_or_default());
         settings
     }
 }

@@ -28,6 +28,7 @@ mod mutate;
 mod number;
 mod offspring;
 mod output;
+mod precision;
 mod profile;
 mod progress;
 mod report;

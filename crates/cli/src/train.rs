@@ -12,7 +12,7 @@ use genesys_ladder::Scale;
 use genesys_train::job::{Job, Outcome, Trained};
 use genesys_train::observer::{Observer, Start, Step};
 use genesys_train::train::{resume, train};
-use genesys_train::{Checkpoint, CheckpointError, Machine, Recompute, fit, useful_threads};
+use genesys_train::{Checkpoint, CheckpointError, Machine, Precision, Recompute, fit, useful_threads};
 
 use crate::corpus::{self, CorpusArgs};
 use crate::design_file;
@@ -20,6 +20,7 @@ use crate::failure::Failure;
 use crate::init::of_train;
 use crate::number;
 use crate::output;
+use crate::precision;
 use crate::progress::Steps;
 use crate::run_folder::quoted;
 use crate::scale;
@@ -52,11 +53,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = number::whole)]
     seed: Option<u64>,
     /// Go on with the training of this checkpoint, to the weights of one that was never stopped.
-    #[arg(long, value_name = "CKPT", conflicts_with_all = ["file", "scale", "steps", "seed", "rows_at_a_time", "recompute"])]
+    #[arg(long, value_name = "CKPT", conflicts_with_all = ["file", "scale", "steps", "seed", "rows_at_a_time", "recompute", "precision"])]
     resume: Option<PathBuf>,
     /// Steps between two checkpoints on the way; they do not change the result.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = number::positive)]
     checkpoint_every: u64,
+    /// The numbers that products read: f32, or bf16, which is faster where the processor multiplies it, and another result
+    /// [default: f32].
+    #[arg(long, value_name = "TYPE", value_parser = precision::parse)]
+    precision: Option<Precision>,
     /// Threads of a step; they do not change the result [default: the machine's cores, at most what a step has work for].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
     threads: Option<u64>,
@@ -135,9 +140,9 @@ impl Args {
         let data = corpus::dataset(&self.corpus.read()?, scale.vocabulary)?;
         let seed = self.seed.unwrap_or(0);
         let rows_at_a_time = self.rows_at_a_time.filter(|rows| *rows < scale.rows);
-        let steps = self.steps.unwrap_or(scale.steps);
+        let (steps, precision) = (self.steps.unwrap_or(scale.steps), self.precision.unwrap_or_default());
         let recompute = self.recompute.unwrap_or_default();
-        let job = Job { steps, rows_at_a_time, recompute, ..Job::at_scale(text, scale, seed) };
+        let job = Job { steps, rows_at_a_time, recompute, precision, ..Job::at_scale(text, scale, seed) };
         let machine = self.machine(scale);
         let job = fit(&job, data.tokenizer().vocab_size() as u64, &machine).map_err(|error| of_train(&error))?;
         Ok(Plan { begin: Begin::Job(job), machine, data, out: out.to_owned() })

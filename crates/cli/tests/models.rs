@@ -207,6 +207,21 @@ fn training_learns_and_gives_the_same_bits_again() {
 }
 
 #[test]
+fn a_training_in_bf16_says_so_in_its_checkpoint_and_goes_on_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = corpus(folder.path());
+    let out = folder.path().join("narrow.ckpt");
+    let said = train_with(folder.path(), &text, &out, "3", &["--precision", "bf16"]);
+    let config = fs::read_to_string(out.join("config.json")).unwrap();
+    // Without the instructions it is a training in f32, which is told.
+    let told = said.stderr.contains("does not multiply numbers in bf16, so it trains in f32");
+    assert_eq!(config.contains("\"precision\": \"bf16\""), !told, "{config}");
+    let refused = train_with(folder.path(), &text, &folder.path().join("other.ckpt"), "3", &["--precision", "f16"]);
+    let why = refused.refused();
+    assert!(why.contains("expected f32 or bf16, found `f16`"), "{why}");
+}
+
+#[test]
 fn what_needs_more_memory_than_it_may_is_refused_before_any_work() {
     let folder = tempfile::tempdir().unwrap();
     let (text, out) = (corpus(folder.path()), folder.path().join("out.ckpt"));

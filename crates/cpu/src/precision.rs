@@ -4,6 +4,8 @@
 //! computed in f32 from what lies there; products alone read bf16, and sum in f32. Not here: who reads and writes such a buffer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
 
 use genesys_ir::module::{Adjoint, AxisId, Expr, Function, Instruction, Module, Op, Region, Stage, ValueId};
 use genesys_ir::reads;
@@ -34,6 +36,25 @@ impl Precision {
             Self::Bf16 if multiplies => Self::Bf16,
             Self::Bf16 | Self::F32 => Self::F32,
         }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        })
+    }
+}
+
+impl FromStr for Precision {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let all = [Self::F32, Self::Bf16];
+        let found = all.into_iter().find(|precision| precision.to_string() == name);
+        found.ok_or_else(|| format!("expected f32 or bf16, found `{name}`"))
     }
 }
 
@@ -129,14 +150,15 @@ impl Products<'_> {
             if kind == Kind::View || matches!(instruction.op, Op::Call { .. }) || self.is_one(instruction) {
                 continue;
             }
+            let own = schedule.reads(i);
             let near = |id: &ValueId| {
                 let source = schedule.definition.get(id).map(|(source, _)| *source);
                 let level = source.is_some_and(|source| schedule.levels[source] == schedule.levels[i]);
                 level && matches!(kind, Kind::Each | Kind::Sum)
             };
             let all = match &instruction.op {
-                Op::Past { body, .. } => self.read_within(body, &reads(instruction)),
-                _ => reads(instruction),
+                Op::Past { body, .. } => self.read_within(body, &own),
+                _ => own,
             };
             found.extend(all.into_iter().filter(|id| !near(id)).map(|id| schedule.root(id)));
         }
@@ -194,14 +216,15 @@ fn homes(function: &Function, schedule: &Schedule<'_>) -> BTreeSet<ValueId> {
 /// What kernels read or write that know f32 alone.
 fn of_apart(schedule: &Schedule<'_>) -> BTreeSet<ValueId> {
     let mut found = BTreeSet::new();
-    for (instruction, kind) in schedule.instructions.iter().zip(&schedule.kinds) {
+    for (i, instruction) in schedule.instructions.iter().enumerate() {
         let all = match &instruction.op {
+            _ if schedule.shorts.by.contains_key(&i) => true,
             Op::Scan { .. } => true,
             Op::Adjoint(Adjoint::Gather { .. }) => true,
-            _ => *kind == Kind::Far,
+            _ => schedule.kinds[i] == Kind::Far,
         };
         if all {
-            found.extend(reads(instruction));
+            found.extend(schedule.reads(i));
             found.extend(&instruction.results);
         }
         if let Op::Past { body, .. } = &instruction.op {

@@ -57,6 +57,23 @@ fn large_states_are_gone_through_in_strips() {
     }
 }
 
+/// What is kept of a transformer lies in half the memory, but for what is passed from block to block and sums.
+#[test]
+fn what_is_kept_in_bf16_takes_less_memory() {
+    let (_, text) = designs("designs").into_iter().find(|(name, _)| name == "gpt").expect("a shipped design");
+    let backward = genesys_autodiff::differentiate(&compiled("gpt", &text, 128).unwrap()).unwrap();
+    let backward = genesys_opt::optimize(&backward);
+    let bytes = [Precision::F32, Precision::Bf16].map(|precision| {
+        let program = Program::new(&backward, Shape { rows: 4, context: 256 }, precision).unwrap();
+        assert_eq!(program.precision(), precision.here());
+        program.bytes(1)
+    });
+    match Precision::Bf16.here() {
+        Precision::Bf16 => assert!(4 * bytes[1] < 3 * bytes[0], "{bytes:?}"),
+        Precision::F32 => assert_eq!(bytes[1], bytes[0]),
+    }
+}
+
 /// What a loop has no room for is refused with a name, before anything runs.
 #[test]
 fn an_expression_of_many_operands_is_refused() {

@@ -26,6 +26,7 @@ pub(crate) fn key(job: &Job, run: &str, dataset: &str) -> String {
     // The text's layout and names do not decide the numbers; the run key stands for what does.
     let job = Job { design: run.to_owned(), ..job.clone() };
     let job = serde_json::to_string(&job).expect("a job has a JSON form");
+    // A job in another precision says so; what stands here is what keys began with before there was one.
     let text = format!("genesys result, trainer {TRAINER}, one program on the processor in f32\n{dataset}\n{job}\n");
     blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
 }
@@ -109,6 +110,7 @@ mod tests {
             key(&job, "g1-1", "data"),
             key(&job, "g1-0", "other"),
             key(&Job { seed: 2, ..job.clone() }, "g1-0", "data"),
+            key(&Job { precision: genesys_train::Precision::Bf16, ..job.clone() }, "g1-0", "data"),
             key(&Job { steps: 2, ..job.clone() }, "g1-0", "data"),
             key(&Job { validation_tokens: 2, ..job.clone() }, "g1-0", "data"),
             key(&Job { scale: wide, ..job.clone() }, "g1-0", "data"),

@@ -134,6 +134,10 @@ pub fn resume(
     if state.started.trainer != TRAINER {
         return Err(other("its trainings are of another version of this program"));
     }
+    let precision = state.started.settings.precision;
+    if precision.here() != precision && state.board.is_none() {
+        return Err(other(&format!("its trainings are in {precision}, which this processor does not multiply")));
+    }
     Run::new(dir, log, state, data, observer)?.go(runner)
 }
 
@@ -258,7 +262,8 @@ impl<'a> Run<'a> {
 
     fn job(&self, submitted: &Submitted) -> Job {
         let text = self.state.design(&submitted.design).map_or("", |design| &design.proposed.text);
-        Job::at_scale(text, &self.state.started.settings.scale, submitted.seed)
+        let settings = &self.state.started.settings;
+        Job { precision: settings.precision, ..Job::at_scale(text, &settings.scale, submitted.seed) }
     }
 
     fn tell(&mut self, trainings: &[(Submitted, u64)], moment: Moment<'_>) -> Result<(), EvolveError> {

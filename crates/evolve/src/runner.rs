@@ -162,6 +162,13 @@ pub fn execute(
     machine: &Machine,
     watch: &mut (dyn FnMut(Told) -> ControlFlow<()> + Send),
 ) -> Result<Option<Verdict>, EvolveError> {
+    // Its result would be kept as one of another precision.
+    let precision = assignment.job.precision;
+    if precision.here() != precision {
+        return Err(EvolveError::Settings(format!(
+            "expected a worker that multiplies {precision}, found one that does not"
+        )));
+    }
     let data = Dataset::open(&assignment.dataset).map_err(TrainError::from)?;
     let mut watch = Watch { watch, keep: assignment.keep.as_ref() };
     let outcome = match kept(assignment, &data) {

@@ -4,6 +4,7 @@
 
 use genesys_data::Dataset;
 use genesys_ladder::Scale;
+use genesys_train::precision::{self, Precision};
 use serde::{Deserialize, Serialize};
 
 use crate::random::{Purpose, bits};
@@ -29,6 +30,9 @@ pub struct Settings {
     pub finalists: u64,
     /// With how many seeds, the first one included.
     pub seeds: u64,
+    /// In which numbers designs are trained.
+    #[serde(default, skip_serializing_if = "precision::is_plain", with = "precision")]
+    pub precision: Precision,
 }
 
 impl Settings {
@@ -36,7 +40,8 @@ impl Settings {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let scale = Scale::named("nano").expect("`nano` is a rung");
-        Self { seed, generations: 3, population: 6, attempts: 20, scale, finalists: 3, seeds: 3 }
+        let precision = Precision::F32;
+        Self { seed, generations: 3, population: 6, attempts: 20, scale, finalists: 3, seeds: 3, precision }
     }
 
     /// The seed of training number `index` of any design: all designs see the same data in the same order.
@@ -49,6 +54,11 @@ impl Settings {
     #[must_use]
     pub fn flaw(&self, shipped: &[Shipped]) -> Option<String> {
         let baselines = shipped.iter().filter(|design| design.baseline).count();
+        let here = self.precision.here();
+        if here != self.precision {
+            let precision = self.precision;
+            return Some(format!("expected a precision that this processor multiplies, as {here}, found {precision}"));
+        }
         let least = |what: &str, found: u64| (found == 0).then(|| format!("expected at least 1 {what}, found 0"));
         least("training step", self.scale.steps)
             .or_else(|| least("seed", self.seeds))

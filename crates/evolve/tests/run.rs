@@ -14,7 +14,7 @@ use genesys_evolve::{
 };
 use genesys_ladder::Scale;
 use genesys_store::{Artifacts, Reader};
-use genesys_train::{Job, Machine};
+use genesys_train::{Job, Machine, Precision};
 
 const GPT: &str = include_str!("../../../designs/gpt.gau");
 const GLA: &str = include_str!("../../../designs/gla.gau");
@@ -198,6 +198,31 @@ fn settings_and_designs_that_make_no_run_say_why() {
     assert_eq!(message("c", &settings(1), &twice), "the design `gpt` cannot start a run: it is equal to `gpt`");
     let bad = [shipped(), vec![Shipped { name: "bad".into(), text: "design {".into(), baseline: false }]].concat();
     assert!(message("d", &settings(1), &bad).starts_with("the design `bad` cannot start a run: "));
+}
+
+#[test]
+fn a_run_in_bf16_is_another_run_and_says_so_from_its_first_event() {
+    let root = tempfile::tempdir().unwrap();
+    let data = dataset(root.path(), "house");
+    let narrow = Settings { generations: 0, precision: Precision::Bf16, ..settings(1) };
+    let go = |name: &str, settings: &Settings| {
+        let dir = root.path().join(name);
+        discover(&dir, settings, &shipped(), &data, &mut InProcess::default(), &mut ()).map(|state| (dir, state))
+    };
+    if Precision::Bf16.here() != Precision::Bf16 {
+        let error = go("a", &narrow).unwrap_err();
+        assert!(error.to_string().contains("expected a precision that this processor multiplies"), "{error}");
+        return;
+    }
+    let (dir, state) = go("a", &narrow).unwrap();
+    assert_eq!(state.started.settings.precision, Precision::Bf16);
+    let wide = go("b", &Settings { precision: Precision::F32, ..narrow }).unwrap().1;
+    let keys = |state: &State| -> Vec<String> {
+        state.trainings.iter().map(|training| training.submitted.key.clone()).collect()
+    };
+    assert!(keys(&state).iter().all(|key| !keys(&wide).contains(key)));
+    let again = resume(&dir, &data, &mut InProcess::default(), &mut ()).unwrap();
+    assert_eq!(again, state, "a run that is over is the same wherever it is read");
 }
 
 /// Every training diverges.

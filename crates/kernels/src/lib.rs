@@ -36,8 +36,8 @@ mod thin;
 
 pub use adamw::{Update, adamw, sum_of_squares};
 pub use brain::{from_bf16, narrow, to_bf16, widen};
-pub use gemm::{Matrix, Scratch, multiply, multiply_packed, pack_panel, packed_len, panels};
 pub use gemm::{Halves, Operand, has_bf16, multiply_bf16, multiply_packed_bf16, pack_panel_bf16, packed_len_bf16};
+pub use gemm::{Matrix, Scratch, multiply, multiply_packed, pack_panel, packed_len, panels};
 pub use level::Level;
 pub use math::{binary, binary_left, binary_right, unary};
 pub use pool::Pool;

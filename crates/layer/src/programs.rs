@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use genesys_autodiff::Halves;
-use genesys_cpu::{CpuError, Executor, Program, Shape};
+use genesys_cpu::{CpuError, Executor, Precision, Program, Shape};
 use genesys_ir::module::Module;
 use genesys_kernels::Pool;
 
@@ -80,7 +80,7 @@ impl Programs {
         // Whether there is a program does not depend on the shape, so it is told before any input is there.
         let smallest = Shape { rows: 1, context: 1 };
         for module in [&passes.alone, &passes.halves.forward, &passes.halves.backward] {
-            Program::among(module, smallest, &order)?;
+            Program::among(module, smallest, Precision::F32, &order)?;
         }
         let pool = Arc::new(Pool::new(threads.max(1)));
         Ok(Self { passes, order, pool, most: most.max(1), kept: Mutex::default() })
@@ -177,7 +177,7 @@ impl Programs {
     ) -> Result<&'k mut Executor, CpuError> {
         let executor = match kept.take() {
             Some(executor) => executor,
-            None => Executor::on(Program::among(module, shape, &self.order)?, Arc::clone(&self.pool)),
+            None => Executor::on(Program::among(module, shape, Precision::F32, &self.order)?, Arc::clone(&self.pool)),
         };
         Ok(kept.insert(executor))
     }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::Device;
 use genesys_autodiff::Unsupported;
-use genesys_cpu::{CpuError, Executor, Losses, Program, Shape, Through};
+use genesys_cpu::{CpuError, Executor, Losses, Precision, Program, Shape, Through};
 use genesys_data::Batch;
 use genesys_ir::module::Module;
 use genesys_ir::{loss_alone, without_losses};
@@ -31,6 +31,7 @@ use crate::model::store;
 /// The passes of a module, whatever the shape of a batch.
 pub(crate) struct Passes {
     way: Result<[Module; 2], String>,
+    precision: Precision,
     threads: usize,
 }
 
@@ -77,13 +78,14 @@ struct Running {
 }
 
 impl Passes {
-    /// The backward pass of a module, which computes so much again, and its loss alone; or why it has none.
-    pub(crate) fn of(module: &Module, machine: &Machine, how: Recompute) -> Self {
+    /// The backward pass of a module, which computes so much again, and its loss alone; or why it has none. They run in that
+    /// precision where the processor has it.
+    pub(crate) fn of(module: &Module, machine: &Machine, how: Recompute, precision: Precision) -> Self {
         let way = match machine.path {
             Path::Composed => Err("it was asked for".to_owned()),
             Path::Compiled => passes(module, how).map_err(|why| underivable(&why).to_string()),
         };
-        Self { way, threads: machine.threads.max(1) }
+        Self { way, precision, threads: machine.threads.max(1) }
     }
 
     /// How the module runs over batches of `scale`, so many rows at a time.
@@ -94,7 +96,7 @@ impl Passes {
         let context = usize::try_from(scale.context).unwrap_or(usize::MAX);
         let programs = |passes: &[Module; 2]| {
             let [step, loss] = passes.each_ref();
-            let program = |pass| Program::ordered(pass, Shape { rows, context }, layout.names());
+            let program = |pass| Program::ordered(pass, Shape { rows, context }, self.precision, layout.names());
             Ok(Programs { step: program(step)?, loss: program(loss)? })
         };
         let way = match self.way.as_ref().map(programs) {
@@ -120,6 +122,14 @@ impl Plan {
         match &self.way {
             Way::Program(_) => None,
             Way::Composed(why) => Some(why),
+        }
+    }
+
+    /// In which numbers steps are computed. Composed operations are f32.
+    pub(crate) fn precision(&self) -> Precision {
+        match &self.way {
+            Way::Program(programs) => programs.step.precision(),
+            Way::Composed(_) => Precision::F32,
         }
     }
 
@@ -327,7 +337,7 @@ mod tests {
         let scale = small(1);
         let seen = shipped(&scale, |name, module| {
             let layout = layout(&module).unwrap();
-            let plan = Passes::of(&module, &Machine::default(), Recompute::Little).plan(&layout, &scale, 1).unwrap();
+            let plan = Passes::of(&module, &Machine::default(), Recompute::Little, Precision::F32).plan(&layout, &scale, 1).unwrap();
             assert_eq!(plan.composed(), None, "{name}");
             let Way::Program(programs) = plan.way else { return };
             let lengths = [&programs.step, &programs.loss].map(Program::weights);
@@ -352,7 +362,7 @@ mod tests {
         let layout = layout(module).unwrap();
         let weights = model::draw(module, 4).unwrap();
         let pool = Arc::new(Pool::new(2));
-        let plan = Passes::of(module, machine, Recompute::Little).plan(&layout, scale, rows).unwrap();
+        let plan = Passes::of(module, machine, Recompute::Little, Precision::F32).plan(&layout, scale, rows).unwrap();
         let mut engine = plan.engine(&pool, || model::with(module, &layout, &weights)).unwrap();
         let mut gradients = vec![f32::NAN; layout.len()];
         let losses = engine.step(&pool, &layout, &weights, &batch(), &mut gradients, &mut |_| {}).unwrap();

@@ -36,7 +36,7 @@ pub fn fit(job: &Job, vocabulary: u64, machine: &Machine) -> Result<Job, TrainEr
     let may_be_cut = job.rows_at_a_time.is_none() && additive.is_ok();
     let mut least = (u64::MAX, rows);
     for how in Recompute::ALL.into_iter().filter(|how| job.recompute.is_little() || *how == job.recompute) {
-        let needs = Needs { passes: Passes::of(&module, machine, how), layout: &layout, job };
+        let needs = Needs { passes: Passes::of(&module, machine, how, job.precision), layout: &layout, job };
         let fits = |rows: usize| needs.bytes(rows) <= limit.bytes();
         let parts = if may_be_cut { fewest(rows, fits) } else { fits(rows).then_some(1) };
         if let Some(parts) = parts {

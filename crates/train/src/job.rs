@@ -5,6 +5,7 @@ use genesys_opt::Recompute;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Checkpoint;
+use crate::precision::{self, Precision};
 use crate::validate::Validation;
 
 /// What to train. With the same dataset, equal jobs give equal bits.
@@ -28,10 +29,13 @@ pub struct Job {
     /// What the backward pass computes again rather than keeps. That may round differently, too.
     #[serde(default, skip_serializing_if = "Recompute::is_little")]
     pub recompute: Recompute,
+    /// In which numbers its steps are computed: another precision is another result.
+    #[serde(default, skip_serializing_if = "precision::is_plain", with = "precision")]
+    pub precision: Precision,
 }
 
 impl Job {
-    /// The job of a design at a scale, with the steps and the validation that the scale stands for.
+    /// The job of a design at a scale in f32, with the steps and the validation that the scale stands for.
     #[must_use]
     pub fn at_scale(design: impl Into<String>, scale: &Scale, seed: u64) -> Self {
         let validation_tokens = validation_tokens(scale);
@@ -44,6 +48,7 @@ impl Job {
             validation_tokens,
             rows_at_a_time: None,
             recompute: Recompute::Little,
+            precision: Precision::F32,
         }
     }
 

@@ -19,6 +19,7 @@
 //! | [`adamw`] | the optimizer, over flat slices |
 //! | [`schedule`] | the learning rate of a step |
 //! | `arena` | all weights of a model in one slice, and the way there and back |
+//! | [`precision`] | in which numbers steps are computed, by name |
 //! | [`tensors`] | named f32 tensors as a safetensors file |
 //! | [`checkpoint`] | the folder that a model is kept in |
 //! | `files` | folders written aside and renamed |
@@ -38,6 +39,7 @@ pub mod job;
 pub mod machine;
 pub mod model;
 pub mod observer;
+pub mod precision;
 pub mod rehearsal;
 pub mod schedule;
 pub mod tensors;
@@ -54,6 +56,7 @@ pub use job::{Divergence, Job, Outcome, Trained, validation_tokens};
 pub use machine::{Limit, Machine, Path, useful_threads};
 pub use model::{build, compile, untrained};
 pub use observer::{Observer, Start, Step};
+pub use precision::Precision;
 pub use rehearsal::{Part, Rehearsal, rehearse};
 pub use train::{evaluate, resume, train};
 pub use validate::Validation;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use genesys_opt::Recompute;
 
+use crate::precision::Precision;
 use crate::validate::Validation;
 
 /// Told of a training as it goes. Whatever it does, the numbers stay the same.
@@ -31,6 +32,10 @@ impl Observer for () {}
 pub struct Start {
     /// Why steps run operation by operation instead of as one program, if they do: slower, by the reference back end.
     pub composed: Option<String>,
+    /// In which numbers it was asked to be computed, and in which it is.
+    pub asked: Precision,
+    /// See `asked`.
+    pub precision: Precision,
     /// How many rows are in memory at a time, where not all of a step are.
     pub rows_at_a_time: Option<u64>,
     /// What the backward pass computes again.
@@ -65,7 +70,15 @@ impl Start {
             Recompute::Products => Some("products are computed again on the way back"),
             Recompute::All => Some("blocks are computed again on the way back"),
         };
-        composed.into_iter().chain(parts).chain(again.map(str::to_owned)).collect()
+        let (asked, precision) = (self.asked, self.precision);
+        let lowered = (asked != precision).then(|| match self.composed {
+            Some(_) => format!("those operations are in {precision}, not in {asked}"),
+            None => format!(
+                "this processor does not multiply numbers in {asked}, so it trains in {precision}, to the result of a \
+                 training in that"
+            ),
+        });
+        composed.into_iter().chain(lowered).chain(parts).chain(again.map(str::to_owned)).collect()
     }
 }
 

@@ -19,6 +19,7 @@ use crate::job::{Divergence, Job, Outcome, Trained, rows_per_batch};
 use crate::machine::Machine;
 use crate::model::{self, Compiled, compile};
 use crate::observer::{Observer, Start, Step};
+use crate::precision::Precision;
 use crate::schedule::Schedule;
 use crate::trainee::Trainee;
 use crate::validate::Validation;
@@ -37,7 +38,8 @@ pub fn train(job: &Job, data: &Dataset, machine: &Machine, observer: &mut dyn Ob
 /// stopped.
 ///
 /// # Errors
-/// As [`train`], and [`CheckpointError::NotResumable`] where the moments are missing or `data` is other text.
+/// As [`train`], and [`CheckpointError::NotResumable`] where the moments are missing, `data` is other text, or this processor
+/// does not compute in the precision of the training.
 pub fn resume(
     checkpoint: &Checkpoint,
     data: &Dataset,
@@ -83,6 +85,8 @@ struct Session {
     data: Dataset,
     rows: Rows,
     model: Trainee,
+    /// In which numbers it was asked to be computed.
+    asked: Precision,
     gradients: Vec<f32>,
     adamw: AdamW,
     /// How it went so far; none before the first validation.
@@ -93,6 +97,9 @@ impl Session {
     fn begin(job: &Job, data: &Dataset, machine: &Machine) -> Result<Self, TrainError> {
         let vocabulary = data.tokenizer().vocab_size() as u64;
         let Compiled { hash, module } = compile(&job.design, &job.scale, vocabulary)?;
+        // What is written of it is what it is computed in.
+        let asked = job.precision;
+        let job = &Job { precision: asked.here(), ..job.clone() };
         let config = Config {
             dataset: Some(data.key()),
             corpus_hash: Some(data.info().corpus_hash.clone()),
@@ -101,7 +108,7 @@ impl Session {
         let rows = rows(data, job)?;
         let model = Trainee::new(module, job, machine, |module, _| model::draw(module, job.seed))?;
         let adamw = AdamW::new(Hyper::default(), model.layout.len());
-        Ok(Self::new(config, data, rows, model, adamw, None))
+        Ok(Self { asked, ..Self::new(config, data, rows, model, adamw, None) })
     }
 
     fn resume(checkpoint: &Checkpoint, data: &Dataset, machine: &Machine) -> Result<Self, TrainError> {
@@ -109,6 +116,11 @@ impl Session {
         let config = checkpoint.config.clone();
         if config.dataset.as_ref() != Some(&data.key()) {
             return Err(refused("it was trained on another text, or with another tokenizer").into());
+        }
+        let precision = config.job.precision;
+        if precision.here() != precision {
+            let why = format!("it was trained in {precision}, which this processor does not multiply");
+            return Err(refused(&why).into());
         }
         let moments = checkpoint.optimizer.as_ref().ok_or_else(|| refused("it has no optimizer state"))?;
         let history = checkpoint.history.clone().ok_or_else(|| refused("it has no history of its training"))?;
@@ -123,10 +135,10 @@ impl Session {
     }
 
     fn new(config: Config, data: &Dataset, rows: Rows, model: Trainee, adamw: AdamW, history: Option<History>) -> Self {
-        let Job { scale, steps, .. } = &config.job;
-        let schedule = Schedule::new(scale.learning_rate, *steps);
+        let Job { scale, steps, precision, .. } = &config.job;
+        let (schedule, asked) = (Schedule::new(scale.learning_rate, *steps), *precision);
         let gradients = vec![0.0; model.layout.len()];
-        Self { config, schedule, data: data.clone(), rows, model, gradients, adamw, history }
+        Self { config, schedule, data: data.clone(), rows, model, asked, gradients, adamw, history }
     }
 
     fn run(mut self, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
@@ -196,10 +208,21 @@ impl Session {
         let Job { scale, steps, .. } = &self.config.job;
         let parameters = self.model.layout.len() as u64;
         let (step, tokens_per_step) = (self.config.step, scale.tokens_per_step());
-        let composed = self.model.composed.clone();
+        let (composed, asked, precision) = (self.model.composed.clone(), self.asked, self.model.precision);
         let rows_at_a_time = self.model.in_parts(&self.config.job);
         let recompute = self.config.job.recompute;
-        Start { composed, rows_at_a_time, recompute, parameters, step, steps: *steps, tokens_per_step, validation }
+        Start {
+            composed,
+            asked,
+            precision,
+            rows_at_a_time,
+            recompute,
+            parameters,
+            step,
+            steps: *steps,
+            tokens_per_step,
+            validation,
+        }
     }
 
     fn failed_validation(&self, found: Validation) -> Result<Outcome, TrainError> {

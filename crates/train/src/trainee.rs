@@ -20,6 +20,7 @@ use crate::fit;
 use crate::job::Job;
 use crate::machine::Machine;
 use crate::model;
+use crate::precision::Precision;
 use crate::validate::{self, Validation};
 
 /// A model whose weights change.
@@ -36,6 +37,8 @@ pub(crate) struct Trainee {
     pub(crate) pool: Arc<Pool>,
     /// Why steps run operation by operation, if they do.
     pub(crate) composed: Option<String>,
+    /// In which numbers they are computed.
+    pub(crate) precision: Precision,
 }
 
 impl Trainee {
@@ -53,13 +56,13 @@ impl Trainee {
         let layout = model::layout(&module)?;
         let rows = job.rows_in_memory();
         fit::may_be_cut(&module, job)?;
-        let plan = Passes::of(&module, machine, job.recompute).plan(&layout, &job.scale, rows)?;
+        let plan = Passes::of(&module, machine, job.recompute, job.precision).plan(&layout, &job.scale, rows)?;
         machine.holds(plan.bytes(), rows as u64)?;
-        let composed = plan.composed().map(str::to_owned);
+        let (composed, precision) = (plan.composed().map(str::to_owned), plan.precision());
         let weights = weights(&module, &layout)?;
         let pool = Arc::new(Pool::new(machine.threads));
         let engine = plan.engine(&pool, || model::with(&module, &layout, &weights))?;
-        Ok(Self { module, engine, rows, layout, weights, pool, composed })
+        Ok(Self { module, engine, rows, layout, weights, pool, composed, precision })
     }
 
     /// How many rows are in memory at a time, where not all of a step are.

@@ -10,8 +10,8 @@ use genesys_ladder::Scale;
 use genesys_tokenize::Tokenizer;
 use genesys_train::tensors::Table;
 use genesys_train::{
-    Checkpoint, CheckpointError, Job, Limit, Machine, Observer, Outcome, Path, Recompute, Start, Step, TrainError,
-    Trained, build, evaluate, fit, resume, train, untrained,
+    Checkpoint, CheckpointError, Job, Limit, Machine, Observer, Outcome, Path, Precision, Recompute, Start, Step,
+    TrainError, Trained, build, evaluate, fit, resume, train, untrained,
 };
 
 const GPT: &str = include_str!("../../../designs/gpt.gau");
@@ -511,4 +511,97 @@ fn the_losses_of_units_are_trained_on_told_apart_and_never_reported() {
     let mut plain = Told::default();
     finished(train(&self::job(tiny(), 1), &data, &Machine::default(), &mut plain).unwrap());
     assert!(plain.0.iter().all(|(_, auxiliary)| auxiliary.is_none()));
+}
+
+/// Nano's width and blocks, on the short text of these tests.
+fn narrow_job(steps: u64, precision: Precision) -> Job {
+    let scale = Scale { context: 64, rows: 1, steps, vocabulary: 300, ..Scale::named("nano").unwrap() };
+    Job { validation_tokens: 1280, precision, ..Job::at_scale(GPT, &scale, 3) }
+}
+
+#[test]
+fn a_training_in_bf16_ends_near_the_loss_of_one_in_f32() {
+    let cache = tempfile::tempdir().unwrap();
+    let data = dataset(cache.path(), "house");
+    let run = |precision| finished(train(&narrow_job(40, precision), &data, &Machine::default(), &mut ()).unwrap());
+    let (wide, narrow) = (run(Precision::F32), run(Precision::Bf16));
+    let (nats, other) = (wide.trained.nats, narrow.trained.nats);
+    assert!(nats < 0.8 * wide.start.nats, "it learns: {} to {nats}", wide.start.nats);
+    assert!((nats - other).abs() < 0.02 * nats, "{nats} in f32, {other} in bf16");
+    // It is another result where the processor has the instructions, and the very same where it has not.
+    let here = Precision::Bf16.here();
+    assert_eq!(fingerprint(&wide) == fingerprint(&narrow), here == Precision::F32);
+    assert_eq!(narrow.checkpoint.config.job.precision, here, "what is written is what it was computed in");
+}
+
+#[test]
+fn a_training_in_bf16_goes_on_in_it_to_the_same_bits_whatever_the_threads() {
+    let cache = tempfile::tempdir().unwrap();
+    let data = dataset(cache.path(), "house");
+    let job = narrow_job(6, Precision::Bf16);
+    let whole = fingerprint(&finished(train(&job, &data, &Machine::default(), &mut ()).unwrap()));
+    let two = Machine { threads: 2, ..Machine::default() };
+    assert_eq!(whole, fingerprint(&finished(train(&job, &data, &two, &mut ()).unwrap())));
+    let Outcome::Stopped(checkpoint) = train(&job, &data, &two, &mut StopAfter(3, Vec::new())).unwrap() else {
+        panic!("it is stopped");
+    };
+    let dir = cache.path().join("stopped");
+    checkpoint.save(&dir).unwrap();
+    let kept = Checkpoint::load(&dir).unwrap();
+    assert_eq!(kept.config.job.precision, Precision::Bf16.here());
+    assert_eq!(whole, fingerprint(&finished(resume(&kept, &data, &Machine::default(), &mut ()).unwrap())));
+}
+
+#[test]
+fn numbers_that_are_not_finite_are_found_in_bf16() {
+    let cache = tempfile::tempdir().unwrap();
+    let data = dataset(cache.path(), "house");
+    let job = narrow_job(12, Precision::Bf16);
+    let wild = Job { scale: Scale { learning_rate: 1e18, ..job.scale.clone() }, ..job };
+    let Outcome::Diverged(divergence) = train(&wild, &data, &Machine::default(), &mut ()).unwrap() else {
+        panic!("a rate as high leads nowhere");
+    };
+    let value: f32 = divergence.value.unwrap().parse().unwrap();
+    assert!(!value.is_finite(), "{value}");
+}
+
+#[test]
+fn a_job_in_f32_is_written_as_before_there_was_another_precision() {
+    let job = narrow_job(6, Precision::F32);
+    let text = serde_json::to_string(&job).unwrap();
+    assert!(!text.contains("precision"), "{text}");
+    assert_eq!(serde_json::from_str::<Job>(&text).unwrap(), job);
+    let narrow = Job { precision: Precision::Bf16, ..job };
+    let text = serde_json::to_string(&narrow).unwrap();
+    assert!(text.ends_with(r#""precision":"bf16"}"#), "{text}");
+    assert_eq!(serde_json::from_str::<Job>(&text).unwrap(), narrow);
+    let error = serde_json::from_str::<Job>(&text.replace("bf16", "f16")).unwrap_err().to_string();
+    assert!(error.contains("expected f32 or bf16, found `f16`"), "{error}");
+}
+
+#[test]
+fn what_a_training_computes_in_is_told_where_it_was_not_asked_for() {
+    let validation = genesys_train::Validation { nats: 1.0, bits_per_byte: 1.0, tokens: 1, bytes: 1 };
+    let (asked, precision) = (Precision::Bf16, Precision::Bf16);
+    let start = Start {
+        composed: None,
+        asked,
+        precision,
+        rows_at_a_time: None,
+        recompute: Recompute::Little,
+        parameters: 1,
+        step: 0,
+        steps: 1,
+        tokens_per_step: 1,
+        validation,
+    };
+    assert!(start.notes().is_empty());
+    let notes = Start { precision: Precision::F32, ..start.clone() }.notes();
+    assert_eq!(
+        notes,
+        ["this processor does not multiply numbers in bf16, so it trains in f32, to the result of a training in that"]
+    );
+    let composed = Some("it was asked for".into());
+    let notes = Start { precision: Precision::F32, composed, ..start }.notes();
+    assert_eq!(notes[1], "those operations are in f32, not in bf16");
 }

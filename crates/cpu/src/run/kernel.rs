@@ -160,14 +160,7 @@ fn zero(context: &Context<'_>, zeroed: &[Zeroed]) {
         let rows = if *each { context.step.shape.context } else { 1 };
         for row in 0..rows {
             // SAFETY: what is summed up is this part's alone.
-            unsafe {
-                let to = context.at(x.spot).add(row * x.spot.row);
-                loops.runs(0, n, |offset, stride, _, count| {
-                    for i in 0..count {
-                        *to.add(offset + i * stride) = 0.0;
-                    }
-                });
-            }
+            unsafe { loops.clear(0, n, context.at(x.spot).add(row * x.spot.row)) };
         }
     }
 }
@@ -349,8 +342,9 @@ fn pack(packs: &[Pack], bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>
     });
 }
 
-/// How many rows of a product are a part.
+/// How many rows of a product are a part; each part of one of bf16 packs all columns for itself.
 const ROWS: usize = 96;
+const ROUNDED_ROWS: usize = 192;
 
 /// Products, which are counted as the kernel's operations behind so many others.
 fn multiply(
@@ -363,7 +357,8 @@ fn multiply(
 ) {
     let all = || Context { t: reach.start, start: reach.start, rows: reach.positions, ..whole(bases, step) };
     let rows = |plan: &Contraction| all().count(plan.m.extent);
-    let pieces = |plan: &Contraction| rows(plan).div_ceil(ROWS);
+    let rows_of = |plan: &Contraction| if plan.rounds { ROUNDED_ROWS } else { ROWS };
+    let pieces = |plan: &Contraction| rows(plan).div_ceil(rows_of(plan));
     let parts = products.iter().map(pieces).sum();
     workers.run(parts, &|mut part, worker| {
         for (i, plan) in products.iter().enumerate() {
@@ -371,8 +366,8 @@ fn multiply(
                 part -= pieces(plan);
                 continue;
             }
-            let from = part * ROWS;
-            let to = (from + ROWS).min(rows(plan));
+            let from = part * rows_of(plan);
+            let to = (from + rows_of(plan)).min(rows(plan));
             let mut watch = worker.room.meter.is_some().then(Watch::start);
             all().contract_rows(plan, (from, to), plan.accumulate || reach.start > 0, &mut worker.room);
             if let Some(watch) = &mut watch {

@@ -110,6 +110,10 @@ impl Context<'_> {
                 let (low, high) = if x.masked { self.range(row) } else { (0, over) };
                 let inner = if x.masked { self.seen } else { over };
                 for k in 0..kept {
+                    if let Some(row) = in_place(&loops, from, &target, to, (k * over, inner), (low, high), over) {
+                        softmax_rows(row, high - low, sink);
+                        continue;
+                    }
                     let n = self.elements(&loops, x, from, (k, over), (low, high), &mut room.row);
                     softmax_rows(&mut room.row[..n], n, sink);
                     if over == 0 {
@@ -120,8 +124,8 @@ impl Context<'_> {
                     }
                     for i in 0..over / inner {
                         let start = k * over + i * inner;
-                        zero(&target, to, start, low);
-                        zero(&target, to, start + high, inner - high);
+                        target.clear(start, low, to);
+                        target.clear(start + high, inner - high, to);
                     }
                 }
             }
@@ -138,8 +142,8 @@ impl Context<'_> {
                 // SAFETY: the elements are those of a local value.
                 unsafe {
                     let at = at.add(row * x.x.spot.row);
-                    zero(&loops, at, k * self.seen, low);
-                    zero(&loops, at, k * self.seen + high, self.seen - high);
+                    loops.clear(k * self.seen, low, at);
+                    loops.clear(k * self.seen + high, self.seen - high, at);
                 }
             }
         }
@@ -196,6 +200,40 @@ impl Context<'_> {
     }
 }
 
+/// What is seen of a row of that many elements from `start` on, copied to where its result goes, with 0 around it; if both lie
+/// densely there.
+///
+/// # Safety
+/// As for reductions.
+unsafe fn in_place<'a>(
+    loops: &Loops,
+    from: *const f32,
+    target: &Loops,
+    to: *mut f32,
+    (start, length): (usize, usize),
+    (low, high): (usize, usize),
+    over: usize,
+) -> Option<&'a mut [f32]> {
+    if over != length || low >= high {
+        return None;
+    }
+    let (Some((near, 1)), Some((far, 1))) = (loops.within(start, length), target.within(start, length)) else {
+        return None;
+    };
+    // SAFETY: as asked of the caller.
+    unsafe {
+        let row = slice_mut(to.add(far), length);
+        row[..low].fill(0.0);
+        row[high..].fill(0.0);
+        let seen = &mut row[low..high];
+        let from = from.add(near + low);
+        if from != seen.as_ptr() {
+            seen.copy_from_slice(slice(from, high - low));
+        }
+        Some(seen)
+    }
+}
+
 /// The elements of a row: where they lie if densely, or gathered.
 unsafe fn values<'a>(loops: &Loops, from: *const f32, n: usize, room: &'a mut [f32]) -> &'a [f32] {
     // SAFETY: as asked of the caller.
@@ -206,16 +244,6 @@ unsafe fn values<'a>(loops: &Loops, from: *const f32, n: usize, room: &'a mut [f
         loops.gather(from, 0, &mut room[..n]);
     }
     &room[..n]
-}
-
-/// Sets elements to 0.
-unsafe fn zero(loops: &Loops, to: *mut f32, start: usize, n: usize) {
-    loops.runs(start, n, |offset, stride, _, count| {
-        for i in 0..count {
-            // SAFETY: as asked of the caller.
-            unsafe { *to.add(offset + i * stride) = 0.0 };
-        }
-    });
 }
 
 /// Running sums in place, in the order of time.

@@ -167,9 +167,31 @@ impl Loops {
     /// The loops stay within what `to` points to, and nobody else reads or writes there.
     pub(crate) unsafe fn scatter(&self, from: &[f32], start: usize, to: *mut f32) {
         self.runs(start, from.len(), |offset, stride, done, count| {
-            for (i, value) in from[done..done + count].iter().enumerate() {
-                // SAFETY: as asked of the caller.
-                unsafe { *to.add(offset + i * stride) = *value };
+            let from = &from[done..done + count];
+            // SAFETY: as asked of the caller.
+            unsafe {
+                let to = to.add(offset);
+                match stride {
+                    1 => std::slice::from_raw_parts_mut(to, count).copy_from_slice(from),
+                    _ => from.iter().enumerate().for_each(|(i, value)| *to.add(i * stride) = *value),
+                }
+            }
+        });
+    }
+
+    /// Sets the elements from `start` on to 0, `count` in all.
+    ///
+    /// # Safety
+    /// As [`scatter`](Self::scatter).
+    pub(crate) unsafe fn clear(&self, start: usize, count: usize, to: *mut f32) {
+        self.runs(start, count, |offset, stride, _, count| {
+            // SAFETY: as asked of the caller.
+            unsafe {
+                let to = to.add(offset);
+                match stride {
+                    1 => std::slice::from_raw_parts_mut(to, count).fill(0.0),
+                    _ => (0..count).for_each(|i| *to.add(i * stride) = 0.0),
+                }
             }
         });
     }

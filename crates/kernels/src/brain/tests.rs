@@ -15,7 +15,13 @@ fn nearest(x: f32) -> u16 {
     match distance(below).total_cmp(&distance(above)) {
         std::cmp::Ordering::Less => below,
         std::cmp::Ordering::Greater => above,
-        std::cmp::Ordering::Equal => if below & 1 == 0 { below } else { above },
+        std::cmp::Ordering::Equal => {
+            if below & 1 == 0 {
+                below
+            } else {
+                above
+            }
+        }
     }
 }
 

@@ -322,8 +322,7 @@ unsafe fn product<S: Source>(work: Work, a: S, packed: *const f32, scratch: &mut
     }
     for from in (0..k).step_by(2 * K_BLOCK) {
         let size = (2 * K_BLOCK).min(k - from);
-        let panels =
-            Panels { data: packed.wrapping_add(from / 2 * WIDTH), stride: k.div_ceil(2) * WIDTH, step: WIDTH };
+        let panels = Panels { data: packed.wrapping_add(from / 2 * WIDTH), stride: k.div_ceil(2) * WIDTH, step: WIDTH };
         for first in (0..m).step_by(M_BLOCK) {
             let rows = M_BLOCK.min(m - first);
             let c = Target { data: c.row_at(first), ..c };

@@ -31,8 +31,10 @@ fn products([m, n, k]: [usize; 3], a: &Held, b: &Held, accumulate: bool) -> Vec<
     }
     let (mut left, mut right) = (Vec::new(), Vec::new());
     let (near, far) = (halves(a.matrix(), a.memory(), &mut left), halves(b.matrix(), b.memory(), &mut right));
-    let lefts = if has_bf16() { vec![Operand::F32(a.matrix()), Operand::Bf16(near)] } else { vec![Operand::F32(a.matrix())] };
-    let rights = if has_bf16() { vec![Operand::F32(b.matrix()), Operand::Bf16(far)] } else { vec![Operand::F32(b.matrix())] };
+    let lefts =
+        if has_bf16() { vec![Operand::F32(a.matrix()), Operand::Bf16(near)] } else { vec![Operand::F32(a.matrix())] };
+    let rights =
+        if has_bf16() { vec![Operand::F32(b.matrix()), Operand::Bf16(far)] } else { vec![Operand::F32(b.matrix())] };
     let (mut found, mut scratch) = (Vec::new(), Scratch::default());
     for left in lefts {
         let mut c = vec![0.5; m * n];
