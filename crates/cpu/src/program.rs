@@ -107,13 +107,7 @@ impl Program {
     ///
     /// # Panics
     /// As [`ordered`](Self::ordered).
-    pub fn chunked(
-        module: &Module,
-        shape: Shape,
-        precision: Precision,
-        order: &[String],
-        room: usize,
-    ) -> Result<Self> {
+    pub fn chunked(module: &Module, shape: Shape, precision: Precision, order: &[String], room: usize) -> Result<Self> {
         Self::linked(module, shape, precision, &sized(module, order)?, room)
     }
 

@@ -86,7 +86,7 @@ fn gradients_of_the_logits_of_a_large_vocabulary_are_there_for_some_positions_on
     let (name, text) = designs("designs").into_iter().find(|(name, _)| name == "gpt").unwrap();
     let module = common::compiled_for(&name, &text, 16, 50_257).unwrap();
     let backward = genesys_opt::optimize(&genesys_autodiff::differentiate(&module).unwrap());
-    let bytes = |rows: usize| Program::new(&backward, Shape { rows, context: 64 }).unwrap().bytes(1);
+    let bytes = |rows: usize| Program::new(&backward, Shape { rows, context: 64 }, Precision::F32).unwrap().bytes(1);
     let logits = |positions: usize| 4 * 50_257 * positions;
     let (few, more) = (bytes(4), bytes(64));
     assert!(more - few < logits(4096 - 256) / 20, "{few} bytes for 256 positions, {more} for 4,096");

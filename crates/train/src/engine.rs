@@ -337,7 +337,9 @@ mod tests {
         let scale = small(1);
         let seen = shipped(&scale, |name, module| {
             let layout = layout(&module).unwrap();
-            let plan = Passes::of(&module, &Machine::default(), Recompute::Little, Precision::F32).plan(&layout, &scale, 1).unwrap();
+            let plan = Passes::of(&module, &Machine::default(), Recompute::Little, Precision::F32)
+                .plan(&layout, &scale, 1)
+                .unwrap();
             assert_eq!(plan.composed(), None, "{name}");
             let Way::Program(programs) = plan.way else { return };
             let lengths = [&programs.step, &programs.loss].map(Program::weights);
