@@ -83,7 +83,7 @@ pub(crate) fn narrow(module: &Module, schedules: &[Schedule<'_>], count: &Count<
         for (own, theirs) in passed(module, schedule) {
             classes.join((f, own), theirs);
         }
-        let small = |id: &ValueId| count(&function.ty(*id).axes).is_none_or(|n| n < WIDTH || n % 2 != 0);
+        let small = |id: &ValueId| count(&function.ty(*id).axes).is_none_or(|n| n < WIDTH || !n.is_multiple_of(2));
         let kept = homes(function, schedule);
         let apart = of_apart(schedule).into_iter().chain(of_decisions(schedule));
         wide.extend(kept.iter().copied().filter(small).chain(apart).map(|id| (f, id)));

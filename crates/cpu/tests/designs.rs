@@ -98,9 +98,9 @@ fn every_design_has_a_program_at_every_width() {
             let module = compiled(&name, &text, width).unwrap();
             let backward = genesys_autodiff::differentiate(&module).unwrap();
             for module in [&backward, &genesys_opt::optimize(&backward)] {
-                for rows in [1, 4] {
-                    if let Err(why) = Program::new(module, Shape { rows, context: 100 }) {
-                        wrongs.push(format!("{name} at {width}, {rows} rows: {why}"));
+                for (rows, precision) in [(1, Precision::F32), (4, Precision::F32), (4, Precision::Bf16)] {
+                    if let Err(why) = Program::new(module, Shape { rows, context: 100 }, precision) {
+                        wrongs.push(format!("{name} at {width}, {rows} rows in {precision}: {why}"));
                     }
                 }
             }

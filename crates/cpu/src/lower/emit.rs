@@ -368,7 +368,7 @@ impl Build {
         &mut self,
         lowering: &mut Lowering<'_>,
         [a, b]: [ValueId; 2],
-        make: &mut dyn FnMut(&mut Self, &mut Lowering<'_>, [&View; 2]) -> (Contraction, View),
+        make: &mut Make<'_>,
     ) -> Result<(Contraction, View)> {
         if lowering.precision == Precision::Bf16 && self.rows > 1 && !self.single && !self.setup {
             let operands = [self.operand(lowering, a)?, self.operand(lowering, b)?];
@@ -557,6 +557,9 @@ impl Build {
         contract::plan(a.clone(), b.clone(), axes, &sizes, contract::Rows::Summed, Some(out)).0
     }
 }
+
+/// Makes a contraction of two operands, and says where its result lies.
+type Make<'a> = dyn FnMut(&mut Build, &mut Lowering<'_>, [&View; 2]) -> (Contraction, View) + 'a;
 
 /// Whether a place can be written as f32, by no task.
 fn is_plain(spot: Spot) -> bool {

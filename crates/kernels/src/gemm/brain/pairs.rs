@@ -121,7 +121,8 @@ impl Source for Halves {
 
     fn in_pairs(self, k: usize) -> Option<(*const f32, isize)> {
         let aligned = self.data.addr().is_multiple_of(align_of::<f32>());
-        (self.column == 1 && self.row % 2 == 0 && k.is_multiple_of(2) && aligned).then(|| (self.data.cast(), self.row / 2))
+        (self.column == 1 && self.row % 2 == 0 && k.is_multiple_of(2) && aligned)
+            .then(|| (self.data.cast(), self.row / 2))
     }
 
     #[inline(always)]
