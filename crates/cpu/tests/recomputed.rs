@@ -5,7 +5,7 @@
 mod common;
 
 use common::{compiled, designs, draw, rows};
-use genesys_cpu::{Executor, Losses, Program, Shape};
+use genesys_cpu::{Executor, Losses, Precision, Program, Shape};
 use genesys_ir::module::Module;
 use genesys_ir::{ParameterInfo, parameter_names};
 use genesys_opt::{Recompute, optimize_with};
@@ -14,7 +14,7 @@ const SHAPE: Shape = Shape { rows: 3, context: 70 };
 
 /// Losses and gradients, in the order of the model's weights, and the bytes that the program needs.
 fn step(module: &Module, order: &[String], weights: &[f32]) -> (Losses, Vec<f32>, usize) {
-    let program = Program::ordered(module, SHAPE, order).unwrap();
+    let program = Program::ordered(module, SHAPE, Precision::F32, order).unwrap();
     let bytes = program.bytes(1);
     let rows = rows(SHAPE, 11);
     let tokens: Vec<u32> = rows.iter().flat_map(|row| row.tokens.clone()).collect();
