@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use genesys_check::core::{Graph, OWN};
-use genesys_cpu::{KernelWork, Operation, Program, Shape};
+use genesys_cpu::{KernelWork, Operation, Precision, Program, Shape};
 use genesys_ladder::Scale;
 
 fn designs() -> Vec<(String, String)> {
@@ -37,7 +37,7 @@ fn work(text: &str, scale: &Scale) -> Vec<KernelWork> {
     let module = genesys_compiler::compile(&design, scale, scale.vocabulary).unwrap();
     let backward = genesys_opt::optimize(&genesys_autodiff::differentiate(&module).unwrap());
     let shape = Shape { rows: scale.rows as usize, context: scale.context as usize };
-    Program::new(&backward, shape).unwrap().work(&backward)
+    Program::new(&backward, shape, Precision::F32).unwrap().work(&backward)
 }
 
 fn operations(work: &[KernelWork]) -> impl Iterator<Item = (&KernelWork, &Operation)> {
@@ -80,7 +80,7 @@ fn products_run_chunk_by_chunk_are_counted_as_at_once() {
     let backward = genesys_opt::optimize(&genesys_autodiff::differentiate(&module).unwrap());
     let shape = Shape { rows: scale.rows as usize, context: scale.context as usize };
     let order: Vec<String> = genesys_ir::parameter_names(&backward).into_iter().map(|(name, _)| name).collect();
-    let chunked = Program::chunked(&backward, shape, &order, 1).unwrap().work(&backward);
+    let chunked = Program::chunked(&backward, shape, Precision::F32, &order, 1).unwrap().work(&backward);
     assert!(chunked.iter().any(|kernel| kernel.kind == "chunks"), "nothing is cut");
     let whole = work(&text, &scale);
     for backward in [false, true] {
