@@ -13,6 +13,7 @@ use std::ops::AddAssign;
 
 use genesys_ir::module::{ADJOINT, Function, Module, ValueId};
 use genesys_ir::{Origins, Share, Unit};
+use genesys_kernels::{packed_len, packed_len_bf16};
 
 use crate::contract::Contraction;
 use crate::kernel::{Kernel, Over, Tile};
@@ -170,7 +171,8 @@ impl Counter<'_> {
             Kernel::Pack(packs) => {
                 let pack = |pack: &crate::kernel::Pack| {
                     let read = 4 * (pack.k.0 * pack.n.0) as u64;
-                    let written = 4 * genesys_kernels::packed_len(pack.k.0, pack.n.0) as u64;
+                    let length = if pack.rounds { packed_len_bf16 } else { packed_len };
+                    let written = 4 * length(pack.k.0, pack.n.0) as u64;
                     self.operation("pack", pack.of, Work { read, written, ..Work::default() })
                 };
                 packs.iter().map(pack).collect()

@@ -59,12 +59,12 @@ impl Counter<'_> {
             return 0;
         }
         let shape = self.program.shape;
-        let whole = self.lowered.buffers[buffer.0 as usize].elements;
+        let (whole, size) = (self.lowered.buffers[buffer.0 as usize].elements, if walk.spot.narrow { 2 } else { 4 });
         let rows = match walk.spot.place {
             Place::Once(_) => 1,
             Place::Seq { .. } => shape.positions(),
             // The same memory again for each chunk.
-            Place::Chunk { row, .. } => return 4 * (shape.positions() * row) as u64,
+            Place::Chunk { row, .. } => return size * (shape.positions() * row) as u64,
             Place::Positions { .. } => shape.context,
             Place::Item { row: 0, .. } => shape.context,
             Place::Item { .. } => shape.positions(),
@@ -72,7 +72,7 @@ impl Counter<'_> {
             Place::Local(_) | Place::Span { .. } => 0,
         };
         let tasks = if walk.spot.task != 0 { tasks } else { 1 };
-        4 * (rows * each * tasks).min(whole) as u64
+        (size * (rows * each * tasks) as u64).min(4 * whole as u64)
     }
 }
 
