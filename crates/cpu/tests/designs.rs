@@ -74,6 +74,15 @@ fn what_is_kept_in_bf16_takes_less_memory() {
     }
 }
 
+/// The way back of a maximum finds the elements that are equal to it, so these are the very numbers that it was found among.
+#[test]
+fn what_a_choice_is_made_by_is_not_rounded_on_the_way_back() {
+    let text = "design Largest { stack = [Block] }\nunit Block(x: Seq[D]) -> Seq[D] {\n    axis E = 2 * D\n    \
+                let h = linear[D -> E](x)\n    x + linear[E -> D](tanh(h - max[E](h)))\n}";
+    let module = compiled("largest", text, 32).unwrap();
+    assert_eq!(differences(&module, Shape { rows: 2, context: 70 }), Ok(vec![]));
+}
+
 /// What a loop has no room for is refused with a name, before anything runs.
 #[test]
 fn an_expression_of_many_operands_is_refused() {
