@@ -83,6 +83,24 @@ fn what_a_choice_is_made_by_is_not_rounded_on_the_way_back() {
     assert_eq!(differences(&module, Shape { rows: 2, context: 70 }), Ok(vec![]));
 }
 
+/// A write under a condition, which a pass takes with the state: at the other positions there is none.
+#[test]
+fn what_a_condition_leaves_out_is_not_written() {
+    let text = "design Thirds { stack = [Block] }\n\
+        unit Block<K = 8, V = 16>(x: Seq[D]) -> Seq[D] {\n\
+            let q = linear[D -> K](x)\n\
+            let k = linear[D -> K](x)\n\
+            let v = linear[D -> V](x)\n\
+            let y = scan S: [K, V] = 0 {\n\
+                S <- 0.9 * S + where(pos % 3 < 1, outer(k, v), 0)\n\
+                yield dot[K](q, S)\n\
+            }\n\
+            linear[V -> D](y)\n\
+        }";
+    let module = compiled("thirds", text, 16).unwrap();
+    assert_eq!(differences(&module, Shape { rows: 2, context: 40 }), Ok(vec![]));
+}
+
 /// What a loop has no room for is refused with a name, before anything runs.
 #[test]
 fn an_expression_of_many_operands_is_refused() {
