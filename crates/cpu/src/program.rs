@@ -335,7 +335,7 @@ impl Linker<'_> {
         let main = self.module.main();
         let lowered = &self.functions[last];
         let inputs = self.inputs(main, lowered);
-        let results = self.results(main, lowered);
+        let results = self.results(main, lowered)?;
         let frame = self.top;
         let size = lowered.buffers.iter().zip(&self.inner[last]);
         let size = size.filter(|(buffer, _)| buffer.purpose == Use::Inner).map(|(b, at)| at + b.elements).max();
@@ -370,7 +370,10 @@ impl Linker<'_> {
     }
 
     /// Where main's results go: gradients to theirs, all else to the arena.
-    fn results(&mut self, main: &Function, lowered: &Lowered) -> Vec<Address> {
+    ///
+    /// # Errors
+    /// Gradients do not come in the order of the weights.
+    fn results(&mut self, main: &Function, lowered: &Lowered) -> Result<Vec<Address>> {
         let mut addresses = Vec::new();
         let mut gradients = self.order.iter();
         let count = main.body.results.len();
@@ -387,11 +390,15 @@ impl Linker<'_> {
                 addresses.push(Address { space: Space::Arena, offset });
             } else {
                 let (name, _) = gradients.next().expect("there is a gradient for each weight");
-                let (offset, _) = self.table[name];
+                let (offset, elements) = self.table[name];
+                if elements != lowered.buffers[buffer.0 as usize].elements {
+                    let what = "gradients in another order than that in which weights are read".to_owned();
+                    return Err(CpuError::Unsupported { function: main.name.clone(), what });
+                }
                 addresses.push(Address { space: Space::Gradients, offset });
             }
         }
-        addresses
+        Ok(addresses)
     }
 
     fn addresses(

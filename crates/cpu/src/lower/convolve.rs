@@ -56,7 +56,7 @@ impl Shorts {
             }
         };
         let constant = |id: ValueId| function.ty(id).stage == Stage::Const;
-        for (i, Instruction { op, args, .. }) in instructions.iter().enumerate() {
+        for (i, Instruction { op, args, results }) in instructions.iter().enumerate() {
             let short = match op {
                 IrOp::Reduce { reduction: Reduction::Sum, axes, otherwise: None } if axes.len() == 1 => {
                     let Some((product, [a, b])) = alone(args[0]).and_then(|j| Some((j, product(instructions[j])?)))
@@ -96,7 +96,12 @@ impl Shorts {
                 }
                 _ => None,
             };
-            if let Some((gone, short)) = short {
+            // What comes out at a position has the axes of what went in: a kernel for several results has more.
+            let wide = |short: &Short| {
+                let width = |id: ValueId| function.ty(id).axes.len();
+                short.taps != Taps::Kernel && width(results[0]) != width(short.far)
+            };
+            if let Some((gone, short)) = short.filter(|(_, short)| !wide(short)) {
                 found.gone.extend(gone);
                 found.by.insert(i, short);
             }

@@ -325,9 +325,15 @@ impl<'m> Lowering<'m> {
                 None => self.scan(instruction),
             },
             Op::Call { function, layer, path } => {
-                let buffer = |id: &ValueId| self.homes[id].spot.place.buffer().expect("a home is a buffer");
-                let args = instruction.args.iter().map(buffer).collect();
-                let results = instruction.results.iter().map(buffer).collect();
+                let callee = self.module.function(*function);
+                let args = instruction.args.iter().zip(&callee.inputs);
+                let args = args.map(|(id, input)| self.argument(*id, &callee.ty(*input).axes));
+                let args = args.collect::<Result<Vec<_>>>()?;
+                let given = instruction.results.iter().zip(&callee.body.results);
+                if given.clone().any(|(id, own)| self.function.ty(*id).axes != callee.ty(*own).axes) {
+                    return Err(self.unsupported("a result whose axes come in another order"));
+                }
+                let results = instruction.results.iter().map(|id| self.home_buffer(*id)).collect();
                 let function = function.0 as usize;
                 let frame = self.buffer(Use::Inner, frames[function], None);
                 self.ends.push(Kernel::Call { function, args, results, frame, layer: *layer, path: path.clone() });
@@ -335,6 +341,30 @@ impl<'m> Lowering<'m> {
             }
             _ => self.total(instruction),
         }
+    }
+
+    fn home_buffer(&self, id: ValueId) -> BufferId {
+        self.homes[&id].spot.place.buffer().expect("a home is a buffer")
+    }
+
+    /// The buffer of an argument, in which it lies in the order of those axes: a copy, where it lies in another.
+    fn argument(&mut self, id: ValueId, axes: &[AxisId]) -> Result<BufferId> {
+        let ty = self.function.ty(id);
+        if ty.axes == axes {
+            return Ok(self.home_buffer(id));
+        }
+        let sized = self.dense(axes)?;
+        let row: usize = sized.iter().map(|(_, n)| n).product();
+        let each = matches!(ty.stage, Stage::Seq | Stage::Step);
+        let elements = row.checked_mul(if each { self.shape.positions() } else { 1 }).ok_or(CpuError::TooLarge)?;
+        let buffer = self.buffer(Use::Inner, elements, Some(id));
+        let spot = if each { Spot::new(Place::Seq { buffer, row }, row) } else { Spot::new(Place::Once(buffer), 0) };
+        let mut build = Build::new(TILE);
+        let source = build.view(self, id)?;
+        build.copy(self, &source, &View::dense(spot, &sized), id);
+        let tile = build.finish().expect("there is a copy");
+        self.ends.push(if each { Kernel::Each(tile, Vec::new()) } else { Kernel::Once(tile) });
+        Ok(buffer)
     }
 
     /// A new buffer.
