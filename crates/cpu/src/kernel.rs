@@ -44,6 +44,8 @@ pub(crate) enum Kernel {
     Scan(Scan),
     /// A recurrence, and one that goes back over it.
     Pair(Pair),
+    /// A recurrence in chunkwise form, or one and another that goes back over it.
+    Chunkwise(Chunkwise),
     /// Products summed over all positions.
     Products(Vec<Contraction>),
     /// `Each` and then `Products` for so many positions at a time: what one leaves for the other is there for these only.
@@ -102,6 +104,31 @@ pub(crate) struct Pair {
     pub(crate) saved: LocalId,
 }
 
+/// A recurrence that goes through an item chunk after chunk. The operations are, in this order: those of the first chunk, and those
+/// of every chunk; what there is of a way back comes between.
+#[derive(Clone, Debug)]
+pub(crate) struct Chunkwise {
+    pub(crate) tile: Tile,
+    pub(crate) cut: Cut,
+    /// How many operations the first chunk has.
+    pub(crate) begin: usize,
+    pub(crate) back: Option<Back>,
+    pub(crate) reverse: bool,
+}
+
+/// A way back: first the chunks are gone through forward by operations of their own, then others begin the way back, and the last
+/// ones are of every chunk on it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Back {
+    /// Where the operations of the way forward end, and where those of the way back begin.
+    pub(crate) through: usize,
+    pub(crate) back: usize,
+    /// The state of the way forward, with its elements.
+    pub(crate) state: (LocalId, usize),
+    /// Where it is kept as it is before each chunk.
+    pub(crate) saved: LocalId,
+}
+
 /// A matrix to pack.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pack {
@@ -157,6 +184,7 @@ impl Kernel {
             Kernel::Past { .. } => "past",
             Kernel::Scan(_) => "scan",
             Kernel::Pair(_) => "pair",
+            Kernel::Chunkwise(_) => "chunkwise",
             Kernel::Products(_) => "products",
             Kernel::Chunks { .. } => "chunks",
             Kernel::Finish(_) => "finish",
@@ -182,6 +210,7 @@ impl Kernel {
             }
             Kernel::Scan(scan) => operations(&scan.tile),
             Kernel::Pair(pair) => operations(&pair.tile),
+            Kernel::Chunkwise(chunkwise) => operations(&chunkwise.tile),
             Kernel::Products(products) => products.iter().find_map(Contraction::excess),
             Kernel::Finish(finishes) => finishes.iter().find_map(|finish| finish.out.excess()),
             Kernel::Pack(_) | Kernel::Scatter { .. } | Kernel::Call { .. } => None,

@@ -25,6 +25,10 @@ pub(crate) enum Op {
     Contract(Contraction),
     /// A pass over states: they decay, take products, and are summed with others.
     Sweep(Sweep),
+    /// What the decays of a chunk of positions come to.
+    Decays(Decays),
+    /// A triangular system of a chunk's positions.
+    Triangle(Triangle),
     /// Writes 0 to the elements that a position does not see: the innermost loop goes along these.
     Mask { x: Rows },
     /// Adds to memory that is kept from tile to tile, by position, a value or a product of two.
@@ -86,6 +90,43 @@ pub(crate) enum Taps {
     Kernel,
 }
 
+/// What the decays of a chunk's positions come to. A state goes through stages at each position: on the way to a stage it is
+/// multiplied, and what is written there is added. Each list names the stage of what reads or writes.
+#[derive(Clone, Debug)]
+pub(crate) struct Decays {
+    /// The factor on the way to each stage; none where there is none.
+    pub(crate) stages: Vec<Option<Walk>>,
+    /// From a write to a read: matrices of `rows` columns, reads down and writes across; 0 where the write is not before the read.
+    pub(crate) between: Vec<(usize, usize, Walk)>,
+    /// From the beginning of the chunk to a read.
+    pub(crate) before: Vec<(usize, Walk)>,
+    /// From a write to the end of the chunk.
+    pub(crate) behind: Vec<(usize, Walk)>,
+    /// From the beginning to the end.
+    pub(crate) whole: Option<Walk>,
+    /// The loops around.
+    pub(crate) order: Vec<Extent>,
+    /// The most positions of a chunk.
+    pub(crate) rows: usize,
+    /// Whether the last position comes first.
+    pub(crate) reverse: bool,
+}
+
+/// `x_i <- x_i + sum_j matrix_ij x_j` over the positions `j` before `i`, one position after the other: the solution of
+/// `(1 - matrix) x = x_0`.
+#[derive(Clone, Debug)]
+pub(crate) struct Triangle {
+    /// Matrices of `rows` columns, around them the loops of `order`.
+    pub(crate) matrix: Walk,
+    /// A row of `columns` elements that follow one another, for each position.
+    pub(crate) x: Walk,
+    pub(crate) order: Vec<Extent>,
+    pub(crate) columns: usize,
+    pub(crate) rows: usize,
+    /// Whether the last position comes first.
+    pub(crate) reverse: bool,
+}
+
 /// Matrices that are computed and summed up while their rows are in registers: outer loops, rows, columns.
 #[derive(Clone, Debug)]
 pub(crate) struct Sweep {
@@ -133,6 +174,15 @@ pub(crate) struct Reader {
 pub(crate) struct Strided {
     pub(crate) spot: Spot,
     pub(crate) strides: Vec<usize>,
+}
+
+impl Decays {
+    /// All values.
+    pub(crate) fn walks(&self) -> impl Iterator<Item = &Walk> {
+        let between = self.between.iter().map(|(_, _, walk)| walk);
+        let ends = self.before.iter().chain(&self.behind).map(|(_, walk)| walk);
+        self.stages.iter().flatten().chain(between).chain(ends).chain(&self.whole)
+    }
 }
 
 impl Sweep {
@@ -212,6 +262,8 @@ impl Op {
             Op::Sweep(plan) if plan.sizes.len() > LOOPS => {
                 return Some(format!("a state of {} axes, more than {LOOPS}", plan.sizes.len()));
             }
+            Op::Decays(plan) => plan.walks().collect(),
+            Op::Triangle(Triangle { matrix, x, .. }) => vec![matrix, x],
             Op::Sum { a, b, out, .. } => [a, out].into_iter().chain(b).collect(),
             Op::Gather { table: x, .. } | Op::Shift { x, .. } | Op::Pool { x, .. } | Op::Counted { x, .. } => vec![x],
             Op::Window { x, out, .. } => vec![x, out],
@@ -232,6 +284,8 @@ impl Op {
             }
             Op::Contract(c) => vec![c.a, c.b, c.c],
             Op::Sweep(sweep) => sweep.strided().map(|operand| operand.spot).collect(),
+            Op::Decays(plan) => plan.walks().map(|walk| walk.spot).collect(),
+            Op::Triangle(plan) => vec![plan.matrix.spot, plan.x.spot],
             Op::Mask { x } => vec![x.x.spot],
             Op::Sum { a, b, out, .. } => {
                 [Some(a), b.as_ref(), Some(out)].into_iter().flatten().map(|w| w.spot).collect()

@@ -270,6 +270,7 @@ fn touched(kernel: &Kernel) -> Vec<BufferId> {
         Kernel::Each(ops, zeroed) | Kernel::Past { tile: ops, zeroed, .. } => each(ops, zeroed),
         Kernel::Scan(scan) => tile(&scan.tile),
         Kernel::Pair(pair) => tile(&pair.tile),
+        Kernel::Chunkwise(chunkwise) => tile(&chunkwise.tile),
         Kernel::Pack(packs) => {
             packs.iter().flat_map(|pack| [pack.b.place.buffer(), Some(pack.out)]).flatten().collect()
         }
@@ -289,6 +290,7 @@ fn needs(lowered: &Lowered) -> Needs {
         Kernel::Past { tile, seen, .. } => Needs::of(tile, *seen),
         Kernel::Scan(scan) => Needs::of(&scan.tile, 0),
         Kernel::Pair(pair) => Needs::of(&pair.tile, 0),
+        Kernel::Chunkwise(chunkwise) => Needs::of(&chunkwise.tile, 0),
         Kernel::Finish(finishes) => Needs { row: finished(finishes), ..Needs::default() },
         Kernel::Pack(_) | Kernel::Products(_) | Kernel::Scatter { .. } | Kernel::Call { .. } => Needs::default(),
     };

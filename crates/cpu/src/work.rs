@@ -168,6 +168,7 @@ impl Counter<'_> {
             Kernel::Once(tile) | Kernel::Each(tile, _) | Kernel::Past { tile, .. } => self.tile(kernel, tile),
             Kernel::Scan(scan) => self.tile(kernel, &scan.tile),
             Kernel::Pair(pair) => self.tile(kernel, &pair.tile),
+            Kernel::Chunkwise(chunkwise) => self.tile(kernel, &chunkwise.tile),
             Kernel::Pack(packs) => {
                 let pack = |pack: &crate::kernel::Pack| {
                     let read = 4 * (pack.k.0 * pack.n.0) as u64;
@@ -260,6 +261,8 @@ fn name(op: &Op) -> &'static str {
         Op::Softmax { .. } => "softmax",
         Op::Contract(_) => "product",
         Op::Sweep(_) => "sweep",
+        Op::Decays(_) => "decays",
+        Op::Triangle(_) => "triangle",
         Op::Convolve(_) => "convolve",
         Op::Mask { .. } => "mask",
         Op::Sum { .. } => "sum",

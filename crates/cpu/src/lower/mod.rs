@@ -5,6 +5,7 @@
 
 mod build;
 pub(crate) mod chunk;
+pub(crate) mod chunkwise;
 mod convolve;
 mod emit;
 mod past;

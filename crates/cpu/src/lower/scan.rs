@@ -31,12 +31,12 @@ const WHOLE: usize = 4096;
 const STRIP: usize = 1024;
 
 /// A scan, taken apart.
-struct Parts<'a> {
-    states: &'a [State],
-    chunk: Option<usize>,
-    reverse: bool,
-    body: &'a Region,
-    results: &'a [ValueId],
+pub(crate) struct Parts<'a> {
+    pub(crate) states: &'a [State],
+    pub(crate) chunk: Option<usize>,
+    pub(crate) reverse: bool,
+    pub(crate) body: &'a Region,
+    pub(crate) results: &'a [ValueId],
 }
 
 impl Lowering<'_> {
@@ -58,6 +58,9 @@ impl Lowering<'_> {
     /// A scan.
     pub(crate) fn scan(&mut self, instruction: &Instruction) -> Result<()> {
         let parts = self.parts(instruction)?;
+        if self.chunkwise(&[&parts])? {
+            return Ok(());
+        }
         let (task, cut) = self.cut(&[&parts])?;
         let mut build = Build { single: true, region: true, task, strips: cut.strips > 1, ..Build::new(1) };
         for id in parts.states.iter().flat_map(State::defined) {
@@ -79,6 +82,9 @@ impl Lowering<'_> {
     /// A reverse scan, and the forward one whose results it alone reads.
     pub(crate) fn pair(&mut self, forward: &Instruction, reverse: &Instruction) -> Result<()> {
         let (first, second) = (self.parts(forward)?, self.parts(reverse)?);
+        if self.chunkwise(&[&first, &second])? {
+            return Ok(());
+        }
         let chunk = first.chunk.unwrap_or(1);
         let span = chunk * SPAN.div_ceil(chunk);
         let (task, cut) = self.cut(&[&first, &second])?;
@@ -132,15 +138,12 @@ impl Lowering<'_> {
 
     /// The axis that states are cut along, and how: for workers if there are few items, into strips where states are large.
     fn cut(&self, scans: &[&Parts<'_>]) -> Result<(Option<AxisId>, Cut)> {
-        let whole = Cut { tasks: 1, strips: 1, zeroed: Vec::new() };
+        let (axis, whole) = self.tasks(scans)?;
+        if axis.is_some() {
+            return Ok((axis, whole));
+        }
         let states = scans.iter().flat_map(|scan| scan.states.iter().map(|state| state.current));
         let sizes = states.map(|id| self.elements(id)).collect::<Result<Vec<_>>>()?;
-        if self.shape.rows < ITEMS
-            && let Some((axis, size)) = self.shared_axis(scans)?
-            && sizes.iter().max() >= Some(&(LARGE * size))
-        {
-            return Ok((Some(axis), Cut { tasks: size, ..whole }));
-        }
         if sizes.iter().sum::<usize>() < WHOLE {
             return Ok((None, whole));
         }
@@ -155,6 +158,20 @@ impl Lowering<'_> {
             Zeroed { x: home.walk(&order), each: true, order: order.into_iter().map(|(_, extent)| extent).collect() }
         });
         Ok((Some(axis), Cut { strips: self.size(axis)?, zeroed: zeroed.collect(), ..whole }))
+    }
+
+    /// The axis that workers share where items are few.
+    pub(crate) fn tasks(&self, scans: &[&Parts<'_>]) -> Result<(Option<AxisId>, Cut)> {
+        let whole = Cut { tasks: 1, strips: 1, zeroed: Vec::new() };
+        let states = scans.iter().flat_map(|scan| scan.states.iter().map(|state| state.current));
+        let sizes = states.map(|id| self.elements(id)).collect::<Result<Vec<_>>>()?;
+        if self.shape.rows < ITEMS
+            && let Some((axis, size)) = self.shared_axis(scans)?
+            && sizes.iter().max() >= Some(&(LARGE * size))
+        {
+            return Ok((Some(axis), Cut { tasks: size, ..whole }));
+        }
+        Ok((None, whole))
     }
 
     /// How many elements a value has at a position.
@@ -253,7 +270,7 @@ impl Build {
     }
 
     /// What the states hold at first.
-    fn initial(&mut self, lowering: &mut Lowering<'_>, parts: &Parts<'_>) -> Result<()> {
+    pub(crate) fn initial(&mut self, lowering: &mut Lowering<'_>, parts: &Parts<'_>) -> Result<()> {
         for state in parts.states {
             let init = self.view(lowering, state.init)?;
             let to = self.views[&state.current].clone();
@@ -280,13 +297,23 @@ impl Build {
 
     /// A step whose results leave.
     fn step(&mut self, lowering: &mut Lowering<'_>, parts: &Parts<'_>) -> Result<()> {
+        self.leaving(lowering, parts);
+        self.steps(lowering, parts.states, parts.body)?;
+        self.left(lowering, parts)
+    }
+
+    /// Says where the results of a step go.
+    pub(crate) fn leaving(&mut self, lowering: &Lowering<'_>, parts: &Parts<'_>) {
         for (result, value) in parts.results.iter().zip(&parts.body.results) {
             let Some(home) = lowering.homes.get(result).cloned() else { continue };
             if !self.views.contains_key(value) && !self.targets.contains_key(value) {
                 self.target(*value, home);
             }
         }
-        self.steps(lowering, parts.states, parts.body)?;
+    }
+
+    /// Copies the results of a step that are not where they go.
+    pub(crate) fn left(&mut self, lowering: &mut Lowering<'_>, parts: &Parts<'_>) -> Result<()> {
         for (result, value) in parts.results.iter().zip(&parts.body.results) {
             let Some(home) = lowering.homes.get(result).cloned() else { continue };
             let (home, view) = (self.here(home), self.view(lowering, *value)?);

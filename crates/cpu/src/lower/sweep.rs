@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::lower::Lowering;
 use crate::lower::build::Build;
 use crate::lower::sweep::plan::{Part, Plan};
+pub(crate) use crate::lower::sweep::plan::{Space, Term, own_axes, terms};
 use crate::op::Op;
 
 /// The states that may be updated where they lie: there is an order of the operations in which nothing reads them behind that.

@@ -4,7 +4,7 @@ use genesys_kernels::Matrix;
 use genesys_kernels::{Pool, add_to, fill, pack_panel, pack_panel_bf16, panels};
 
 use crate::contract::Contraction;
-use crate::kernel::{Cut, Finish, Kernel, Over, Pack, Pair, Scan, Sight, Tile, Zeroed};
+use crate::kernel::{Chunkwise, Cut, Finish, Kernel, Over, Pack, Pair, Scan, Sight, Tile, Zeroed};
 use crate::lower::{Shape, TILE};
 use crate::run::meter::{Spent, Watch};
 use crate::run::walk::{Loops, slice, slice_mut};
@@ -67,6 +67,7 @@ pub(crate) fn run(kernel: &Kernel, bases: Bases<'_>, step: &Step<'_>, workers: &
         }
         Kernel::Scan(scan) => recur(scan, bases, step, workers),
         Kernel::Pair(pair) => through_and_back(pair, bases, step, workers),
+        Kernel::Chunkwise(chunkwise) => by_chunks(chunkwise, bases, step, workers),
         Kernel::Pack(packs) => pack(packs, bases, step, workers),
         Kernel::Products(products) => multiply(products, 0, Reach::all(step), bases, step, workers),
         Kernel::Chunks { tile, zeroed, products, positions } => {
@@ -266,6 +267,33 @@ fn through_and_back(pair: &Pair, bases: Bases<'_>, step: &Step<'_>, workers: &Wo
                 }
                 context.run(&ops[*back..], room);
             }
+        }
+    });
+}
+
+fn by_chunks(chunkwise: &Chunkwise, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
+    let Chunkwise { tile, cut: pieces, begin, back, reverse } = chunkwise;
+    let (length, ops) = (step.shape.context, &tile.ops);
+    let chunks = length.div_ceil(tile.rows);
+    cut(pieces, tile, bases, step, workers, &|first, room| {
+        let chunk = |i: usize| Context { t: i * tile.rows, rows: tile.rows.min(length - i * tile.rows), ..first };
+        first.run(&ops[..*begin], room);
+        let Some(back) = back else {
+            for i in 0..chunks {
+                chunk(if *reverse { chunks - 1 - i } else { i }).run(&ops[*begin..], room);
+            }
+            return;
+        };
+        for i in 0..chunks {
+            first.save(&[back.state], back.saved, i, true);
+            if i + 1 < chunks {
+                chunk(i).run(&ops[*begin..back.through], room);
+            }
+        }
+        first.run(&ops[back.through..back.back], room);
+        for i in (0..chunks).rev() {
+            first.save(&[back.state], back.saved, i, false);
+            chunk(i).run(&ops[back.back..], room);
         }
     });
 }

@@ -122,7 +122,7 @@ impl Context<'_> {
         if out.is_flat(width) && operands.iter().all(|x| x.is_flat(width)) {
             // All rows are one.
             (width, rows) = (width * rows, 1);
-            operands.iter_mut().for_each(|x| x.number = false);
+            operands.iter_mut().for_each(|x| (x.number, x.loops) = (false, Loops::dense(width)));
         }
         let several = if width >= BLOCK / 8 { 1 } else { (BLOCK / width).min(rows) };
         let mut row = 0;

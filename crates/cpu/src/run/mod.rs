@@ -7,6 +7,7 @@
 #![allow(unsafe_code, reason = "workers write interleaved parts of one memory")]
 
 pub(crate) mod contract;
+mod chunkwise;
 mod convolve;
 pub(crate) mod kernel;
 pub(crate) mod map;
@@ -174,6 +175,8 @@ impl Context<'_> {
             Op::Reduce { how, otherwise, x, out } => self.reduce(*how, *otherwise, x, out, room),
             Op::Softmax { sink, x, out } => self.softmax(*sink, x, out, room),
             Op::Sweep(sweep) => self.sweep(sweep),
+            Op::Decays(plan) => self.decays(plan, room),
+            Op::Triangle(plan) => self.triangle(plan),
             Op::Mask { x } => self.mask(x),
             Op::Contract(plan) => self.contract(plan, room),
             Op::Sum { a, b, out, order } => self.sum(a, b.as_ref(), out, order, room),
@@ -233,10 +236,12 @@ impl Needs {
                     needs.row = needs.row.max(count(order));
                 }
                 Op::Convolve(plan) => needs.row = needs.row.max((plan.n + 3) * count(&plan.order)),
+                Op::Decays(plan) => needs.row = needs.row.max((plan.stages.len() + 1) * plan.rows),
                 Op::CrossEntropy { n, .. } | Op::CrossEntropySlope { n, .. } => needs.row = needs.row.max(*n),
                 Op::Top { from, .. } => needs.row = needs.row.max(count(&[from.extent])),
                 Op::Contract(_)
                 | Op::Sweep(_)
+                | Op::Triangle(_)
                 | Op::Mask { .. }
                 | Op::Position { .. }
                 | Op::Index { .. }

@@ -25,6 +25,13 @@ impl Loops {
         loops
     }
 
+    /// So many elements that follow one another.
+    pub(crate) fn dense(n: usize) -> Self {
+        let mut loops = Self { n: 1, dims: [(1, 0); LOOPS] };
+        loops.dims[0] = (n, 1);
+        loops
+    }
+
     pub(crate) fn all(&self) -> &[(usize, usize)] {
         &self.dims[..self.n]
     }
@@ -41,6 +48,16 @@ impl Loops {
     /// Whether it is one element all along.
     pub(crate) fn is_number(&self) -> bool {
         self.all().iter().all(|(n, stride)| *stride == 0 || *n <= 1)
+    }
+
+    /// The offset of an element.
+    pub(crate) fn offset(&self, element: usize) -> usize {
+        let (mut rest, mut offset) = (element, 0);
+        for (n, stride) in self.all().iter().rev() {
+            offset += rest % n.max(&1) * stride;
+            rest /= n.max(&1);
+        }
+        offset
     }
 
     /// The offset and stride of the elements from `start` on, `count` in all, if they lie in one run of the innermost loop.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use genesys_ir::module::Reduction;
 
 use crate::contract::Contraction;
-use crate::kernel::{Kernel, Pair, Scan};
+use crate::kernel::{Chunkwise, Kernel, Pair, Scan};
 use crate::lower::{Shape, TILE};
 use crate::op::{Base, Op, Sweep};
 use crate::view::Extent;
@@ -55,6 +55,7 @@ pub(crate) fn sizes(kernel: &Kernel, shape: Shape) -> Vec<Sizes> {
             vec![one(0..*begin, parts), one(*begin..*anew, parts * chunks), one(*anew..tile.ops.len(), parts * context)]
         }
         Kernel::Pair(pair) => of_pair(pair, shape),
+        Kernel::Chunkwise(chunkwise) => of_chunks(chunkwise, shape),
         Kernel::Pack(_) | Kernel::Products(_) | Kernel::Finish(_) | Kernel::Scatter { .. } | Kernel::Call { .. } => {
             Vec::new()
         }
@@ -78,6 +79,30 @@ fn of_pair(pair: &Pair, Shape { rows, context }: Shape) -> Vec<Sizes> {
     ]
 }
 
+/// The way forward runs for all chunks but the last where there is a way back.
+fn of_chunks(chunkwise: &Chunkwise, Shape { rows, context }: Shape) -> Vec<Sizes> {
+    let Chunkwise { tile, cut, begin, back, .. } = chunkwise;
+    let (parts, whole, rest) = (rows * cut.tasks, context / tile.rows, context % tile.rows);
+    let one = |operations: Range<usize>| Sizes::of(operations, parts, 1);
+    let chunks = |operations: Range<usize>, last: bool| {
+        let whole = if last || rest > 0 { whole } else { whole.saturating_sub(1) };
+        let rest = if last { rest } else { 0 };
+        [
+            Sizes::of(operations.clone(), parts * whole, tile.rows),
+            Sizes::of(operations, parts * usize::from(rest > 0), rest),
+        ]
+    };
+    match back {
+        None => [vec![one(0..*begin)], chunks(*begin..tile.ops.len(), true).to_vec()].concat(),
+        Some(back) => [
+            vec![one(0..*begin), one(back.through..back.back)],
+            chunks(*begin..back.through, false).to_vec(),
+            chunks(back.back..tile.ops.len(), true).to_vec(),
+        ]
+        .concat(),
+    }
+}
+
 impl Sizes {
     fn of(operations: Range<usize>, times: usize, rows: usize) -> Self {
         Self { operations, times: times as u64, rows, seen: 0, pairs: 0 }
@@ -91,19 +116,19 @@ impl Sizes {
     /// How many elements loops go through that count: of what is seen, those that a position sees. `each` says whether they run
     /// for each position besides.
     fn elements(&self, extents: &[Extent], each: bool) -> u64 {
-        let (mut fixed, mut rows, mut seen) = (1, each, false);
+        let (mut fixed, mut rows, mut seen) = (1, 0, false);
         for extent in extents {
             match extent {
                 Extent::Fixed(n) => fixed *= n,
-                Extent::Rows => rows = true,
+                Extent::Rows => rows += 1,
                 Extent::Seen => seen = true,
             }
         }
-        let varying = match (rows, seen) {
-            (true, true) => self.pairs,
-            (true, false) => self.rows,
-            (false, true) => self.seen,
-            (false, false) => 1,
+        let varying = match (rows.max(u32::from(each)), seen) {
+            (0, false) => 1,
+            (0, true) => self.seen,
+            (rows, false) => self.rows.pow(rows),
+            (_, true) => self.pairs,
         };
         (fixed * varying) as u64
     }
@@ -133,6 +158,15 @@ pub(crate) fn operations(op: &Op, sizes: &Sizes) -> (u64, u64) {
         Op::Running { x, out, .. } => rows(x, out.spot.row != 0),
         Op::Contract(plan) => return (product(plan, sizes), 0),
         Op::Sweep(sweep) => return swept(sweep),
+        // Each element of a matrix is one product more than that of the position before.
+        Op::Decays(plan) => {
+            let squares = (plan.between.len() * plan.rows * plan.rows) as u64;
+            squares * sizes.elements(&plan.order, false)
+        }
+        Op::Triangle(plan) => {
+            let below = (sizes.rows * (sizes.rows.saturating_sub(1)) / 2 * plan.columns) as u64;
+            return (2 * below * sizes.elements(&plan.order, false), 0);
+        }
         // A product and a sum for each tap, as the operations that it was found in.
         Op::Convolve(short) => 2 * short.n as u64 * sizes.elements(&short.order, true),
         Op::Sum { b, order, .. } => (1 + u64::from(b.is_some())) * sizes.elements(order, true),

@@ -26,6 +26,7 @@ impl Counter<'_> {
             Kernel::Past { tasks, .. } => *tasks,
             Kernel::Scan(scan) => scan.cut.tasks * scan.cut.strips,
             Kernel::Pair(pair) => pair.cut.tasks * pair.cut.strips,
+            Kernel::Chunkwise(chunkwise) => chunkwise.cut.tasks,
             Kernel::Once(_)
             | Kernel::Pack(_)
             | Kernel::Each(..)
@@ -88,6 +89,10 @@ fn touched(op: &Op) -> Touched {
             (vec![a, packed(plan).unwrap_or(b)], c)
         }
         Op::Sweep(sweep) => return swept(sweep),
+        Op::Decays(plan) => {
+            return Touched { read: plan.stages.iter().flatten().cloned().collect(), written: Vec::new() };
+        }
+        Op::Triangle(plan) => (vec![plan.matrix.clone()], plan.x.clone()),
         Op::Convolve(short) => {
             let taps = Dim { extent: Extent::Fixed(short.n), stride: short.axis };
             let (mut near, mut out) = (short.near.clone(), short.out.clone());

@@ -24,18 +24,18 @@ const FACTORS: usize = 6;
 
 /// The axes that states have, in the order of a pass: outer ones, rows, columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Space {
-    pub(super) axes: Vec<AxisId>,
-    pub(super) sizes: Vec<usize>,
+pub(crate) struct Space {
+    pub(crate) axes: Vec<AxisId>,
+    pub(crate) sizes: Vec<usize>,
 }
 
 /// A summand: a number, and values to multiply.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Term {
-    pub(super) number: f64,
-    pub(super) factors: Vec<ValueId>,
+pub(crate) struct Term {
+    pub(crate) number: f64,
+    pub(crate) factors: Vec<ValueId>,
     /// Where this is 0, the summand is 0, whatever its factors are.
-    pub(super) only: Option<ValueId>,
+    pub(crate) only: Option<ValueId>,
 }
 
 /// What an instruction of a step is to a pass.
@@ -66,20 +66,41 @@ pub(super) struct Plan<'a> {
 }
 
 impl Space {
-    pub(super) fn rows(&self) -> AxisId {
+    /// The space of states with that view: the innermost axis are its columns, and of the others what the bodies sum over most are
+    /// its rows. There is none of states with fewer than two axes.
+    pub(crate) fn new(lowering: &Lowering<'_>, state: &View, bodies: &[&Region]) -> Result<Option<Self>> {
+        let mut axes: Vec<AxisId> = state.axes.iter().map(|(axis, _)| *axis).collect();
+        axes.sort_by_key(|axis| std::cmp::Reverse(state.stride(*axis)));
+        let Some(columns) = axes.pop().filter(|axis| state.stride(*axis) == 1) else { return Ok(None) };
+        let summed = |axis: AxisId| {
+            let instructions = bodies.iter().flat_map(|body| &body.instructions);
+            let sums = instructions.filter(
+                |i| matches!(&i.op, IrOp::Contract { axes } if axes.contains(&axis) && !axes.contains(&columns)),
+            );
+            sums.count()
+        };
+        let sizes = axes.iter().map(|axis| lowering.size(*axis)).collect::<Result<Vec<_>>>()?;
+        let Some(row) = (0..axes.len()).max_by_key(|i| (summed(axes[*i]), sizes[*i])) else { return Ok(None) };
+        let rows = axes.remove(row);
+        axes.extend([rows, columns]);
+        let sizes = axes.iter().map(|axis| lowering.size(*axis)).collect::<Result<Vec<_>>>()?;
+        Ok(Some(Self { axes, sizes }))
+    }
+
+    pub(crate) fn rows(&self) -> AxisId {
         self.axes[self.axes.len() - 2]
     }
 
-    pub(super) fn columns(&self) -> AxisId {
+    pub(crate) fn columns(&self) -> AxisId {
         self.axes[self.axes.len() - 1]
     }
 
-    fn is_of(&self, axes: &[AxisId]) -> bool {
+    pub(crate) fn is_of(&self, axes: &[AxisId]) -> bool {
         axes.len() == self.axes.len() && axes.iter().all(|axis| self.axes.contains(axis))
     }
 
     /// Whether a value of these axes is the same for all rows and columns.
-    fn is_around(&self, axes: &[AxisId]) -> bool {
+    pub(crate) fn is_around(&self, axes: &[AxisId]) -> bool {
         axes.iter().all(|axis| self.axes[..self.axes.len() - 2].contains(axis))
     }
 
@@ -127,26 +148,10 @@ impl<'a> Plan<'a> {
 
     /// Adds the space of a state, if it is large enough.
     fn space(&mut self, build: &Build, lowering: &Lowering<'_>, state: &View) -> Result<()> {
-        let mut axes: Vec<AxisId> = state.axes.iter().map(|(axis, _)| *axis).collect();
-        axes.sort_by_key(|axis| std::cmp::Reverse(state.stride(*axis)));
-        let Some(columns) = axes.pop().filter(|axis| state.stride(*axis) == 1) else { return Ok(()) };
-        // What is summed over makes the best rows.
-        let summed = |axis: AxisId| {
-            let sums = self.body.instructions.iter().filter(
-                |i| matches!(&i.op, IrOp::Contract { axes } if axes.contains(&axis) && !axes.contains(&columns)),
-            );
-            sums.count()
-        };
-        let size = |axis: AxisId| lowering.size(axis);
-        let sizes = axes.iter().map(|axis| size(*axis)).collect::<Result<Vec<_>>>()?;
-        let Some(row) = (0..axes.len()).max_by_key(|i| (summed(axes[*i]), sizes[*i])) else { return Ok(()) };
-        let rows = axes.remove(row);
-        axes.extend([rows, columns]);
-        debug_assert!(!axes.iter().any(|axis| Some(*axis) == build.task), "the axis of tasks is no loop");
-        let sizes = axes.iter().map(|axis| size(*axis)).collect::<Result<Vec<_>>>()?;
-        let space = Space { axes, sizes };
-        if size(rows)? >= SMALL.0 && size(columns)? >= SMALL.1 && self.spaces.iter().all(|own| !own.is_of(&space.axes))
-        {
+        let Some(space) = Space::new(lowering, state, &[self.body])? else { return Ok(()) };
+        debug_assert!(!space.axes.iter().any(|axis| Some(*axis) == build.task), "the axis of tasks is no loop");
+        let [.., rows, columns] = space.sizes[..] else { unreachable!("a space has rows and columns") };
+        if rows >= SMALL.0 && columns >= SMALL.1 && self.spaces.iter().all(|own| !own.is_of(&space.axes)) {
             self.spaces.push(space);
         }
         Ok(())
@@ -288,12 +293,12 @@ impl<'a> Plan<'a> {
 }
 
 /// The axes of a value, but for that of the tasks.
-pub(super) fn own_axes(build: &Build, lowering: &Lowering<'_>, id: ValueId) -> Vec<AxisId> {
+pub(crate) fn own_axes(build: &Build, lowering: &Lowering<'_>, id: ValueId) -> Vec<AxisId> {
     lowering.function.ty(id).axes.iter().copied().filter(|axis| Some(*axis) != build.task).collect()
 }
 
 /// An expression as a sum of products, if it is one.
-fn terms(expr: &Expr, args: &[ValueId], known: &dyn Fn(ValueId) -> Option<f64>) -> Option<Vec<Term>> {
+pub(crate) fn terms(expr: &Expr, args: &[ValueId], known: &dyn Fn(ValueId) -> Option<f64>) -> Option<Vec<Term>> {
     let number = |number: f64| Some(vec![Term { number, ..Term::default() }]);
     let of = |expr: &Expr| terms(expr, args, known);
     let found = match expr {

@@ -1,0 +1,308 @@
+//! Recurrences that are sums of outer products which fade.
+//!
+//! In: the body of a recurrence with one state. Out: its chain, or nothing if it is another kind. The state goes through stages in
+//! a step: to each it is multiplied by numbers that are the same for all rows and columns, and outer products are added. So what
+//! a position reads is a sum over those before it, which a chunk of positions computes as products of matrices: the chunkwise
+//! form of linear attention, of scalar decays, and of delta rules, whose writes are linear in what they read.
+//! Not here: in which order all is computed (`order`), and by which operations (`matrices`).
+
+use std::collections::BTreeMap;
+
+use genesys_ir::module::{AxisId, Instruction, Op as IrOp, Reduction, Region, State, ValueId};
+
+use crate::error::Result;
+use crate::lower::Lowering;
+use crate::lower::build::Build;
+use crate::lower::sweep::{Space, Term, own_axes, terms};
+
+/// A place in a step of a chain: which chain, and behind which stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct At {
+    pub(super) chain: usize,
+    pub(super) stage: usize,
+}
+
+/// A number and values to multiply, which are the same for all rows and columns.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scale {
+    pub(super) number: f64,
+    pub(super) factors: Vec<ValueId>,
+}
+
+/// An outer product that is added to a state: the factors of its rows, and those of its columns.
+#[derive(Clone, Debug)]
+pub(super) struct Write {
+    pub(super) stage: usize,
+    pub(super) rows: Vec<ValueId>,
+    pub(super) columns: Vec<ValueId>,
+    pub(super) scale: Scale,
+}
+
+/// A state from the beginning of a step to its end.
+#[derive(Clone, Debug)]
+pub(super) struct Chain {
+    pub(super) space: Space,
+    /// The value of the state where a step begins, which says where it lies.
+    pub(super) state: ValueId,
+    /// What the state is multiplied by on the way to each stage; the first is where a step begins.
+    pub(super) decays: Vec<Option<Scale>>,
+    pub(super) writes: Vec<Write>,
+    /// Whether it goes from the last position to the first.
+    pub(super) reverse: bool,
+}
+
+/// What is summed with a state.
+#[derive(Clone, Debug)]
+pub(super) enum By {
+    /// A vector of rows, or of columns.
+    Vector(ValueId),
+    /// Another state.
+    State(At),
+}
+
+/// A sum of products with a state.
+#[derive(Clone, Debug)]
+pub(super) struct Read {
+    pub(super) at: At,
+    pub(super) by: By,
+    pub(super) axes: Vec<AxisId>,
+    pub(super) result: ValueId,
+}
+
+/// What an instruction of a step is.
+#[derive(Clone, Debug)]
+pub(super) enum Item<'a> {
+    /// Neither reads nor gives a state.
+    Small(&'a Instruction),
+    Read(Read),
+}
+
+/// Chains, and the instructions around them.
+#[derive(Default)]
+pub(super) struct Form<'a> {
+    pub(super) chains: Vec<Chain>,
+    pub(super) items: Vec<Item<'a>>,
+    /// Where values are that are as large as states.
+    values: BTreeMap<ValueId, At>,
+    /// Outer products that are added somewhere.
+    products: BTreeMap<ValueId, Term>,
+    /// What a recurrence gives of its small values, and which these are.
+    pub(super) aliases: BTreeMap<ValueId, ValueId>,
+}
+
+/// A recurrence: its state and body.
+pub(super) struct Recurrence<'a> {
+    pub(super) state: &'a State,
+    pub(super) body: &'a Region,
+    pub(super) results: &'a [ValueId],
+    pub(super) reverse: bool,
+}
+
+impl<'a> Form<'a> {
+    /// Adds a recurrence, which may read what those before it held; gives whether it has such a form.
+    pub(super) fn add(
+        &mut self,
+        build: &Build,
+        lowering: &Lowering<'_>,
+        recurrence: &Recurrence<'a>,
+        space: &Space,
+    ) -> Result<bool> {
+        let Recurrence { state, body, results, reverse } = recurrence;
+        let chain = self.chains.len();
+        if !space.is_of(&own_axes(build, lowering, state.current)) || state.start.is_some() || state.anew {
+            return Ok(false);
+        }
+        self.values.insert(state.current, At { chain, stage: 0 });
+        self.chains.push(Chain {
+            space: space.clone(),
+            state: state.current,
+            decays: vec![None],
+            writes: Vec::new(),
+            reverse: *reverse,
+        });
+        for instruction in &body.instructions {
+            if !self.instruction(build, lowering, chain, instruction) {
+                return Ok(false);
+            }
+        }
+        let last = At { chain, stage: self.chains[chain].decays.len() - 1 };
+        for (result, value) in results.iter().zip(&body.results) {
+            match self.values.get(value).copied() {
+                Some(at) => _ = self.values.insert(*result, at),
+                None if lowering.homes.contains_key(result) => {}
+                None => _ = self.aliases.insert(*result, *value),
+            }
+        }
+        let leaves = results.iter().any(|id| self.values.contains_key(id) && lowering.homes.contains_key(id));
+        let products = body.results.iter().any(|id| self.products.contains_key(id));
+        Ok(last.stage > 0 && self.values.get(&state.next) == Some(&last) && !leaves && !products)
+    }
+
+    fn instruction(
+        &mut self,
+        build: &Build,
+        lowering: &Lowering<'_>,
+        chain: usize,
+        instruction: &'a Instruction,
+    ) -> bool {
+        let Instruction { op, args, results } = instruction;
+        let space = self.chains[chain].space.clone();
+        let large = |id: &ValueId| self.values.contains_key(id) || self.products.contains_key(id);
+        match op {
+            IrOp::Map(_) | IrOp::Contract { .. } if space.is_of(&own_axes(build, lowering, results[0])) => {
+                let terms = match op {
+                    IrOp::Map(expr) => terms(expr, args, &|id| build.known(lowering, id)),
+                    IrOp::Contract { axes } if axes.is_empty() => {
+                        Some(vec![Term { number: 1.0, factors: args.clone(), only: None }])
+                    }
+                    _ => None,
+                };
+                terms.is_some_and(|terms| self.source(build, lowering, chain, results[0], terms))
+            }
+            IrOp::Contract { axes } | IrOp::Reduce { reduction: Reduction::Sum, axes, otherwise: None }
+                if args.iter().any(large) =>
+            {
+                let read = self.read(build, lowering, &space, args, axes, results[0]);
+                read.map(|read| self.items.push(Item::Read(read))).is_some()
+            }
+            _ if args.iter().any(large) => false,
+            _ => {
+                self.items.push(Item::Small(instruction));
+                true
+            }
+        }
+    }
+
+    /// Takes a sum of products as the next stage, or a single one as what may be added.
+    fn source(
+        &mut self,
+        build: &Build,
+        lowering: &Lowering<'_>,
+        chain: usize,
+        result: ValueId,
+        found: Vec<Term>,
+    ) -> bool {
+        let stage = self.chains[chain].decays.len();
+        let (mut decay, mut writes) = (None, Vec::new());
+        let Some(found) = found.iter().map(|term| self.factors(term)).collect::<Option<Vec<_>>>() else {
+            return false;
+        };
+        let states = |term: &Term| term.factors.iter().filter(|id| self.values.contains_key(id)).count();
+        let space = &self.chains[chain].space;
+        if let [term] = found.as_slice()
+            && states(term) == 0
+        {
+            let outer = written(build, lowering, space, term, 0).is_some();
+            if outer {
+                self.products.insert(result, term.clone());
+            }
+            return outer;
+        }
+        for term in &found {
+            match (states(term), written(build, lowering, space, term, stage)) {
+                (0, Some(write)) => writes.push(write),
+                (1, _) if decay.is_none() => {
+                    let before = |id: &&ValueId| self.values.get(id) == Some(&At { chain, stage: stage - 1 });
+                    let own = term.factors.iter().find(before);
+                    let factors: Vec<ValueId> = term.factors.iter().filter(|id| Some(*id) != own).copied().collect();
+                    if own.is_none() || !factors.iter().all(|id| space.is_around(&own_axes(build, lowering, *id))) {
+                        return false;
+                    }
+                    decay = Some(Scale { number: term.number, factors });
+                }
+                _ => return false,
+            }
+        }
+        let Some(decay) = decay else { return false };
+        let chain_of = &mut self.chains[chain];
+        chain_of.decays.push(Some(decay).filter(|decay| !decay.is_one()));
+        chain_of.writes.extend(writes);
+        self.values.insert(result, At { chain, stage });
+        true
+    }
+
+    /// A term with products in place of their values; nothing where a condition is met.
+    fn factors(&self, term: &Term) -> Option<Term> {
+        let mut all = Term { number: term.number, factors: Vec::new(), only: None };
+        for id in &term.factors {
+            match self.products.get(id) {
+                Some(product) => {
+                    all.number *= product.number;
+                    all.factors.extend(&product.factors);
+                }
+                None => all.factors.push(*id),
+            }
+        }
+        term.only.is_none().then_some(all)
+    }
+
+    fn read(
+        &self,
+        build: &Build,
+        lowering: &Lowering<'_>,
+        space: &Space,
+        args: &[ValueId],
+        axes: &[AxisId],
+        result: ValueId,
+    ) -> Option<Read> {
+        let [a, b] = args else { return None };
+        let (at, by) = match (self.values.get(a), self.values.get(b)) {
+            (Some(a), Some(b)) => (*a.max(b), By::State(*a.min(b))),
+            (Some(at), None) => (*at, By::Vector(*b)),
+            (None, Some(at)) => (*at, By::Vector(*a)),
+            (None, None) => return None,
+        };
+        let axes: Vec<AxisId> = axes.iter().copied().filter(|axis| Some(*axis) != build.task).collect();
+        let summed = (axes.contains(&space.rows()), axes.contains(&space.columns()));
+        let fits = match by {
+            By::State(other) => other.chain != at.chain && summed == (true, true),
+            By::Vector(id) => {
+                let own = own_axes(build, lowering, id);
+                let within = own.iter().all(|axis| space.axes.contains(axis));
+                let has = (own.contains(&space.rows()), own.contains(&space.columns()));
+                within && summed == has && summed.0 != summed.1 && !self.products.contains_key(&id)
+            }
+        };
+        fits.then_some(Read { at, by, axes, result })
+    }
+}
+
+impl Scale {
+    fn is_one(&self) -> bool {
+        self.number == 1.0 && self.factors.is_empty()
+    }
+}
+
+impl Write {
+    /// All values that it is made of.
+    pub(super) fn values(&self) -> impl Iterator<Item = ValueId> {
+        self.rows.iter().chain(&self.columns).chain(&self.scale.factors).copied()
+    }
+}
+
+impl Chain {
+    /// All values that it is made of.
+    pub(super) fn values(&self) -> impl Iterator<Item = ValueId> {
+        let decays = self.decays.iter().flatten().flat_map(|decay| decay.factors.iter().copied());
+        decays.chain(self.writes.iter().flat_map(Write::values))
+    }
+}
+
+/// A term as an outer product of what has rows and what has columns.
+fn written(build: &Build, lowering: &Lowering<'_>, space: &Space, term: &Term, stage: usize) -> Option<Write> {
+    let scale = Scale { number: term.number, factors: Vec::new() };
+    let mut write = Write { stage, rows: Vec::new(), columns: Vec::new(), scale };
+    for id in &term.factors {
+        let own = own_axes(build, lowering, *id);
+        if !own.iter().all(|axis| space.axes.contains(axis)) {
+            return None;
+        }
+        match (own.contains(&space.rows()), own.contains(&space.columns())) {
+            (true, true) => return None,
+            (true, false) => write.rows.push(*id),
+            (false, true) => write.columns.push(*id),
+            (false, false) => write.scale.factors.push(*id),
+        }
+    }
+    (!write.rows.is_empty() && !write.columns.is_empty()).then_some(write)
+}
