@@ -88,7 +88,8 @@ impl Lowering<'_> {
         build.leaving(self, last);
         build.chunk_of(self, &form, &steps, &states, &BTreeSet::from([scans.len() - 1]))?;
         build.left(self, last)?;
-        let places: Vec<usize> = [Some(begin), back.map(|back| back.0), back.map(|back| back.1)].into_iter().flatten().collect();
+        let places: Vec<usize> =
+            [Some(begin), back.map(|back| back.0), back.map(|back| back.1)].into_iter().flatten().collect();
         let mut kept = build.across(&places);
         let back = back.map(|(through, back)| {
             let Place::Local(state) = states[0].spot.place else { unreachable!("states lie in a worker's memory") };

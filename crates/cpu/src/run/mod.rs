@@ -6,8 +6,8 @@
 
 #![allow(unsafe_code, reason = "workers write interleaved parts of one memory")]
 
-pub(crate) mod contract;
 mod chunkwise;
+pub(crate) mod contract;
 mod convolve;
 pub(crate) mod kernel;
 pub(crate) mod map;

@@ -163,7 +163,8 @@ impl<'b, 'l, 'm> Matrices<'b, 'l, 'm> {
             let scores = self.scores(*at, write, &by, side)?;
             let [rows, columns] = self.sides(at.chain, write)?;
             let other = if side == Side::Rows { columns } else { rows };
-            let mut over: Vec<AxisId> = axes.iter().copied().filter(|axis| *axis != self.along(at.chain, side)).collect();
+            let mut over: Vec<AxisId> =
+                axes.iter().copied().filter(|axis| *axis != self.along(at.chain, side)).collect();
             over.push(J);
             self.product(&scores, &spread(&other, J), &over, &spread(&out, I), true);
         }
@@ -318,7 +319,8 @@ impl<'b, 'l, 'm> Matrices<'b, 'l, 'm> {
         let by = self.build.view(self.lowering, id)?;
         let scores = self.scores(at, *write, &by, side)?;
         let system = self.system(&scores, slope, *wanted)?;
-        let outer: Vec<(AxisId, Extent)> = x.axes.iter().filter(|(_, stride)| *stride != 1).map(|(axis, _)| (*axis, self.extent(*axis))).collect();
+        let outer: Vec<(AxisId, Extent)> =
+            x.axes.iter().filter(|(_, stride)| *stride != 1).map(|(axis, _)| (*axis, self.extent(*axis))).collect();
         let (column, _) = *x.axes.iter().find(|(_, stride)| *stride == 1).expect("a factor lies densely");
         self.build.ops.push(Op::Triangle(Triangle {
             matrix: system.walk(&outer),
@@ -347,7 +349,10 @@ impl<'b, 'l, 'm> Matrices<'b, 'l, 'm> {
     /// A value where its elements along an axis lie densely.
     fn solvable(&mut self, id: ValueId, axis: AxisId) -> View {
         let view = self.build.views[&id].clone();
-        if view.stride(axis) == 1 && view.axes.iter().filter(|(_, stride)| *stride == 1).count() == 1 && !view.spot.narrow {
+        if view.stride(axis) == 1
+            && view.axes.iter().filter(|(_, stride)| *stride == 1).count() == 1
+            && !view.spot.narrow
+        {
             return view;
         }
         let mut axes = own_axes(self.build, self.lowering, id);
@@ -512,7 +517,8 @@ impl<'b, 'l, 'm> Matrices<'b, 'l, 'm> {
         let around = &space.axes[..space.axes.len() - 2];
         let outer = around.iter().copied().filter(|axis| views.iter().any(|view| view.has(*axis)));
         let axes: Vec<AxisId> = outer.chain(inner).collect();
-        let sized: Vec<(AxisId, usize)> = axes.iter().map(|axis| (*axis, self.build.room(self.extent(*axis)))).collect();
+        let sized: Vec<(AxisId, usize)> =
+            axes.iter().map(|axis| (*axis, self.build.room(self.extent(*axis)))).collect();
         let place = Place::Local(self.build.memory(sized.iter().map(|(_, n)| n).product()));
         View::dense(Spot::new(place, 0), &sized)
     }
