@@ -5,6 +5,7 @@
 //! its positions a part of that range.
 
 use genesys_ir::module::Reduction;
+use genesys_kernels::Fade;
 
 use crate::code::Code;
 use crate::contract::Contraction;
@@ -27,6 +28,8 @@ pub(crate) enum Op {
     Sweep(Sweep),
     /// What the decays of a chunk of positions come to.
     Decays(Decays),
+    /// Sums over a chunk's positions that fade element by element.
+    Diagonal(Diagonal),
     /// A triangular system of a chunk's positions.
     Triangle(Triangle),
     /// Writes 0 to the elements that a position does not see: the innermost loop goes along these.
@@ -112,6 +115,35 @@ pub(crate) struct Decays {
     pub(crate) reverse: bool,
 }
 
+/// Sums over the positions of a chunk of rows that fade element by element: around them the loops of `order`.
+#[derive(Clone, Debug)]
+pub(crate) struct Diagonal {
+    pub(crate) what: Faded,
+    pub(crate) order: Vec<Extent>,
+    /// The elements of a row.
+    pub(crate) columns: usize,
+    /// The most positions of a chunk, which is how many columns matrices over positions have.
+    pub(crate) rows: usize,
+    /// Whether the last position comes first.
+    pub(crate) reverse: bool,
+}
+
+/// Which sums: of `u`, which fades by `a`.
+#[derive(Clone, Debug)]
+pub(crate) enum Faded {
+    /// The factors from the beginning of the chunk to each position, with its own where it says so; from each position to the
+    /// end; and from the beginning to the end.
+    Ends { a: Walk, before: Vec<(bool, Walk)>, behind: Walk, whole: Walk },
+    /// `out_ij = sum q_i u_j`
+    Scores { q: Walk, u: Walk, a: Walk, fade: Fade, out: Walk },
+    /// `out_i += sum_j s_ij u_j`
+    Sums { s: Walk, u: Walk, a: Walk, fade: Fade, out: Walk },
+    /// `out_i = sum_j u_j`
+    Runs { u: Walk, a: Walk, fade: Fade, out: Walk },
+    /// `out_p += sum_ij m_ij u_i v_j` where `u` goes back and fades by `a`, and `v` by `b`.
+    Dots { m: Walk, back: (Walk, Walk, Fade), fore: (Walk, Walk, Fade), out: Walk },
+}
+
 /// `x_i <- x_i + sum_j matrix_ij x_j` over the positions `j` before `i`, one position after the other: the solution of
 /// `(1 - matrix) x = x_0`.
 #[derive(Clone, Debug)]
@@ -182,6 +214,21 @@ impl Decays {
         let between = self.between.iter().map(|(_, _, walk)| walk);
         let ends = self.before.iter().chain(&self.behind).map(|(_, walk)| walk);
         self.stages.iter().flatten().chain(between).chain(ends).chain(&self.whole)
+    }
+}
+
+impl Faded {
+    /// What is read, and what is written.
+    pub(crate) fn walks(&self) -> (Vec<&Walk>, Vec<&Walk>) {
+        match self {
+            Faded::Ends { a, before, behind, whole } => {
+                (vec![a], before.iter().map(|(_, walk)| walk).chain([behind, whole]).collect())
+            }
+            Faded::Scores { q, u, a, out, .. } => (vec![q, u, a], vec![out]),
+            Faded::Sums { s, u, a, out, .. } => (vec![s, u, a], vec![out]),
+            Faded::Runs { u, a, out, .. } => (vec![u, a], vec![out]),
+            Faded::Dots { m, back, fore, out } => (vec![m, &back.0, &back.1, &fore.0, &fore.1], vec![out]),
+        }
     }
 }
 
@@ -263,6 +310,10 @@ impl Op {
                 return Some(format!("a state of {} axes, more than {LOOPS}", plan.sizes.len()));
             }
             Op::Decays(plan) => plan.walks().collect(),
+            Op::Diagonal(plan) => {
+                let (read, written) = plan.what.walks();
+                [read, written].concat()
+            }
             Op::Triangle(Triangle { matrix, x, .. }) => vec![matrix, x],
             Op::Sum { a, b, out, .. } => [a, out].into_iter().chain(b).collect(),
             Op::Gather { table: x, .. } | Op::Shift { x, .. } | Op::Pool { x, .. } | Op::Counted { x, .. } => vec![x],
@@ -285,6 +336,10 @@ impl Op {
             Op::Contract(c) => vec![c.a, c.b, c.c],
             Op::Sweep(sweep) => sweep.strided().map(|operand| operand.spot).collect(),
             Op::Decays(plan) => plan.walks().map(|walk| walk.spot).collect(),
+            Op::Diagonal(plan) => {
+                let (read, written) = plan.what.walks();
+                read.into_iter().chain(written).map(|walk| walk.spot).collect()
+            }
             Op::Triangle(plan) => vec![plan.matrix.spot, plan.x.spot],
             Op::Mask { x } => vec![x.x.spot],
             Op::Sum { a, b, out, .. } => {

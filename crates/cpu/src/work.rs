@@ -262,6 +262,7 @@ fn name(op: &Op) -> &'static str {
         Op::Contract(_) => "product",
         Op::Sweep(_) => "sweep",
         Op::Decays(_) => "decays",
+        Op::Diagonal(_) => "faded",
         Op::Triangle(_) => "triangle",
         Op::Convolve(_) => "convolve",
         Op::Mask { .. } => "mask",

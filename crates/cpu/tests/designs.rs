@@ -60,23 +60,39 @@ fn large_states_are_gone_through_in_strips() {
 /// Scalar decays and delta rules, at chunks of 32, 32 and 6 positions; with one row, workers share heads.
 #[test]
 fn recurrences_of_scalar_decays_go_through_chunks() {
+    let all = by_chunks(64, &[]);
+    for name in ["mamba2", "simple_gla", "delta_net", "gated_delta_net", "mlstm"] {
+        assert!(all.iter().any(|known| known == name), "{name} is none of {all:?}");
+    }
+}
+
+/// The same where each row of a state fades by itself.
+#[test]
+fn recurrences_of_diagonal_decays_go_through_chunks() {
+    let all = by_chunks(128, &["gla"]);
+    assert_eq!(all, ["gla"]);
+}
+
+/// The designs that have recurrences in chunkwise form at a width, whose gradients are held to the interpreter; all, or those named.
+fn by_chunks(width: u64, names: &[&str]) -> Vec<String> {
     let shape = Shape { rows: 2, context: 70 };
     let mut chunkwise = Vec::new();
     for (name, text) in [designs("designs"), designs("designs/mechanisms")].concat() {
-        let Ok(module) = compiled(&name, &text, 64) else { continue };
+        let Ok(module) = compiled(&name, &text, width) else { continue };
+        if !names.is_empty() && !names.contains(&name.as_str()) {
+            continue;
+        }
         let backward = genesys_opt::optimize(&genesys_autodiff::differentiate(&module).unwrap());
         let program = Program::new(&backward, shape, Precision::F32).unwrap();
         if program.work(&backward).iter().any(|kernel| kernel.kind == "chunkwise") {
             assert_eq!(differences(&module, shape), Ok(vec![]), "{name}");
-            if name == "gated_delta_net" {
+            if name == "gated_delta_net" || name == "gla" {
                 assert_eq!(differences(&module, Shape { rows: 1, context: 33 }), Ok(vec![]), "a row of {name}");
             }
             chunkwise.push(name);
         }
     }
-    for name in ["mamba2", "simple_gla", "delta_net", "gated_delta_net", "mlstm"] {
-        assert!(chunkwise.iter().any(|known| known == name), "{name} is none of {chunkwise:?}");
-    }
+    chunkwise
 }
 
 /// What is kept of a transformer lies in half the memory, but for what is passed from block to block and sums.

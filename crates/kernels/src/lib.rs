@@ -12,6 +12,7 @@
 //! | `slices` | sums into slices, the dot product |
 //! | `rows` | reductions and softmax of rows |
 //! | `thin` | products of vectors and matrices |
+//! | `fade` | sums of vectors that fade from position to position |
 //! | `sweep` | a pass over matrices that decay, take products and are summed |
 //! | `gemm` | matrix products of any strides |
 //! | `adamw` | one update of weights and moments |
@@ -25,6 +26,7 @@
 
 mod adamw;
 mod brain;
+mod fade;
 mod gemm;
 mod level;
 mod math;
@@ -36,6 +38,7 @@ mod thin;
 
 pub use adamw::{Update, adamw, sum_of_squares};
 pub use brain::{from_bf16, narrow, to_bf16, widen};
+pub use fade::{Fade, faded_dots, faded_runs, faded_scores, faded_sums};
 pub use gemm::{Halves, Operand, has_bf16, multiply_bf16, multiply_packed_bf16, pack_panel_bf16, packed_len_bf16};
 pub use gemm::{Matrix, Scratch, multiply, multiply_packed, pack_panel, packed_len, panels};
 pub use level::Level;

@@ -1,8 +1,9 @@
-//! What a chunk of positions needs besides products of matrices: its decays, and triangular systems.
+//! What a chunk of positions needs besides products of matrices: its decays, sums that fade element by element, and triangular
+//! systems.
 
-use genesys_kernels::vector_matrix;
+use genesys_kernels::{faded_dots, faded_runs, faded_scores, faded_sums, vector_matrix};
 
-use crate::op::{Decays, Triangle};
+use crate::op::{Decays, Diagonal, Faded, Triangle};
 use crate::run::walk::{Loops, slice, slice_mut};
 use crate::run::{Context, Room};
 use crate::view::Walk;
@@ -79,6 +80,12 @@ impl Context<'_> {
         }
     }
 
+    pub(crate) fn diagonal(&self, plan: &Diagonal, room: &mut Room) {
+        for element in 0..self.product(&plan.order) {
+            Rows { context: self, plan, element }.run(&mut room.row[..]);
+        }
+    }
+
     pub(crate) fn triangle(&self, plan: &Triangle) {
         let n = self.rows;
         let (matrices, xs) = (Loops::new(self, &plan.matrix), Loops::new(self, &plan.x));
@@ -96,5 +103,142 @@ impl Context<'_> {
                 }
             }
         }
+    }
+}
+
+/// The elements that a row is padded to.
+fn padded(columns: usize) -> usize {
+    columns.next_multiple_of(16)
+}
+
+/// How many numbers the memory for sums that fade has: six operands, and a matrix over positions.
+pub(crate) fn room(plan: &Diagonal) -> usize {
+    6 * plan.rows * padded(plan.columns) + plan.rows * plan.rows
+}
+
+/// One element of the loops around: its rows in the order of time.
+struct Rows<'a> {
+    context: &'a Context<'a>,
+    plan: &'a Diagonal,
+    element: usize,
+}
+
+impl Rows<'_> {
+    fn run(&self, room: &mut [f32]) {
+        let (n, k) = (self.context.rows, padded(self.plan.columns));
+        let (matrix, room) = room.split_at_mut(self.plan.rows * self.plan.rows);
+        let matrix = &mut matrix[..n * n];
+        let mut parts = room.chunks_exact_mut(n * k);
+        let mut part = || parts.next().expect("there is room for six operands");
+        match &self.plan.what {
+            Faded::Ends { a, before, behind, whole } => {
+                let (a, to) = (self.rows(a, part()), part());
+                self.ends(a, k, before, behind, whole, to);
+            }
+            Faded::Scores { q, u, a, fade, out } => {
+                let [q, u, a] = [q, u, a].map(|walk| &*self.rows(walk, part()));
+                faded_scores(n, k, q, u, a, *fade, matrix);
+                self.matrix(out, matrix, false);
+            }
+            Faded::Sums { s, u, a, fade, out } => {
+                self.matrix(s, matrix, true);
+                let [u, a] = [u, a].map(|walk| &*self.rows(walk, part()));
+                let to = self.rows(out, part());
+                faded_sums(n, k, matrix, u, a, *fade, to);
+                self.write(to, out);
+            }
+            Faded::Runs { u, a, fade, out } => {
+                let [u, a] = [u, a].map(|walk| &*self.rows(walk, part()));
+                let to = part();
+                faded_runs(n, k, u, a, *fade, to);
+                self.write(to, out);
+            }
+            Faded::Dots { m, back, fore, out } => {
+                self.matrix(m, matrix, true);
+                let [u, a, v, b] = [&back.0, &back.1, &fore.0, &fore.1].map(|walk| &*self.rows(walk, part()));
+                let (to, room) = (self.rows(out, part()), part());
+                faded_dots(n, k, matrix, (u, a, back.2), (v, b, fore.2), to, room);
+                self.write(to, out);
+            }
+        }
+    }
+
+    fn position(&self, i: usize) -> usize {
+        if self.plan.reverse { self.context.rows - 1 - i } else { i }
+    }
+
+    /// Copies the rows of a value.
+    fn rows<'t>(&self, walk: &Walk, to: &'t mut [f32]) -> &'t mut [f32] {
+        let columns = self.plan.columns;
+        let loops = Loops::new(self.context, walk);
+        for (i, row) in to.chunks_exact_mut(padded(columns)).enumerate() {
+            let (own, rest) = row.split_at_mut(columns);
+            // SAFETY: the elements are the value's own.
+            unsafe {
+                let from = self.context.at(walk.spot).add(self.position(i) * walk.spot.row);
+                loops.gather(from, self.element * columns, own);
+            }
+            rest.fill(0.0);
+        }
+        to
+    }
+
+    /// Copies rows to a value.
+    fn write(&self, from: &[f32], walk: &Walk) {
+        let columns = self.plan.columns;
+        let loops = Loops::new(self.context, walk);
+        for (i, row) in from.chunks_exact(padded(columns)).enumerate() {
+            // SAFETY: the elements are the value's own, and this chunk's alone.
+            unsafe {
+                let to = self.context.at(walk.spot).add(self.position(i) * walk.spot.row);
+                loops.scatter(&row[..columns], self.element * columns, to);
+            }
+        }
+    }
+
+    /// Copies a matrix over positions, whose rows lie `plan.rows` apart, to one that is dense in the order of time, or back.
+    fn matrix(&self, walk: &Walk, dense: &mut [f32], reads: bool) {
+        let (n, row) = (self.context.rows, self.plan.rows);
+        let loops = Loops::new(self.context, walk);
+        // SAFETY: the matrix is the value's own, and this chunk's alone.
+        let own = unsafe { slice_mut(self.context.at(walk.spot).add(loops.offset(self.element)), row * row) };
+        for (i, dense) in dense.chunks_exact_mut(n).enumerate() {
+            let own = &mut own[self.position(i) * row..][..n];
+            match (reads, self.plan.reverse) {
+                (true, false) => dense.copy_from_slice(own),
+                (true, true) => dense.iter_mut().zip(own.iter().rev()).for_each(|(to, from)| *to = *from),
+                (false, false) => own.copy_from_slice(dense),
+                (false, true) => own.iter_mut().rev().zip(dense).for_each(|(to, from)| *to = *from),
+            }
+        }
+    }
+
+    fn ends(&self, a: &[f32], k: usize, before: &[(bool, Walk)], behind: &Walk, whole: &Walk, to: &mut [f32]) {
+        let n = self.context.rows;
+        let (row, last) = (|i: usize| &a[i * k..(i + 1) * k], (n - 1) * k);
+        for (late, walk) in before {
+            to[..k].fill(1.0);
+            if *late {
+                to[..k].copy_from_slice(row(0));
+            }
+            for i in 1..n {
+                let (done, next) = to.split_at_mut(i * k);
+                let by = row(if *late { i } else { i - 1 });
+                let factors = done[(i - 1) * k..].iter().zip(by);
+                next[..k].iter_mut().zip(factors).for_each(|(to, (run, a))| *to = run * a);
+            }
+            self.write(to, walk);
+        }
+        to[last..].fill(1.0);
+        for i in (1..n).rev() {
+            let (next, done) = to.split_at_mut(i * k);
+            let factors = done[..k].iter().zip(row(i));
+            next[(i - 1) * k..].iter_mut().zip(factors).for_each(|(to, (run, a))| *to = run * a);
+        }
+        self.write(to, behind);
+        to[..k].iter_mut().zip(row(0)).for_each(|(run, a)| *run *= a);
+        let loops = Loops::new(self.context, whole);
+        // SAFETY: as above.
+        unsafe { loops.scatter(&to[..self.plan.columns], self.element * self.plan.columns, self.context.at(whole.spot)) };
     }
 }

@@ -176,6 +176,7 @@ impl Context<'_> {
             Op::Softmax { sink, x, out } => self.softmax(*sink, x, out, room),
             Op::Sweep(sweep) => self.sweep(sweep),
             Op::Decays(plan) => self.decays(plan, room),
+            Op::Diagonal(plan) => self.diagonal(plan, room),
             Op::Triangle(plan) => self.triangle(plan),
             Op::Mask { x } => self.mask(x),
             Op::Contract(plan) => self.contract(plan, room),
@@ -237,6 +238,7 @@ impl Needs {
                 }
                 Op::Convolve(plan) => needs.row = needs.row.max((plan.n + 3) * count(&plan.order)),
                 Op::Decays(plan) => needs.row = needs.row.max((plan.stages.len() + 1) * plan.rows),
+                Op::Diagonal(plan) => needs.row = needs.row.max(chunkwise::room(plan)),
                 Op::CrossEntropy { n, .. } | Op::CrossEntropySlope { n, .. } => needs.row = needs.row.max(*n),
                 Op::Top { from, .. } => needs.row = needs.row.max(count(&[from.extent])),
                 Op::Contract(_)

@@ -7,7 +7,7 @@ use genesys_ir::module::Reduction;
 use crate::contract::Contraction;
 use crate::kernel::{Chunkwise, Kernel, Pair, Scan};
 use crate::lower::{Shape, TILE};
-use crate::op::{Base, Op, Sweep};
+use crate::op::{Base, Faded, Op, Sweep};
 use crate::view::Extent;
 
 /// Tiles of one size, and the operations that run on them.
@@ -162,6 +162,17 @@ pub(crate) fn operations(op: &Op, sizes: &Sizes) -> (u64, u64) {
         Op::Decays(plan) => {
             let squares = (plan.between.len() * plan.rows * plan.rows) as u64;
             squares * sizes.elements(&plan.order, false)
+        }
+        // For each pair of positions a factor and a product; two of each where two sums meet.
+        Op::Diagonal(plan) => {
+            let pairs = (sizes.rows * (sizes.rows + 1) / 2) as u64;
+            let row = plan.columns as u64 * sizes.elements(&plan.order, false);
+            return match plan.what {
+                Faded::Ends { .. } => (0, 2 * sizes.rows as u64 * row),
+                Faded::Runs { .. } => (2 * sizes.rows as u64 * row, 0),
+                Faded::Scores { .. } | Faded::Sums { .. } => (2 * pairs * row, pairs * row),
+                Faded::Dots { .. } => (4 * pairs * row, 2 * pairs * row),
+            };
         }
         Op::Triangle(plan) => {
             let below = (sizes.rows * (sizes.rows.saturating_sub(1)) / 2 * plan.columns) as u64;

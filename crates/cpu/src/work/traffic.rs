@@ -92,6 +92,10 @@ fn touched(op: &Op) -> Touched {
         Op::Decays(plan) => {
             return Touched { read: plan.stages.iter().flatten().cloned().collect(), written: Vec::new() };
         }
+        Op::Diagonal(plan) => {
+            let (read, written) = plan.what.walks();
+            return Touched { read: read.into_iter().cloned().collect(), written: written.into_iter().cloned().collect() };
+        }
         Op::Triangle(plan) => (vec![plan.matrix.clone()], plan.x.clone()),
         Op::Convolve(short) => {
             let taps = Dim { extent: Extent::Fixed(short.n), stride: short.axis };

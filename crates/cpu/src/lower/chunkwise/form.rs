@@ -47,6 +47,8 @@ pub(super) struct Chain {
     /// What the state is multiplied by on the way to each stage; the first is where a step begins.
     pub(super) decays: Vec<Option<Scale>>,
     pub(super) writes: Vec<Write>,
+    /// The stage that the state is multiplied on the way to by numbers of their own for each row, if there is one.
+    pub(super) diagonal: Option<usize>,
     /// Whether it goes from the last position to the first.
     pub(super) reverse: bool,
 }
@@ -118,6 +120,7 @@ impl<'a> Form<'a> {
             state: state.current,
             decays: vec![None],
             writes: Vec::new(),
+            diagonal: None,
             reverse: *reverse,
         });
         for instruction in &body.instructions {
@@ -135,7 +138,31 @@ impl<'a> Form<'a> {
         }
         let leaves = results.iter().any(|id| self.values.contains_key(id) && lowering.homes.contains_key(id));
         let products = body.results.iter().any(|id| self.products.contains_key(id));
-        Ok(last.stage > 0 && self.values.get(&state.next) == Some(&last) && !leaves && !products)
+        let known = self.values.get(&state.next) == Some(&last) && !leaves && !products;
+        Ok(last.stage > 0 && known && self.is_sound(chain))
+    }
+
+    /// Whether the chain and what is read of it go together: where rows fade by themselves they do so at one stage, nothing is
+    /// written before that, and what is summed along rows keeps all that is around.
+    fn is_sound(&self, chain: usize) -> bool {
+        let own = &self.chains[chain];
+        let one = own.diagonal.is_none_or(|stage| {
+            let others = own.decays.iter().enumerate().filter(|(i, decay)| *i != stage && decay.is_some());
+            others.count() == 0 && own.writes.iter().all(|write| write.stage >= stage)
+        });
+        let reads = self.items.iter().filter_map(|item| if let Item::Read(read) = item { Some(read) } else { None });
+        one && reads.filter(|read| read.at.chain == chain).all(|read| {
+            let down = read.axes.contains(&own.space.rows());
+            match read.by {
+                By::Vector(_) => own.diagonal.is_none() || down || read.axes.len() == 1,
+                By::State(other) => {
+                    let other = &self.chains[other.chain];
+                    let turns = own.reverse && !other.reverse;
+                    let by_row = own.diagonal.is_some() && other.diagonal.is_some() && !down && read.axes.len() == 1;
+                    by_row && turns || down && own.diagonal.is_none() && other.diagonal.is_none()
+                }
+            }
+        })
     }
 
     fn instruction(
@@ -183,7 +210,7 @@ impl<'a> Form<'a> {
         found: Vec<Term>,
     ) -> bool {
         let stage = self.chains[chain].decays.len();
-        let (mut decay, mut writes) = (None, Vec::new());
+        let (mut decay, mut writes, mut diagonal) = (None, Vec::new(), None);
         let Some(found) = found.iter().map(|term| self.factors(term)).collect::<Option<Vec<_>>>() else {
             return false;
         };
@@ -205,9 +232,15 @@ impl<'a> Form<'a> {
                     let before = |id: &&ValueId| self.values.get(id) == Some(&At { chain, stage: stage - 1 });
                     let own = term.factors.iter().find(before);
                     let factors: Vec<ValueId> = term.factors.iter().filter(|id| Some(*id) != own).copied().collect();
-                    if own.is_none() || !factors.iter().all(|id| space.is_around(&own_axes(build, lowering, *id))) {
+                    let fits = |id: &ValueId| {
+                        let own = own_axes(build, lowering, *id);
+                        own.iter().all(|axis| space.axes.contains(axis)) && !own.contains(&space.columns())
+                    };
+                    if own.is_none() || !factors.iter().all(fits) {
                         return false;
                     }
+                    let by_row = |id: &ValueId| own_axes(build, lowering, *id).contains(&space.rows());
+                    diagonal = diagonal.or(factors.iter().any(by_row).then_some(stage));
                     decay = Some(Scale { number: term.number, factors });
                 }
                 _ => return false,
@@ -215,6 +248,7 @@ impl<'a> Form<'a> {
         }
         let Some(decay) = decay else { return false };
         let chain_of = &mut self.chains[chain];
+        chain_of.diagonal = chain_of.diagonal.or(diagonal);
         chain_of.decays.push(Some(decay).filter(|decay| !decay.is_one()));
         chain_of.writes.extend(writes);
         self.values.insert(result, At { chain, stage });
@@ -255,7 +289,7 @@ impl<'a> Form<'a> {
         let axes: Vec<AxisId> = axes.iter().copied().filter(|axis| Some(*axis) != build.task).collect();
         let summed = (axes.contains(&space.rows()), axes.contains(&space.columns()));
         let fits = match by {
-            By::State(other) => other.chain != at.chain && summed == (true, true),
+            By::State(other) => other.chain != at.chain && summed.1,
             By::Vector(id) => {
                 let own = own_axes(build, lowering, id);
                 let within = own.iter().all(|axis| space.axes.contains(axis));

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use genesys_axis::Constant;
 use genesys_ir::module::{AxisId, Expr, Instruction, ValueId};
+use genesys_kernels::Fade;
 use genesys_scalar::Function;
 
 use crate::code::Code;
@@ -18,8 +19,8 @@ use crate::lower::chunkwise::CHUNK;
 use crate::lower::chunkwise::form::{At, By, Chain, Read, Scale};
 use crate::lower::chunkwise::order::{Solve, Step};
 use crate::lower::sweep::own_axes;
-use crate::op::{Decays, Op, Triangle};
-use crate::view::{Extent, Place, Spot, View};
+use crate::op::{Decays, Diagonal, Faded, Op, Triangle};
+use crate::view::{Extent, Place, Spot, View, Walk};
 
 const I: AxisId = AxisId(u32::MAX);
 const J: AxisId = AxisId(u32::MAX - 1);
@@ -43,6 +44,8 @@ struct Fading {
     behind: BTreeMap<usize, View>,
     /// From the beginning to the end.
     whole: Option<View>,
+    /// The factors at each position, where each row has its own; then there is nothing `between`.
+    by_row: Option<View>,
 }
 
 /// A chunk under construction.
@@ -160,6 +163,10 @@ impl<'b, 'l, 'm> Matrices<'b, 'l, 'm> {
         let out = if target.stride(kept) == 1 { target } else { self.local(&own, true) };
         self.begin(*at, &by, side, axes, &out)?;
         for write in (0..chain.writes.len()).filter(|write| Some(*write) != without) {
+            if chain.diagonal.is_some() && side == Side::Columns {
+                self.faded_sum(*at, write, &by, &out)?;
+                continue;
+            }
             let scores = self.scores(*at, write, &by, side)?;
             let [rows, columns] = self.sides(at.chain, write)?;
             let other = if side == Side::Rows { columns } else { rows };
@@ -177,7 +184,7 @@ impl<'b, 'l, 'm> Matrices<'b, 'l, 'm> {
         let before = self.fading(at.chain)?.before.get(&at.stage).cloned();
         match before {
             None => self.product(&spread(by, I), &state, axes, &spread(out, I), false),
-            Some(before) if axes.len() > 1 => {
+            Some(before) if axes.len() > 1 || before.has(self.along(at.chain, side)) => {
                 let by = self.times(&[by, &before], 1.0)?;
                 self.product(&spread(&by, I), &state, axes, &spread(out, I), false);
             }
@@ -208,11 +215,34 @@ impl<'b, 'l, 'm> Matrices<'b, 'l, 'm> {
     fn scores(&mut self, at: At, write: usize, by: &View, side: Side) -> Result<View> {
         let [rows, columns] = self.sides(at.chain, write)?;
         let own = if side == Side::Rows { rows } else { columns };
-        let fading = self.fading(at.chain)?.between[&(at.stage, write)].clone();
+        let fading = self.fading(at.chain)?;
+        if let Some(a) = &fading.by_row {
+            let out = self.square(&[by, &own, a], [I, J]);
+            let outer = self.around(&[&out]);
+            let fade = self.fade(at, write);
+            let [q, u, a] = [by, &own, a].map(|view| self.row(view, &outer));
+            self.faded(Faded::Scores { q, u, a, fade, out: self.walk(&out, &outer) }, &outer, self.chains[at.chain].reverse)?;
+            return Ok(out);
+        }
+        let fading = fading.between[&(at.stage, write)].clone();
         let scores = self.square(&[by, &own], [I, J]);
         let along = self.along(at.chain, side);
         self.product(&spread(by, I), &spread(&own, J), &[along], &scores, false);
         self.masked(&scores, &fading, [I, J])
+    }
+
+    /// Adds to a sum along columns what is read of a write whose rows fade by themselves.
+    fn faded_sum(&mut self, at: At, write: usize, by: &View, out: &View) -> Result<()> {
+        let [rows, columns] = self.sides(at.chain, write)?;
+        let s = self.square(&[by, &columns], [I, J]);
+        let along = self.along(at.chain, Side::Columns);
+        self.product(&spread(by, I), &spread(&columns, J), &[along], &s, false);
+        let a = self.fading(at.chain)?.by_row.expect("asked for where rows fade by themselves");
+        let outer = self.around(&[out]);
+        let fade = self.fade(at, write);
+        let [u, a, to] = [&rows, &a, out].map(|view| self.row(view, &outer));
+        let what = Faded::Sums { s: self.walk(&s, &outer), u, a, fade, out: to };
+        self.faded(what, &outer, self.chains[at.chain].reverse)
     }
 
     /// The product of two squares, in the place of the first if that has room.
@@ -227,6 +257,9 @@ impl<'b, 'l, 'm> Matrices<'b, 'l, 'm> {
     /// The sum of products of two states: of what both began with, of each one's writes with what the other began with, and of
     /// their writes.
     fn dot(&mut self, at: At, other: At, axes: &[AxisId], result: ValueId) -> Result<View> {
+        if self.chains[at.chain].diagonal.is_some() {
+            return self.dot_by_row(at, other);
+        }
         let space = self.chains[at.chain].space.clone();
         let outer = space.axes[..space.axes.len() - 2].to_vec();
         let inner = [space.rows(), space.columns()];
@@ -267,6 +300,74 @@ impl<'b, 'l, 'm> Matrices<'b, 'l, 'm> {
         debug_assert!(own.iter().all(|axis| outer.contains(axis)), "what is left of a state is what is around");
         self.product(&out, &one, &more, &sum, false);
         Ok(sum)
+    }
+
+    /// The sum of products of two states along their columns, whose rows fade by themselves.
+    fn dot_by_row(&mut self, at: At, other: At) -> Result<View> {
+        let space = self.chains[at.chain].space.clone();
+        let (kept, columns) = (&space.axes[..space.axes.len() - 1], space.columns());
+        let outer = kept[..kept.len() - 1].to_vec();
+        let [first, second] = [self.fading(at.chain)?, self.fading(other.chain)?];
+        let factors = [&first.before[&at.stage], &second.before[&other.stage]];
+        let (begun, out) = (self.local(kept, false), self.local(kept, true));
+        self.product(&self.states[at.chain].clone(), &self.states[other.chain].clone(), &[columns], &begun, false);
+        self.map(product_of(3, 1.0), &[&begun, factors[0], factors[1]], &out, kept)?;
+        let by_row = |fading: &Fading| fading.by_row.clone().expect("rows of both fade by themselves");
+        let [a, b] = [by_row(&first), by_row(&second)];
+        for (own, to, a, before) in [(at, other, &b, factors[0]), (other, at, &a, factors[1])] {
+            for write in 0..self.chains[to.chain].writes.len() {
+                let [rows, columns] = self.sides(to.chain, write)?;
+                let met = self.begun(own.chain, &columns, Side::Columns);
+                let met = self.times(&[&rows, &met], 1.0)?;
+                let seen = self.local(kept, true);
+                let [u, a, run] = [&met, a, &seen].map(|view| self.row(view, &outer));
+                let fade = self.fade(to, write);
+                self.faded(Faded::Runs { u, a, fade, out: run }, &outer, self.chains[to.chain].reverse)?;
+                let sum = Expr::Apply(Function::Add, vec![Expr::Arg(0), times(Expr::Arg(1), Expr::Arg(2))]);
+                self.map(sum, &[&out, &seen, before], &out, kept)?;
+            }
+        }
+        for write in 0..self.chains[at.chain].writes.len() {
+            for theirs in 0..self.chains[other.chain].writes.len() {
+                let [rows, own] = self.sides(at.chain, write)?;
+                let [other_rows, others] = self.sides(other.chain, theirs)?;
+                let m = self.square(&[&own, &others], [J, K]);
+                self.product(&spread(&own, J), &spread(&others, K), &[columns], &m, false);
+                let [u, v, a, b, to] = [&rows, &other_rows, &a, &b, &out].map(|view| self.row(view, &outer));
+                let (back, fore) = ((u, a, self.fade(at, write)), (v, b, self.fade(other, theirs)));
+                self.faded(Faded::Dots { m: self.walk(&m, &outer), back, fore, out: to }, &outer, false)?;
+            }
+        }
+        Ok(out)
+    }
+
+    /// How a write fades until a stage reads it, where rows fade by themselves.
+    fn fade(&self, at: At, write: usize) -> Fade {
+        let chain = &self.chains[at.chain];
+        Fade { late: chain.diagonal <= Some(at.stage), own: chain.writes[write].stage <= at.stage }
+    }
+
+    /// Appends sums that fade by rows, around them those axes.
+    fn faded(&mut self, what: Faded, outer: &[AxisId], reverse: bool) -> Result<()> {
+        let order = outer.iter().map(|axis| self.extent(*axis)).collect();
+        let columns = self.lowering.size(self.chains[0].space.rows())?;
+        self.build.ops.push(Op::Diagonal(Diagonal { what, order, columns, rows: CHUNK, reverse }));
+        Ok(())
+    }
+
+    /// The axes of views around rows and columns.
+    fn around(&self, views: &[&View]) -> Vec<AxisId> {
+        let space = &self.chains[0].space;
+        self.axes_of(views).into_iter().filter(|axis| ![space.rows(), space.columns()].contains(axis)).collect()
+    }
+
+    fn walk(&self, view: &View, axes: &[AxisId]) -> Walk {
+        view.walk(&axes.iter().map(|axis| (*axis, self.extent(*axis))).collect::<Vec<_>>())
+    }
+
+    /// The rows of a value, within those axes.
+    fn row(&self, view: &View, outer: &[AxisId]) -> Walk {
+        self.walk(view, &[outer, &[self.chains[0].space.rows()]].concat())
     }
 
     /// Adds to a sum of two states what one's write gives with the state that the other began with.
@@ -394,7 +495,7 @@ impl<'b, 'l, 'm> Matrices<'b, 'l, 'm> {
             if let Some(behind) = fading.behind.get(&write) {
                 // The side that has what the decays have already stays as large as it is.
                 let holds = |side: &View| behind.axes.iter().all(|(axis, _)| side.has(*axis));
-                if holds(&rows) && !holds(&columns) {
+                if behind.has(self.along(chain, Side::Rows)) || holds(&rows) && !holds(&columns) {
                     rows = self.times(&[&rows, behind], 1.0)?;
                 } else {
                     columns = self.times(&[&columns, behind], 1.0)?;
@@ -450,6 +551,9 @@ impl<'b, 'l, 'm> Matrices<'b, 'l, 'm> {
             return Ok(fading.clone());
         }
         let own = self.chains[chain].clone();
+        if let Some(stage) = own.diagonal {
+            return self.fading_by_row(chain, stage);
+        }
         let mut stages = Vec::new();
         for decay in &own.decays {
             stages.push(decay.as_ref().map(|decay| self.scaled(&[], decay)).transpose()?);
@@ -460,7 +564,7 @@ impl<'b, 'l, 'm> Matrices<'b, 'l, 'm> {
         let fades = !decays.is_empty();
         let read: Vec<usize> = self.stages.iter().filter(|at| at.chain == chain).map(|at| at.stage).collect();
         let mut fading =
-            Fading { between: BTreeMap::new(), before: BTreeMap::new(), behind: BTreeMap::new(), whole: None };
+            Fading { between: BTreeMap::new(), before: BTreeMap::new(), behind: BTreeMap::new(), whole: None, by_row: None };
         for (write, of) in own.writes.iter().enumerate() {
             for stage in &read {
                 fading.between.insert((*stage, write), self.square_like(&square));
@@ -487,6 +591,29 @@ impl<'b, 'l, 'm> Matrices<'b, 'l, 'm> {
             rows: CHUNK,
             reverse: own.reverse,
         }));
+        self.fading.insert(chain, fading.clone());
+        Ok(fading)
+    }
+
+    /// The same where rows fade by themselves, on the way to that stage.
+    fn fading_by_row(&mut self, chain: usize, stage: usize) -> Result<Fading> {
+        let own = self.chains[chain].clone();
+        let decay = own.decays[stage].as_ref().expect("it decays there");
+        let a = self.scaled(&[], decay)?;
+        let axes = self.axes_of(&[&a]);
+        let outer = self.around(&[&a]);
+        let read = self.stages.iter().filter(|at| at.chain == chain).map(|at| at.stage).collect::<Vec<_>>();
+        let before: BTreeMap<usize, View> = read.into_iter().map(|stage| (stage, self.local(&axes, true))).collect();
+        let (behind, whole) = (self.local(&axes, true), self.local(&axes, false));
+        let ends = Faded::Ends {
+            a: self.row(&a, &outer),
+            before: before.iter().map(|(read, view)| (*read >= stage, self.row(view, &outer))).collect(),
+            behind: self.row(&behind, &outer),
+            whole: self.row(&whole, &outer),
+        };
+        self.faded(ends, &outer, own.reverse)?;
+        let behind = (0..own.writes.len()).map(|write| (write, behind.clone())).collect();
+        let fading = Fading { between: BTreeMap::new(), before, behind, whole: Some(whole), by_row: Some(a) };
         self.fading.insert(chain, fading.clone());
         Ok(fading)
     }

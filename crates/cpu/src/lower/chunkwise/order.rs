@@ -146,6 +146,9 @@ impl<'a> Known<'_, 'a> {
         let mut linear = found.iter().filter(|term| has(&term.factors));
         let term = linear.next()?;
         let factors: Vec<ValueId> = term.factors.iter().copied().filter(|id| *id != read.result).collect();
+        if chain.diagonal.is_some() && !down {
+            return None;
+        }
         let around = factors.iter().all(|id| chain.space.is_around(&own_axes(build, lowering, *id)));
         let alone = linear.next().is_none() && factors.len() + 1 == term.factors.len() && term.only.is_none();
         if !(others && around && alone) {
