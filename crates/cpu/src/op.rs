@@ -29,7 +29,7 @@ pub(crate) enum Op {
     /// What the decays of a chunk of positions come to.
     Decays(Decays),
     /// Sums over a chunk's positions that fade element by element.
-    Diagonal(Diagonal),
+    Diagonal(Box<Diagonal>),
     /// A triangular system of a chunk's positions.
     Triangle(Triangle),
     /// Writes 0 to the elements that a position does not see: the innermost loop goes along these.

@@ -5,9 +5,10 @@
 //! where what is read is [late](Fade), they give what linear attention with diagonal decays (Yang et al. 2024, GLA) needs of
 //! a chunk besides products of matrices. Factors are multiplied, never divided by: those of 0 are as good as any.
 //! Not here: products with what no factor fades.
+#![allow(unsafe_code)] // registers of a level, whose rows lie where the sizes say
 
-use crate::level::{Level, leveled, mad};
-use crate::slices::LANES;
+use crate::lanes::{GROUP, Lanes, by_lanes};
+use crate::level::Level;
 
 /// How what is written fades until it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub struct Fade {
 /// `k` is no multiple of 16, or a slice is too short.
 pub fn faded_scores(n: usize, k: usize, q: &[f32], u: &[f32], a: &[f32], fade: Fade, out: &mut [f32]) {
     out[..n * n].fill(0.0);
-    scores_at(Level::best(), n, k, q, u, a, fade, out);
+    scores(Level::best(), (n, k), [q, u, a], fade, out);
 }
 
 /// `out_i += sum_j s[i n + j] A_ij u_j` over `j` as in [`faded_scores`].
@@ -32,7 +33,7 @@ pub fn faded_scores(n: usize, k: usize, q: &[f32], u: &[f32], a: &[f32], fade: F
 /// # Panics
 /// As [`faded_scores`].
 pub fn faded_sums(n: usize, k: usize, s: &[f32], u: &[f32], a: &[f32], fade: Fade, out: &mut [f32]) {
-    sums_at(Level::best(), n, k, s, u, a, fade, out);
+    sums(Level::best(), (n, k), [s, u, a], fade, out);
 }
 
 /// `out_i = sum_j A_ij u_j` over `j` as in [`faded_scores`].
@@ -40,12 +41,12 @@ pub fn faded_sums(n: usize, k: usize, s: &[f32], u: &[f32], a: &[f32], fade: Fad
 /// # Panics
 /// As [`faded_scores`].
 pub fn faded_runs(n: usize, k: usize, u: &[f32], a: &[f32], fade: Fade, out: &mut [f32]) {
-    runs_at(Level::best(), n, k, u, a, fade, out);
+    runs(Level::best(), (n, k), [u, a], fade, out);
 }
 
 /// What meets of two such sums, of which the first goes back in time: `out_p += sum_ij m[i n + j] (A_pi u_i) (B_pj v_j)`, `A` of `a`
 /// over `i` at `p` and behind it, `B` of `b` over `j` before it. Here positions are in the order of the second one's time.
-/// `room` is of `n k` elements.
+/// `room` is of `4 n k` elements.
 ///
 /// # Panics
 /// As [`faded_scores`].
@@ -59,258 +60,334 @@ pub fn faded_dots(
     out: &mut [f32],
     room: &mut [f32],
 ) {
-    dots_at(Level::best(), n, k, m, (u, a, back), (v, b, fade), out, room);
+    dots(Level::best(), (n, k), m, [u, a, v, b], [back, fade], out, room);
 }
 
-leveled! {
-    #[allow(clippy::too_many_arguments)]
-    fn scores_at(n: usize, k: usize, q: &[f32], u: &[f32], a: &[f32], fade: Fade, out: &mut [f32]) = scores_body
+/// Positions that are gone through together, so that what is read for one is read for all of them.
+const TOGETHER: usize = 4;
+
+/// `n` rows of `k` elements each.
+type Size = (usize, usize);
+
+fn scores(level: Level, (n, k): Size, [q, u, a]: [&[f32]; 3], fade: Fade, out: &mut [f32]) {
+    check((n, k), &[q, u, a]);
+    assert!(out.len() >= n * n, "a number for each pair of positions");
+    // SAFETY: operands have as many rows, and the result as many numbers.
+    unsafe { scores_at(level, (n, k), [q, u, a].map(<[f32]>::as_ptr), fade, out.as_mut_ptr()) };
 }
-leveled! {
-    #[allow(clippy::too_many_arguments)]
-    fn sums_at(n: usize, k: usize, s: &[f32], u: &[f32], a: &[f32], fade: Fade, out: &mut [f32]) = sums_body
+
+fn sums(level: Level, (n, k): Size, [s, u, a]: [&[f32]; 3], fade: Fade, out: &mut [f32]) {
+    check((n, k), &[u, a, out]);
+    assert!(s.len() >= n * n, "a number for each pair of positions");
+    // SAFETY: as above.
+    unsafe { sums_at(level, (n, k), [s, u, a].map(<[f32]>::as_ptr), fade, out.as_mut_ptr()) };
 }
-leveled! { fn runs_at(n: usize, k: usize, u: &[f32], a: &[f32], fade: Fade, out: &mut [f32]) = runs_body }
-leveled! {
-    #[allow(clippy::too_many_arguments)]
-    fn dots_at(
-        n: usize, k: usize, m: &[f32], back: (&[f32], &[f32], Fade), fore: (&[f32], &[f32], Fade), out: &mut [f32],
-        room: &mut [f32],
+
+fn runs(level: Level, (n, k): Size, [u, a]: [&[f32]; 2], fade: Fade, out: &mut [f32]) {
+    check((n, k), &[u, a, out]);
+    // SAFETY: as above.
+    unsafe { runs_at(level, (n, k), [u, a].map(<[f32]>::as_ptr), fade, out.as_mut_ptr()) };
+}
+
+fn dots(
+    level: Level,
+    (n, k): Size,
+    m: &[f32],
+    operands: [&[f32]; 4],
+    fades: [Fade; 2],
+    out: &mut [f32],
+    room: &mut [f32],
+) {
+    check((n, k), &operands);
+    check((n, k), &[out]);
+    assert!(m.len() >= n * n && room.len() >= TOGETHER * n * k, "a number for each pair of positions, and room");
+    let operands = operands.map(<[f32]>::as_ptr);
+    // SAFETY: as above, and there is room for the rows of as many positions as go together.
+    unsafe { dots_at(level, (n, k), m.as_ptr(), operands, fades, out.as_mut_ptr(), room.as_mut_ptr()) };
+}
+
+fn check((n, k): Size, rows: &[&[f32]]) {
+    assert!(k.is_multiple_of(GROUP), "rows are of whole registers");
+    assert!(rows.iter().all(|rows| rows.len() >= n * k), "operands have as many rows");
+}
+
+by_lanes! {
+    unsafe fn scores_at(size: Size, operands: [*const f32; 3], fade: Fade, out: *mut f32) = scores_body
+}
+by_lanes! {
+    unsafe fn sums_at(size: Size, operands: [*const f32; 3], fade: Fade, out: *mut f32) = sums_body
+}
+by_lanes! {
+    unsafe fn runs_at(size: Size, operands: [*const f32; 2], fade: Fade, out: *mut f32) = runs_body
+}
+by_lanes! {
+    unsafe fn dots_at(
+        size: Size, m: *const f32, operands: [*const f32; 4], fades: [Fade; 2], out: *mut f32, room: *mut f32,
     ) = dots_body
 }
 
-/// Some registers of a row.
-type Wide<const W: usize> = [[f32; LANES]; W];
-
-#[inline(always)]
-fn load<const W: usize>(from: &[f32]) -> Wide<W> {
-    let from = &from[..W * LANES];
-    std::array::from_fn(|w| from[w * LANES..][..LANES].try_into().expect("as many lanes"))
-}
-
-#[inline(always)]
-fn store<const W: usize>(x: &Wide<W>, to: &mut [f32]) {
-    let to = &mut to[..W * LANES];
-    for w in 0..W {
-        to[w * LANES..][..LANES].copy_from_slice(&x[w]);
-    }
-}
-
-#[inline(always)]
-fn times<const W: usize>(x: &mut Wide<W>, by: &Wide<W>) {
-    for w in 0..W {
-        for l in 0..LANES {
-            x[w][l] *= by[w][l];
-        }
-    }
-}
-
-/// `x + a b`
-#[inline(always)]
-fn plus<const FUSED: bool, const W: usize>(a: &Wide<W>, b: &Wide<W>, mut x: Wide<W>) -> Wide<W> {
-    for w in 0..W {
-        for l in 0..LANES {
-            x[w][l] = mad::<FUSED>(a[w][l], b[w][l], x[w][l]);
-        }
-    }
-    x
-}
-
-/// `x + a b` of a number.
-#[inline(always)]
-fn scaled<const FUSED: bool, const W: usize>(a: f32, b: &Wide<W>, x: Wide<W>) -> Wide<W> {
-    plus::<FUSED, W>(&[[a; LANES]; W], b, x)
-}
-
-#[inline(always)]
-fn dot<const FUSED: bool, const W: usize>(a: &Wide<W>, b: &Wide<W>) -> f32 {
-    let mut sums = [[0.0; LANES]; 1];
-    for w in 0..W {
-        sums = plus::<FUSED, 1>(&[a[w]], &[b[w]], sums);
-    }
-    let mut half = LANES / 2;
-    while half > 0 {
-        for l in 0..half {
-            sums[0][l] += sums[0][l + half];
-        }
-        half /= 2;
-    }
-    sums[0][0]
-}
-
-/// Calls `$body` with four registers of a row after the other, and with one where fewer are left.
+/// Calls `$body` with some registers of all rows after the other: with two at a time, and with one where one is left.
 macro_rules! by_columns {
-    ($k:expr, $body:ident::<$fused:ident>($($arg:expr),*)) => {{
-        assert!($k % LANES == 0, "rows are of whole registers");
+    ($k:expr, $body:ident::<$lanes:ident>($($arg:expr),*)) => {{
         let mut at = 0;
         while at < $k {
-            if at + 4 * LANES <= $k {
-                $body::<$fused, 4>(at, $($arg),*);
-                at += 4 * LANES;
-            } else if at + 2 * LANES <= $k {
-                $body::<$fused, 2>(at, $($arg),*);
-                at += 2 * LANES;
+            if at + 2 * GROUP <= $k {
+                $body::<$lanes, 2>(at, $($arg),*);
+                at += 2 * GROUP;
             } else {
-                $body::<$fused, 1>(at, $($arg),*);
-                at += LANES;
+                $body::<$lanes, 1>(at, $($arg),*);
+                at += GROUP;
             }
         }
     }};
 }
 
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
-fn scores_body<const FUSED: bool>(n: usize, k: usize, q: &[f32], u: &[f32], a: &[f32], fade: Fade, out: &mut [f32]) {
-    by_columns!(k, scores::<FUSED>((n, k), [q, u, a], fade, out));
+unsafe fn load<V: Lanes, const W: usize>(p: *const f32) -> [V; W] {
+    // SAFETY: as asked of the caller.
+    std::array::from_fn(|w| unsafe { V::load(p.add(w * GROUP)) })
 }
 
 #[inline(always)]
-fn scores<const FUSED: bool, const W: usize>(
-    at: usize,
-    (n, k): (usize, usize),
-    [q, u, a]: [&[f32]; 3],
-    fade: Fade,
-    out: &mut [f32],
-) {
-    for j in 0..n {
-        let mut e = load::<W>(&u[j * k + at..]);
-        if fade.own {
-            out[j * n + j] += dot::<FUSED, W>(&load(&q[j * k + at..]), &e);
-        }
-        for i in j + 1..n {
-            let (q, a) = (load(&q[i * k + at..]), load(&a[i * k + at..]));
-            if fade.late {
-                times(&mut e, &a);
+unsafe fn store<V: Lanes, const W: usize>(x: [V; W], p: *mut f32) {
+    for (w, x) in x.into_iter().enumerate() {
+        // SAFETY: as asked of the caller.
+        unsafe { x.store(p.add(w * GROUP)) };
+    }
+}
+
+#[inline(always)]
+unsafe fn zero<V: Lanes, const W: usize>() -> [V; W] {
+    // SAFETY: as asked of the caller.
+    [unsafe { V::zero() }; W]
+}
+
+#[inline(always)]
+unsafe fn times<V: Lanes, const W: usize>(x: [V; W], by: [V; W]) -> [V; W] {
+    // SAFETY: as asked of the caller.
+    std::array::from_fn(|w| unsafe { x[w].times(by[w]) })
+}
+
+/// `x + a b`
+#[inline(always)]
+unsafe fn plus<V: Lanes, const W: usize>(x: [V; W], a: [V; W], b: [V; W]) -> [V; W] {
+    // SAFETY: as asked of the caller.
+    std::array::from_fn(|w| unsafe { x[w].add_product(a[w], b[w]) })
+}
+
+/// The product of a row and others, summed.
+#[inline(always)]
+unsafe fn summed<V: Lanes, const W: usize>(q: [V; W], rows: &[[V; W]; TOGETHER]) -> [f32; TOGETHER] {
+    // SAFETY: as asked of the caller.
+    unsafe {
+        let mut sums = [V::zero(); TOGETHER];
+        for r in 0..TOGETHER {
+            for w in 0..W {
+                sums[r] = sums[r].add_product(q[w], rows[r][w]);
             }
-            out[i * n + j] += dot::<FUSED, W>(&q, &e);
-            if !fade.late {
-                times(&mut e, &a);
+        }
+        V::joined(sums)
+    }
+}
+
+#[inline(always)]
+unsafe fn scores_body<V: Lanes, const R: usize>((n, k): Size, operands: [*const f32; 3], fade: Fade, out: *mut f32) {
+    // SAFETY: as asked of the caller.
+    unsafe { by_columns!(k, scores_in::<V>((n, k), operands, fade, out)) };
+}
+
+#[inline(always)]
+unsafe fn scores_in<V: Lanes, const W: usize>(
+    at: usize,
+    (n, k): Size,
+    [q, u, a]: [*const f32; 3],
+    fade: Fade,
+    out: *mut f32,
+) {
+    // SAFETY: as asked of the caller.
+    unsafe {
+        for j in (0..n).step_by(TOGETHER) {
+            // What was written at the positions from `j` on, as it has faded: 0 before it was.
+            let mut e = [zero::<V, W>(); TOGETHER];
+            for i in j..n {
+                let here = i * k + at;
+                let (q, a) = (load::<V, W>(q.add(here)), load::<V, W>(a.add(here)));
+                if fade.late {
+                    e = e.map(|e| times(e, a));
+                }
+                if fade.own && i < j + TOGETHER {
+                    write(&mut e, i - j, load(u.add(here)));
+                }
+                let sums = summed(q, &e);
+                for (r, sum) in sums.into_iter().enumerate().take(n - j) {
+                    *out.add(i * n + j + r) += sum;
+                }
+                if !fade.late {
+                    e = e.map(|e| times(e, a));
+                }
+                if i < j + TOGETHER {
+                    write(&mut e, i - j, load(u.add(here)));
+                }
+            }
+        }
+    }
+}
+
+/// Sets one of the rows; which is found by comparing, so that they stay in registers.
+#[inline(always)]
+fn write<V: Lanes, const W: usize>(rows: &mut [[V; W]; TOGETHER], which: usize, row: [V; W]) {
+    for (r, own) in rows.iter_mut().enumerate() {
+        if r == which {
+            *own = row;
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn sums_body<V: Lanes, const R: usize>((n, k): Size, operands: [*const f32; 3], fade: Fade, out: *mut f32) {
+    // SAFETY: as asked of the caller.
+    unsafe { by_columns!(k, sums_in::<V>((n, k), operands, fade, out)) };
+}
+
+#[inline(always)]
+unsafe fn sums_in<V: Lanes, const W: usize>(
+    at: usize,
+    (n, k): Size,
+    [s, u, a]: [*const f32; 3],
+    fade: Fade,
+    out: *mut f32,
+) {
+    // SAFETY: as asked of the caller.
+    unsafe {
+        for j in (0..n).step_by(TOGETHER) {
+            let mut e = [zero::<V, W>(); TOGETHER];
+            for i in j..n {
+                let here = i * k + at;
+                let a = load::<V, W>(a.add(here));
+                if fade.late {
+                    e = e.map(|e| times(e, a));
+                }
+                if fade.own && i < j + TOGETHER {
+                    write(&mut e, i - j, load(u.add(here)));
+                }
+                let mut sum = load::<V, W>(out.add(here));
+                for (r, e) in e.iter().enumerate().take(n - j) {
+                    // What was not written yet takes no part, whatever stands in its place.
+                    let weight = if j + r <= i { *s.add(i * n + j + r) } else { 0.0 };
+                    sum = plus(sum, [V::broadcast(weight); W], *e);
+                }
+                store(sum, out.add(here));
+                if !fade.late {
+                    e = e.map(|e| times(e, a));
+                }
+                if i < j + TOGETHER {
+                    write(&mut e, i - j, load(u.add(here)));
+                }
             }
         }
     }
 }
 
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
-fn sums_body<const FUSED: bool>(n: usize, k: usize, s: &[f32], u: &[f32], a: &[f32], fade: Fade, out: &mut [f32]) {
-    by_columns!(k, sums::<FUSED>((n, k), [s, u, a], fade, out));
+unsafe fn runs_body<V: Lanes, const R: usize>((n, k): Size, operands: [*const f32; 2], fade: Fade, out: *mut f32) {
+    // SAFETY: as asked of the caller.
+    unsafe { by_columns!(k, runs_in::<V>((n, k), operands, fade, out)) };
 }
 
 #[inline(always)]
-fn sums<const FUSED: bool, const W: usize>(
+unsafe fn runs_in<V: Lanes, const W: usize>(
     at: usize,
-    (n, k): (usize, usize),
-    [s, u, a]: [&[f32]; 3],
+    (n, k): Size,
+    [u, a]: [*const f32; 2],
     fade: Fade,
-    out: &mut [f32],
+    out: *mut f32,
 ) {
-    for j in 0..n {
-        let mut e = load::<W>(&u[j * k + at..]);
-        if fade.own {
-            let out = &mut out[j * k + at..];
-            store(&scaled::<FUSED, W>(s[j * n + j], &e, load(out)), out);
-        }
-        for i in j + 1..n {
-            let (a, out) = (load(&a[i * k + at..]), &mut out[i * k + at..]);
-            if fade.late {
-                times(&mut e, &a);
-            }
-            store(&scaled::<FUSED, W>(s[i * n + j], &e, load(out)), out);
-            if !fade.late {
-                times(&mut e, &a);
-            }
+    // SAFETY: as asked of the caller.
+    unsafe {
+        let mut run = zero::<V, W>();
+        for i in 0..n {
+            let here = i * k + at;
+            let (u, a) = (load(u.add(here)), load(a.add(here)));
+            let read = step(&mut run, V::broadcast(1.0), u, a, fade);
+            store(read, out.add(here));
         }
     }
 }
 
+/// What a position reads of a sum that fades, to which it adds `m u`.
 #[inline(always)]
-fn runs_body<const FUSED: bool>(n: usize, k: usize, u: &[f32], a: &[f32], fade: Fade, out: &mut [f32]) {
-    by_columns!(k, runs::<FUSED>((n, k), [u, a], fade, out));
-}
-
-#[inline(always)]
-fn runs<const FUSED: bool, const W: usize>(
-    at: usize,
-    (n, k): (usize, usize),
-    [u, a]: [&[f32]; 2],
-    fade: Fade,
-    out: &mut [f32],
-) {
-    let mut run = [[0.0; LANES]; W];
-    for i in 0..n {
-        let here = i * k + at;
-        let (read, behind) = step::<FUSED, W>(&run, 1.0, &load(&u[here..]), &load(&a[here..]), fade);
-        store(&read, &mut out[here..]);
-        run = behind;
+unsafe fn step<V: Lanes, const W: usize>(run: &mut [V; W], m: V, u: [V; W], a: [V; W], fade: Fade) -> [V; W] {
+    // SAFETY: as asked of the caller.
+    unsafe {
+        let faded = times(*run, a);
+        let before = if fade.late { faded } else { *run };
+        *run = plus(faded, [m; W], u);
+        if fade.own { plus(before, [m; W], u) } else { before }
     }
 }
 
-/// What a position reads of a sum that fades, and the sum behind it.
 #[inline(always)]
-fn step<const FUSED: bool, const W: usize>(
-    run: &Wide<W>,
-    m: f32,
-    u: &Wide<W>,
-    a: &Wide<W>,
-    fade: Fade,
-) -> (Wide<W>, Wide<W>) {
-    let mut faded = *run;
-    times(&mut faded, a);
-    let before = if fade.late { faded } else { *run };
-    let read = if fade.own { scaled::<FUSED, W>(m, u, before) } else { before };
-    (read, scaled::<FUSED, W>(m, u, faded))
-}
-
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-fn dots_body<const FUSED: bool>(
-    n: usize,
-    k: usize,
-    m: &[f32],
-    back: (&[f32], &[f32], Fade),
-    fore: (&[f32], &[f32], Fade),
-    out: &mut [f32],
-    room: &mut [f32],
+unsafe fn dots_body<V: Lanes, const R: usize>(
+    (n, k): Size,
+    m: *const f32,
+    operands: [*const f32; 4],
+    fades: [Fade; 2],
+    out: *mut f32,
+    room: *mut f32,
 ) {
-    by_columns!(k, dots::<FUSED>((n, k), m, back, fore, out, room));
+    // SAFETY: as asked of the caller.
+    unsafe { by_columns!(k, dots_in::<V>((n, k), m, operands, fades, out, room)) };
 }
 
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
-fn dots<const FUSED: bool, const W: usize>(
+unsafe fn dots_in<V: Lanes, const W: usize>(
     at: usize,
-    (n, k): (usize, usize),
-    m: &[f32],
-    (u, a, back): (&[f32], &[f32], Fade),
-    (v, b, fore): (&[f32], &[f32], Fade),
-    out: &mut [f32],
-    room: &mut [f32],
+    (n, k): Size,
+    m: *const f32,
+    [u, a, v, b]: [*const f32; 4],
+    [back, fore]: [Fade; 2],
+    out: *mut f32,
+    room: *mut f32,
 ) {
-    for i in 0..n {
-        // What positions up to `i` read of the second sum, each write times what it meets of `u_i`.
-        let mut run = [[0.0; LANES]; W];
-        for p in 0..=i {
-            let here = p * k + at;
-            let (read, behind) = step::<FUSED, W>(&run, m[i * n + p], &load(&v[here..]), &load(&b[here..]), fore);
-            store(&read, &mut room[p * W * LANES..]);
-            run = behind;
-        }
-        let mut e = load::<W>(&u[i * k + at..]);
-        let mut meet = |e: &Wide<W>, p: usize, room: &[f32]| {
-            let out = &mut out[p * k + at..];
-            store(&plus::<FUSED, W>(e, &load(&room[p * W * LANES..]), load(out)), out);
-        };
-        if back.own {
-            meet(&e, i, room);
-        }
-        for p in (0..i).rev() {
-            let a = load(&a[p * k + at..]);
-            if back.late {
-                times(&mut e, &a);
+    // SAFETY: as asked of the caller.
+    unsafe {
+        for i in (0..n).step_by(TOGETHER) {
+            let end = (i + TOGETHER).min(n);
+            // What positions read of the second sum, each write times what it meets of `u` at `i` and those behind it.
+            let mut run = [zero::<V, W>(); TOGETHER];
+            for p in 0..end {
+                let here = p * k + at;
+                let (v, b) = (load(v.add(here)), load(b.add(here)));
+                for (r, run) in run.iter_mut().enumerate() {
+                    let m = V::broadcast(*m.add((i + r).min(n - 1) * n + p));
+                    let read = step(run, m, v, b, fore);
+                    store(read, room.add((p * TOGETHER + r) * W * GROUP));
+                }
             }
-            meet(&e, p, room);
-            if !back.late {
-                times(&mut e, &a);
+            let mut e = [zero::<V, W>(); TOGETHER];
+            for p in (0..end).rev() {
+                let here = p * k + at;
+                let a = load(a.add(here));
+                if back.late {
+                    e = e.map(|e| times(e, a));
+                }
+                if back.own && p >= i {
+                    write(&mut e, p - i, load(u.add(here)));
+                }
+                let mut sum = load::<V, W>(out.add(here));
+                for (r, e) in e.iter().enumerate().take(end - i) {
+                    // Those that are behind the position or at it.
+                    if i + r >= p {
+                        sum = plus(sum, *e, load(room.add((p * TOGETHER + r) * W * GROUP)));
+                    }
+                }
+                store(sum, out.add(here));
+                if !back.late {
+                    e = e.map(|e| times(e, a));
+                }
+                if p >= i {
+                    write(&mut e, p - i, load(u.add(here)));
+                }
             }
         }
     }

@@ -6,6 +6,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `level` | which instructions the processor has, and one body compiled for each of them |
+//! | `lanes` | registers of each level |
 //! | `pool` | threads that share chunks of work |
 //! | `brain` | numbers of 16 bits: bf16 |
 //! | `math` | scalar functions over slices, with their errors |
@@ -28,6 +29,7 @@ mod adamw;
 mod brain;
 mod fade;
 mod gemm;
+mod lanes;
 mod level;
 mod math;
 mod pool;

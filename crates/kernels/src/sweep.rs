@@ -9,10 +9,8 @@
 
 #![allow(unsafe_code)] // matrices are addresses: strides may be anything, and a source may be stored where it came from
 
-mod lanes;
-
+use crate::lanes::{GROUP, Lanes, by_lanes};
 use crate::level::Level;
-use lanes::{GROUP, Lanes, by_lanes};
 
 /// An operand: an element at `data[i * row + j]`, or at `data[i * row]` where all columns are alike.
 #[derive(Clone, Copy, Debug)]

@@ -111,9 +111,9 @@ fn padded(columns: usize) -> usize {
     columns.next_multiple_of(16)
 }
 
-/// How many numbers the memory for sums that fade has: six operands, and a matrix over positions.
+/// How many numbers the memory for sums that fade has: nine operands, and a matrix over positions.
 pub(crate) fn room(plan: &Diagonal) -> usize {
-    6 * plan.rows * padded(plan.columns) + plan.rows * plan.rows
+    9 * plan.rows * padded(plan.columns) + plan.rows * plan.rows
 }
 
 /// One element of the loops around: its rows in the order of time.
@@ -128,8 +128,9 @@ impl Rows<'_> {
         let (n, k) = (self.context.rows, padded(self.plan.columns));
         let (matrix, room) = room.split_at_mut(self.plan.rows * self.plan.rows);
         let matrix = &mut matrix[..n * n];
+        let (rest, room) = room.split_at_mut(4 * n * k);
         let mut parts = room.chunks_exact_mut(n * k);
-        let mut part = || parts.next().expect("there is room for six operands");
+        let mut part = || parts.next().expect("there is room for five operands");
         match &self.plan.what {
             Faded::Ends { a, before, behind, whole } => {
                 let (a, to) = (self.rows(a, part()), part());
@@ -156,8 +157,8 @@ impl Rows<'_> {
             Faded::Dots { m, back, fore, out } => {
                 self.matrix(m, matrix, true);
                 let [u, a, v, b] = [&back.0, &back.1, &fore.0, &fore.1].map(|walk| &*self.rows(walk, part()));
-                let (to, room) = (self.rows(out, part()), part());
-                faded_dots(n, k, matrix, (u, a, back.2), (v, b, fore.2), to, room);
+                let to = self.rows(out, part());
+                faded_dots(n, k, matrix, (u, a, back.2), (v, b, fore.2), to, rest);
                 self.write(to, out);
             }
         }
@@ -239,6 +240,8 @@ impl Rows<'_> {
         to[..k].iter_mut().zip(row(0)).for_each(|(run, a)| *run *= a);
         let loops = Loops::new(self.context, whole);
         // SAFETY: as above.
-        unsafe { loops.scatter(&to[..self.plan.columns], self.element * self.plan.columns, self.context.at(whole.spot)) };
+        unsafe {
+            loops.scatter(&to[..self.plan.columns], self.element * self.plan.columns, self.context.at(whole.spot))
+        };
     }
 }

@@ -94,7 +94,10 @@ fn touched(op: &Op) -> Touched {
         }
         Op::Diagonal(plan) => {
             let (read, written) = plan.what.walks();
-            return Touched { read: read.into_iter().cloned().collect(), written: written.into_iter().cloned().collect() };
+            return Touched {
+                read: read.into_iter().cloned().collect(),
+                written: written.into_iter().cloned().collect(),
+            };
         }
         Op::Triangle(plan) => (vec![plan.matrix.clone()], plan.x.clone()),
         Op::Convolve(short) => {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// Most positions, and most elements of a row.
-const N: usize = 7;
+const N: usize = 11;
 const K: usize = 112;
 
 fn numbers() -> impl Strategy<Value = Vec<f32>> {
@@ -30,7 +30,7 @@ fn between(a: &[f32], k: usize, c: usize, fade: Fade, (i, j): (usize, usize)) ->
 proptest! {
     #[test]
     fn faded_sums_are_what_they_are_defined_as(
-        (n, k) in (0..=N, (1..=K / LANES).prop_map(|k| k * LANES)),
+        (n, k) in (0..=N, (1..=K / GROUP).prop_map(|k| k * GROUP)),
         (q, u, a, s) in (numbers(), numbers(), numbers(), numbers()),
         late: bool,
         own: bool,
@@ -38,9 +38,9 @@ proptest! {
         let fade = Fade { late, own };
         for level in Level::available() {
             let (mut scores, mut sums, mut runs) = (vec![0.0; N * N], vec![0.5; N * K], vec![f32::NAN; N * K]);
-            scores_at(level, n, k, &q, &u, &a, fade, &mut scores);
-            sums_at(level, n, k, &s, &u, &a, fade, &mut sums);
-            runs_at(level, n, k, &u, &a, fade, &mut runs);
+            super::scores(level, (n, k), [&q, &u, &a], fade, &mut scores);
+            super::sums(level, (n, k), [&s, &u, &a], fade, &mut sums);
+            super::runs(level, (n, k), [&u, &a], fade, &mut runs);
             for i in 0..n {
                 for j in 0..n {
                     let term = |c: usize| f64::from(q[i * k + c]) * between(&a, k, c, fade, (i, j)) * f64::from(u[j * k + c]);
@@ -57,7 +57,7 @@ proptest! {
 
     #[test]
     fn two_faded_sums_meet(
-        (n, k) in (0..=N, (1..=K / LANES).prop_map(|k| k * LANES)),
+        (n, k) in (0..=N, (1..=K / GROUP).prop_map(|k| k * GROUP)),
         (m, u, a) in (numbers(), numbers(), numbers()),
         (v, b) in (numbers(), numbers()),
         flags in any::<[bool; 4]>(),
@@ -66,8 +66,8 @@ proptest! {
         // The first goes back in time: its positions are counted from the end.
         let reversed: Vec<f32> = (0..n).rev().flat_map(|i| a[i * k..(i + 1) * k].to_vec()).collect();
         for level in Level::available() {
-            let (mut out, mut room) = (vec![0.5; N * K], vec![f32::NAN; N * K]);
-            dots_at(level, n, k, &m, (&u, &a, back), (&v, &b, fore), &mut out, &mut room);
+            let (mut out, mut room) = (vec![0.5; N * K], vec![f32::NAN; 4 * N * K]);
+            dots(level, (n, k), &m, [&u, &a, &v, &b], [back, fore], &mut out, &mut room);
             for p in 0..n {
                 for c in 0..k {
                     let mut sum = 0.5;

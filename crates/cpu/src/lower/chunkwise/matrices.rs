@@ -221,7 +221,11 @@ impl<'b, 'l, 'm> Matrices<'b, 'l, 'm> {
             let outer = self.around(&[&out]);
             let fade = self.fade(at, write);
             let [q, u, a] = [by, &own, a].map(|view| self.row(view, &outer));
-            self.faded(Faded::Scores { q, u, a, fade, out: self.walk(&out, &outer) }, &outer, self.chains[at.chain].reverse)?;
+            self.faded(
+                Faded::Scores { q, u, a, fade, out: self.walk(&out, &outer) },
+                &outer,
+                self.chains[at.chain].reverse,
+            )?;
             return Ok(out);
         }
         let fading = fading.between[&(at.stage, write)].clone();
@@ -351,7 +355,7 @@ impl<'b, 'l, 'm> Matrices<'b, 'l, 'm> {
     fn faded(&mut self, what: Faded, outer: &[AxisId], reverse: bool) -> Result<()> {
         let order = outer.iter().map(|axis| self.extent(*axis)).collect();
         let columns = self.lowering.size(self.chains[0].space.rows())?;
-        self.build.ops.push(Op::Diagonal(Diagonal { what, order, columns, rows: CHUNK, reverse }));
+        self.build.ops.push(Op::Diagonal(Box::new(Diagonal { what, order, columns, rows: CHUNK, reverse })));
         Ok(())
     }
 
@@ -563,8 +567,13 @@ impl<'b, 'l, 'm> Matrices<'b, 'l, 'm> {
         let square = self.square(&decays, [I, J]);
         let fades = !decays.is_empty();
         let read: Vec<usize> = self.stages.iter().filter(|at| at.chain == chain).map(|at| at.stage).collect();
-        let mut fading =
-            Fading { between: BTreeMap::new(), before: BTreeMap::new(), behind: BTreeMap::new(), whole: None, by_row: None };
+        let mut fading = Fading {
+            between: BTreeMap::new(),
+            before: BTreeMap::new(),
+            behind: BTreeMap::new(),
+            whole: None,
+            by_row: None,
+        };
         for (write, of) in own.writes.iter().enumerate() {
             for stage in &read {
                 fading.between.insert((*stage, write), self.square_like(&square));

@@ -1,19 +1,20 @@
 //! Sixteen lanes on each level: one register of AVX-512, two of AVX2, or plain Rust.
 //!
 //! In: addresses. Out: lanes. Every method is compiled into its caller, which has the level's instructions.
+#![allow(unsafe_code)] // registers of a level
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
 /// How many lanes there are on every level.
-pub(super) const GROUP: usize = 16;
+pub(crate) const GROUP: usize = 16;
 
 /// Sixteen numbers.
 ///
 /// # Safety
 /// The methods are called only where the processor has the level's instructions; addresses can be read or written for as many
 /// elements as the method says.
-pub(super) trait Lanes: Copy {
+pub(crate) trait Lanes: Copy {
     /// 0 in every lane.
     unsafe fn zero() -> Self;
     /// A number in every lane.
@@ -54,18 +55,18 @@ macro_rules! by_lanes {
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
             unsafe fn avx512($($arg: $type),*) {
                 // SAFETY: what is asked of the caller.
-                unsafe { $body::<$crate::sweep::lanes::One, 4>($($arg),*) }
+                unsafe { $body::<$crate::lanes::One, 4>($($arg),*) }
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             unsafe fn avx2($($arg: $type),*) {
                 // SAFETY: what is asked of the caller.
-                unsafe { $body::<$crate::sweep::lanes::Two, 4>($($arg),*) }
+                unsafe { $body::<$crate::lanes::Two, 4>($($arg),*) }
             }
             // SAFETY: what is asked of the caller, and a level is made only where the processor has its instructions.
             unsafe {
                 match level.kind() {
-                    $crate::level::Kind::Portable => $body::<$crate::sweep::lanes::Plain, 4>($($arg),*),
+                    $crate::level::Kind::Portable => $body::<$crate::lanes::Plain, 4>($($arg),*),
                     #[cfg(target_arch = "x86_64")]
                     $crate::level::Kind::Avx2 => avx2($($arg),*),
                     #[cfg(target_arch = "x86_64")]
@@ -75,11 +76,11 @@ macro_rules! by_lanes {
         }
     };
 }
-pub(super) use by_lanes;
+pub(crate) use by_lanes;
 
 /// Plain Rust.
 #[derive(Clone, Copy)]
-pub(super) struct Plain([f32; GROUP]);
+pub(crate) struct Plain([f32; GROUP]);
 
 impl Lanes for Plain {
     #[inline(always)]
@@ -160,7 +161,7 @@ unsafe fn sum_of_four(four: __m128) -> f32 {
 /// Two registers of AVX2.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
-pub(super) struct Two(__m256, __m256);
+pub(crate) struct Two(__m256, __m256);
 
 #[cfg(target_arch = "x86_64")]
 impl Two {
@@ -253,7 +254,7 @@ impl Lanes for Two {
 /// A register of AVX-512.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
-pub(super) struct One(__m512);
+pub(crate) struct One(__m512);
 
 #[cfg(target_arch = "x86_64")]
 impl One {
