@@ -6,7 +6,7 @@
 //! form of linear attention, of scalar decays, and of delta rules, whose writes are linear in what they read.
 //! Not here: in which order all is computed (`order`), and by which operations (`matrices`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use genesys_ir::module::{AxisId, Instruction, Op as IrOp, Reduction, Region, State, ValueId};
 
@@ -36,6 +36,8 @@ pub(super) struct Write {
     pub(super) rows: Vec<ValueId>,
     pub(super) columns: Vec<ValueId>,
     pub(super) scale: Scale,
+    /// Where this is 0, nothing is added, whatever the factors are.
+    pub(super) only: Option<ValueId>,
 }
 
 /// A state from the beginning of a step to its end.
@@ -60,12 +62,15 @@ pub(super) enum By {
     Vector(ValueId),
     /// Another state.
     State(At),
+    /// An outer product.
+    Product(Write),
 }
 
-/// A sum of products with a state.
+/// A sum of products with a state, with what a position adds to it for itself, or with that alone.
 #[derive(Clone, Debug)]
 pub(super) struct Read {
-    pub(super) at: At,
+    pub(super) at: Option<At>,
+    pub(super) own: Vec<Write>,
     pub(super) by: By,
     pub(super) axes: Vec<AxisId>,
     pub(super) result: ValueId,
@@ -86,6 +91,8 @@ pub(super) struct Form<'a> {
     pub(super) items: Vec<Item<'a>>,
     /// Where values are that are as large as states.
     values: BTreeMap<ValueId, At>,
+    /// The same with outer products of the position, which are not carried on.
+    branches: BTreeMap<ValueId, (At, Vec<Write>)>,
     /// Outer products that are added somewhere.
     products: BTreeMap<ValueId, Term>,
     /// What a recurrence gives of its small values, and which these are.
@@ -123,8 +130,9 @@ impl<'a> Form<'a> {
             diagonal: None,
             reverse: *reverse,
         });
+        let path = path(build, lowering, space, recurrence);
         for instruction in &body.instructions {
-            if !self.instruction(build, lowering, chain, instruction) {
+            if !self.instruction(build, lowering, &path, instruction) {
                 return Ok(false);
             }
         }
@@ -137,7 +145,8 @@ impl<'a> Form<'a> {
             }
         }
         let leaves = results.iter().any(|id| self.values.contains_key(id) && lowering.homes.contains_key(id));
-        let products = body.results.iter().any(|id| self.products.contains_key(id));
+        let products =
+            body.results.iter().any(|id| self.products.contains_key(id) || self.branches.contains_key(id));
         let known = self.values.get(&state.next) == Some(&last) && !leaves && !products;
         Ok(last.stage > 0 && known && self.is_sound(chain))
     }
@@ -151,9 +160,10 @@ impl<'a> Form<'a> {
             others.count() == 0 && own.writes.iter().all(|write| write.stage >= stage)
         });
         let reads = self.items.iter().filter_map(|item| if let Item::Read(read) = item { Some(read) } else { None });
-        one && reads.filter(|read| read.at.chain == chain).all(|read| {
+        one && reads.filter(|read| read.at.is_some_and(|at| at.chain == chain)).all(|read| {
             let down = read.axes.contains(&own.space.rows());
             match read.by {
+                By::Product(_) => false,
                 By::Vector(_) => own.diagonal.is_none() || down || read.axes.len() == 1,
                 By::State(other) => {
                     let other = &self.chains[other.chain];
@@ -169,12 +179,14 @@ impl<'a> Form<'a> {
         &mut self,
         build: &Build,
         lowering: &Lowering<'_>,
-        chain: usize,
+        path: &BTreeSet<ValueId>,
         instruction: &'a Instruction,
     ) -> bool {
         let Instruction { op, args, results } = instruction;
-        let space = self.chains[chain].space.clone();
-        let large = |id: &ValueId| self.values.contains_key(id) || self.products.contains_key(id);
+        let space = self.chains[self.chains.len() - 1].space.clone();
+        let large = |id: &ValueId| {
+            self.values.contains_key(id) || self.branches.contains_key(id) || self.products.contains_key(id)
+        };
         match op {
             IrOp::Map(_) | IrOp::Contract { .. } if space.is_of(&own_axes(build, lowering, results[0])) => {
                 let terms = match op {
@@ -184,7 +196,7 @@ impl<'a> Form<'a> {
                     }
                     _ => None,
                 };
-                terms.is_some_and(|terms| self.source(build, lowering, chain, results[0], terms))
+                terms.is_some_and(|terms| self.source(build, lowering, path, results[0], terms))
             }
             IrOp::Contract { axes } | IrOp::Reduce { reduction: Reduction::Sum, axes, otherwise: None }
                 if args.iter().any(large) =>
@@ -200,74 +212,81 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// Takes a sum of products as the next stage, or a single one as what may be added.
+    /// Takes a sum of products as the next stage, if it is on the way to the next state, or beside a stage; or a single one as
+    /// what may be added.
     fn source(
         &mut self,
         build: &Build,
         lowering: &Lowering<'_>,
-        chain: usize,
+        path: &BTreeSet<ValueId>,
         result: ValueId,
         found: Vec<Term>,
     ) -> bool {
+        let chain = self.chains.len() - 1;
         let stage = self.chains[chain].decays.len();
-        let (mut decay, mut writes, mut diagonal) = (None, Vec::new(), None);
+        let space = self.chains[chain].space.clone();
+        let (mut base, mut writes) = (None, Vec::new());
         let Some(found) = found.iter().map(|term| self.factors(term)).collect::<Option<Vec<_>>>() else {
             return false;
         };
         let states = |term: &Term| term.factors.iter().filter(|id| self.values.contains_key(id)).count();
-        let space = &self.chains[chain].space;
         if let [term] = found.as_slice()
             && states(term) == 0
         {
-            let outer = written(build, lowering, space, term, 0).is_some();
+            let outer = written(build, lowering, &space, term, 0).is_some();
             if outer {
                 self.products.insert(result, term.clone());
             }
             return outer;
         }
-        for term in &found {
-            match (states(term), written(build, lowering, space, term, stage)) {
+        for term in found {
+            match (states(&term), written(build, lowering, &space, &term, stage)) {
                 (0, Some(write)) => writes.push(write),
-                (1, _) if decay.is_none() => {
-                    let before = |id: &&ValueId| self.values.get(id) == Some(&At { chain, stage: stage - 1 });
-                    let own = term.factors.iter().find(before);
-                    let factors: Vec<ValueId> = term.factors.iter().filter(|id| Some(*id) != own).copied().collect();
-                    let fits = |id: &ValueId| {
-                        let own = own_axes(build, lowering, *id);
-                        own.iter().all(|axis| space.axes.contains(axis)) && !own.contains(&space.columns())
-                    };
-                    if own.is_none() || !factors.iter().all(fits) {
-                        return false;
-                    }
-                    let by_row = |id: &ValueId| own_axes(build, lowering, *id).contains(&space.rows());
-                    diagonal = diagonal.or(factors.iter().any(by_row).then_some(stage));
-                    decay = Some(Scale { number: term.number, factors });
+                (1, _) if base.is_none() && term.only.is_none() => {
+                    let own = term.factors.iter().position(|id| self.values.contains_key(id));
+                    let mut factors = term.factors;
+                    let state = factors.remove(own.expect("one of them is a state"));
+                    base = Some((self.values[&state], Scale { number: term.number, factors }));
                 }
                 _ => return false,
             }
         }
-        let Some(decay) = decay else { return false };
-        let chain_of = &mut self.chains[chain];
-        chain_of.diagonal = chain_of.diagonal.or(diagonal);
-        chain_of.decays.push(Some(decay).filter(|decay| !decay.is_one()));
-        chain_of.writes.extend(writes);
+        let Some((at, decay)) = base else { return false };
+        if !path.contains(&result) {
+            self.branches.insert(result, (at, writes));
+            return decay.is_one();
+        }
+        let fits = |id: &ValueId| {
+            let own = own_axes(build, lowering, *id);
+            own.iter().all(|axis| space.axes.contains(axis)) && !own.contains(&space.columns())
+        };
+        let by_row = decay.factors.iter().any(|id| own_axes(build, lowering, *id).contains(&space.rows()));
+        if at != (At { chain, stage: stage - 1 }) || !decay.factors.iter().all(fits) {
+            return false;
+        }
+        let own = &mut self.chains[chain];
+        own.diagonal = own.diagonal.or(by_row.then_some(stage));
+        own.decays.push(Some(decay).filter(|decay| !decay.is_one()));
+        own.writes.extend(writes);
         self.values.insert(result, At { chain, stage });
         true
     }
 
-    /// A term with products in place of their values; nothing where a condition is met.
+    /// A term with products in place of their values; nothing where it would have two conditions.
     fn factors(&self, term: &Term) -> Option<Term> {
-        let mut all = Term { number: term.number, factors: Vec::new(), only: None };
+        let mut all = Term { factors: Vec::new(), ..*term };
         for id in &term.factors {
             match self.products.get(id) {
+                Some(product) if product.only.is_some() && all.only.is_some() => return None,
                 Some(product) => {
                     all.number *= product.number;
                     all.factors.extend(&product.factors);
+                    all.only = all.only.or(product.only);
                 }
                 None => all.factors.push(*id),
             }
         }
-        term.only.is_none().then_some(all)
+        Some(all)
     }
 
     fn read(
@@ -280,24 +299,63 @@ impl<'a> Form<'a> {
         result: ValueId,
     ) -> Option<Read> {
         let [a, b] = args else { return None };
-        let (at, by) = match (self.values.get(a), self.values.get(b)) {
-            (Some(a), Some(b)) => (*a.max(b), By::State(*a.min(b))),
-            (Some(at), None) => (*at, By::Vector(*b)),
-            (None, Some(at)) => (*at, By::Vector(*a)),
-            (None, None) => return None,
+        let product = |id: &ValueId| {
+            self.products.get(id).and_then(|term| written(build, lowering, space, term, 0))
+        };
+        let whole = |id: &ValueId| match (self.values.get(id), self.branches.get(id)) {
+            (Some(at), _) => Some((Some(*at), Vec::new())),
+            (None, Some((at, own))) => Some((Some(*at), own.clone())),
+            (None, None) => product(id).map(|write| (None, vec![write])),
+        };
+        let (at, own, by) = match (whole(a), whole(b)) {
+            (Some((Some(a), own)), Some((Some(b), others))) if own.is_empty() && others.is_empty() => {
+                (Some(a.max(b)), own, By::State(a.min(b)))
+            }
+            (Some((None, mut own)), Some((None, others))) => {
+                let by = By::Product(own.pop()?);
+                (None, others, by)
+            }
+            (Some((at, own)), None) => (at, own, By::Vector(*b)),
+            (None, Some((at, own))) => (at, own, By::Vector(*a)),
+            _ => return None,
         };
         let axes: Vec<AxisId> = axes.iter().copied().filter(|axis| Some(*axis) != build.task).collect();
         let summed = (axes.contains(&space.rows()), axes.contains(&space.columns()));
+        let one = summed.0 != summed.1;
         let fits = match by {
-            By::State(other) => other.chain != at.chain && summed.1,
+            By::State(other) => at.is_some_and(|at| at.chain != other.chain) && summed.1,
+            By::Product(_) => one && axes.len() == 1,
             By::Vector(id) => {
-                let own = own_axes(build, lowering, id);
-                let within = own.iter().all(|axis| space.axes.contains(axis));
-                let has = (own.contains(&space.rows()), own.contains(&space.columns()));
-                within && summed == has && summed.0 != summed.1 && !self.products.contains_key(&id)
+                let has = own_axes(build, lowering, id);
+                let within = has.iter().all(|axis| space.axes.contains(axis));
+                let has = (has.contains(&space.rows()), has.contains(&space.columns()));
+                within && summed == has && one && (own.is_empty() || axes.len() == 1)
             }
         };
-        fits.then_some(Read { at, by, axes, result })
+        fits.then_some(Read { at, own, by, axes, result })
+    }
+}
+
+/// The values as large as states that lead to the next state.
+fn path(build: &Build, lowering: &Lowering<'_>, space: &Space, recurrence: &Recurrence<'_>) -> BTreeSet<ValueId> {
+    let mut path = BTreeSet::from([recurrence.state.next]);
+    for instruction in recurrence.body.instructions.iter().rev() {
+        if instruction.results.iter().any(|id| path.contains(id)) {
+            path.extend(instruction.args.iter().filter(|id| space.is_of(&own_axes(build, lowering, **id))));
+        }
+    }
+    path
+}
+
+impl Read {
+    /// All values that it is made of, but for states.
+    pub(super) fn values(&self) -> impl Iterator<Item = ValueId> {
+        let (vector, product) = match &self.by {
+            By::Vector(id) => (Some(*id), None),
+            By::Product(write) => (None, Some(write)),
+            By::State(_) => (None, None),
+        };
+        vector.into_iter().chain(self.own.iter().chain(product).flat_map(Write::values))
     }
 }
 
@@ -310,7 +368,7 @@ impl Scale {
 impl Write {
     /// All values that it is made of.
     pub(super) fn values(&self) -> impl Iterator<Item = ValueId> {
-        self.rows.iter().chain(&self.columns).chain(&self.scale.factors).copied()
+        self.rows.iter().chain(&self.columns).chain(&self.scale.factors).chain(&self.only).copied()
     }
 }
 
@@ -325,7 +383,10 @@ impl Chain {
 /// A term as an outer product of what has rows and what has columns.
 fn written(build: &Build, lowering: &Lowering<'_>, space: &Space, term: &Term, stage: usize) -> Option<Write> {
     let scale = Scale { number: term.number, factors: Vec::new() };
-    let mut write = Write { stage, rows: Vec::new(), columns: Vec::new(), scale };
+    if term.only.is_some_and(|id| !space.is_around(&own_axes(build, lowering, id))) {
+        return None;
+    }
+    let mut write = Write { stage, rows: Vec::new(), columns: Vec::new(), scale, only: term.only };
     for id in &term.factors {
         let own = own_axes(build, lowering, *id);
         if !own.iter().all(|axis| space.axes.contains(axis)) {

@@ -9,7 +9,7 @@ use genesys_ir::module::{Instruction, Op as IrOp, ValueId};
 
 use crate::lower::Lowering;
 use crate::lower::build::Build;
-use crate::lower::chunkwise::form::{By, Form, Item, Read, Scale};
+use crate::lower::chunkwise::form::{At, By, Form, Item, Read, Scale};
 use crate::lower::sweep::{own_axes, terms};
 
 /// A step of a chunk, for all its positions.
@@ -24,6 +24,7 @@ pub(super) enum Step<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Solve<'a> {
     pub(super) read: Read,
+    pub(super) at: At,
     /// What gives a factor of the write from what was read.
     pub(super) map: &'a Instruction,
     /// Which write of the chain.
@@ -71,24 +72,19 @@ pub(super) fn writing<'a>(steps: &[Step<'a>], form: &Form<'_>, chain: usize) -> 
     let mut wanted: BTreeSet<ValueId> = form.chains[chain].values().collect();
     let mut kept: Vec<Step<'a>> = Vec::new();
     for step in steps.iter().rev() {
-        let read = |read: &Read, wanted: &mut BTreeSet<ValueId>| {
-            if let By::Vector(id) = read.by {
-                wanted.insert(id);
-            }
-        };
         match step {
             Step::Small(instruction) if instruction.results.iter().any(|id| wanted.contains(id)) => {
                 wanted.extend(&instruction.args);
                 kept.push(step.clone());
             }
             Step::Read(own) if wanted.contains(&own.result) => {
-                read(own, &mut wanted);
+                wanted.extend(own.values());
                 kept.push(step.clone());
             }
             Step::Solve(solve) if wanted.contains(&solve.map.results[0]) => {
                 let needed = wanted.contains(&solve.read.result);
                 wanted.extend(&solve.map.args);
-                read(&solve.read, &mut wanted);
+                wanted.extend(solve.read.values());
                 kept.push(Step::Solve(Solve { wanted: needed, ..solve.clone() }));
             }
             Step::Small(_) | Step::Read(_) | Step::Solve(_) => {}
@@ -109,11 +105,8 @@ impl<'a> Known<'_, 'a> {
         match item {
             Item::Small(instruction) => instruction.args.iter().all(|id| self.has(*id)),
             Item::Read(read) => {
-                let by = match read.by {
-                    By::Vector(id) => self.has(id),
-                    By::State(other) => written(other.chain),
-                };
-                by && written(read.at.chain)
+                let other = if let By::State(other) = read.by { Some(other) } else { None };
+                read.values().all(|id| self.has(id)) && read.at.into_iter().chain(other).all(|at| written(at.chain))
             }
         }
     }
@@ -121,10 +114,10 @@ impl<'a> Known<'_, 'a> {
     /// A read that a write of the same chain waits for, of which all else is known; and the two items that it is.
     fn solve(&self, build: &Build, lowering: &Lowering<'_>, i: usize) -> Option<(Solve<'a>, [usize; 2])> {
         let Item::Read(read) = &self.form.items[i] else { return None };
-        let By::Vector(by) = read.by else { return None };
-        let chain = &self.form.chains[read.at.chain];
+        let (By::Vector(by), Some(at), []) = (&read.by, read.at, read.own.as_slice()) else { return None };
+        let chain = &self.form.chains[at.chain];
         let missing: BTreeSet<ValueId> = chain.values().filter(|id| !self.has(*id)).collect();
-        if self.done.contains(&i) || !self.has(by) || missing.len() != 1 {
+        if self.done.contains(&i) || !self.has(*by) || missing.len() != 1 {
             return None;
         }
         let factor = *missing.first()?;
@@ -134,7 +127,7 @@ impl<'a> Known<'_, 'a> {
         let (write, own) = writes.next()?;
         // The factor stands on the side that the sum leaves, and alone, so that the system is one of its rows.
         let fits = if down { of(&own.columns) } else { of(&own.rows) };
-        if writes.next().is_some() || !fits || read.at.stage >= own.stage || read.axes.len() != 1 {
+        if writes.next().is_some() || !fits || at.stage >= own.stage || read.axes.len() != 1 {
             return None;
         }
         let j = *self.made.get(&factor)?;
@@ -156,7 +149,7 @@ impl<'a> Known<'_, 'a> {
         }
         let slope = Scale { number: term.number, factors };
         let read = read.clone();
-        Some((Solve { read, map, write, slope, wanted: true }, [i, j]))
+        Some((Solve { read, at, map, write, slope, wanted: true }, [i, j]))
     }
 }
 
