@@ -145,8 +145,7 @@ impl<'a> Form<'a> {
             }
         }
         let leaves = results.iter().any(|id| self.values.contains_key(id) && lowering.homes.contains_key(id));
-        let products =
-            body.results.iter().any(|id| self.products.contains_key(id) || self.branches.contains_key(id));
+        let products = body.results.iter().any(|id| self.products.contains_key(id) || self.branches.contains_key(id));
         let known = self.values.get(&state.next) == Some(&last) && !leaves && !products;
         Ok(last.stage > 0 && known && self.is_sound(chain))
     }
@@ -299,9 +298,7 @@ impl<'a> Form<'a> {
         result: ValueId,
     ) -> Option<Read> {
         let [a, b] = args else { return None };
-        let product = |id: &ValueId| {
-            self.products.get(id).and_then(|term| written(build, lowering, space, term, 0))
-        };
+        let product = |id: &ValueId| self.products.get(id).and_then(|term| written(build, lowering, space, term, 0));
         let whole = |id: &ValueId| match (self.values.get(id), self.branches.get(id)) {
             (Some(at), _) => Some((Some(*at), Vec::new())),
             (None, Some((at, own))) => Some((Some(*at), own.clone())),

@@ -137,4 +137,3 @@ fn renamed(view: &View, from: AxisId, to: AxisId) -> View {
     view.axes.iter_mut().filter(|(axis, _)| *axis == from).for_each(|(axis, _)| *axis = to);
     view
 }
-
