@@ -12,9 +12,9 @@ use std::time::Instant;
 
 use benches as _;
 use genesys_kernels::{
-    Level, Matrix, Operand, Pool, RowReduction, Scratch, Update, adamw, binary, dot, multiply, multiply_add_to,
-    multiply_packed, multiply_packed_bf16, pack_panel, pack_panel_bf16, packed_len, packed_len_bf16, panels,
-    reduce_rows, softmax_rows, sum_of_squares, unary,
+    Fade, Level, Matrix, Operand, Pool, RowReduction, Scratch, Update, adamw, binary, dot, faded_dots, faded_scores,
+    faded_sums, multiply, multiply_add_to, multiply_packed, multiply_packed_bf16, pack_panel, pack_panel_bf16,
+    packed_len, packed_len_bf16, panels, reduce_rows, softmax_rows, sum_of_squares, unary,
 };
 use genesys_scalar::Function;
 
@@ -266,6 +266,28 @@ fn rows() {
     let update = Update { scale: 1.0, beta1, beta2, fresh1, fresh2, rate: 1e-3, root: 1.0, epsilon: 1e-8, kept: 0.999 };
     println!("| AdamW | {:.1} |", per_second(w.len(), || adamw(&update, &mut w, &gradients, &mut m, &mut v)));
     println!("| sum of squares | {:.1} |", per_second(gradients.len(), || _ = black_box(sum_of_squares(&gradients))));
+    faded();
+}
+
+/// Sums over a chunk of 32 positions of rows of 32 that fade: elements of all pairs of positions.
+fn faded() {
+    const N: usize = 32;
+    let fade = Fade { late: true, own: true };
+    let [q, u, v] = [7, 8, 9].map(|seed| numbers(N * N, seed));
+    let [a, b] = [10, 11].map(|seed| numbers(N * N, seed).into_iter().map(|x| 0.95 + 0.05 * x).collect::<Vec<_>>());
+    let (mut out, mut room) = (vec![0.0; N * N], vec![0.0; 4 * N * N]);
+    let pairs = N * (N + 1) / 2 * N;
+    println!("| faded scores | {:.1} |", per_second(pairs, || faded_scores(N, N, &q, &u, &a, fade, &mut out)));
+    let sums = || {
+        out.fill(0.0);
+        faded_sums(N, N, &q, &u, &a, fade, &mut out);
+    };
+    println!("| faded sums | {:.1} |", per_second(pairs, sums));
+    let dots = || {
+        out.fill(0.0);
+        faded_dots(N, N, &q, (&u, &a, fade), (&v, &b, fade), &mut out, &mut room);
+    };
+    println!("| faded sums that meet | {:.1} |", per_second(pairs, dots));
 }
 
 /// Numbers in -1..1 that look random.
