@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use genesys_ir::module::IGNORE;
-use genesys_kernels::Pool;
+use genesys_kernels::{Lines, Pool};
 
 use crate::kernel::Kernel;
 use crate::lower::{Lowered, Shape};
@@ -38,16 +38,11 @@ pub struct Through<'a> {
     pub spent: &'a [Spent],
 }
 
-/// A line of the cache, at whose multiples buffers begin.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([f32; 16]);
-
 /// A program with threads and memory.
 pub struct Executor {
     program: Program,
     pool: Arc<Pool>,
-    arena: Vec<Line>,
+    arena: Lines,
     workers: Vec<Worker>,
     /// For each instance, where its buffers are.
     tables: Vec<Vec<*mut f32>>,
@@ -66,13 +61,13 @@ impl Executor {
 
     /// An executor on threads that others use as well, one after the other.
     pub fn on(program: Program, pool: Arc<Pool>) -> Self {
-        let mut arena = vec![Line([0.0; 16]); program.arena.div_ceil(16)];
-        let base = arena.as_mut_ptr().cast::<f32>();
+        let mut arena = Lines::zeros(program.arena);
+        let base = arena.as_mut_ptr();
         for (offset, value) in &program.constants {
             // SAFETY: it was taken from the arena.
             unsafe { *base.add(*offset) = *value };
         }
-        let worker = |_| Worker { locals: vec![0.0; program.needs.locals + 32], room: Room::new(program.needs) };
+        let worker = |_| Worker { locals: Lines::zeros(program.needs.locals + 32), room: Room::new(program.needs) };
         let workers = (0..pool.threads()).map(worker).collect();
         let table = |addresses: &Vec<Address>| vec![std::ptr::null_mut(); addresses.len()];
         let tables = program.instances.iter().map(|instance| table(&instance.addresses)).collect();
@@ -94,7 +89,7 @@ impl Executor {
     pub fn input(&mut self, i: usize) -> &mut [f32] {
         let (offset, elements) = self.program.inputs[i];
         // SAFETY: inputs were placed in the arena, which is borrowed as long as the slice.
-        unsafe { std::slice::from_raw_parts_mut(self.arena.as_mut_ptr().cast::<f32>().add(offset), elements) }
+        unsafe { std::slice::from_raw_parts_mut(self.arena.as_mut_ptr().add(offset), elements) }
     }
 
     /// Of main's results that are no gradients of weights the `i`-th, as the last step left it; laid out as arguments are.
@@ -104,7 +99,7 @@ impl Executor {
     pub fn output(&self, i: usize) -> &[f32] {
         let (offset, elements) = self.program.outputs[i];
         // SAFETY: outputs were placed in the arena, which is borrowed as long as the slice.
-        unsafe { std::slice::from_raw_parts(self.arena.as_ptr().cast::<f32>().add(offset), elements) }
+        unsafe { std::slice::from_raw_parts(self.arena.as_ptr().add(offset), elements) }
     }
 
     /// Says whether the operations of kernels are timed in the steps to come, which are slower for it.
@@ -114,7 +109,7 @@ impl Executor {
 
     /// Computes what depends on positions alone.
     fn set_up(&mut self) {
-        let base = self.arena.as_mut_ptr().cast::<f32>();
+        let base = self.arena.as_mut_ptr();
         let shape = Shape { rows: 1, ..self.program.shape };
         let step = Step { shape, tokens: &[], targets: &[], share: 0.0 };
         let workers = Workers { pool: &self.pool, each: self.workers.as_mut_ptr() };
@@ -182,7 +177,7 @@ impl Executor {
         assert!(tokens.iter().all(known), "tokens are of the vocabulary");
         assert!(targets.iter().all(|t| *t == IGNORE || known(t)), "targets are of the vocabulary");
         let share = if counted == 0 { 0.0 } else { 1.0 / counted as f32 };
-        let base = self.arena.as_mut_ptr().cast::<f32>();
+        let base = self.arena.as_mut_ptr();
         for (instance, table) in instances.iter().zip(&mut self.tables) {
             for (address, place) in instance.addresses.iter().zip(table) {
                 let space = match address.space {

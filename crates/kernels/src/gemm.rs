@@ -23,8 +23,8 @@ mod tile;
 mod vector;
 
 use crate::level::{Kind, Level};
+use crate::lines::Lines;
 pub use brain::{Halves, Operand, has_bf16, multiply_bf16, multiply_packed_bf16, pack_panel_bf16, packed_len_bf16};
-use pack::Lines;
 use tile::{Left, Panels, all};
 #[cfg(target_arch = "x86_64")]
 use vector::{Eight, Sixteen};

@@ -7,9 +7,11 @@
 //! | --- | --- |
 //! | `level` | which instructions the processor has, and one body compiled for each of them |
 //! | `lanes` | registers of each level |
+//! | `lines` | memory that begins at a line of the cache |
 //! | `pool` | threads that share chunks of work |
 //! | `brain` | numbers of 16 bits: bf16 |
 //! | `math` | scalar functions over slices, with their errors |
+//! | `code` | functions of a block of elements, one after the other |
 //! | `slices` | sums into slices, the dot product |
 //! | `rows` | reductions and softmax of rows |
 //! | `thin` | products of vectors and matrices |
@@ -27,10 +29,12 @@
 
 mod adamw;
 mod brain;
+mod code;
 mod fade;
 mod gemm;
 mod lanes;
 mod level;
+mod lines;
 mod math;
 mod pool;
 mod rows;
@@ -40,10 +44,12 @@ mod thin;
 
 pub use adamw::{Update, adamw, sum_of_squares};
 pub use brain::{from_bf16, narrow, to_bf16, widen};
+pub use code::{Act, Arithmetic, BLOCK, Block, STEPS, Step, Term, run_code};
 pub use fade::{Fade, faded_dots, faded_runs, faded_scores, faded_sums};
 pub use gemm::{Halves, Operand, has_bf16, multiply_bf16, multiply_packed_bf16, pack_panel_bf16, packed_len_bf16};
 pub use gemm::{Matrix, Scratch, multiply, multiply_packed, pack_panel, packed_len, panels};
 pub use level::Level;
+pub use lines::Lines;
 pub use math::{binary, binary_left, binary_right, unary};
 pub use pool::Pool;
 pub use rows::{RowReduction, reduce_rows, softmax_rows};

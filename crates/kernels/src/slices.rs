@@ -63,7 +63,7 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     dot_at(Level::best(), a, b)
 }
 
-leveled! { fn select_at(c: &[f32], a: &[f32], b: &[f32], out: &mut [f32]) = select_body }
+leveled! { pub(crate) fn select_at(c: &[f32], a: &[f32], b: &[f32], out: &mut [f32]) = select_body }
 leveled! { fn multiply_add_at(a: &[f32], b: &[f32], c: &[f32], out: &mut [f32]) = multiply_add_body }
 leveled! { fn add_to_at(x: &[f32], out: &mut [f32]) = add_to_body }
 leveled! { fn scale_add_to_at(a: f32, x: &[f32], out: &mut [f32]) = scale_add_to_body }

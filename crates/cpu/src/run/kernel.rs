@@ -1,7 +1,6 @@
 //! Kernels on all workers.
 
-use genesys_kernels::Matrix;
-use genesys_kernels::{Pool, add_to, fill, pack_panel, pack_panel_bf16, panels};
+use genesys_kernels::{Lines, Matrix, Pool, add_to, fill, pack_panel, pack_panel_bf16, panels};
 
 use crate::contract::Contraction;
 use crate::kernel::{Chunkwise, Cut, Finish, Kernel, Over, Pack, Pair, Scan, Sight, Tile, Zeroed};
@@ -13,7 +12,7 @@ use crate::view::{LocalId, Spot};
 
 /// What a worker has to itself.
 pub(crate) struct Worker {
-    pub(crate) locals: Vec<f32>,
+    pub(crate) locals: Lines,
     pub(crate) room: Room,
 }
 

@@ -1,8 +1,8 @@
 //! Expressions, element by element: blocks of a row, or of several short rows.
 
-use genesys_kernels::{from_bf16, narrow, widen};
+use genesys_kernels::{BLOCK, Block, from_bf16, narrow, widen};
 
-use crate::code::{BLOCK, Block, Code};
+use crate::code::Code;
 use crate::run::walk::{Loops, slice, slice_mut};
 use crate::run::{Context, Room};
 use crate::view::{Extent, Walk};

@@ -17,9 +17,8 @@ mod rows;
 mod sweep;
 pub(crate) mod walk;
 
-use genesys_kernels::Scratch;
+use genesys_kernels::{BLOCK, Lines, Scratch};
 
-use crate::code::BLOCK;
 use crate::kernel::{Sight, Tile};
 use crate::lower::Shape;
 use crate::op::Op;
@@ -29,12 +28,12 @@ use crate::view::{Extent, LocalId, Place, Spot};
 /// The memory of a worker, besides local values.
 pub(crate) struct Room {
     /// Operands of a block that are gathered, and what is scattered.
-    pub(crate) blocks: Vec<f32>,
+    pub(crate) blocks: Lines,
     /// The registers of an expression.
-    pub(crate) registers: Vec<f32>,
+    pub(crate) registers: Lines,
     /// A row that is gathered, and another.
-    pub(crate) row: Vec<f32>,
-    pub(crate) other: Vec<f32>,
+    pub(crate) row: Lines,
+    pub(crate) other: Lines,
     pub(crate) ranking: Vec<u32>,
     pub(crate) gemm: Scratch,
     /// What operations take, where that is asked for.
@@ -201,10 +200,10 @@ impl Context<'_> {
 impl Room {
     pub(crate) fn new(needs: Needs) -> Self {
         Self {
-            blocks: vec![0.0; needs.blocks.max(1) * BLOCK],
-            registers: vec![0.0; needs.registers.max(1) * BLOCK],
-            row: vec![0.0; needs.row.max(BLOCK)],
-            other: vec![0.0; needs.row.max(BLOCK)],
+            blocks: Lines::zeros(needs.blocks.max(1) * BLOCK),
+            registers: Lines::zeros(needs.registers.max(1) * BLOCK),
+            row: Lines::zeros(needs.row.max(BLOCK)),
+            other: Lines::zeros(needs.row.max(BLOCK)),
             ranking: Vec::with_capacity(needs.row.max(BLOCK)),
             gemm: Scratch::default(),
             meter: None,

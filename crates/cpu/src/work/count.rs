@@ -146,7 +146,7 @@ pub(crate) fn operations(op: &Op, sizes: &Sizes) -> (u64, u64) {
         sizes.elements(&rows.kept.iter().chain(&rows.over).copied().collect::<Vec<_>>(), each)
     };
     let elementwise = match op {
-        Op::Map { code, out, order, .. } => code.steps.len() as u64 * sizes.elements(order, out.spot.row != 0),
+        Op::Map { code, out, order, .. } => code.functions as u64 * sizes.elements(order, out.spot.row != 0),
         Op::Reduce { how, x, out, .. } => {
             let times = match how {
                 Reduction::Sum | Reduction::Mean | Reduction::Max | Reduction::Min => 1,

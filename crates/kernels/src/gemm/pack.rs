@@ -7,29 +7,6 @@
 use super::Matrix;
 use super::vector::Vector;
 
-/// Lines of the cache: memory that begins at one.
-#[derive(Default)]
-pub(super) struct Lines(Vec<Line>);
-
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([f32; Line::LEN]);
-
-impl Line {
-    const LEN: usize = 16;
-}
-
-impl Lines {
-    /// Memory for `n` elements, of whatever values. It allocates only where it was never as long.
-    pub(super) fn at_least(&mut self, n: usize) -> *mut f32 {
-        let lines = n.div_ceil(Line::LEN);
-        if self.0.len() < lines {
-            self.0.resize(lines, Line([0.0; Line::LEN]));
-        }
-        self.0.as_mut_ptr().cast()
-    }
-}
-
 /// Packs a panel of `columns` columns, at most two registers'. Lanes without a column are 0, and a register without one is
 /// left as it was: tiles do not read it.
 ///

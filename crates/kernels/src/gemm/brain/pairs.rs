@@ -6,13 +6,13 @@
 use std::arch::x86_64::*;
 use std::sync::LazyLock;
 
-use super::super::pack::Lines;
 use super::super::tile::{self, Left, Panels};
 use super::super::vector::{Sixteen, Vector};
 use super::super::{K_BLOCK, M_BLOCK, Matrix, N_BLOCK, Scratch, Target};
 use super::{Halves, Operand};
 use crate::brain::to_bf16;
 use crate::level::{Kind, Level};
+use crate::lines::Lines;
 
 /// Columns of a panel: those of a panel of f32.
 const WIDTH: usize = 32;
