@@ -12,9 +12,10 @@ use std::time::Instant;
 
 use benches as _;
 use genesys_kernels::{
-    Fade, Level, Matrix, Operand, Pool, RowReduction, Scratch, Update, adamw, binary, dot, faded_dots, faded_scores,
-    faded_sums, multiply, multiply_add_to, multiply_packed, multiply_packed_bf16, pack_panel, pack_panel_bf16,
-    packed_len, packed_len_bf16, panels, reduce_rows, softmax_rows, sum_of_squares, unary,
+    Act, Arithmetic, BLOCK, Block, Fade, Level, Matrix, Operand, Pool, RowReduction, Scratch, Step, Term, Update,
+    adamw, binary, dot, faded_dots, faded_scores, faded_sums, multiply, multiply_add_to, multiply_packed,
+    multiply_packed_bf16, pack_panel, pack_panel_bf16, packed_len, packed_len_bf16, panels, reduce_rows, run_code,
+    softmax_rows, sum_of_squares, unary,
 };
 use genesys_scalar::Function;
 
@@ -244,6 +245,26 @@ fn functions() {
     }
     println!("| product added to a slice | {:.1} |", per_second(N, || multiply_add_to(&x, &y, &mut out)));
     println!("| dot product | {:.1} |", per_second(N, || _ = black_box(dot(&x, &y))));
+    code(&x[..BLOCK], &y[..BLOCK]);
+}
+
+/// `x / y * 3 + x` of a block, as three steps and as two, and a derivative.
+fn code(x: &[f32], y: &[f32]) {
+    let (own, other, three, none) = (Term::Arg(0), Term::Arg(1), Term::Number(3.0), Term::Number(0.0));
+    let one = |arithmetic, a, b| Step { act: Act::Arithmetic(arithmetic), terms: [a, b, none] };
+    let (quotient, sum) = (one(Arithmetic::Div, own, other), one(Arithmetic::Add, Term::Step(0), own));
+    let product = one(Arithmetic::Mul, Term::Step(0), three);
+    let apart = [quotient, product, Step { terms: [Term::Step(1), own, none], ..sum }];
+    let pair = Step { act: Act::Pair(Arithmetic::Div, Arithmetic::Mul), terms: [own, other, three] };
+    let slope = Step { act: Act::SiluSlope, terms: [own, none, none] };
+    let (mut registers, mut out) = ([0.0; 3 * BLOCK], [0.0; BLOCK]);
+    let kinds: [(&str, &[Step]); 3] =
+        [("three steps", &apart), ("a pair and a step", &[pair, sum]), ("silu's slope", &[slope])];
+    for (what, steps) in kinds {
+        let args = [Block::Each(x), Block::Each(y)];
+        let run = || run_code(steps, Term::Step(steps.len() - 1), &args, &mut registers, &mut out);
+        println!("| {what} of a block | {:.1} |", per_second(BLOCK, run));
+    }
 }
 
 fn rows() {
