@@ -62,8 +62,9 @@ struct Fold<'a> {
     known: Known,
     /// For each value another one that is the same, or itself.
     same: Vec<ValueId>,
-    /// What states hold.
+    /// What states hold, and what they become.
     held: BTreeSet<ValueId>,
+    next: BTreeSet<ValueId>,
     changed: bool,
 }
 
@@ -81,7 +82,7 @@ fn arrange(axes: &[Axis], function: &mut Function) -> bool {
     let mut body = std::mem::take(&mut function.body);
     let types = &mut function.values;
     let (known, same) = (vec![None; types.len()], (0..types.len() as u32).map(ValueId).collect());
-    let mut fold = Fold { axes, types, known, same, held: BTreeSet::new(), changed: false };
+    let mut fold = Fold { axes, types, known, same, held: BTreeSet::new(), next: BTreeSet::new(), changed: false };
     fold.region(&mut body, &BTreeSet::new());
     let Fold { same, changed, .. } = fold;
     if changed {
@@ -99,6 +100,7 @@ impl Fold<'_> {
         for mut instruction in std::mem::take(&mut region.instructions) {
             if let Op::Scan { states, .. } = &instruction.op {
                 self.held.extend(states.iter().flat_map(State::defined));
+                self.next.extend(states.iter().map(|state| state.next));
             }
             if let Some(body) = inner(&mut instruction.op) {
                 self.region(body, fixed);
@@ -183,10 +185,10 @@ impl Fold<'_> {
         }
         let args_before = args;
         let (expr, args) = needed(self.types, ty, &(expr, self.unrepeated(args, ty)));
-        // A copy of what a state holds stays: where states change places, it is what the other one becomes.
+        // A copy of what a state holds stays where a state becomes it: so states change places.
         if let (Expr::Arg(0), [id]) = (&expr, &args[..])
             && self.ty(*id) == ty
-            && !self.held.contains(id)
+            && !(self.held.contains(id) && self.next.contains(&result))
         {
             return Some(Becomes::Value(*id));
         }
