@@ -34,8 +34,9 @@ pub(crate) enum Op {
     Triangle(Triangle),
     /// Writes 0 to the elements that a position does not see: the innermost loop goes along these.
     Mask { x: Rows },
-    /// Adds to memory that is kept from tile to tile, by position, a value or a product of two.
-    Sum { a: Walk, b: Option<Walk>, out: Walk, order: Vec<Extent> },
+    /// Adds to memory that is kept from tile to tile, by position, a value or a product of two; where there is a condition, in
+    /// tiles only at whose first position it is not 0.
+    Sum { a: Walk, b: Option<Walk>, out: Walk, order: Vec<Extent>, only: Option<Spot> },
     /// The number of each position within its item.
     Position { out: Spot },
     /// The number of each element.
@@ -169,16 +170,23 @@ pub(crate) struct Sweep {
     pub(crate) readers: Vec<Reader>,
 }
 
-/// `decay base + number u v`, the product only where a condition holds.
+/// `decay base + number u v`, the first summand and the second each only where its condition is met.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) base: Base,
     pub(crate) decay: Option<Strided>,
+    pub(crate) begins: Option<Condition>,
     pub(crate) product: Option<(f32, [Strided; 2])>,
-    /// The condition, the same for all rows and columns: not 0.
-    pub(crate) only: Option<Strided>,
+    pub(crate) only: Option<Condition>,
     pub(crate) store: Option<Strided>,
     pub(crate) readers: usize,
+}
+
+/// A value that is the same for all rows and columns, and whether it has to hold: to be another number than 0.
+#[derive(Clone, Debug)]
+pub(crate) struct Condition {
+    pub(crate) value: Strided,
+    pub(crate) holds: bool,
 }
 
 /// What a source begins with.
@@ -234,7 +242,7 @@ impl Faded {
 
 impl Sweep {
     /// The most sources and readers of a pass.
-    pub(crate) const SOURCES: usize = 8;
+    pub(crate) const SOURCES: usize = 12;
     pub(crate) const READERS: usize = 8;
 
     /// All operands.
@@ -245,7 +253,8 @@ impl Sweep {
                 Base::Zero | Base::Before => None,
             };
             let product = source.product.iter().flat_map(|(_, operands)| operands);
-            base.into_iter().chain(&source.decay).chain(product).chain(&source.only).chain(&source.store)
+            let conditions = source.begins.iter().chain(&source.only).map(|condition| &condition.value);
+            base.into_iter().chain(&source.decay).chain(product).chain(conditions).chain(&source.store)
         });
         sources.chain(self.readers.iter().flat_map(|reader| reader.by.iter().chain([&reader.out])))
     }
@@ -342,8 +351,8 @@ impl Op {
             }
             Op::Triangle(plan) => vec![plan.matrix.spot, plan.x.spot],
             Op::Mask { x } => vec![x.x.spot],
-            Op::Sum { a, b, out, .. } => {
-                [Some(a), b.as_ref(), Some(out)].into_iter().flatten().map(|w| w.spot).collect()
+            Op::Sum { a, b, out, only, .. } => {
+                [Some(a), b.as_ref(), Some(out)].into_iter().flatten().map(|w| w.spot).chain(*only).collect()
             }
             Op::Position { out } | Op::Index { out, .. } | Op::Age { out } => vec![*out],
             Op::Gather { table, out, .. } => vec![table.spot, *out],

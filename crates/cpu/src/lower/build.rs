@@ -88,7 +88,10 @@ impl Build {
     /// What is 0 before a part of the kernel begins.
     pub(crate) fn zeroed(&self, lowering: &Lowering<'_>) -> Vec<Zeroed> {
         let zeroed = |(view, axes, each): &(View, Vec<AxisId>, bool)| {
-            let order = self.order(lowering, axes);
+            let order = match self.strips {
+                true => axes.iter().map(|axis| (*axis, lowering.extent(*axis))).collect(),
+                false => self.order(lowering, axes),
+            };
             Zeroed { x: view.walk(&order), each: *each, order: order.into_iter().map(|(_, extent)| extent).collect() }
         };
         self.sums.iter().map(zeroed).collect()
@@ -278,12 +281,16 @@ impl Build {
 
     /// Where the result of an operation goes: to its target, or to memory of its own.
     pub(crate) fn out(&mut self, lowering: &Lowering<'_>, id: ValueId) -> View {
+        self.out_in(lowering, id, &lowering.function.ty(id).axes)
+    }
+
+    /// As [`out`](Self::out), with the axes in that order where the memory is its own.
+    pub(crate) fn out_in(&mut self, lowering: &Lowering<'_>, id: ValueId, axes: &[AxisId]) -> View {
         match self.targets.get(&id) {
             Some(target) if !target.spot.narrow => target.clone(),
             Some(_) | None => {
-                let axes = lowering.function.ty(id).axes.clone();
                 let each = self.each(lowering, id);
-                self.local(lowering, &axes, each)
+                self.local(lowering, axes, each)
             }
         }
     }

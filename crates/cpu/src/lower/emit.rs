@@ -144,20 +144,43 @@ impl Build {
         args: &[ValueId],
         result: ValueId,
     ) -> Result<View> {
-        let axes = lowering.function.ty(result).axes.clone();
-        let out = self.out(lowering, result);
         let known: Vec<Option<f64>> = args.iter().map(|id| self.known(lowering, *id)).collect();
         let code = Code::new(expr, &|i| known[i])?;
-        let order = self.order(lowering, &axes);
-        let mut walks = Vec::with_capacity(args.len());
+        let mut views = Vec::with_capacity(args.len());
         for (id, known) in args.iter().zip(&known) {
-            // A number is in the code; something must stand in its place.
-            let view = if known.is_some() { out.clone() } else { self.raw(lowering, *id)? };
-            walks.push(view.walk(&order));
+            views.push(if known.is_some() { None } else { Some(self.raw(lowering, *id)?) });
         }
+        let axes = self.as_they_lie(lowering, result, &views);
+        let out = self.out_in(lowering, result, &axes);
+        let order = self.order(lowering, &axes);
+        // A number is in the code; something must stand in its place.
+        let walks = views.iter().map(|view| view.as_ref().unwrap_or(&out).walk(&order)).collect();
         let extents = order.iter().map(|(_, extent)| *extent).collect();
         self.ops.push(Op::Map { code, args: walks, out: out.walk(&order), order: extents });
         Ok(out)
+    }
+
+    /// The axes of a result in the order in which most operands have them. A step of a recurrence computes little at a time: what
+    /// lies in another order is gathered element by element, which takes longer than to compute with it.
+    fn as_they_lie(&self, lowering: &Lowering<'_>, result: ValueId, views: &[Option<View>]) -> Vec<AxisId> {
+        let axes = lowering.function.ty(result).axes.clone();
+        if !self.single || self.targets.contains_key(&result) {
+            return axes;
+        }
+        let own: Vec<AxisId> = axes.iter().copied().filter(|axis| Some(*axis) != self.task).collect();
+        let orders: Vec<Vec<AxisId>> = views
+            .iter()
+            .flatten()
+            .filter(|view| own.iter().all(|axis| view.stride(*axis) > 0))
+            .map(|view| {
+                let mut order = own.clone();
+                order.sort_by_key(|axis| std::cmp::Reverse(view.stride(*axis)));
+                order
+            })
+            .collect();
+        let count = |order: &&Vec<AxisId>| orders.iter().filter(|other| other == order).count();
+        // Of several that are as frequent the first.
+        orders.iter().rev().max_by_key(count).cloned().unwrap_or(axes)
     }
 
     fn reduction(&mut self, lowering: &mut Lowering<'_>, op: &IrOp, arg: ValueId, result: ValueId) -> Result<View> {

@@ -14,6 +14,7 @@ mod scan;
 pub(crate) mod schedule;
 mod sums;
 mod sweep;
+mod totals;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +26,7 @@ use crate::kernel::{Kernel, Pack, Tile};
 use crate::lower::build::Build;
 use crate::lower::chunk::{Chunk, chunks, is_product};
 use crate::lower::schedule::{Kind, Schedule};
+use crate::lower::totals::Taken;
 use crate::precision::{Precision, narrow};
 use crate::view::{BufferId, Extent, Place, Spot, View};
 
@@ -105,6 +107,8 @@ pub(crate) struct Lowering<'m> {
     weights: BTreeMap<usize, BufferId>,
     layer: Option<BufferId>,
     packs: Vec<Pack>,
+    /// Which sums over all positions scans have taken, by what they sum.
+    pub(crate) totals: BTreeMap<ValueId, Taken>,
     /// The kernels that end the present level.
     pub(crate) ends: Vec<Kernel>,
 }
@@ -169,6 +173,7 @@ pub(crate) fn lower<'m>(
         weights: BTreeMap::new(),
         layer: None,
         packs: Vec::new(),
+        totals: BTreeMap::new(),
         ends: Vec::new(),
     };
     lowering.run(frames)
@@ -280,7 +285,9 @@ impl<'m> Lowering<'m> {
         kernels.extend(once.finish().map(Kernel::Once));
         let mut each = Build::new(TILE);
         for i in of(self, &[Kind::Each, Kind::Far, Kind::Sum]) {
-            each.instruction(self, i)?;
+            if !self.is_taken(i) {
+                each.instruction(self, i)?;
+            }
         }
         let packs = std::mem::take(&mut self.packs);
         if !packs.is_empty() {

@@ -248,7 +248,7 @@ impl Build {
         let axes = lowering.function.ty(arg).axes.clone();
         let order = self.order(lowering, &axes);
         let extents = order.iter().map(|(_, extent)| *extent).collect();
-        self.ops.push(Op::Sum { a: x.walk(&order), b: None, out: out.walk(&order), order: extents });
+        self.ops.push(Op::Sum { a: x.walk(&order), b: None, out: out.walk(&order), order: extents, only: None });
         Ok(())
     }
 

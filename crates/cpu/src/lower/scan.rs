@@ -61,7 +61,9 @@ impl Lowering<'_> {
         if self.chunkwise(&[&parts])? {
             return Ok(());
         }
-        let (task, cut) = self.cut(&[&parts])?;
+        let body = self.take_totals(&parts)?;
+        let parts = Parts { body: &body, ..parts };
+        let (task, mut cut) = self.cut(&[&parts])?;
         let mut build = Build { single: true, region: true, task, strips: cut.strips > 1, ..Build::new(1) };
         for id in parts.states.iter().flat_map(State::defined) {
             build.state(self, id);
@@ -75,7 +77,9 @@ impl Lowering<'_> {
         build.carry(self, &parts)?;
         let kept = build.across(&[begin, anew]);
         let (chunk, reverse) = (parts.chunk, parts.reverse);
+        let behind = self.parts_of(&mut build, &mut cut);
         self.ends.push(Kernel::Scan(Scan { tile: build.tile(kept), cut, begin, anew, chunk, reverse }));
+        self.ends.extend(behind);
         Ok(())
     }
 
@@ -87,7 +91,9 @@ impl Lowering<'_> {
         }
         let chunk = first.chunk.unwrap_or(1);
         let span = chunk * SPAN.div_ceil(chunk);
-        let (task, cut) = self.cut(&[&first, &second])?;
+        let body = self.take_totals(&second)?;
+        let second = Parts { body: &body, ..second };
+        let (task, mut cut) = self.cut(&[&first, &second])?;
         let mut build = Build { single: true, region: true, task, strips: cut.strips > 1, ..Build::new(1) };
         let mut states = Vec::new();
         for state in first.states {
@@ -120,6 +126,7 @@ impl Lowering<'_> {
         let mut kept = build.across(&[begin, anew, through, back]);
         kept.push(saved);
         let chunk = first.chunk;
+        let behind = self.parts_of(&mut build, &mut cut);
         let tile = build.tile(kept);
         self.ends.push(Kernel::Pair(Pair {
             tile,
@@ -133,6 +140,7 @@ impl Lowering<'_> {
             states: widths,
             saved,
         }));
+        self.ends.extend(behind);
         Ok(())
     }
 
@@ -175,7 +183,7 @@ impl Lowering<'_> {
     }
 
     /// How many elements a value has at a position.
-    fn elements(&self, id: ValueId) -> Result<usize> {
+    pub(crate) fn elements(&self, id: ValueId) -> Result<usize> {
         self.function.ty(id).axes.iter().map(|axis| self.size(*axis)).product()
     }
 
@@ -299,6 +307,7 @@ impl Build {
     fn step(&mut self, lowering: &mut Lowering<'_>, parts: &Parts<'_>) -> Result<()> {
         self.leaving(lowering, parts);
         self.steps(lowering, parts.states, parts.body)?;
+        self.add_up(lowering, parts)?;
         self.left(lowering, parts)
     }
 

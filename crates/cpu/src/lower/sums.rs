@@ -63,36 +63,43 @@ impl Build {
         }
     }
 
-    /// A place for what a part of the kernel sums, without the axis of the tasks, and its axes.
+    /// A place for what a part of the kernel sums, without the axis of the tasks.
     pub(crate) fn parts(&mut self, lowering: &mut Lowering<'_>, result: ValueId) -> Result<View> {
-        let axes = lowering.function.ty(result).axes.clone();
-        let tasks = match self.task {
+        self.parts_like(lowering, result, result)
+    }
+
+    /// As [`parts`](Self::parts), with axes in the order of another value's, which has the same ones.
+    pub(crate) fn parts_like(&mut self, lowering: &mut Lowering<'_>, result: ValueId, like: ValueId) -> Result<View> {
+        let axes = lowering.function.ty(like).axes.clone();
+        // Strips are parts of one.
+        let task = self.task.filter(|_| !self.strips);
+        let tasks = match task {
             Some(task) => lowering.size(task)?,
             None => 1,
         };
-        let own: Vec<AxisId> = axes.iter().copied().filter(|axis| Some(*axis) != self.task).collect();
+        let own: Vec<AxisId> = axes.iter().copied().filter(|axis| Some(*axis) != task).collect();
         let sized = lowering.dense(&own)?;
         let width: usize = sized.iter().map(|(_, n)| n).product();
-        let within = self.capacity > 1 || self.task.is_some() || self.region;
+        let within = self.capacity > 1 || task.is_some() || self.region;
         let (count, over) = if within {
             (lowering.shape.rows * tasks, Over::Tasks(tasks))
         } else {
             (lowering.shape.rows * lowering.shape.context.div_ceil(TILE), Over::Tiles)
         };
         let buffer = lowering.buffer(Use::Inner, count * width, Some(result));
-        let grouped = self.task.is_some_and(|task| axes.contains(&task));
+        let grouped = task.is_some_and(|task| axes.contains(&task));
         let home =
             lowering.homes.get(&result).cloned().ok_or_else(|| lowering.unsupported("a sum without a buffer"))?;
         // The parts of a group lie as the result does, its tasks outermost.
-        let (groups, out) = match (grouped, self.task) {
+        let (groups, out) = match (grouped, task) {
             (true, Some(task)) => (tasks, home.by_task(task)),
             _ => (1, home),
         };
-        let order = self.order(lowering, &own);
+        let order: Vec<(AxisId, Extent)> = own.iter().map(|axis| (*axis, lowering.extent(*axis))).collect();
         self.finishes.push(Finish { parts: buffer, groups, width, out: out.walk(&order), over, of: result });
         let view = View::dense(Spot::new(Place::Part { buffer, width }, 0), &sized);
         self.summed_up(view.clone(), own, false);
-        Ok(view)
+        Ok(self.here(view))
     }
 
     fn part(
@@ -109,7 +116,7 @@ impl Build {
         let order = self.order(lowering, &axes);
         let extents = order.iter().map(|(_, extent)| *extent).collect();
         let b = b.map(|b| b.walk(&order));
-        self.ops.push(Op::Sum { a: a.walk(&order), b, out: out.walk(&order), order: extents });
+        self.ops.push(Op::Sum { a: a.walk(&order), b, out: out.walk(&order), order: extents, only: None });
         Ok(())
     }
 

@@ -115,7 +115,7 @@ impl Build {
             let order = self.order(lowering, &axes);
             let own = self.view(lowering, result)?.walk(&order);
             let extents = order.iter().map(|(_, extent)| *extent).collect();
-            self.ops.push(Op::Sum { a: own, b: None, out: target.walk(&order), order: extents });
+            self.ops.push(Op::Sum { a: own, b: None, out: target.walk(&order), order: extents, only: None });
             self.views.insert(result, target);
         }
         Ok(())

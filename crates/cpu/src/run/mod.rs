@@ -179,7 +179,12 @@ impl Context<'_> {
             Op::Triangle(plan) => self.triangle(plan),
             Op::Mask { x } => self.mask(x),
             Op::Contract(plan) => self.contract(plan, room),
-            Op::Sum { a, b, out, order } => self.sum(a, b.as_ref(), out, order, room),
+            Op::Sum { a, b, out, order, only } => {
+                // SAFETY: a condition is one element.
+                if only.is_none_or(|only| unsafe { *self.at(only) != 0.0 }) {
+                    self.sum(a, b.as_ref(), out, order, room);
+                }
+            }
             Op::Running { which, x, out } => self.running(*which, x, out, room),
             Op::Position { out } => self.position(*out),
             Op::Index { out, n } => self.index(*out, *n),

@@ -2,7 +2,7 @@
 
 use genesys_kernels::{self as kernels, Plane, sweep};
 
-use crate::op::{Base, Strided, Sweep};
+use crate::op::{Base, Condition, Strided, Sweep};
 use crate::run::Context;
 use crate::run::walk::{LOOPS, slice_mut};
 
@@ -39,8 +39,14 @@ impl Context<'_> {
         let mut sources =
             [kernels::Source { base: kernels::Base::Zero, decay: None, product: None, store: None, readers: 0 };
                 Sweep::SOURCES];
+        let met = |condition: &Option<Condition>| {
+            // SAFETY: a condition is one element for the matrix.
+            condition.as_ref().is_none_or(|only| unsafe { (*self.row(&only.value, at).0 != 0.0) == only.holds })
+        };
         for (to, source) in sources.iter_mut().zip(&plan.sources) {
+            let begins = met(&source.begins);
             to.base = match &source.base {
+                _ if !begins => kernels::Base::Zero,
                 Base::Zero => kernels::Base::Zero,
                 Base::Before => kernels::Base::Before,
                 Base::Memory(base) => {
@@ -48,10 +54,8 @@ impl Context<'_> {
                     kernels::Base::Memory(data, row)
                 }
             };
-            to.decay = source.decay.as_ref().map(plane);
-            // SAFETY: a condition is one element for the matrix.
-            let holds = source.only.as_ref().is_none_or(|only| unsafe { *self.row(only, at).0 } != 0.0);
-            let product = source.product.as_ref().filter(|_| holds);
+            to.decay = source.decay.as_ref().filter(|_| begins).map(plane);
+            let product = source.product.as_ref().filter(|_| met(&source.only));
             to.product = product.map(|(number, [u, v])| (*number, [plane(u), plane(v)]));
             to.store = source.store.as_ref().map(|store| self.row(store, at));
             to.readers = source.readers;

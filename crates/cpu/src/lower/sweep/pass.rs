@@ -2,7 +2,7 @@
 //!
 //! In: a plan. Out: an operation of the tile program, and the small ones that multiply operands beforehand.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use genesys_ir::module::{AxisId, Expr, Instruction, ValueId};
 use genesys_scalar::Function;
@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::lower::Lowering;
 use crate::lower::build::Build;
 use crate::lower::sweep::plan::{Part, Plan, Space, Term, own_axes};
-use crate::op::{Base, Op, Reader, Source, Strided, Sweep};
+use crate::op::{Base, Condition, Op, Reader, Source, Strided, Sweep};
 use crate::view::{Extent, View};
 
 /// A pass under construction: its sources, each with the value it is and its readers.
@@ -23,6 +23,13 @@ struct Pass<'a> {
     values: Vec<(ValueId, usize)>,
     taken: BTreeSet<usize>,
     results: Vec<(ValueId, View)>,
+}
+
+/// How far a kernel was: see [`Build::mark`].
+struct Before {
+    ops: usize,
+    views: BTreeMap<ValueId, View>,
+    wide: BTreeMap<ValueId, View>,
 }
 
 impl Build {
@@ -38,6 +45,7 @@ impl Build {
                     if plan.done.contains(&i) || pass.taken.contains(&i) {
                         continue;
                     }
+                    let before = self.mark();
                     let takes = match part {
                         Part::Source { space, terms } if *space == s => {
                             self.source(lowering, plan, &mut pass, i, terms)?
@@ -50,6 +58,8 @@ impl Build {
                     if takes {
                         pass.taken.insert(i);
                         more = true;
+                    } else {
+                        self.back_to(before);
                     }
                 }
             }
@@ -60,6 +70,18 @@ impl Build {
             }
         }
         Ok(false)
+    }
+
+    /// What there is before something is tried.
+    fn mark(&self) -> Before {
+        Before { ops: self.ops.len(), views: self.views.clone(), wide: self.wide.clone() }
+    }
+
+    /// Takes back the operations that were appended for what was not to be, and the values that they gave.
+    fn back_to(&mut self, Before { ops, views, wide }: Before) {
+        self.ops.truncate(ops);
+        self.marks.truncate(ops);
+        (self.views, self.wide) = (views, wide);
     }
 
     /// Appends a pass that is complete; gives what it does.
@@ -110,32 +132,35 @@ impl Build {
         }
         let before = pass.values.last().filter(|(_, at)| *at + 1 == pass.sources.len()).map(|(id, _)| *id);
         let terms = terms.iter().map(|term| plan.factors(term, self, lowering)).collect::<Option<Vec<Term>>>();
-        let Some(terms) = terms else { return Ok(false) };
+        let Some(mut terms) = terms else { return Ok(false) };
+        // What is in registers can be begun with only.
+        terms.sort_by_key(|term| before.is_none_or(|before| !term.factors.contains(&before)));
         let mut base = None;
         let mut products = Vec::new();
         for term in &terms {
             let there = |id: &ValueId| plan.is_there(*id) || Some(*id) == before;
-            if !term.factors.iter().all(there) || term.only.is_some_and(|only| !plan.is_there(only)) {
+            if !term.factors.iter().all(there) || term.only.is_some_and(|(only, _)| !plan.is_there(only)) {
                 return Ok(false);
             }
-            let begins = base.is_none() && term.number == 1.0 && term.only.is_none();
+            let begins = base.is_none() && term.number == 1.0;
             let Some(sum) = self.summand(lowering, plan, pass.space, term, before, begins)? else { return Ok(false) };
+            let only = self.only(lowering, pass.space, term)?;
             match sum {
-                Summand::Base(found, decay) => base = Some((found, decay)),
-                Summand::Product(product) => products.push((product, self.only(lowering, pass.space, term)?)),
+                Summand::Base(found, decay) => base = Some((found, decay, only)),
+                Summand::Product(product) => products.push((product, only)),
             }
         }
-        let (base, decay) = base.unwrap_or((Base::Zero, None));
+        let (base, decay, begins) = base.unwrap_or((Base::Zero, None, None));
         if pass.sources.len() + products.len().max(1) > Sweep::SOURCES {
             return Ok(false);
         }
         let mut products = products.into_iter();
-        let source = |base, decay, product: Option<(Product, Option<Strided>)>| {
+        let source = |base, decay, begins, product: Option<(Product, Option<Condition>)>| {
             let (product, only) = product.map_or((None, None), |(product, only)| (Some(product), only));
-            (Source { base, decay, product, only, store: None, readers: 0 }, Vec::new())
+            (Source { base, decay, begins, product, only, store: None, readers: 0 }, Vec::new())
         };
-        pass.sources.push(source(base, decay, products.next()));
-        pass.sources.extend(products.map(|product| source(Base::Before, None, Some(product))));
+        pass.sources.push(source(base, decay, begins, products.next()));
+        pass.sources.extend(products.map(|product| source(Base::Before, None, None, Some(product))));
         pass.values.push((plan.body.instructions[i].results[0], pass.sources.len() - 1));
         Ok(true)
     }
@@ -209,8 +234,9 @@ impl Build {
     }
 
     /// Where the condition of a term lies.
-    fn only(&mut self, lowering: &mut Lowering<'_>, space: &Space, term: &Term) -> Result<Option<Strided>> {
-        term.only.map(|only| Ok(space.strided(&self.view(lowering, only)?))).transpose()
+    fn only(&mut self, lowering: &mut Lowering<'_>, space: &Space, term: &Term) -> Result<Option<Condition>> {
+        let condition = |(id, holds)| Ok(Condition { value: space.strided(&self.view(lowering, id)?), holds });
+        term.only.map(condition).transpose()
     }
 
     /// The product of several values that do not reach over a whole state.
@@ -301,7 +327,7 @@ impl Build {
                     Some(Summand::Product(product)) => {
                         let only = self.only(lowering, pass.space, &term)?;
                         let product = Some(product);
-                        Source { base: Base::Zero, decay: None, product, only, store: None, readers: 0 }
+                        Source { base: Base::Zero, decay: None, begins: None, product, only, store: None, readers: 0 }
                     }
                     Some(Summand::Base(..)) | None => return Ok(false),
                 }
@@ -312,7 +338,7 @@ impl Build {
                     return Ok(false);
                 }
                 let base = Base::Memory(pass.space.strided(&view));
-                Source { base, decay: None, product: None, only: None, store: None, readers: 0 }
+                Source { base, decay: None, begins: None, product: None, only: None, store: None, readers: 0 }
             }
         };
         pass.sources.push((source, Vec::new()));

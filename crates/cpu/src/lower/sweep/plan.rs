@@ -19,7 +19,7 @@ use crate::view::View;
 const SMALL: (usize, usize) = (4, 8);
 
 /// The most summands of an update, and the most factors of each.
-const TERMS: usize = 4;
+const TERMS: usize = 6;
 const FACTORS: usize = 6;
 
 /// The axes that states have, in the order of a pass: outer ones, rows, columns.
@@ -34,8 +34,8 @@ pub(crate) struct Space {
 pub(crate) struct Term {
     pub(crate) number: f64,
     pub(crate) factors: Vec<ValueId>,
-    /// Where this is 0, the summand is 0, whatever its factors are.
-    pub(crate) only: Option<ValueId>,
+    /// A condition, and whether it has to hold: else the summand is 0, whatever its factors are.
+    pub(crate) only: Option<(ValueId, bool)>,
 }
 
 /// What an instruction of a step is to a pass.
@@ -170,7 +170,7 @@ impl<'a> Plan<'a> {
                         if terms.iter().all(|term| {
                             !term.factors.is_empty()
                                 && term.factors.iter().all(|id| within(space, *id))
-                                && term.only.is_none_or(|id| self.spaces[space].is_around(&axes(id)))
+                                && term.only.is_none_or(|(id, _)| self.spaces[space].is_around(&axes(id)))
                         }) =>
                     {
                         Part::Source { space, terms }
@@ -308,8 +308,8 @@ pub(crate) fn terms(expr: &Expr, args: &[ValueId], known: &dyn Fn(ValueId) -> Op
         },
         Expr::Const(constant) => number(constant.eval(&|_| None).ok()?)?,
         Expr::Apply(Function::Neg, operands) => negated(of(&operands[0])?),
-        Expr::Apply(Function::Add, operands) => [of(&operands[0])?, of(&operands[1])?].concat(),
-        Expr::Apply(Function::Sub, operands) => [of(&operands[0])?, negated(of(&operands[1])?)].concat(),
+        Expr::Apply(Function::Add, operands) => sum(of(&operands[0])?, of(&operands[1])?),
+        Expr::Apply(Function::Sub, operands) => sum(of(&operands[0])?, negated(of(&operands[1])?)),
         Expr::Apply(Function::Mul, operands) => {
             let (a, b) = (of(&operands[0])?, of(&operands[1])?);
             let ([a], [b]) = (a.as_slice(), b.as_slice()) else { return None };
@@ -321,14 +321,18 @@ pub(crate) fn terms(expr: &Expr, args: &[ValueId], known: &dyn Fn(ValueId) -> Op
         }
         // A selection is none of the products: what is not selected may be no number.
         Expr::Apply(Function::Where, operands) => {
-            let (Expr::Arg(i), mut chosen, other) = (&operands[0], of(&operands[1])?, of(&operands[2])?) else {
+            let (Expr::Arg(i), chosen, other) = (&operands[0], of(&operands[1])?, of(&operands[2])?) else {
                 return None;
             };
-            let zero = matches!(other.as_slice(), [Term { number: 0.0, factors, .. }] if factors.is_empty());
-            if !zero || chosen.len() != 1 || chosen[0].only.is_some() || known(args[*i]).is_some() {
+            let (mut chosen, holds) = match (is_zero(&chosen), is_zero(&other)) {
+                (_, true) => (chosen, true),
+                (true, false) => (other, false),
+                (false, false) => return None,
+            };
+            if chosen.iter().any(|term| term.only.is_some()) || known(args[*i]).is_some() {
                 return None;
             }
-            chosen[0].only = Some(args[*i]);
+            chosen.iter_mut().for_each(|term| term.only = Some((args[*i], holds)));
             chosen
         }
         Expr::Apply(..) => return None,
@@ -336,6 +340,19 @@ pub(crate) fn terms(expr: &Expr, args: &[ValueId], known: &dyn Fn(ValueId) -> Op
     let short = found.len() <= TERMS && found.iter().all(|term| (1..=FACTORS).contains(&term.factors.len()));
     // A lone number is a factor still to come.
     (short || found.len() == 1).then_some(found)
+}
+
+/// Terms of both; a zero that something is added to is none of them.
+fn sum(a: Vec<Term>, b: Vec<Term>) -> Vec<Term> {
+    match (is_zero(&a), is_zero(&b)) {
+        (true, _) => b,
+        (false, true) => a,
+        (false, false) => [a, b].concat(),
+    }
+}
+
+fn is_zero(terms: &[Term]) -> bool {
+    matches!(terms, [Term { number: 0.0, factors, .. }] if factors.is_empty())
 }
 
 fn negated(terms: Vec<Term>) -> Vec<Term> {
