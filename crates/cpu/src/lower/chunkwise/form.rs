@@ -380,10 +380,13 @@ impl Chain {
 /// A term as an outer product of what has rows and what has columns.
 fn written(build: &Build, lowering: &Lowering<'_>, space: &Space, term: &Term, stage: usize) -> Option<Write> {
     let scale = Scale { number: term.number, factors: Vec::new() };
-    if term.only.is_some_and(|id| !space.is_around(&own_axes(build, lowering, id))) {
-        return None;
-    }
-    let mut write = Write { stage, rows: Vec::new(), columns: Vec::new(), scale, only: term.only };
+    // What is written where a condition does not hold has no such form.
+    let only = match term.only {
+        None => None,
+        Some((id, true)) if space.is_around(&own_axes(build, lowering, id)) => Some(id),
+        Some(_) => return None,
+    };
+    let mut write = Write { stage, rows: Vec::new(), columns: Vec::new(), scale, only };
     for id in &term.factors {
         let own = own_axes(build, lowering, *id);
         if !own.iter().all(|axis| space.axes.contains(axis)) {

@@ -28,8 +28,9 @@ struct Pass<'a> {
 /// How far a kernel was: see [`Build::mark`].
 struct Before {
     ops: usize,
-    views: BTreeMap<ValueId, View>,
-    wide: BTreeMap<ValueId, View>,
+    /// The values that it had, in their order.
+    views: Vec<ValueId>,
+    wide: Vec<ValueId>,
 }
 
 impl Build {
@@ -38,14 +39,13 @@ impl Build {
         for (s, space) in plan.spaces.iter().enumerate() {
             let mut pass =
                 Pass { space, sources: Vec::new(), values: Vec::new(), taken: BTreeSet::new(), results: Vec::new() };
-            let mut more = true;
+            let (mut more, mut before) = (true, self.mark());
             while more {
                 more = false;
                 for (i, part) in plan.parts.iter().enumerate() {
                     if plan.done.contains(&i) || pass.taken.contains(&i) {
                         continue;
                     }
-                    let before = self.mark();
                     let takes = match part {
                         Part::Source { space, terms } if *space == s => {
                             self.source(lowering, plan, &mut pass, i, terms)?
@@ -58,8 +58,9 @@ impl Build {
                     if takes {
                         pass.taken.insert(i);
                         more = true;
+                        before = self.mark();
                     } else {
-                        self.back_to(before);
+                        self.back_to(&before);
                     }
                 }
             }
@@ -74,14 +75,19 @@ impl Build {
 
     /// What there is before something is tried.
     fn mark(&self) -> Before {
-        Before { ops: self.ops.len(), views: self.views.clone(), wide: self.wide.clone() }
+        let keys = |views: &BTreeMap<ValueId, View>| views.keys().copied().collect();
+        Before { ops: self.ops.len(), views: keys(&self.views), wide: keys(&self.wide) }
     }
 
     /// Takes back the operations that were appended for what was not to be, and the values that they gave.
-    fn back_to(&mut self, Before { ops, views, wide }: Before) {
-        self.ops.truncate(ops);
-        self.marks.truncate(ops);
-        (self.views, self.wide) = (views, wide);
+    fn back_to(&mut self, before: &Before) {
+        self.ops.truncate(before.ops);
+        self.marks.truncate(before.ops);
+        for (views, known) in [(&mut self.views, &before.views), (&mut self.wide, &before.wide)] {
+            if views.len() > known.len() {
+                views.retain(|id, _| known.binary_search(id).is_ok());
+            }
+        }
     }
 
     /// Appends a pass that is complete; gives what it does.
