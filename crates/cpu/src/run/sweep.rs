@@ -45,8 +45,7 @@ impl Context<'_> {
         };
         for (to, source) in sources.iter_mut().zip(&plan.sources) {
             let begins = met(&source.begins);
-            to.base = match &source.base {
-                _ if !begins => kernels::Base::Zero,
+            to.base = match if begins { &source.base } else { &Base::Zero } {
                 Base::Zero => kernels::Base::Zero,
                 Base::Before => kernels::Base::Before,
                 Base::Memory(base) => {
