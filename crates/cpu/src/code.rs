@@ -1,12 +1,11 @@
 //! Scalar expressions as straight code over blocks of elements.
 //!
 //! In goes an expression tree, out comes a list of steps over operands, numbers and registers; equal parts are computed
-//! once, and what depends on numbers only is a number. Two functions of which only the second reads the first are one step, and so is
-//! the derivative of silu. A block of elements stays in the nearest cache while the code runs.
+//! once, and what depends on numbers only is a number. Two functions of which only the second reads the first are one step. A block
+//! of elements stays in the nearest cache while the code runs.
 
 use genesys_ir::module::Expr;
 use genesys_kernels::{Act, Arithmetic, Block, STEPS, Step, Term, run_code};
-use genesys_scalar::Function;
 
 use crate::error::{CpuError, Result};
 
@@ -25,7 +24,7 @@ impl Code {
         let mut steps = Vec::new();
         let result = append(&mut steps, expr, known)?;
         let functions = steps.len();
-        let code = Self { steps, result, functions }.sloped().paired();
+        let code = Self { steps, result, functions }.paired();
         if code.steps.len() > STEPS {
             let what = format!("an expression of {functions} functions");
             return Err(CpuError::Unsupported { function: String::new(), what });
@@ -41,35 +40,6 @@ impl Code {
     /// Computes a block. `registers` has room for a block a step.
     pub(crate) fn run(&self, args: &[Block<'_>], registers: &mut [f32], out: &mut [f32]) {
         run_code(&self.steps, self.result, args, registers, out);
-    }
-
-    /// `sigmoid(x) + x (sigmoid(x) sigmoid(-x))`, as differentiation writes the derivative of silu, is a step. It is wherever it
-    /// stands and whatever else reads its parts, so an expression has the same bits in all code.
-    fn sloped(mut self) -> Self {
-        for i in 0..self.steps.len() {
-            if let Some(x) = self.silu_slope(i) {
-                self.steps[i] = step(Act::SiluSlope, &[x]);
-            }
-        }
-        self.without_unread()
-    }
-
-    /// Of what a step is the derivative of silu.
-    fn silu_slope(&self, i: usize) -> Option<Term> {
-        let [sigmoid, product] = self.function(Term::Step(i), Function::Add)?;
-        let [x, _] = self.function(sigmoid, Function::Sigmoid)?;
-        let [same, density] = self.function(product, Function::Mul)?;
-        let [left, right] = self.function(density, Function::Mul)?;
-        let [opposite, _] = self.function(right, Function::Sigmoid)?;
-        let [negated, _] = self.function(opposite, Function::Neg)?;
-        (same == x && left == sigmoid && negated == x).then_some(x)
-    }
-
-    /// The first two terms of a step of that function.
-    fn function(&self, term: Term, function: Function) -> Option<[Term; 2]> {
-        let Term::Step(i) = term else { return None };
-        let Step { act, terms: [a, b, _] } = self.steps[i];
-        (act == Act::Function(function)).then_some([a, b])
     }
 
     /// A sum, difference, product or quotient that one other alone reads, on its left or where the sides are alike, is computed with it.
@@ -125,7 +95,7 @@ fn arithmetic(step: &Step) -> Option<Arithmetic> {
     match step.act {
         Act::Function(function) => Arithmetic::of(function),
         Act::Arithmetic(arithmetic) => Some(arithmetic),
-        Act::Pair(..) | Act::SiluSlope => None,
+        Act::Pair(..) => None,
     }
 }
 

@@ -11,7 +11,7 @@
 use genesys_scalar::Function;
 
 use crate::level::{Level, leveled};
-use crate::math::{approximate, both_at, left_at, right_at, unary_at};
+use crate::math::{both_at, left_at, right_at, unary_at};
 use crate::slices::{LANES, exactly, select_at};
 
 /// How many elements are computed together at most.
@@ -53,8 +53,6 @@ pub enum Act {
     Arithmetic(Arithmetic),
     /// The second function of the first one of two terms, and a third: `second(first(a, b), c)`.
     Pair(Arithmetic, Arithmetic),
-    /// The derivative of `x sigmoid(x)`, of one exponential: `s + x s (1 - s)`.
-    SiluSlope,
 }
 
 /// A step of code; terms that it does not take are anything.
@@ -107,7 +105,6 @@ impl Act {
             Self::Function(function) => function.arity(),
             Self::Arithmetic(_) => 2,
             Self::Pair(..) => 3,
-            Self::SiluSlope => 1,
         }
     }
 }
@@ -187,7 +184,6 @@ fn run_body<const FUSED: bool>(
             },
             Act::Arithmetic(only) => pair(None, *only, [term(0), term(1), Block::Number(0.0)], target),
             Act::Pair(first, second) => pair(Some(*first), *second, [term(0), term(1), term(2)], target),
-            Act::SiluSlope => slope::<FUSED>(term(0), target),
         };
         if let Some(value) = value {
             given.numbers[i] = value;
@@ -318,28 +314,6 @@ fn each<const PAIR: bool, F: Two, G: Two>(terms: [Lanes; 3], out: &mut [f32]) {
         let [a, b, c] = terms.map(|term| unsafe { *term.at(whole).add(i) });
         *out = of(a, b, c);
     }
-}
-
-/// `s + x s (1 - s)`, `s = sigmoid(x)`, with `1 - s` as `sigmoid(-x)`: a small one of both keeps its digits.
-#[inline(always)]
-fn slope<const FUSED: bool>(x: Block<'_>, out: &mut [f32]) -> Option<f32> {
-    let of = |x: f32| {
-        let e = approximate::exp::<FUSED>(-x.abs());
-        let large = 1.0 / (1.0 + e);
-        let small = e * large;
-        let s = if x >= 0.0 { large } else { small };
-        s + x * (large * small)
-    };
-    match x {
-        Block::Number(x) => return Some(of(x)),
-        Block::Each(x) => {
-            let x = exactly(out.len(), x);
-            for i in 0..out.len() {
-                out[i] = of(x[i]);
-            }
-        }
-    }
-    None
 }
 
 /// An operand of a loop.
