@@ -1,6 +1,6 @@
 //! Sums of products: loops around a matrix product, or around sums of a row where that is too small to be worth one.
 
-use genesys_kernels::{Halves, Matrix, Operand, multiply, multiply_bf16, multiply_packed, multiply_packed_bf16};
+use genesys_kernels::{Halves, Matrix, Operand, multiply, multiply_add_to, multiply_bf16, multiply_packed, multiply_packed_bf16};
 use genesys_kernels::{row_dots, vector_matrix};
 
 use crate::contract::{Contraction, Loop};
@@ -62,6 +62,22 @@ impl Context<'_> {
                     let (a, b) = (span(a.add(i), last.n, last.a, k.n), span(b.add(j), last.n, last.b, k.n));
                     let to = slice_mut(c.add(at), (last.n - 1) * last.c + 1);
                     row_dots(last.n, k.n, a, b, (last.a, last.b), to, last.c, accumulate);
+                });
+                return;
+            }
+            if let (None, Some((last, around)), 1, 1) = (plan.packed, outer.split_last(), m.n, n.n)
+                && [last.a, last.b, last.c] == [1; 3]
+            {
+                // The innermost loop goes along dense elements of all three.
+                each(around, &mut |i, j, at| {
+                    let out = slice_mut(c.add(at), last.n);
+                    if !accumulate {
+                        out.fill(0.0);
+                    }
+                    for step in 0..k.n {
+                        let (a, b) = (a.add(i + step * k.a), b.add(j + step * k.b));
+                        multiply_add_to(slice(a, last.n), slice(b, last.n), out);
+                    }
                 });
                 return;
             }
