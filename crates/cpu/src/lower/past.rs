@@ -66,7 +66,8 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// The largest axis that every operation of the regions goes along, element by element, and all those values have.
+    /// The axis that every operation of the regions goes along, element by element, and all those values have: that with which
+    /// tasks compute least again, and of such axes the largest.
     pub(crate) fn task_axis(&self, bodies: &[&Region], all: &[ValueId]) -> Option<AxisId> {
         let axes: BTreeSet<AxisId> = all.iter().flat_map(|id| &self.function.ty(*id).axes).copied().collect();
         let along = |axis: &AxisId| {
@@ -75,8 +76,15 @@ impl Lowering<'_> {
                 && instructions.all(|instruction| untouched(&instruction.op, *axis))
         };
         let sized = axes.into_iter().filter(along).filter_map(|axis| Some((self.size(axis).ok()?, axis)));
-        let largest = sized.max_by_key(|(size, axis)| (*size, std::cmp::Reverse(*axis)));
-        largest.filter(|(size, _)| *size > 1).map(|(_, axis)| axis)
+        // What has not the axis is the same for all tasks, so each computes it for itself.
+        let again = |axis: AxisId| -> usize {
+            let results = bodies.iter().flat_map(|body| &body.instructions).flat_map(|made| &made.results);
+            let axes = results.map(|id| &self.function.ty(*id).axes).filter(|axes| !axes.contains(&axis));
+            let size = |axis: &AxisId| self.size(*axis).unwrap_or(self.shape.context);
+            axes.map(|axes| axes.iter().map(size).product::<usize>()).sum()
+        };
+        let best = sized.max_by_key(|(size, axis)| (std::cmp::Reverse(again(*axis)), *size, std::cmp::Reverse(*axis)));
+        best.filter(|(size, _)| *size > 1).map(|(_, axis)| axis)
     }
 }
 
