@@ -67,7 +67,7 @@ impl Lowering<'_> {
     }
 
     /// The axis that every operation of the regions goes along, element by element, and all those values have: that with which
-    /// tasks compute least again, and of such axes the largest.
+    /// tasks compute least again, and of such axes the largest; none where all would compute more again than there is to do.
     pub(crate) fn task_axis(&self, bodies: &[&Region], all: &[ValueId]) -> Option<AxisId> {
         let axes: BTreeSet<AxisId> = all.iter().flat_map(|id| &self.function.ty(*id).axes).copied().collect();
         let along = |axis: &AxisId| {
@@ -77,13 +77,17 @@ impl Lowering<'_> {
         };
         let sized = axes.into_iter().filter(along).filter_map(|axis| Some((self.size(axis).ok()?, axis)));
         // What has not the axis is the same for all tasks, so each computes it for itself.
-        let again = |axis: AxisId| -> usize {
-            let results = bodies.iter().flat_map(|body| &body.instructions).flat_map(|made| &made.results);
-            let axes = results.map(|id| &self.function.ty(*id).axes).filter(|axes| !axes.contains(&axis));
-            let size = |axis: &AxisId| self.size(*axis).unwrap_or(self.shape.context);
-            axes.map(|axes| axes.iter().map(size).product::<usize>()).sum()
+        let computed = || {
+            let made = bodies.iter().flat_map(|body| &body.instructions).filter(|made| computes(&made.op));
+            made.flat_map(|made| &made.results).map(|id| &self.function.ty(*id).axes)
         };
-        let best = sized.max_by_key(|(size, axis)| (std::cmp::Reverse(again(*axis)), *size, std::cmp::Reverse(*axis)));
+        let elements = |axes: &Vec<AxisId>| -> usize {
+            axes.iter().map(|axis| self.size(*axis).unwrap_or(self.shape.context)).product()
+        };
+        let all: usize = computed().map(elements).sum();
+        let again = |axis: &AxisId| computed().filter(|axes| !axes.contains(axis)).map(elements).sum::<usize>();
+        let worth = sized.filter(|(size, axis)| again(axis) * size <= all);
+        let best = worth.max_by_key(|(size, axis)| (std::cmp::Reverse(again(axis)), *size, std::cmp::Reverse(*axis)));
         best.filter(|(size, _)| *size > 1).map(|(_, axis)| axis)
     }
 }
@@ -103,6 +107,21 @@ fn fused(body: &Region) -> BTreeSet<ValueId> {
         .iter()
         .filter(|instruction| matches!(instruction.op, IrOp::Adjoint(Adjoint::View(_) | Adjoint::Blocks { .. })));
     views.map(|view| view.args[0]).filter(|id| outer(id) && readers(id) == 1).collect()
+}
+
+/// Whether an operation computes anything, and does not only say where something lies.
+fn computes(op: &IrOp) -> bool {
+    match op {
+        IrOp::Map(_) | IrOp::Reduce { .. } | IrOp::Softmax { .. } | IrOp::Contract { .. } | IrOp::Adjoint(_) => true,
+        IrOp::Cumsum(_) | IrOp::After(_) | IrOp::Top { .. } | IrOp::Picked { .. } | IrOp::Gather { .. } => true,
+        IrOp::Concat { .. } | IrOp::Stack { .. } | IrOp::Pad { .. } => true,
+        IrOp::Shift { .. } | IrOp::Window { .. } | IrOp::Pool { .. } => true,
+        IrOp::CrossEntropy { .. } | IrOp::MeanTokens => true,
+        IrOp::Past { .. } | IrOp::Scan { .. } | IrOp::Grad { .. } | IrOp::Call { .. } => true,
+        IrOp::Weight(_) | IrOp::Constant(_) | IrOp::Position | IrOp::Layer | IrOp::Age(_) | IrOp::Index(_) => false,
+        IrOp::Broadcast { .. } | IrOp::Regroup { .. } | IrOp::Slice { .. } | IrOp::Select { .. } => false,
+        IrOp::View(_) | IrOp::Blocks { .. } => false,
+    }
 }
 
 /// Whether an operation goes along an axis element by element.

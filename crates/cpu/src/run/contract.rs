@@ -1,6 +1,8 @@
 //! Sums of products: loops around a matrix product, or around sums of a row where that is too small to be worth one.
 
-use genesys_kernels::{Halves, Matrix, Operand, multiply, multiply_add_to, multiply_bf16, multiply_packed, multiply_packed_bf16};
+use genesys_kernels::{
+    Halves, Matrix, Operand, multiply, multiply_add_to, multiply_bf16, multiply_packed, multiply_packed_bf16,
+};
 use genesys_kernels::{row_dots, vector_matrix};
 
 use crate::contract::{Contraction, Loop};
