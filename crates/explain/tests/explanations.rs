@@ -76,7 +76,7 @@ const DOUBTFUL: &[(&str, &[&str])] = &[
     ("hyena", &["exp(-outer(rate, age[Past]))"]),
     ("kda", &["exp(l)"]),
     ("mamba", &["exp(a)"]),
-    ("mesa_net", &["before / dot[K](P, image)", "dot[K](R, R) / before"]),
+    ("mesa_net", &["before / where(met > 0, met, 1)", "dot[K](R, R) / where(before > 0, before, 1)"]),
     ("mlstm", &["dot[K](q, C) / max(abs(dot[K](q, N)), exp(-M))", "exp(-M)"]),
     ("moe", &["gate / sum[K](gate)"]),
     ("moe_balance", &["gate / sum[K](gate)"]),
