@@ -121,7 +121,7 @@ fn what_a_choice_is_made_by_is_not_rounded_on_the_way_back() {
     assert_eq!(differences(&module, Shape { rows: 2, context: 70 }), Ok(vec![]));
 }
 
-/// A write under a condition, which a pass takes with the state: at the other positions there is none.
+/// A write under a condition, which a pass takes with the state, or with 16 rows a chunk: at the other positions there is none.
 #[test]
 fn what_a_condition_leaves_out_is_not_written() {
     let text = "design Thirds { stack = [Block] }\n\
@@ -135,8 +135,10 @@ fn what_a_condition_leaves_out_is_not_written() {
             }\n\
             linear[V -> D](y)\n\
         }";
-    let module = compiled("thirds", text, 16).unwrap();
-    assert_eq!(differences(&module, Shape { rows: 2, context: 40 }), Ok(vec![]));
+    for rows in [8, 16] {
+        let module = compiled("thirds", &text.replace("K = 8", &format!("K = {rows}")), 16).unwrap();
+        assert_eq!(differences(&module, Shape { rows: 2, context: 40 }), Ok(vec![]), "{rows} rows");
+    }
 }
 
 /// What a loop has no room for is refused with a name, before anything runs.
