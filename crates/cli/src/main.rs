@@ -40,6 +40,7 @@ mod shipped;
 mod stop;
 mod tokens;
 mod train;
+mod units;
 mod usage;
 mod worker;
 
@@ -91,6 +92,7 @@ enum Command {
     Fix(fix::Args),
     Fmt(fmt::Args),
     Hash(hash::Args),
+    Units(units::Args),
     Mutate(mutate::Args),
     Crossover(crossover::Args),
     Init(init::Args),
@@ -134,6 +136,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Fix(args) => fix::run(args),
         Command::Fmt(args) => fmt::run(args),
         Command::Hash(args) => hash::run(args),
+        Command::Units(args) => units::run(args),
         Command::Mutate(args) => mutate::run(args),
         Command::Crossover(args) => crossover::run(args),
         Command::Init(args) => init::run(args),

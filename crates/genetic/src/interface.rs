@@ -19,6 +19,12 @@ const VIEWS: [&str; 7] = ["shift", "window", "past", "pool", "blocks", "cumsum",
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Interface(String);
 
+impl std::fmt::Display for Interface {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// `Seq[D] -> Seq[D]`
 pub(crate) const SEQUENCE: &str = "Seq[D] -> Seq[D]";
 /// A unit over a row of axes, such as a norm.

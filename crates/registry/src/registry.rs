@@ -1,0 +1,104 @@
+//! All units, and where they come from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use genesys_check::CheckedDesign;
+use genesys_compiler::standard_units;
+use genesys_genetic::Context;
+
+use crate::entry::{Entry, UnitKey, units};
+
+/// Where a design comes from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Origin {
+    /// The hashes of the designs that it was made of.
+    pub parents: Vec<String>,
+}
+
+/// Every unit of some designs.
+pub struct Registry {
+    pub(crate) entries: BTreeMap<UnitKey, Entry>,
+    /// The keys in the order in which the units were met.
+    order: Vec<UnitKey>,
+    pub(crate) designs: Vec<Known>,
+    context: Context,
+}
+
+/// A design whose units are here.
+pub(crate) struct Known {
+    pub(crate) design: Arc<CheckedDesign>,
+    pub(crate) hash: String,
+    pub(crate) parents: Vec<String>,
+    /// Its units, by what it calls them.
+    pub(crate) units: BTreeMap<String, UnitKey>,
+}
+
+impl Known {
+    /// Its units, each once.
+    pub(crate) fn keys(&self) -> BTreeSet<&UnitKey> {
+        self.units.values().collect()
+    }
+}
+
+impl Default for Registry {
+    /// A registry without units.
+    fn default() -> Self {
+        let context = Context::new(standard_units(), &[], &[]);
+        Self { entries: BTreeMap::new(), order: Vec::new(), designs: Vec::new(), context }
+    }
+}
+
+impl Registry {
+    /// Takes in the units of a design; a design that is known already changes nothing. Returns the keys of those that were new.
+    pub fn add(&mut self, design: &CheckedDesign, origin: Origin) -> Vec<UnitKey> {
+        let hash = design.hash().to_string();
+        if self.designs.iter().any(|known| known.hash == hash) {
+            return Vec::new();
+        }
+        let found = units(design.file(), &self.context);
+        let held = found.iter().map(|entry| (entry.name.clone(), entry.key.clone())).collect();
+        let mut new = Vec::new();
+        for mut entry in found {
+            let key = entry.key.clone();
+            if !self.entries.contains_key(&key) {
+                entry.from = self.predecessor(&entry, &origin.parents);
+                self.order.push(key.clone());
+                new.push(key.clone());
+            }
+            let entry = self.entries.entry(key).or_insert(entry);
+            if !entry.designs.contains(&hash) {
+                entry.designs.push(hash.clone());
+            }
+        }
+        self.designs.push(Known { design: Arc::new(design.clone()), hash, parents: origin.parents, units: held });
+        new
+    }
+
+    /// The unit of a parent that has the entry's name.
+    fn predecessor(&self, entry: &Entry, parents: &[String]) -> Option<UnitKey> {
+        let mut known = parents.iter().filter_map(|hash| self.designs.iter().find(|known| known.hash == *hash));
+        known.find_map(|parent| parent.units.get(&entry.name)).cloned()
+    }
+
+    /// All units in the order in which they were met.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.order.iter().map(|key| &self.entries[key])
+    }
+
+    /// A unit by its key.
+    #[must_use]
+    pub fn get(&self, key: &UnitKey) -> Option<&Entry> {
+        self.entries.get(key)
+    }
+
+    /// The units that it comes from, the nearest first.
+    #[must_use]
+    pub fn lineage(&self, key: &UnitKey) -> Vec<&Entry> {
+        std::iter::successors(self.get(key).and_then(|entry| entry.from.as_ref()), |key| {
+            self.get(key).and_then(|entry| entry.from.as_ref())
+        })
+        .filter_map(|key| self.get(key))
+        .collect()
+    }
+}
