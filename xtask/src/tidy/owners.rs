@@ -19,29 +19,39 @@ enum Owner {
     All,
     /// The tests of any package.
     Tests,
-    /// The tests of any package, and this one, which is for tests itself.
+    /// The tests of any package, and this one.
     TestsAnd(&'static str),
 }
 
 /// Every foreign crate that the workspace names.
 const OWNERS: &[(&str, Owner)] = &[
     ("annotate-snippets", Owner::One("genesys-diag")),
+    ("biblatex", Owner::One("genesys-literature")),
     // The one hash function: ids of designs, events, files and random streams are made with it.
     ("blake3", Owner::All),
     (
         "candle-core",
         Owner::Shared(
-            &["genesys-macros", "genesys-runtime", "genesys-layer", "genesys-train", "genesys-cli", "tests"],
-            "tensors are what the runtime hands up to those who train and to those who write results",
+            &[
+                "genesys-macros",
+                "genesys-runtime",
+                "genesys-layer",
+                "genesys-literature",
+                "genesys-train",
+                "genesys-cli",
+                "tests",
+            ],
+            "tensors are what the runtime hands up to those who train and to those who write results; embeddings run on them",
         ),
     ),
     (
         "candle-nn",
         Owner::Shared(
-            &["genesys-macros", "genesys-runtime", "genesys-layer", "genesys-train", "tests"],
-            "a compiled design is a `candle_nn::Module`, and training goes over its variables",
+            &["genesys-macros", "genesys-runtime", "genesys-layer", "genesys-literature", "genesys-train", "tests"],
+            "a compiled design is a `candle_nn::Module`, training goes over its variables, and embeddings read theirs",
         ),
     ),
+    ("candle-transformers", Owner::One("genesys-literature")),
     ("cargo_metadata", Owner::One("xtask")),
     ("clap", Owner::One("genesys-cli")),
     ("criterion", Owner::One("benches")),
@@ -67,6 +77,7 @@ const OWNERS: &[(&str, Owner)] = &[
     ),
     ("num-rational", Owner::One("genesys-axis")),
     ("num-traits", Owner::One("genesys-axis")),
+    ("pdf-extract", Owner::One("genesys-literature")),
     ("pest", Owner::One("genesys-syntax")),
     ("pest_derive", Owner::One("genesys-syntax")),
     ("petgraph", Owner::One("genesys-opt")),
@@ -75,9 +86,16 @@ const OWNERS: &[(&str, Owner)] = &[
         Owner::Shared(&["genesys-macros", "xtask"], "tokens of Rust: macros make them, and tidy reads them"),
     ),
     ("proptest", Owner::TestsAnd("genesys-strategies")),
-    ("quick-xml", Owner::Tests),
+    // Beside its owner, tests of other crates read the XML that those write.
+    ("quick-xml", Owner::TestsAnd("genesys-literature")),
     ("quote", Owner::One("genesys-macros")),
-    ("rusqlite", Owner::One("genesys-store")),
+    (
+        "rusqlite",
+        Owner::Shared(
+            &["genesys-literature", "genesys-store"],
+            "a log that must never lose an event and an index that can always be made again have nothing in common",
+        ),
+    ),
     ("safetensors", Owner::One("genesys-train")),
     // The data model of everything written as JSON, and the one JSON.
     ("serde", Owner::All),
@@ -91,7 +109,13 @@ const OWNERS: &[(&str, Owner)] = &[
     ("strsim", Owner::One("genesys-check")),
     ("syn", Owner::One("genesys-macros")),
     ("tempfile", Owner::Tests),
-    ("tokenizers", Owner::One("genesys-tokenize")),
+    (
+        "tokenizers",
+        Owner::Shared(
+            &["genesys-literature", "genesys-tokenize"],
+            "an embedding model comes with a tokenizer of its own, which is no language model's",
+        ),
+    ),
     ("walkdir", Owner::One("genesys-data")),
 ];
 
