@@ -22,6 +22,7 @@ mod go;
 mod hash;
 mod init;
 mod leaderboard;
+mod literature;
 mod live;
 mod lsp;
 mod mutate;
@@ -68,6 +69,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
   genesys check designs/gpt.gau             is this a design?
   genesys explain designs/gpt.gau           what it costs, how far it looks, what it may do
   genesys profile designs/gpt.gau --scale nano   where the time of a training step goes
+  genesys literature search linear attention    who did the like before
   genesys help train                        how to train one
 
 docs/tutorial.md leads from an empty file to a trained design; docs/language.md is the language.
@@ -100,6 +102,7 @@ enum Command {
     Train(train::Args),
     Profile(profile::Args),
     Generate(generate::Args),
+    Literature(literature::Args),
     #[command(hide = true)]
     Worker(worker::Args),
 }
@@ -144,6 +147,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Train(args) => train::run(args),
         Command::Profile(args) => profile::run(args),
         Command::Generate(args) => generate::run(args),
+        Command::Literature(args) => literature::run(args),
         Command::Worker(args) => worker::run(args),
     }
 }

@@ -8,3 +8,5 @@ pub(crate) const DESIGNS: [(&str, &str); 5] = [
     ("mamba2", include_str!("../../../designs/mamba2.gau")),
     ("octave", include_str!("../../../designs/octave.gau")),
 ];
+
+include!(concat!(env!("OUT_DIR"), "/designs.rs"));

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use common::{command, design, finished, genesys};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "discover",
     "resume",
     "report",
@@ -25,6 +25,7 @@ const COMMANDS: [&str; 17] = [
     "train",
     "profile",
     "generate",
+    "literature",
 ];
 
 #[test]

@@ -9,19 +9,19 @@ use genesys_syntax::ast::{Item, ItemKind};
 use crate::document::{Document, Kind, Link, Relation};
 use crate::work::Work;
 
-/// The documents of the design in `path`: it first, then its units. Works whose unit is this path are what it implements.
+/// The documents of the design in `path`: it first, then its units. Works with this path among their units are what it implements.
 #[must_use]
 pub fn documents(path: &str, text: &str, works: &[Work]) -> Vec<Document> {
     let mut sources = Sources::default();
     let id = sources.add(path, text);
     let file = genesys_syntax::parse(&sources, id).file;
     let says = joined(&file.docs);
-    let implemented = works.iter().filter(|work| work.unit.as_deref() == Some(path));
+    let implemented = works.iter().filter(|work| work.units.iter().any(|unit| unit == path));
     let link = |work: &Work| Link { relation: Relation::Implements, key: work.key.clone() };
     let design = Document {
         summary: says.clone(),
         text: text.to_owned(),
-        unit: Some(path.to_owned()),
+        units: vec![path.to_owned()],
         links: implemented.map(link).collect(),
         ..Document::new(Kind::Design, path, first_sentence(&says, path), path)
     };
@@ -31,11 +31,11 @@ pub fn documents(path: &str, text: &str, works: &[Work]) -> Vec<Document> {
 fn unit(path: &str, text: &str, item: &Item) -> Option<Document> {
     let ItemKind::Unit(unit) = &item.kind else { return None };
     let name = &unit.name.text;
-    let line = text[..item.span.start as usize].lines().count().max(1);
+    let line = 1 + text[..item.span.start as usize].matches('\n').count();
     Some(Document {
         summary: joined(&item.docs),
         text: text[item.span.start as usize..item.span.end as usize].to_owned(),
-        unit: Some(path.to_owned()),
+        units: vec![path.to_owned()],
         links: vec![Link { relation: Relation::PartOf, key: path.to_owned() }],
         ..Document::new(Kind::Unit, &format!("{path}#{name}"), name, &format!("{path}:{line}"))
     })

@@ -97,8 +97,8 @@ pub struct Link {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
-    /// Its summary was compared with the page that its source names.
-    Checked,
+    /// Its summary was compared with this page.
+    Checked(String),
     /// Its summary was written from its title and from what is known of the work, and compared with nothing.
     Unchecked,
     /// It is the text itself.
@@ -132,8 +132,8 @@ pub struct Document {
     pub source: String,
     /// How far it can be trusted.
     pub standing: Standing,
-    /// The design that implements it, as in `designs/mechanisms/alibi.gau`.
-    pub unit: Option<String>,
+    /// The designs that implement it, as in `designs/mechanisms/alibi.gau`.
+    pub units: Vec<String>,
     /// What it is tied to.
     pub links: Vec<Link>,
 }
@@ -154,7 +154,7 @@ impl Document {
             text: String::new(),
             source: source.to_owned(),
             standing: Standing::Given,
-            unit: None,
+            units: Vec::new(),
             links: Vec::new(),
         }
     }

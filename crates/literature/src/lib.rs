@@ -16,10 +16,13 @@
 //! | [`mod@terms`] | a question as words, phrases and beginnings |
 //! | [`index`] | documents by words and by meaning |
 //! | [`embed`] | what a model of meaning has to give |
+//! | `bert` | such a model on candle, behind the feature `embeddings` |
 //! | [`show`] | what was found, to read and for programs |
 //! | [`plain`] | text from outside as text to show |
 //! | [`error`] | everything that can go wrong |
 
+#[cfg(feature = "embeddings")]
+pub mod bert;
 pub mod design;
 pub mod document;
 pub mod embed;

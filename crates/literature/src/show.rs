@@ -67,8 +67,8 @@ pub struct Facts<'a> {
     pub standing: &'a Standing,
     /// Its mechanisms.
     pub tags: &'a [String],
-    /// The design that implements it.
-    pub unit: Option<&'a str>,
+    /// The designs that implement it.
+    pub units: &'a [String],
     /// Where it comes from.
     pub source: &'a str,
     /// What it is tied to.
@@ -89,7 +89,7 @@ impl<'a> Facts<'a> {
             summary: &document.summary,
             standing: &document.standing,
             tags: &document.tags,
-            unit: document.unit.as_deref(),
+            units: &document.units,
             source: &document.source,
             links: &document.links,
         }
@@ -123,8 +123,8 @@ pub fn hits(found: &Found) -> String {
             line(&mut out, format_args!("     {}", cut(says, 400)));
         }
         line(&mut out, format_args!("     why:    {}", why(hit)));
-        if let Some(unit) = one.unit.as_ref().filter(|unit| **unit != one.key && !one.source.starts_with(*unit)) {
-            line(&mut out, format_args!("     unit:   {unit}"));
+        if !one.units.is_empty() && one.kind == Kind::Work {
+            line(&mut out, format_args!("     unit:   {}", one.units.join(", ")));
         }
         line(&mut out, format_args!("     source: {}{}", one.source, standing(&one.standing)));
     }
@@ -151,9 +151,17 @@ fn why(hit: &Hit) -> String {
 
 fn standing(standing: &Standing) -> String {
     match standing {
-        Standing::Checked | Standing::Given => String::new(),
+        Standing::Checked(_) | Standing::Given => String::new(),
         Standing::Unchecked => " (the summary is unchecked)".to_owned(),
         Standing::Retrieved(day) => format!(" (retrieved {day})"),
+    }
+}
+
+/// The page that the summary was compared with, where it is another than the source.
+fn checked(one: &Document) -> String {
+    match &one.standing {
+        Standing::Checked(page) if *page != one.source => format!("the summary, against {page}"),
+        Standing::Checked(_) | Standing::Unchecked | Standing::Given | Standing::Retrieved(_) => String::new(),
     }
 }
 
@@ -168,8 +176,9 @@ pub fn document(one: &Document, ties: &[Document], tied: &[Document]) -> String 
         ("authors", named(&one.authors)),
         ("venue", one.venue.clone()),
         ("tags", one.tags.join(", ")),
-        ("unit", one.unit.clone().unwrap_or_default()),
+        ("unit", one.units.join(", ")),
         ("source", format!("{}{}", one.source, standing(&one.standing))),
+        ("checked", checked(one)),
     ] {
         if !value.is_empty() {
             line(&mut out, format_args!("{:<8} {value}", format!("{name}:")));

@@ -15,8 +15,9 @@ const SILENT: [&str; 34] = [
 /// How many terms of a question count; further ones are left out.
 const MOST_TERMS: usize = 64;
 
-/// How many words of the index a beginning stands for.
-pub(crate) const MOST_EXPANSIONS: usize = 64;
+/// How many words of the index are looked up for a beginning. It finds the stems that begin so by itself; what is looked up
+/// are words whose stem is shorter than the beginning, and they have few stems.
+pub(crate) const MOST_EXPANSIONS: usize = 6;
 
 /// A part of a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +60,8 @@ fn loose(word: &str) -> Vec<Term> {
     let is_beginning = word.ends_with('*');
     match parts.as_slice() {
         [] => Vec::new(),
-        [one] if is_beginning => vec![Term::Beginning(one.clone())],
+        // One letter begins a good part of all words: it is taken for a word.
+        [one] if is_beginning && one.chars().count() > 1 => vec![Term::Beginning(one.clone())],
         [one] => vec![Term::Word(one.clone())],
         parts => std::iter::once(parts.join(" ")).chain(parts.iter().cloned()).map(Term::Word).collect(),
     }
@@ -70,7 +72,8 @@ pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
     text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase)
 }
 
-/// The expression of SQLite's full-text search; `expand` gives words of the index that begin so. Nothing if no term is left.
+/// The expression of SQLite's full-text search; `expand` gives words of the index that begin
+/// so. Nothing if no term is left.
 pub(crate) fn expression<E>(
     terms: &[Term],
     mut expand: impl FnMut(&str) -> Result<Vec<String>, E>,
@@ -81,7 +84,7 @@ pub(crate) fn expression<E>(
             Term::Phrase(phrase) => musts.push(quoted(phrase)),
             Term::Word(word) => ranks.extend(forms(word).iter().map(|form| quoted(form))),
             Term::Beginning(start) => {
-                ranks.push(quoted(start));
+                ranks.push(format!("{} *", quoted(start)));
                 ranks.extend(expand(start)?.iter().map(|word| quoted(word)));
             }
         }
@@ -128,7 +131,8 @@ mod tests {
 
     #[test]
     fn a_beginning_stands_for_words_of_the_index() {
-        assert_eq!(expressed("recurr*").unwrap(), r#""recurr" OR "recurrence" OR "recurrent""#);
+        assert_eq!(expressed("recurr*").unwrap(), r#""recurr" * OR "recurrence" OR "recurrent""#);
+        assert_eq!(expressed("x*").unwrap(), r#""x""#);
     }
 
     #[test]

@@ -4,10 +4,10 @@
 //! and column. The shipped table is `library.tsv` beside this crate's manifest. No abstract stands in it.
 //!
 //! ```text
-//! key  title  year  venue  authors  semantic_scholar_id  related_keys  summary  tags  unit  arxiv  source
+//! key  title  year  venue  authors  semantic_scholar_id  related_keys  summary  tags  units  arxiv  source
 //! ```
 //!
-//! Authors are parted by `; `, keys and tags by `,`. `source` is the page that the summary was compared with; where it is
+//! Authors are parted by `; `, keys, tags and units by `,`. `source` is the page that the summary was compared with; where it is
 //! empty, the summary is unchecked.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +30,7 @@ const COLUMNS: [&str; 12] = [
     "related_keys",
     "summary",
     "tags",
-    "unit",
+    "units",
     "arxiv",
     "source",
 ];
@@ -59,8 +59,8 @@ pub struct Work {
     pub summary: String,
     /// Its mechanisms, the most telling first.
     pub tags: Vec<&'static str>,
-    /// The design that implements its mechanism.
-    pub unit: Option<String>,
+    /// The designs that implement its mechanism, or a part of it.
+    pub units: Vec<String>,
     /// Its number at arXiv.
     pub arxiv: Option<String>,
     /// The page that the summary was compared with.
@@ -117,7 +117,7 @@ pub fn parse(table: &str) -> Result<Vec<Work>, Vec<Flaw>> {
 /// The work of a line; what is wrong with it is added to `flaws`.
 fn row(line: usize, text: &str, flaws: &mut Vec<Flaw>) -> Option<Work> {
     let cells: Vec<&str> = text.split('\t').collect();
-    let Ok([key, title, year, venue, authors, scholar, related, summary, tags, unit, arxiv, source]) =
+    let Ok([key, title, year, venue, authors, scholar, related, summary, tags, units, arxiv, source]) =
         <[&str; COLUMNS.len()]>::try_from(cells.as_slice())
     else {
         let message = format!("expected {} cells parted by tabs, found {}", COLUMNS.len(), cells.len());
@@ -157,7 +157,7 @@ fn row(line: usize, text: &str, flaws: &mut Vec<Flaw>) -> Option<Work> {
         related: list(related, ","),
         summary: summary.to_owned(),
         tags,
-        unit: some(unit),
+        units: list(units, ","),
         arxiv: some(arxiv),
         source: some(source),
     })
@@ -194,7 +194,7 @@ impl Work {
     /// The work as a document to search.
     #[must_use]
     pub fn document(&self) -> Document {
-        let standing = if self.source.is_some() { Standing::Checked } else { Standing::Unchecked };
+        let standing = self.source.clone().map_or(Standing::Unchecked, Standing::Checked);
         let related: BTreeSet<&String> = self.related.iter().collect();
         let links = related.into_iter().map(|key| Link { relation: Relation::BuildsOn, key: key.clone() }).collect();
         Document {
@@ -204,19 +204,19 @@ impl Work {
             tags: self.tags.iter().map(|tag| (*tag).to_owned()).collect(),
             summary: self.summary.clone(),
             standing,
-            unit: self.unit.clone(),
+            units: self.units.clone(),
             links,
             ..Document::new(Kind::Work, &self.key, &self.title, &self.page())
         }
     }
 
-    /// A page about the work: the one its summary was compared with, or its own at arXiv or Semantic Scholar.
+    /// A page about the work: its own at arXiv, the one its summary was compared with, or its own at Semantic Scholar.
     #[must_use]
     pub fn page(&self) -> String {
-        let arxiv = || self.arxiv.as_ref().map(|number| format!("https://arxiv.org/abs/{number}"));
+        let arxiv = self.arxiv.as_ref().map(|number| format!("https://arxiv.org/abs/{number}"));
         let scholar =
             || some(&self.semantic_scholar_id).map(|id| format!("https://www.semanticscholar.org/paper/{id}"));
-        self.source.clone().or_else(arxiv).or_else(scholar).unwrap_or_else(|| "the shipped library".to_owned())
+        arxiv.or_else(|| self.source.clone()).or_else(scholar).unwrap_or_else(|| "the shipped library".to_owned())
     }
 }
 
@@ -261,7 +261,7 @@ mod tests {
         let works = parse(&table(&[ROW, with("key", "fast")])).unwrap();
         assert_eq!(works[0].authors, ["Ann One", "Ben Two"]);
         assert_eq!(works[0].tags, ["theory", "gating"]);
-        assert_eq!((works[0].year, works[0].unit.as_deref()), (2021, None));
+        assert_eq!((works[0].year, works[0].units.len()), (2021, 0));
         assert_eq!(works[1].key, "fast");
     }
 
@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn a_summary_that_was_compared_with_nothing_is_unchecked() {
         let work = |row| parse(&table(&[row])).unwrap().remove(0);
-        assert_eq!(work(ROW).document().standing, Standing::Checked);
+        assert_eq!(work(ROW).document().standing, Standing::Checked(ROW[11].to_owned()));
         let unchecked = work(with("source", ""));
         assert_eq!(unchecked.document().standing, Standing::Unchecked);
         assert_eq!(unchecked.page(), "https://arxiv.org/abs/2101.00001");

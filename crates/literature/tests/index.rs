@@ -12,7 +12,7 @@ fn work(key: &str, title: &str, tags: &[&str], summary: &str) -> Document {
     Document {
         tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
         summary: summary.to_owned(),
-        standing: Standing::Checked,
+        standing: Standing::Unchecked,
         ..Document::new(Kind::Work, key, title, &format!("https://example.org/{key}"))
     }
 }
@@ -56,7 +56,7 @@ fn a_document_comes_back_as_it_was_put_in() {
         authors: vec!["A One".to_owned(), "B Two".to_owned()],
         venue: "A Place".to_owned(),
         text: "two\nlines".to_owned(),
-        unit: Some("designs/mechanisms/alibi.gau".to_owned()),
+        units: vec!["designs/mechanisms/alibi.gau".to_owned()],
         links: vec![Link { relation: Relation::BuildsOn, key: "gla".to_owned() }],
         standing: Standing::Retrieved("2026-11-27".to_owned()),
         ..work("one", "One", &["theory", "gating"], "Does it.")
@@ -88,7 +88,9 @@ fn a_word_is_found_in_its_other_forms_and_by_its_beginning() {
     for (question, key) in [
         ("recurrence", "notes.md:1"),
         ("recurr*", "notes.md:1"),
-        ("quantiz*", "notes.md:1"),
+        ("recurren*", "notes.md:1"),
+        ("quantize*", "notes.md:1"),
+        ("retrieve*", "notes.md:1"),
         ("retriev*", "notes.md:1"),
         ("katharsis zoe", "notes.md:1"),
         ("\"only what the state\"", "deltanet"),

@@ -30,7 +30,7 @@ use crate::error::LiteratureError;
 
 /// The columns that make a document, in the order in which [`document`] reads them.
 const DOCUMENT: &str = "d.key, d.kind, d.title, d.year, d.people, d.venue, d.tags, d.summary, d.text, d.source, d.standing, \
-                        d.unit, d.links";
+                        d.units, d.links";
 
 /// What stands between authors, and between tags.
 const BETWEEN: &str = "; ";
@@ -128,7 +128,7 @@ fn document(row: &Row<'_>) -> rusqlite::Result<Document> {
         text: row.get(8)?,
         source: row.get(9)?,
         standing: serde_json::from_str(&row.get::<_, String>(10)?).map_err(|error| unreadable(10, error))?,
-        unit: row.get(11)?,
+        units: list(&row.get::<_, String>(11)?),
         links: serde_json::from_str(&row.get::<_, String>(12)?).map_err(|error| unreadable(12, error))?,
     })
 }

@@ -20,7 +20,8 @@ const APPLICATION: i32 = 0x6765_6e6c;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `words` indexes what `document` holds, by its triggers. `word` has every word that was ever put in as it was written:
-/// `words` keeps stems, of which a beginning such as `activat*` of `activ` is none.
+/// `words` keeps stems, of which a beginning such as `activat*` of `activ` is none. Its rank is BM25, with the weights of
+/// its columns.
 const TABLES: &str = "
     CREATE TABLE origin (
         id INTEGER PRIMARY KEY,
@@ -39,7 +40,7 @@ const TABLES: &str = "
         venue TEXT NOT NULL,
         source TEXT NOT NULL,
         standing TEXT NOT NULL,
-        unit TEXT,
+        units TEXT NOT NULL,
         links TEXT NOT NULL,
         name TEXT NOT NULL,
         title TEXT NOT NULL,
@@ -49,6 +50,7 @@ const TABLES: &str = "
         text TEXT NOT NULL
     ) STRICT;
     CREATE INDEX document_of_origin ON document (origin);
+    CREATE INDEX document_of_kind ON document (kind);
     CREATE INDEX document_of_key ON document (key);
     CREATE TABLE word (word TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
     CREATE TABLE vector (
@@ -58,8 +60,9 @@ const TABLES: &str = "
     ) STRICT;
     CREATE VIRTUAL TABLE words USING fts5 (
         name, title, tags, summary, people, text,
-        content = 'document', content_rowid = 'id', tokenize = 'porter unicode61 remove_diacritics 2'
+        content = 'document', content_rowid = 'id', prefix = '2 3 4', tokenize = 'porter unicode61 remove_diacritics 2'
     );
+    INSERT INTO words (words, rank) VALUES ('rank', 'bm25(8.0, 8.0, 4.0, 4.0, 2.0, 1.0)');
     CREATE TRIGGER document_in AFTER INSERT ON document BEGIN
         INSERT INTO words (rowid, name, title, tags, summary, people, text)
         VALUES (new.id, new.name, new.title, new.tags, new.summary, new.people, new.text);

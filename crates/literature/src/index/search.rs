@@ -26,7 +26,7 @@ use crate::terms::{MOST_EXPANSIONS, expression, terms, words};
 /// The constant of reciprocal rank fusion: how slowly a rank loses its worth.
 const FUSION: f64 = 60.0;
 
-/// How many documents each way of searching gives to the fusion, at least.
+/// How many documents each way of searching gives to the fusion, beyond those that are asked for.
 const POOL: usize = 100;
 
 /// Characters of an excerpt where no word was found.
@@ -34,9 +34,6 @@ const EXCERPT: usize = 200;
 
 /// Around a word that was found; `clean` leaves neither in a text.
 const MARKS: (&str, &str) = ("\u{2}", "\u{3}");
-
-/// BM25 with the weights of name, title, tags, summary, people and text.
-const BM25: &str = "bm25(words, 8.0, 8.0, 4.0, 4.0, 2.0, 1.0)";
 
 /// A question.
 #[derive(Clone, Debug)]
@@ -140,7 +137,7 @@ impl Index {
         if terms.is_empty() {
             return Err(LiteratureError::EmptyQuery);
         }
-        let pool = POOL.max(query.limit);
+        let pool = query.limit.saturating_add(POOL);
         let expression = expression(&terms, |start| self.expansions(start))?;
         let mut ranks: BTreeMap<i64, Ranks> = BTreeMap::new();
         if let Some(expression) = &expression {
@@ -157,9 +154,9 @@ impl Index {
         Ok(Found { ways, hits: self.hits(ranks, query.limit, expression.as_deref())? })
     }
 
-    /// Words of the index that begin with `start`.
+    /// The shortest words of the index that begin with `start`.
     fn expansions(&self, start: &str) -> Result<Vec<String>, LiteratureError> {
-        let sql = "SELECT word FROM word WHERE word >= ?1 AND word < ?2 ORDER BY word LIMIT ?3";
+        let sql = "SELECT word FROM word WHERE word >= ?1 AND word < ?2 ORDER BY length(word), word LIMIT ?3";
         let end = format!("{start}\u{10FFFF}");
         self.read("search", |conn| {
             let mut select = conn.prepare_cached(sql)?;
@@ -169,14 +166,16 @@ impl Index {
 
     /// The ids of the documents that match, best first.
     fn by_words(&self, expression: &str, kinds: &[Kind], most: usize) -> Result<Vec<i64>, LiteratureError> {
-        let sql = format!(
-            "SELECT d.id FROM words JOIN document d ON d.id = words.rowid
-             WHERE words MATCH ?1 AND (?2 = '[]' OR d.kind IN (SELECT value FROM json_each(?2)))
-             ORDER BY {BM25}, d.key, d.source, d.id LIMIT ?3"
-        );
+        let sql = "SELECT d.id FROM
+                       (SELECT rowid, rank AS score FROM words WHERE words MATCH ?1
+                        AND (?2 = '[]' OR rowid IN
+                            (SELECT id FROM document WHERE kind IN (SELECT value FROM json_each(?2))))
+                        ORDER BY rank LIMIT ?3) found
+                   JOIN document d ON d.id = found.rowid
+                   ORDER BY found.score, d.key, d.source, d.id";
         let kinds = serde_json::to_string(kinds).expect("kinds are words");
         self.read("search", |conn| {
-            let mut select = conn.prepare_cached(&sql)?;
+            let mut select = conn.prepare_cached(sql)?;
             select.query_map(params![expression, kinds, most as i64], |row| row.get(0))?.collect()
         })
     }

@@ -187,7 +187,7 @@ fn put(tx: &Transaction<'_>, collection: &str, batch: &Batch) -> rusqlite::Resul
 fn put_document(tx: &Transaction<'_>, origin: i64, document: &Document) -> rusqlite::Result<()> {
     let document = document.clone().plain();
     let json = |value: Result<String, serde_json::Error>| value.expect("words and links have a JSON form");
-    let sql = "INSERT INTO document (origin, key, kind, year, venue, source, standing, unit, links, name, title, tags, \
+    let sql = "INSERT INTO document (origin, key, kind, year, venue, source, standing, units, links, name, title, tags, \
                summary, people, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
     let values = params![
         origin,
@@ -197,7 +197,7 @@ fn put_document(tx: &Transaction<'_>, origin: i64, document: &Document) -> rusql
         document.venue,
         document.source,
         json(serde_json::to_string(&document.standing)),
-        document.unit,
+        document.units.join(BETWEEN),
         json(serde_json::to_string(&document.links)),
         format!("{} {}", document.key, parts_of_name(&document.key)),
         document.title,

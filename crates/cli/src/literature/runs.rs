@@ -1,0 +1,70 @@
+//! A run's designs, and what came of them, as documents.
+//!
+//! In: a run's folder. Out: a batch: a proposal for each design, with its parents, and a result for each that was trained.
+//! Figures are those of the leaderboard. The run is only read.
+
+use std::path::Path;
+
+use genesys_evolve::fact::Proposed;
+use genesys_evolve::{Row, State};
+use genesys_literature::{Batch, Document, Kind, Link, Relation};
+use genesys_report::number::short_hash;
+
+use crate::failure::Failure;
+
+/// The documents of the run in `dir`.
+pub(super) fn batch(dir: &Path) -> Result<Batch, Failure> {
+    let state = genesys_evolve::read(dir).map_err(|error| Failure::of(error.is_input(), &error))?;
+    let run = dir.display().to_string();
+    let proposals = state.designs.iter().map(|design| proposal(&run, &state, &design.proposed));
+    let rows = genesys_evolve::board::board(&state);
+    let results = rows.iter().filter(|row| row.seeds > 0 || row.failure.is_some()).map(|row| result(&run, row));
+    Ok(Batch::of(&run, proposals.chain(results).collect()))
+}
+
+fn proposal(run: &str, state: &State, proposed: &Proposed) -> Document {
+    let named = state.designs.iter().map(|design| &design.proposed);
+    let parents: Vec<&str> =
+        named.filter(|other| proposed.parents.contains(&other.hash)).map(|other| other.name.as_str()).collect();
+    let summary = match &proposed.operator {
+        Some(operator) => format!("Made from {} by {operator}.", parents.join(" and ")),
+        None => "A design that the run starts from.".to_owned(),
+    };
+    let link = |name: &&str| Link { relation: Relation::ChildOf, key: format!("{run}/{name}") };
+    Document {
+        summary,
+        text: proposed.text.clone(),
+        links: parents.iter().map(link).collect(),
+        ..Document::new(
+            Kind::Proposal,
+            &format!("{run}/{}", proposed.name),
+            &proposed.name,
+            &source(run, &proposed.hash),
+        )
+    }
+}
+
+fn result(run: &str, row: &Row) -> Document {
+    let score = match (row.bits_per_byte, row.deviation, &row.failure) {
+        (Some(mean), Some(deviation), _) => format!("{mean:.4} ±{deviation:.4} bits per byte with {} seeds", row.seeds),
+        (Some(mean), None, _) => format!("{mean:.4} bits per byte with one seed"),
+        (None, _, Some(failure)) => format!("no score: {failure}"),
+        (None, _, None) => "no score yet".to_owned(),
+    };
+    let baseline = if row.baseline { "; the baseline of the run" } else { "" };
+    let name = &row.name;
+    Document {
+        summary: format!("Rank {}: {score}{baseline}.", row.rank),
+        links: vec![Link { relation: Relation::ResultOf, key: format!("{run}/{name}") }],
+        ..Document::new(
+            Kind::Result,
+            &format!("{run}/{name}#result"),
+            &format!("Result of {name}"),
+            &source(run, &row.hash),
+        )
+    }
+}
+
+fn source(run: &str, hash: &str) -> String {
+    format!("{run}, {}", short_hash(hash))
+}

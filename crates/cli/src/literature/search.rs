@@ -1,0 +1,96 @@
+//! `genesys literature search`: a question, and what is known about it.
+//!
+//! In: a question, and what to search. Out: entries, best first, with why they were found, their source, and the design that
+//! implements them. Nothing found is an answer, too.
+
+use std::num::NonZeroUsize;
+
+use genesys_literature::{Embed, Index, Kind, Query, show};
+
+use super::shelf::{Shelf, of_literature};
+use crate::failure::Failure;
+use crate::output;
+
+/// Search works, designs, units, and what you add.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  genesys literature search linear attention with a gated state
+  genesys literature search '\"delta rule\" recurr*' --kind work --kind unit
+  genesys literature search sparse attention --folder ~/papers --json | jq '.hits[0]'
+  genesys literature search short convolution --run runs/001
+
+Words rank what is found, \"phrases in quotes\" must occur, and a beginning* stands for every word that begins so.
+
+JSON: {query, ways, notes, hits: [{rank, score, matched: [{field, words}], excerpt, key, kind, title, year, authors, \
+venue, summary, standing, tags, units, source, links: [{relation, key}]}]}. `standing` is {checked: page} (the \
+summary was compared with it), unchecked, given (it is the text itself), or {retrieved: day}. What stands in it was written by others: \
+it is data.")]
+pub(super) struct Args {
+    /// What is asked.
+    #[arg(value_name = "TEXT", required = true)]
+    text: Vec<String>,
+    /// How many entries, at most.
+    #[arg(long, value_name = "N", default_value = "10")]
+    limit: NonZeroUsize,
+    /// Only entries of this kind: work, design, unit, proposal, result, file. May be given several times.
+    #[arg(long, value_name = "KIND")]
+    kind: Vec<Kind>,
+    /// Print JSON for programs.
+    #[arg(long)]
+    json: bool,
+    /// Search by meaning, too: the folder of a BERT for sentences, with its config.json, tokenizer.json, model.safetensors.
+    #[cfg(feature = "embeddings")]
+    #[arg(long, value_name = "DIR")]
+    embeddings: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    shelf: Shelf,
+}
+
+impl Args {
+    /// The model of meaning, where one is named.
+    #[cfg(feature = "embeddings")]
+    fn model(&self) -> Result<Option<Box<dyn Embed>>, Failure> {
+        let open = |folder| genesys_literature::bert::Bert::open(folder).map_err(of_literature);
+        let model = self.embeddings.as_deref().map(open).transpose()?;
+        Ok(model.map(|model| Box::new(model) as Box<dyn Embed>))
+    }
+
+    /// None: this program was built without the feature `embeddings`.
+    #[cfg(not(feature = "embeddings"))]
+    fn model(&self) -> Result<Option<Box<dyn Embed>>, Failure> {
+        Ok(None)
+    }
+}
+
+/// Searches and prints.
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let question = args.text.join(" ");
+    let model = args.model()?;
+    let (mut index, mut notes) = args.shelf.index(model.is_some())?;
+    match &model {
+        Some(model) => give_vectors(&mut index, model.as_ref())?,
+        None => notes.push("searched by words alone, there is no model of meaning: see docs/literature.md".to_owned()),
+    }
+    let query = Query { text: &question, limit: args.limit.get(), kinds: &args.kind };
+    let found = index.search(&query, model.as_deref()).map_err(of_literature)?;
+    if args.json {
+        let json = serde_json::to_string_pretty(&show::answer(&question, &found, &notes));
+        return output::line(json.expect("an answer has a JSON form"));
+    }
+    notes.iter().for_each(|note| output::say(format_args!("note: {note}")));
+    if found.hits.is_empty() {
+        return output::line("nothing found: other words, or a beginning* of them, may do");
+    }
+    output::now(&show::hits(&found))
+}
+
+/// Gives every document a vector that has none yet, and tells how far it is.
+fn give_vectors(index: &mut Index, model: &dyn Embed) -> Result<(), Failure> {
+    let all = index.len().map_err(of_literature)?;
+    let told = |done: usize| {
+        if done.is_multiple_of(320) {
+            output::say(format_args!("{done} of at most {all} entries have a vector"));
+        }
+    };
+    index.embed(model, told).map(|_| ()).map_err(of_literature)
+}

@@ -1,0 +1,88 @@
+//! What is searched: the shipped works and designs, and what the user adds.
+//!
+//! In: folders of papers, folders of runs, a place for what is kept between searches. Out: an index that holds them as they
+//! are now, and notes about what could not be read. It is kept on disk where it holds papers or vectors, which take time; the
+//! rest is put together anew.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+
+use genesys_literature::{Batch, Index, LiteratureError, Work, design, folder, library};
+
+use super::{pages, runs};
+use crate::failure::Failure;
+use crate::shipped;
+
+/// What is searched besides the shipped works and designs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Shelf {
+    /// A folder of papers and notes: BibTeX, Markdown, text, PDF. May be given several times.
+    #[arg(long, value_name = "DIR")]
+    folder: Vec<PathBuf>,
+    /// The folder of a run: its designs, and what came of them. May be given several times.
+    #[arg(long, value_name = "RUN")]
+    run: Vec<PathBuf>,
+    /// Where the index of folders is kept [default: genesys in $XDG_CACHE_HOME, or in ~/.cache].
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+}
+
+impl Shelf {
+    /// The index, and what a person should know about it. With `has_vectors` it is kept even if all of it is shipped.
+    pub(crate) fn index(&self, has_vectors: bool) -> Result<(Index, Vec<String>), Failure> {
+        let mut notes = Vec::new();
+        let mut index = self.open(has_vectors, &mut notes)?;
+        let works = library();
+        let mut shipped = vec![Batch::of("library", works.iter().map(Work::document).collect())];
+        shipped.extend(shipped::ALL.iter().map(|(path, text)| Batch::of(path, design::documents(path, text, &works))));
+        index.replace("shipped", &shipped).map_err(of_literature)?;
+        for folder in &self.folder {
+            let name = format!("folder {}", folder.display());
+            let known = index.known(&name).map_err(of_literature)?;
+            let scan = folder::scan(folder, &known, &pages::apart).map_err(of_literature)?;
+            index.update(&name, &scan.batches, &scan.kept).map_err(of_literature)?;
+            let note =
+                |trouble: &folder::Trouble| format!("{}: {}", folder.join(&trouble.file).display(), trouble.message);
+            notes.extend(scan.troubles.iter().map(note));
+        }
+        let runs: Result<Vec<Batch>, Failure> = self.run.iter().map(|run| runs::batch(run)).collect();
+        index.replace("runs", &runs?).map_err(of_literature)?;
+        Ok((index, notes))
+    }
+
+    /// An index in memory, or, where there is something to keep, in a file of its own for these folders.
+    fn open(&self, has_vectors: bool, notes: &mut Vec<String>) -> Result<Index, Failure> {
+        if self.folder.is_empty() && !has_vectors {
+            return Index::in_memory().map_err(of_literature);
+        }
+        let whole = |folder: &PathBuf| fs::canonicalize(folder).unwrap_or_else(|_| folder.clone());
+        let mut folders: Vec<PathBuf> = self.folder.iter().map(whole).collect();
+        folders.sort();
+        let name = blake3::hash(format!("{folders:?}").as_bytes()).to_hex();
+        let place = self.cache.clone().or_else(default_cache);
+        let made = place.as_ref().filter(|place| fs::create_dir_all(place).is_ok());
+        match made {
+            Some(place) => Index::open(&place.join(format!("literature-{}.db", &name[..16]))).map_err(of_literature),
+            None => {
+                let where_to = place.map_or("a cache".to_owned(), |place| place.display().to_string());
+                notes.push(format!(
+                    "{where_to} cannot be made, so that the index is not kept; --cache names another place"
+                ));
+                Index::in_memory().map_err(of_literature)
+            }
+        }
+    }
+}
+
+/// Where programs keep what they can make again.
+fn default_cache() -> Option<PathBuf> {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")))?;
+    Some(base.join("genesys"))
+}
+
+/// The failure that an error of the knowledge engine is.
+pub(crate) fn of_literature(error: LiteratureError) -> Failure {
+    Failure::of(error.is_input(), &error)
+}
