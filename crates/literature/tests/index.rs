@@ -204,6 +204,14 @@ fn what_means_the_same_is_found_without_a_common_word() {
 }
 
 #[test]
+fn keys_that_are_spelled_alike_are_offered() {
+    let index = index();
+    assert_eq!(index.like("alibee", 3).unwrap(), ["alibi"]);
+    assert_eq!(index.like("deltanets", 3).unwrap(), ["deltanet"]);
+    assert_eq!(index.like("quagga", 3).unwrap(), [""; 0]);
+}
+
+#[test]
 fn a_question_without_words_is_the_users_mistake() {
     for text in ["", "  ", "?!", "\"\"", "***"] {
         let error = index().search(&query(text), None).unwrap_err();

@@ -106,7 +106,13 @@ const OWNERS: &[(&str, Owner)] = &[
         "smallvec",
         Owner::Shared(&["genesys-axis", "genesys-check"], "sizes and sets of axes are small, and made for every node"),
     ),
-    ("strsim", Owner::One("genesys-check")),
+    (
+        "strsim",
+        Owner::Shared(
+            &["genesys-check", "genesys-literature"],
+            "names in a text and keys of works are misspelled alike",
+        ),
+    ),
     ("syn", Owner::One("genesys-macros")),
     ("tempfile", Owner::Tests),
     (

@@ -3,7 +3,7 @@
 //! In: a key. Out: every entry that has it, as text or JSON. A key that nobody has is answered with like ones.
 
 use genesys_literature::show::{self, Facts};
-use genesys_literature::{Document, Index, Query};
+use genesys_literature::{Document, Index};
 use serde::Serialize;
 
 use super::shelf::{Shelf, of_literature};
@@ -70,14 +70,10 @@ fn ties(index: &Index, one: &Document) -> Result<Vec<Document>, Failure> {
 
 /// The failure where nobody has the key.
 fn unknown(index: &Index, key: &str) -> Failure {
-    let start: String = key.chars().take(3).collect();
-    let like = format!("{key} {start}*");
-    let query = Query { text: &like, limit: OFFERED, kinds: &[] };
-    let offered = index.search(&query, None).map(|found| found.hits).unwrap_or_default();
-    let keys: Vec<String> = offered.iter().map(|hit| format!("`{}`", hit.document.key)).collect();
-    let way_out = match keys.is_empty() {
+    let like = index.like(key, OFFERED).unwrap_or_default();
+    let way_out = match like.is_empty() {
         true => "`genesys literature search` finds keys".to_owned(),
-        false => format!("do you mean {}?", keys.join(", ")),
+        false => format!("do you mean `{}`?", like.join("`, `")),
     };
     Failure::Input(format!("expected the key of an entry, found `{key}`, which none has; {way_out}"))
 }

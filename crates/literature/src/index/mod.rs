@@ -35,6 +35,9 @@ const DOCUMENT: &str = "d.key, d.kind, d.title, d.year, d.people, d.venue, d.tag
 /// What stands between authors, and between tags.
 const BETWEEN: &str = "; ";
 
+/// From which similarity on (Jaro and Winkler's, 1 for equal words) a key may be what was meant.
+const LIKE: f64 = 0.85;
+
 /// An index.
 #[derive(Debug)]
 pub struct Index {
@@ -98,6 +101,20 @@ impl Index {
              ORDER BY d.year, d.key, d.id"
         );
         self.documents(&sql, key)
+    }
+
+    /// At most `most` keys that are spelled like `key`, the likest first.
+    ///
+    /// # Errors
+    /// [`LiteratureError::Index`] where SQLite cannot.
+    pub fn like(&self, key: &str, most: usize) -> Result<Vec<String>, LiteratureError> {
+        let sql = "SELECT DISTINCT key FROM document";
+        let keys: Vec<String> =
+            self.read("read", |conn| conn.prepare(sql)?.query_map([], |row| row.get(0))?.collect())?;
+        let rated = keys.into_iter().map(|other| (strsim::jaro_winkler(key, &other), other));
+        let mut like: Vec<(f64, String)> = rated.filter(|(rate, _)| *rate >= LIKE).collect();
+        like.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        Ok(like.into_iter().take(most).map(|(_, key)| key).collect())
     }
 
     fn documents(&self, sql: &str, key: &str) -> Result<Vec<Document>, LiteratureError> {
