@@ -63,7 +63,7 @@ fn a_document_comes_back_as_it_was_put_in() {
     };
     let mut index = index();
     index.replace("one", &[Batch::of("one", vec![one.clone()])]).unwrap();
-    assert_eq!(index.get("one").unwrap(), [one.clone()]);
+    assert_eq!(index.get("one").unwrap(), std::slice::from_ref(&one));
     assert_eq!(index.tied_to("gla").unwrap(), [one]);
     assert_eq!((index.get("two").unwrap().len(), index.len().unwrap()), (0, 5));
 }

@@ -13,9 +13,9 @@ fn paper(number: usize) -> Value {
         "externalIds": {"ArXiv": format!("2901.{number:05}"), "DOI": null, "CorpusId": number},
         "url": format!("https://www.semanticscholar.org/paper/{number:040x}"),
         "title": format!("Invented Work {number}"),
-        "abstract": if number % 2 == 0 { json!("An invented abstract.") } else { Value::Null },
+        "abstract": if number.is_multiple_of(2) { json!("An invented abstract.") } else { Value::Null },
         "venue": "",
-        "year": if number % 3 == 0 { Value::Null } else { json!(2029) },
+        "year": if number.is_multiple_of(3) { Value::Null } else { json!(2029) },
         "authors": [{"authorId": "1", "name": "Ann Invented"}, {"authorId": null, "name": null}],
     })
 }
