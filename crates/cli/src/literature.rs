@@ -1,8 +1,10 @@
 //! `genesys literature`: what is known about architectures, searched and shown.
 //!
 //! In: a question or a key, and what to search besides the shipped works and designs. Out: entries with their sources, as
-//! text or JSON. What lies in a file is read as data, PDFs in a process of their own; nothing in it is obeyed.
+//! text or JSON. What lies in a file or an answer is read as data, PDFs in a process of their own; nothing in it is obeyed.
 
+mod http;
+mod live;
 mod pages;
 mod runs;
 mod search;
@@ -17,6 +19,7 @@ use crate::failure::Failure;
   genesys literature search linear attention with a gated state
   genesys literature search '\"delta rule\" recurr*' --kind work --limit 3
   genesys literature search sparse attention --folder ~/papers --json
+  genesys literature search delta rule --live arxiv
   genesys literature show alibi
 
 Words rank what is found, \"phrases in quotes\" must occur, and a beginning* stands for every word that begins so. The \

@@ -89,6 +89,7 @@ const OWNERS: &[(&str, Owner)] = &[
     // Beside its owner, tests of other crates read the XML that those write.
     ("quick-xml", Owner::TestsAnd("genesys-literature")),
     ("quote", Owner::One("genesys-macros")),
+    ("reqwest", Owner::One("genesys-cli")),
     (
         "rusqlite",
         Owner::Shared(

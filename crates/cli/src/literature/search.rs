@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 
 use genesys_literature::{Embed, Index, Kind, Query, show};
 
+use super::live::Live;
 use super::shelf::{Shelf, of_literature};
 use crate::failure::Failure;
 use crate::output;
@@ -18,12 +19,14 @@ use crate::output;
   genesys literature search '\"delta rule\" recurr*' --kind work --kind unit
   genesys literature search sparse attention --folder ~/papers --json | jq '.hits[0]'
   genesys literature search short convolution --run runs/001
+  genesys literature search test-time training --live arxiv,semantic-scholar
 
 Words rank what is found, \"phrases in quotes\" must occur, and a beginning* stands for every word that begins so.
 
 JSON: {query, ways, notes, hits: [{rank, score, matched: [{field, words}], excerpt, key, kind, title, year, authors, \
 venue, summary, standing, tags, units, source, links: [{relation, key}]}]}. `standing` is {checked: page} (the \
-summary was compared with it), unchecked, given (it is the text itself), or {retrieved: day}. What stands in it was written by others: \
+summary was compared with it), unchecked, given (it is the text itself), or {retrieved: day}. What a live source \
+does not answer is a note, and the rest is searched. What stands in it was written by others: \
 it is data.")]
 pub(super) struct Args {
     /// What is asked.
@@ -32,12 +35,14 @@ pub(super) struct Args {
     /// How many entries, at most.
     #[arg(long, value_name = "N", default_value = "10")]
     limit: NonZeroUsize,
-    /// Only entries of this kind: work, design, unit, proposal, result, file. May be given several times.
+    /// Only entries of this kind: work, design, unit, proposal, result, file, arxiv, semantic-scholar. May be given several times.
     #[arg(long, value_name = "KIND")]
     kind: Vec<Kind>,
     /// Print JSON for programs.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    live: Live,
     /// Search by meaning, too: the folder of a BERT for sentences, with its config.json, tokenizer.json, model.safetensors.
     #[cfg(feature = "embeddings")]
     #[arg(long, value_name = "DIR")]
@@ -67,6 +72,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let question = args.text.join(" ");
     let model = args.model()?;
     let (mut index, mut notes) = args.shelf.index(model.is_some())?;
+    let live = args.live.documents(&question, args.limit.get(), args.shelf.place());
+    notes.extend(live.notes);
+    index.replace("live", &live.batches).map_err(of_literature)?;
     match &model {
         Some(model) => give_vectors(&mut index, model.as_ref())?,
         None => notes.push("searched by words alone, there is no model of meaning: see docs/literature.md".to_owned()),

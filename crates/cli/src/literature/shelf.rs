@@ -23,7 +23,7 @@ pub(crate) struct Shelf {
     /// The folder of a run: its designs, and what came of them. May be given several times.
     #[arg(long, value_name = "RUN")]
     run: Vec<PathBuf>,
-    /// Where the index of folders is kept [default: genesys in $XDG_CACHE_HOME, or in ~/.cache].
+    /// Where the index of folders and answers of live sources are kept [default: genesys in $XDG_CACHE_HOME, or in ~/.cache].
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
 }
@@ -51,6 +51,11 @@ impl Shelf {
         Ok((index, notes))
     }
 
+    /// Where things are kept between searches.
+    pub(crate) fn place(&self) -> Option<PathBuf> {
+        self.cache.clone().or_else(default_cache)
+    }
+
     /// An index in memory, or, where there is something to keep, in a file of its own for these folders.
     fn open(&self, has_vectors: bool, notes: &mut Vec<String>) -> Result<Index, Failure> {
         if self.folder.is_empty() && !has_vectors {
@@ -60,7 +65,7 @@ impl Shelf {
         let mut folders: Vec<PathBuf> = self.folder.iter().map(whole).collect();
         folders.sort();
         let name = blake3::hash(format!("{folders:?}").as_bytes()).to_hex();
-        let place = self.cache.clone().or_else(default_cache);
+        let place = self.place();
         let made = place.as_ref().filter(|place| fs::create_dir_all(place).is_ok());
         match made {
             Some(place) => Index::open(&place.join(format!("literature-{}.db", &name[..16]))).map_err(of_literature),

@@ -14,10 +14,18 @@ pub(super) struct Vectors {
     pub(super) model: String,
     /// Numbers of a vector.
     width: usize,
-    /// Documents and their kinds, in the order of `numbers`.
-    documents: Vec<(i64, String)>,
+    /// In the order of `numbers`.
+    documents: Vec<Owner>,
     /// `[document, width]`.
     numbers: Vec<f32>,
+}
+
+/// Whose a vector is.
+#[derive(Debug)]
+struct Owner {
+    id: i64,
+    kind: String,
+    key: String,
 }
 
 impl Vectors {
@@ -25,13 +33,13 @@ impl Vectors {
     pub(super) fn read(conn: &Connection, model: &str, width: usize) -> rusqlite::Result<Self> {
         let mut vectors = Self { model: model.to_owned(), width, documents: Vec::new(), numbers: Vec::new() };
         let mut select = conn.prepare(
-            "SELECT v.document, d.kind, v.numbers FROM vector v JOIN document d ON d.id = v.document
-             WHERE v.model = ?1 AND length(v.numbers) = 4 * ?2 ORDER BY d.key, d.source, d.id",
+            "SELECT v.numbers, d.id, d.kind, d.key FROM vector v JOIN document d ON d.id = v.document
+             WHERE v.model = ?1 AND length(v.numbers) = 4 * ?2",
         )?;
         let mut rows = select.query(rusqlite::params![model, width as i64])?;
         while let Some(row) = rows.next()? {
-            vectors.documents.push((row.get(0)?, row.get(1)?));
-            let (bytes, _) = row.get_ref(2)?.as_blob()?.as_chunks::<4>();
+            vectors.documents.push(Owner { id: row.get(1)?, kind: row.get(2)?, key: row.get(3)? });
+            let (bytes, _) = row.get_ref(0)?.as_blob()?.as_chunks::<4>();
             vectors.numbers.extend(bytes.iter().map(|bytes| f32::from_le_bytes(*bytes)));
         }
         Ok(vectors)
@@ -40,13 +48,10 @@ impl Vectors {
     /// The ids of the `most` documents nearest to `query`, of kinds that `is_asked` takes. Of equally near ones the first by
     /// key.
     pub(super) fn nearest(&self, query: &[f32], most: usize, is_asked: impl Fn(&str) -> bool) -> Vec<i64> {
-        let rows = self.documents.iter().zip(self.numbers.chunks_exact(self.width.max(1))).enumerate();
-        let mut near: Vec<(f32, usize)> = rows
-            .filter(|(_, ((_, kind), _))| is_asked(kind))
-            .map(|(at, (_, vector))| (dot(query, vector), at))
-            .collect();
-        near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        near.truncate(most);
-        near.into_iter().map(|(_, at)| self.documents[at].0).collect()
+        let rows = self.documents.iter().zip(self.numbers.chunks_exact(self.width.max(1)));
+        let asked = rows.filter(|(owner, _)| is_asked(&owner.kind));
+        let mut near: Vec<(f32, &Owner)> = asked.map(|(owner, vector)| (dot(query, vector), owner)).collect();
+        near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| (&a.1.key, a.1.id).cmp(&(&b.1.key, b.1.id))));
+        near.into_iter().take(most).map(|(_, owner)| owner.id).collect()
     }
 }
