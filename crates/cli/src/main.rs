@@ -24,6 +24,7 @@ mod init;
 mod leaderboard;
 mod literature;
 mod live;
+mod llm;
 mod lsp;
 mod mutate;
 mod number;
@@ -90,6 +91,7 @@ enum Command {
     Check(check::Args),
     Explain(explain::Args),
     Emit(emit::Args),
+    Llm(llm::Args),
     Lsp(lsp::Args),
     Fix(fix::Args),
     Fmt(fmt::Args),
@@ -135,6 +137,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Check(args) => check::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Emit(args) => emit::run(args),
+        Command::Llm(args) => llm::run(args),
         Command::Lsp(args) => lsp::run(args),
         Command::Fix(args) => fix::run(args),
         Command::Fmt(args) => fmt::run(args),

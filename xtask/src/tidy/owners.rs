@@ -61,6 +61,7 @@ const OWNERS: &[(&str, Owner)] = &[
     ("gemm", Owner::One("benches")),
     ("hashbrown", Owner::One("genesys-check")),
     ("html5gum", Owner::Tests),
+    ("httpdate", Owner::One("genesys-llm")),
     ("indicatif", Owner::One("genesys-cli")),
     ("inferno", Owner::One("genesys-profile")),
     ("libm", Owner::One("genesys-scalar")),
@@ -89,7 +90,7 @@ const OWNERS: &[(&str, Owner)] = &[
     // Beside its owner, tests of other crates read the XML that those write.
     ("quick-xml", Owner::TestsAnd("genesys-literature")),
     ("quote", Owner::One("genesys-macros")),
-    ("reqwest", Owner::One("genesys-cli")),
+    ("reqwest", Owner::One("genesys-llm")),
     (
         "rusqlite",
         Owner::Shared(
@@ -97,6 +98,7 @@ const OWNERS: &[(&str, Owner)] = &[
             "a log that must never lose an event and an index that can always be made again have nothing in common",
         ),
     ),
+    ("rustls", Owner::One("genesys-llm")),
     ("safetensors", Owner::One("genesys-train")),
     // The data model of everything written as JSON, and the one JSON.
     ("serde", Owner::All),
@@ -123,6 +125,7 @@ const OWNERS: &[(&str, Owner)] = &[
             "an embedding model comes with a tokenizer of its own, which is no language model's",
         ),
     ),
+    ("tokio", Owner::One("genesys-llm")),
     ("walkdir", Owner::One("genesys-data")),
 ];
 

@@ -1,0 +1,138 @@
+//! `genesys llm`: language models that agents ask.
+//!
+//! In: a target, keys from the environment. Out: what works with it, as text or as JSON.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use genesys_llm::check::{Probe, Verdict, check};
+use genesys_llm::folder::Folder;
+use genesys_llm::http::{Http, Limits};
+use genesys_llm::record::{Lines, Recorder, Replay};
+use genesys_llm::throttle::Wall;
+use genesys_llm::{Key, LlmError, Target, Transport};
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::output;
+
+/// What answers, in its one spelling.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LlmArgs {
+    /// What answers: `https://HOST/v1#MODEL` (chat completions; `https://api.anthropic.com#MODEL`, messages), `file:DIR` (whoever
+    /// answers the files there), `replay:FILE` (a recording).
+    #[arg(long, value_name = "TARGET", value_parser = Target::parse)]
+    pub(crate) llm: Target,
+    /// Records every exchange in this file, a line of JSON each, to be replayed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// The most seconds that are waited for an answer [default: 1200; of files, without end].
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    pub(crate) wait: Option<u64>,
+}
+
+impl LlmArgs {
+    /// What answers, and the model's name.
+    pub(crate) fn open(&self) -> Result<(Box<dyn Transport>, String), Failure> {
+        let wait = self.wait.map(Duration::from_secs);
+        let (transport, model): (Box<dyn Transport>, String) = match &self.llm {
+            Target::Http { protocol, base, model } => {
+                let host = base.host_str().unwrap_or_default();
+                let key = Key::for_host(host, &|name| std::env::var(name).ok());
+                let default = Limits::default();
+                let total = wait.unwrap_or(default.total);
+                let limits = Limits { total, first: default.first.min(total), ..default };
+                let http = Http::new(*protocol, base.clone(), key, limits).map_err(|error| failure(&error))?;
+                (Box::new(http), model.clone())
+            }
+            Target::Folder(dir) => {
+                let folder = Folder::new(dir, wait, Box::new(Wall::default())).map_err(|error| failure(&error))?;
+                (Box::new(folder), "file".to_owned())
+            }
+            Target::Replay(path) => {
+                let replay = Replay::open(path).map_err(|error| failure(&error))?;
+                let model = replay.model().to_owned();
+                (Box::new(replay), model)
+            }
+            Target::Local(path) => {
+                return Err(Failure::Input(format!(
+                    "local:{}: models are not run by this program yet: start a server of llama.cpp with it, and name that",
+                    path.display()
+                )));
+            }
+        };
+        let transport: Box<dyn Transport> = match &self.record {
+            Some(path) => {
+                let lines = Lines::open(path).map_err(|error| failure(&error))?;
+                Box::new(Recorder::new(transport, lines))
+            }
+            None => transport,
+        };
+        Ok((transport, model))
+    }
+}
+
+/// Language models that are asked: what works with one.
+#[derive(Debug, clap::Args)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Check(CheckArgs),
+}
+
+/// Ask a target a few small questions, and say what works.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  genesys llm check --llm http://localhost:8080/v1                 a server of llama.cpp, vLLM or Ollama
+  genesys llm check --llm https://openrouter.ai/api/v1#VENDOR/MODEL
+  genesys llm check --llm https://api.anthropic.com#MODEL --json
+  genesys llm check --llm file:asked                               you answer, in the folder asked/
+
+Keys come from OPENAI_API_KEY, ANTHROPIC_API_KEY and OPENROUTER_API_KEY, each for its own host alone, and from GENESYS_LLM_KEY for \
+any other. Four small requests are made. docs/llm.md says more.
+
+Exit status: 0 something answers, 1 the address or the key is wrong, 2 nothing answers.")]
+struct CheckArgs {
+    #[command(flatten)]
+    llm: LlmArgs,
+    /// Print JSON for programs instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs a command about models.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    match &args.command {
+        Command::Check(args) => probe(args),
+    }
+}
+
+fn probe(args: &CheckArgs) -> Result<(), Failure> {
+    let (transport, model) = args.llm.open()?;
+    let probes = check(transport.as_ref(), &model).map_err(|error| failure(&error))?;
+    let target = args.llm.llm.name();
+    if args.json {
+        return output::line(format_args!("{:#}", json!({ "target": target, "probes": probes })));
+    }
+    output::line(target)?;
+    probes.iter().try_for_each(|probe| output::line(words(probe)))
+}
+
+fn words(probe: &Probe) -> String {
+    let verdict = match probe.verdict {
+        Verdict::Works => "works",
+        Verdict::Ignored => "ignored",
+        Verdict::Fails => "fails",
+    };
+    format!("  {:<20} {verdict:<8} {}", probe.name, probe.detail)
+}
+
+/// A failure of a model.
+pub(crate) fn failure(error: &LlmError) -> Failure {
+    Failure::of(error.is_input(), error)
+}

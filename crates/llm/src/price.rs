@@ -1,0 +1,222 @@
+//! What tokens cost.
+//!
+//! Money is whole, in 10^-12 USD, so that sums are exact whatever their order; a price of a million tokens in USD with six decimals is
+//! a whole number a token. The table is data, `prices.tsv`; a run keeps the one that it was counted by.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::iter::Sum;
+use std::ops::Add;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::LlmError;
+use crate::message::Usage;
+
+/// Money in 10^-12 USD.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Money(pub u64);
+
+/// So many make a USD.
+const USD: u64 = 1_000_000_000_000;
+
+impl Money {
+    /// An amount of USD, as `12` or `0.25`, of at most twelve decimals.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || part.len() > 12 || !digits(whole) || !digits(part) || text.ends_with('.') {
+            return None;
+        }
+        let part: u64 = format!("{part:0<12}").parse().ok()?;
+        Some(Self(whole.parse::<u64>().ok()?.checked_mul(USD)?.checked_add(part)?))
+    }
+
+    /// So many times as much; no more than fits.
+    #[must_use]
+    pub fn times(self, n: u64) -> Self {
+        Self(self.0.saturating_mul(n))
+    }
+}
+
+impl Add for Money {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl Sum for Money {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), Add::add)
+    }
+}
+
+impl fmt::Display for Money {
+    /// `0.0123 USD`: at least two decimals, and all that are not 0.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part = format!("{:012}", self.0 % USD);
+        let shown = part.trim_end_matches('0');
+        write!(f, "{}.{shown:0<2} USD", self.0 / USD)
+    }
+}
+
+/// What a token of a model costs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Price {
+    /// One that is read.
+    pub input: Money,
+    /// One that is read, and that the server had kept.
+    pub cached: Money,
+    /// One that is written.
+    pub output: Money,
+    /// When the source said so.
+    pub date: String,
+    /// Who said so.
+    pub source: String,
+}
+
+impl Price {
+    /// What tokens cost.
+    #[must_use]
+    pub fn of(&self, usage: Usage) -> Money {
+        let cached = usage.cached.min(usage.input);
+        self.input.times(usage.input - cached) + self.cached.times(cached) + self.output.times(usage.output)
+    }
+}
+
+/// Prices by model: a name, or the beginning of one and `*`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Prices(BTreeMap<String, Price>);
+
+/// The table that comes with the program.
+const TABLE: &str = include_str!("../prices.tsv");
+
+impl Prices {
+    /// The table that comes with the program.
+    ///
+    /// # Panics
+    /// Never: a test reads it.
+    #[must_use]
+    pub fn shipped() -> Self {
+        Self::parse("prices.tsv", TABLE).expect("the shipped table is read by a test")
+    }
+
+    /// Reads a table: columns `model`, `input`, `cached`, `output` (USD a million tokens, at most six decimals), `date`, `source`, by tabs;
+    /// its first line names them.
+    ///
+    /// # Errors
+    /// The line and the column that cannot be read.
+    pub fn parse(name: &str, text: &str) -> Result<Self, String> {
+        let mut prices = BTreeMap::new();
+        let mut lines = text.lines().zip(1..);
+        let head = "model\tinput\tcached\toutput\tdate\tsource";
+        if lines.next().map(|(line, _)| line) != Some(head) {
+            return Err(format!("{name}:1: expected the columns `{}`", head.replace('\t', "`, `")));
+        }
+        for (line, number) in lines.filter(|(line, _)| !line.trim().is_empty()) {
+            let cells: Vec<&str> = line.split('\t').collect();
+            let [model, input, cached, output, date, source] = cells[..] else {
+                return Err(format!("{name}:{number}: expected 6 columns, found {}", cells.len()));
+            };
+            let token = |what: &str, text: &str| {
+                let million = Money::parse(text).filter(|money| money.0.is_multiple_of(1_000_000));
+                let wanted = "USD a million tokens with at most six decimals, as 0.25";
+                million.map(|money| Money(money.0 / 1_000_000)).ok_or_else(|| {
+                    format!("{name}:{number}: expected in column `{what}` {wanted}, found `{text}`")
+                })
+            };
+            let price = Price {
+                input: token("input", input)?,
+                cached: token("cached", cached)?,
+                output: token("output", output)?,
+                date: date.to_owned(),
+                source: source.to_owned(),
+            };
+            if model.is_empty() || prices.insert(model.to_owned(), price).is_some() {
+                return Err(format!("{name}:{number}: expected a model that no other line has, found `{model}`"));
+            }
+        }
+        Ok(Self(prices))
+    }
+
+    /// These, and those of `other` where both have one.
+    #[must_use]
+    pub fn overridden(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
+    /// A model that costs nothing: one's own server, a person.
+    #[must_use]
+    pub fn with_free(mut self, model: &str) -> Self {
+        let price = Price {
+            input: Money(0),
+            cached: Money(0),
+            output: Money(0),
+            date: String::new(),
+            source: "said to be free".to_owned(),
+        };
+        self.0.insert(model.to_owned(), price);
+        self
+    }
+
+    /// The price of a model: that of its name, else that of the longest beginning.
+    ///
+    /// # Errors
+    /// [`LlmError::NoPrice`]
+    pub fn of(&self, model: &str) -> Result<&Price, LlmError> {
+        let begins = |(pattern, _): &(&String, &Price)| pattern.strip_suffix('*').is_some_and(|part| model.starts_with(part));
+        let longest = || self.0.iter().filter(begins).max_by_key(|(pattern, _)| pattern.len()).map(|(_, price)| price);
+        self.0.get(model).or_else(longest).ok_or_else(|| LlmError::NoPrice { model: model.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_shipped_table_can_be_read_and_every_price_has_a_source() {
+        for (model, price) in &Prices::shipped().0 {
+            assert!(price.source.starts_with("https://") && price.date.len() == 10, "{model}: {price:?}");
+            assert!(price.cached <= price.input, "{model}: {price:?}");
+        }
+    }
+
+    #[test]
+    fn money_is_read_and_shown_exactly() {
+        for (text, shown) in [("0.25", "0.25 USD"), ("12", "12.00 USD"), ("0.000000000001", "0.000000000001 USD")] {
+            assert_eq!(Money::parse(text).unwrap().to_string(), shown);
+        }
+        for text in ["", ".5", "1.", "-1", "1e3", "0.0000000000001", "99999999999999999999"] {
+            assert_eq!(Money::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_longest_beginning_counts_and_a_model_without_a_price_is_refused() {
+        let text = "model\tinput\tcached\toutput\tdate\tsource\nm-*\t2\t1\t8\t2026-01-01\thttps://a\nm-small*\t0.5\t0.5\t1\t2026-01-01\thttps://a\n";
+        let prices = Prices::parse("p.tsv", text).unwrap();
+        let usage = Usage { input: 1_000_000, cached: 500_000, output: 250_000, estimated: false };
+        assert_eq!(prices.of("m-large").unwrap().of(usage), Money::parse("3.5").unwrap());
+        assert_eq!(prices.of("m-small-2").unwrap().of(usage), Money::parse("0.75").unwrap());
+        assert!(matches!(prices.of("other"), Err(LlmError::NoPrice { model }) if model == "other"));
+        assert_eq!(prices.with_free("other").of("other").unwrap().of(usage), Money(0));
+    }
+
+    #[test]
+    fn a_table_that_cannot_be_read_says_where() {
+        let told = |line: &str| Prices::parse("p.tsv", &format!("model\tinput\tcached\toutput\tdate\tsource\n{line}\n")).unwrap_err();
+        assert_eq!(told("m\t1"), "p.tsv:2: expected 6 columns, found 2");
+        assert!(told("m\t1\tx\t2\td\ts").starts_with("p.tsv:2: expected in column `cached` USD a million tokens"));
+        assert!(told("m\t0.0000001\t0\t2\td\ts").contains("column `input`"));
+        assert!(Prices::parse("p.tsv", "a\tb").unwrap_err().starts_with("p.tsv:1: expected the columns `model`, `input`"));
+    }
+}
