@@ -21,8 +21,9 @@ use crate::output;
 pub(crate) struct LlmArgs {
     /// What answers: `https://HOST/v1#MODEL` (chat completions; `https://api.anthropic.com#MODEL`, messages), `file:DIR` (whoever
     /// answers the files there), `replay:FILE` (a recording).
-    #[arg(long, value_name = "TARGET", value_parser = Target::parse)]
-    pub(crate) llm: Target,
+    // Parsed later: what is refused here would be shown with the key that stands in it.
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) llm: String,
     /// Records every exchange in this file, a line of JSON each, to be replayed.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
@@ -32,10 +33,15 @@ pub(crate) struct LlmArgs {
 }
 
 impl LlmArgs {
-    /// What answers, and the model's name.
+    /// What answers.
+    pub(crate) fn target(&self) -> Result<Target, Failure> {
+        Target::parse(&self.llm).map_err(|why| Failure::Input(format!("--llm: {why}")))
+    }
+
+    /// The same to be asked, and the model's name.
     pub(crate) fn open(&self) -> Result<(Box<dyn Transport>, String), Failure> {
         let wait = self.wait.map(Duration::from_secs);
-        let (transport, model): (Box<dyn Transport>, String) = match &self.llm {
+        let (transport, model): (Box<dyn Transport>, String) = match &self.target()? {
             Target::Http { protocol, base, model } => {
                 let host = base.host_str().unwrap_or_default();
                 let key = Key::for_host(host, &|name| std::env::var(name).ok());
@@ -115,7 +121,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 fn probe(args: &CheckArgs) -> Result<(), Failure> {
     let (transport, model) = args.llm.open()?;
     let probes = check(transport.as_ref(), &model).map_err(|error| failure(&error))?;
-    let target = args.llm.llm.name();
+    let target = args.llm.target()?.name();
     if args.json {
         return output::line(format_args!("{:#}", json!({ "target": target, "probes": probes })));
     }

@@ -33,7 +33,12 @@ fn whoever_answers_in_a_folder_is_checked_and_recorded() {
         fs::write(dir.join(format!("000{number}-check.answer.{ending}")), answer).unwrap();
     }
     let words = genesys(["llm", "check", "--llm", &target, "--record", &recorded, "--wait", "60"]).ok();
-    for line in ["answers              works", "keeps to a schema    works", "keeps to a grammar   works", "calls tools          fails"] {
+    for line in [
+        "answers              works",
+        "keeps to a schema    works",
+        "keeps to a grammar   works",
+        "calls tools          fails",
+    ] {
         assert!(words.contains(line), "{words}");
     }
     let again = genesys(["llm", "check", "--llm", &format!("replay:{recorded}")]).ok();

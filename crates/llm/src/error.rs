@@ -126,7 +126,9 @@ impl LlmError {
     pub(crate) fn without(mut self, key: &Key) -> Self {
         let text = match &mut self {
             Self::Unreachable { why: text, .. } | Self::File { why: text, .. } => text,
-            Self::Refused { says: text, .. } | Self::Busy { says: text, .. } | Self::Recorded { says: text, .. } => text,
+            Self::Refused { says: text, .. } | Self::Busy { says: text, .. } | Self::Recorded { says: text, .. } => {
+                text
+            }
             Self::CutOff(text) | Self::Malformed(text) | Self::Unrecorded(text) => text,
             Self::Budget(text) | Self::Unsupported(text) | Self::NoPrice { model: text } => text,
             Self::Key { .. } | Self::Silent { .. } | Self::TooLarge { .. } => return self,
@@ -159,10 +161,17 @@ impl std::fmt::Display for LlmError {
             }
             Self::Refused { status, says } => write!(f, "the server refuses the request (status {status}): {says}"),
             Self::Busy { status, says, .. } => {
-                write!(f, "the server asks for patience (status {status}): {says}; try again later, or ask less at once")
+                write!(
+                    f,
+                    "the server asks for patience (status {status}): {says}; try again later, or ask less at once"
+                )
             }
             Self::Silent { what, limit } => {
-                write!(f, "nothing came for {} s while waiting for {what}: the server hangs, or needs a longer limit", limit.as_secs_f64())
+                write!(
+                    f,
+                    "nothing came for {} s while waiting for {what}: the server hangs, or needs a longer limit",
+                    limit.as_secs_f64()
+                )
             }
             Self::CutOff(why) => write!(f, "the connection ended in the middle of an answer: {why}"),
             Self::TooLarge { limit } => {

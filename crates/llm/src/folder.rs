@@ -130,7 +130,9 @@ impl Folder {
                 let (ending, bytes) = found.clone().expect("an answer was found");
                 match text_of(ending, bytes, request) {
                     Ok(text) => return Ok(text),
-                    Err(why) => self.write(stem, "problem.md", &format!("`{stem}.{ending}` cannot be taken: {why}\n"))?,
+                    Err(why) => {
+                        self.write(stem, "problem.md", &format!("`{stem}.{ending}` cannot be taken: {why}\n"))?
+                    }
                 }
                 refused.clone_from(&found);
             }
@@ -179,7 +181,9 @@ fn text_of(ending: &str, bytes: Vec<u8>, request: &Request) -> Result<String, St
     let text = String::from_utf8(bytes).map_err(|error| format!("it is not UTF-8 ({})", error.utf8_error()))?;
     let wants_json = matches!(request.form, Form::Schema { .. });
     if wants_json {
-        return serde_json::from_str::<Value>(&text).map(|_| text.clone()).map_err(|why| format!("expected JSON: {why}"));
+        return serde_json::from_str::<Value>(&text)
+            .map(|_| text.clone())
+            .map_err(|why| format!("expected JSON: {why}"));
     }
     if ending != "answer.json" {
         return Ok(text);

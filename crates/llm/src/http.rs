@@ -191,7 +191,8 @@ impl Http {
         while let Some(piece) = self.piece(&mut response, &mut bytes).await? {
             text.extend(piece);
         }
-        String::from_utf8(text).map_err(|error| LlmError::Malformed(format!("bytes that are not UTF-8 ({})", error.utf8_error())))
+        String::from_utf8(text)
+            .map_err(|error| LlmError::Malformed(format!("bytes that are not UTF-8 ({})", error.utf8_error())))
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> LlmError {
@@ -228,7 +229,11 @@ fn hidden(reply: Reply, key: &Key) -> Reply {
     if !text.contains(key.secret()) {
         return reply;
     }
-    serde_json::from_str(&key.hidden_in(&text)).unwrap_or(Reply { text: key.hidden_in(&reply.text), calls: Vec::new(), ..reply })
+    serde_json::from_str(&key.hidden_in(&text)).unwrap_or(Reply {
+        text: key.hidden_in(&reply.text),
+        calls: Vec::new(),
+        ..reply
+    })
 }
 
 /// The innermost cause: what lies around it repeats the address.

@@ -71,11 +71,7 @@ impl Spent {
     /// Both.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
-        Self {
-            money: self.money + other.money,
-            usage: self.usage.plus(other.usage),
-            calls: self.calls + other.calls,
-        }
+        Self { money: self.money + other.money, usage: self.usage.plus(other.usage), calls: self.calls + other.calls }
     }
 
     fn tokens(self) -> u64 {

@@ -180,7 +180,8 @@ impl Request {
     /// At most how many tokens the request has: a token holds a byte or more, and each message some for its frame.
     #[must_use]
     pub fn most_input(&self) -> u64 {
-        let tools = self.tools.iter().map(|tool| tool.name.len() + tool.about.len() + tool.schema.to_string().len() + 64);
+        let tools =
+            self.tools.iter().map(|tool| tool.name.len() + tool.about.len() + tool.schema.to_string().len() + 64);
         let form = match &self.form {
             Form::Text | Form::Grammar { .. } => 0,
             Form::Schema { schema, .. } => schema.to_string().len() + 64,

@@ -73,7 +73,7 @@ pub struct Price {
     pub cached: Money,
     /// One that is written.
     pub output: Money,
-    /// When the source said so.
+    /// The day on which it was looked up.
     pub date: String,
     /// Who said so.
     pub source: String,
@@ -126,9 +126,9 @@ impl Prices {
             let token = |what: &str, text: &str| {
                 let million = Money::parse(text).filter(|money| money.0.is_multiple_of(1_000_000));
                 let wanted = "USD a million tokens with at most six decimals, as 0.25";
-                million.map(|money| Money(money.0 / 1_000_000)).ok_or_else(|| {
-                    format!("{name}:{number}: expected in column `{what}` {wanted}, found `{text}`")
-                })
+                million
+                    .map(|money| Money(money.0 / 1_000_000))
+                    .ok_or_else(|| format!("{name}:{number}: expected in column `{what}` {wanted}, found `{text}`"))
             };
             let price = Price {
                 input: token("input", input)?,
@@ -170,7 +170,8 @@ impl Prices {
     /// # Errors
     /// [`LlmError::NoPrice`]
     pub fn of(&self, model: &str) -> Result<&Price, LlmError> {
-        let begins = |(pattern, _): &(&String, &Price)| pattern.strip_suffix('*').is_some_and(|part| model.starts_with(part));
+        let begins =
+            |(pattern, _): &(&String, &Price)| pattern.strip_suffix('*').is_some_and(|part| model.starts_with(part));
         let longest = || self.0.iter().filter(begins).max_by_key(|(pattern, _)| pattern.len()).map(|(_, price)| price);
         self.0.get(model).or_else(longest).ok_or_else(|| LlmError::NoPrice { model: model.to_owned() })
     }
@@ -213,10 +214,14 @@ mod tests {
 
     #[test]
     fn a_table_that_cannot_be_read_says_where() {
-        let told = |line: &str| Prices::parse("p.tsv", &format!("model\tinput\tcached\toutput\tdate\tsource\n{line}\n")).unwrap_err();
+        let told = |line: &str| {
+            Prices::parse("p.tsv", &format!("model\tinput\tcached\toutput\tdate\tsource\n{line}\n")).unwrap_err()
+        };
         assert_eq!(told("m\t1"), "p.tsv:2: expected 6 columns, found 2");
         assert!(told("m\t1\tx\t2\td\ts").starts_with("p.tsv:2: expected in column `cached` USD a million tokens"));
         assert!(told("m\t0.0000001\t0\t2\td\ts").contains("column `input`"));
-        assert!(Prices::parse("p.tsv", "a\tb").unwrap_err().starts_with("p.tsv:1: expected the columns `model`, `input`"));
+        assert!(
+            Prices::parse("p.tsv", "a\tb").unwrap_err().starts_with("p.tsv:1: expected the columns `model`, `input`")
+        );
     }
 }

@@ -185,7 +185,8 @@ impl Replay {
         let own = parts(request);
         let alike = |other: &(String, String, String, Vec<String>)| {
             let messages = own.3.iter().zip(&other.3).take_while(|(a, b)| a == b).count();
-            [own.0 == other.0, own.1 == other.1, own.2 == other.2].iter().filter(|same| **same).count() * 1_000 + messages
+            [own.0 == other.0, own.1 == other.1, own.2 == other.2].iter().filter(|same| **same).count() * 1_000
+                + messages
         };
         let Some(nearest) = self.requests.iter().map(parts).max_by_key(alike) else {
             return "the recording is empty".to_owned();
@@ -195,7 +196,9 @@ impl Replay {
             () if own.0 != nearest.0 => format!("no {} asks in it", own.0),
             () if own.1 != nearest.1 => format!("it was made with the model `{}`", nearest.1),
             () if own.2 != nearest.2 => "the system prompt was another one".to_owned(),
-            () if common < own.3.len() || common < nearest.3.len() => format!("the dialogue differs from message {} on", common + 1),
+            () if common < own.3.len() || common < nearest.3.len() => {
+                format!("the dialogue differs from message {} on", common + 1)
+            }
             () => "tools, form or limits were others".to_owned(),
         };
         format!("compared with the most alike request of the recording, {what}")
@@ -209,7 +212,10 @@ impl Transport for Replay {
         let Some((outcomes, given)) = answers.get_mut(&hash) else {
             drop(answers);
             let unlike = self.unlike(request);
-            return Err(LlmError::Unrecorded(format!("the recording has no answer to {hash} of the {}: {unlike}", request.role)));
+            return Err(LlmError::Unrecorded(format!(
+                "the recording has no answer to {hash} of the {}: {unlike}",
+                request.role
+            )));
         };
         let Some(outcome) = outcomes.get(*given) else {
             let n = outcomes.len();

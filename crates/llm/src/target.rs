@@ -78,10 +78,14 @@ impl Target {
             return Err(format!("expected {FORMS}, found `{}`", shown(text)));
         }
         if !base.username().is_empty() || base.password().is_some() {
-            return Err("expected an address without a name or a key in it: keys come from the environment alone".to_owned());
+            return Err(
+                "expected an address without a name or a key in it: keys come from the environment alone".to_owned()
+            );
         }
         if base.query().is_some() {
-            return Err("expected an address without `?`: the model stands behind `#`, keys in the environment".to_owned());
+            return Err(
+                "expected an address without `?`: the model stands behind `#`, keys in the environment".to_owned()
+            );
         }
         let model = base.fragment().unwrap_or_default().to_owned();
         base.set_fragment(None);
@@ -131,7 +135,10 @@ mod tests {
 
     #[test]
     fn the_spelling_tells_protocol_address_and_model() {
-        assert_eq!(http("http://localhost:8080/v1/"), (Protocol::Chat, "http://localhost:8080/v1".into(), String::new()));
+        assert_eq!(
+            http("http://localhost:8080/v1/"),
+            (Protocol::Chat, "http://localhost:8080/v1".into(), String::new())
+        );
         assert_eq!(http("https://openrouter.ai/api/v1#a/b").2, "a/b");
         assert_eq!(http("https://api.anthropic.com#claude-x").0, Protocol::Messages);
         assert_eq!(http("anthropic+http://localhost:9#m").0, Protocol::Messages);
@@ -149,7 +156,9 @@ mod tests {
         assert!(told("file:").contains("a folder"));
         assert!(told("https://api.anthropic.com").contains("a model behind `#`"));
         assert!(told("https://host/v1?key=s3cret").contains("without `?`"));
-        for text in ["https://me:s3cret@host/v1", "https://s3cret@host/v1", "ftp://me:s3cret@host", "https://s3cret@:x/"] {
+        for text in
+            ["https://me:s3cret@host/v1", "https://s3cret@host/v1", "ftp://me:s3cret@host", "https://s3cret@:x/"]
+        {
             assert!(!told(text).contains("s3cret"), "{}", told(text));
         }
     }

@@ -22,7 +22,8 @@ fn a_completion_comes_in_pieces() {
     let server = Server::new(vec![said(&["Lin", "ear ", "attention\u{2026}"], "stop")]);
     let mut pieces = Vec::new();
     let transport = client(&server.url, short());
-    let reply = genesys_llm::Transport::ask(&transport, &request("hello"), &mut |piece| pieces.push(piece.to_owned())).unwrap();
+    let reply =
+        genesys_llm::Transport::ask(&transport, &request("hello"), &mut |piece| pieces.push(piece.to_owned())).unwrap();
     assert_eq!(pieces, ["Lin", "ear ", "attention\u{2026}"]);
     assert_eq!((reply.text.as_str(), reply.stop, reply.model.as_str()), ("Linear attention\u{2026}", Stop::End, "m-1"));
     assert_eq!(reply.usage, Usage { input: 12, cached: 8, output: 3, estimated: false });
@@ -41,7 +42,10 @@ fn forms_and_tools_go_as_the_server_takes_them() {
     let schema = json!({ "type": "object" });
     let form = Form::Schema { name: "review".into(), schema: schema.clone() };
     ask(&transport, &Request { form, ..request("a") }).unwrap();
-    assert_eq!(server.body(0)["response_format"]["json_schema"], json!({ "name": "review", "schema": schema, "strict": true }));
+    assert_eq!(
+        server.body(0)["response_format"]["json_schema"],
+        json!({ "name": "review", "schema": schema, "strict": true })
+    );
     let form = Form::Grammar { gbnf: "root ::= \"a\"".into() };
     ask(&transport, &Request { form, ..request("a") }).unwrap();
     assert_eq!(server.body(1)["grammar"], "root ::= \"a\"");
@@ -72,7 +76,8 @@ fn calls_come_in_pieces_and_what_is_no_json_is_kept_as_text() {
     ];
     let server = Server::new(vec![stream(events(&values))]);
     let reply = ask(&client(&server.url, short()), &request("a")).unwrap();
-    let calls: Vec<_> = reply.calls.iter().map(|call| (call.id.as_str(), call.name.as_str(), &call.arguments)).collect();
+    let calls: Vec<_> =
+        reply.calls.iter().map(|call| (call.id.as_str(), call.name.as_str(), &call.arguments)).collect();
     assert_eq!(calls, [("c1", "look", &json!({ "x": 1 })), ("c2", "broken", &json!("{\"x\""))]);
     assert_eq!(reply.stop, Stop::Tools);
     assert!(reply.usage.estimated, "the server told no tokens");
@@ -124,14 +129,20 @@ fn statuses_say_what_to_do() {
     assert!(matches!(key, LlmError::Key { variable: "GENESYS_LLM_KEY", sent: true, .. }), "{key:?}");
     let refused = told(response("400 Bad Request", JSON, &error("context of 4096 tokens is too small")));
     assert!(refused.to_string().contains("(status 400): context of 4096 tokens is too small (kind)"), "{refused}");
-    let quota = told(response("429 Too Many Requests", JSON, &json!({ "error": { "message": "no", "code": "insufficient_quota" } }).to_string()));
+    let quota = told(response(
+        "429 Too Many Requests",
+        JSON,
+        &json!({ "error": { "message": "no", "code": "insufficient_quota" } }).to_string(),
+    ));
     assert!(matches!(&quota, LlmError::Refused { .. }) && !quota.passes(), "{quota:?}");
     let busy = told(response("429 Too Many Requests", &format!("{JSON}Retry-After: 7\r\n"), &error("slow")));
     assert_eq!(busy.after().unwrap().as_secs(), 7);
     let dates = "Date: Wed, 21 Oct 2026 07:28:00 GMT\r\nRetry-After: Wed, 21 Oct 2026 07:28:30 GMT\r\n";
     assert_eq!(told(response("503 Service Unavailable", dates, "")).after().unwrap().as_secs(), 30);
     assert!(told(response("529 Overloaded", JSON, &error("overloaded"))).passes());
-    assert!(told(response("500 Internal Server Error", "", "<html>oops</html>")).to_string().contains("<html>oops</html>"));
+    assert!(
+        told(response("500 Internal Server Error", "", "<html>oops</html>")).to_string().contains("<html>oops</html>")
+    );
 }
 
 #[test]
@@ -161,17 +172,24 @@ fn answers_that_are_none_are_told() {
     let piece = json!({ "choices": [{ "delta": { "content": "a" } }] });
     assert!(matches!(told(stream(events(std::slice::from_ref(&piece)))), LlmError::CutOff(_)), "it ended too early");
     assert!(matches!(told(stream(vec![bytes("data: {\"choices\": [")])), LlmError::CutOff(_)), "in an event");
-    let chunked = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n40\r\ndata: {";
+    let chunked =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n40\r\ndata: {";
     assert!(matches!(told(vec![bytes(chunked)]), LlmError::CutOff(_)), "in a chunk");
     assert!(matches!(told(stream(vec![Part::Bytes(b"data: \xff\xfe\n\n".to_vec())])), LlmError::Malformed(_)));
     assert!(matches!(told(stream(vec![bytes("data: hello\n\n")])), LlmError::Malformed(_)));
-    assert!(matches!(told(response("200 OK", "Content-Type: text/html\r\n", "<p>Welcome</p>")), LlmError::Malformed(_)));
+    assert!(matches!(
+        told(response("200 OK", "Content-Type: text/html\r\n", "<p>Welcome</p>")),
+        LlmError::Malformed(_)
+    ));
     assert!(matches!(told(response("200 OK", JSON, "[]")), LlmError::Malformed(_)));
     let error = told(stream(events(&[piece, json!({ "error": { "message": "out of memory" } })])));
     assert!(error.to_string().contains("out of memory") && error.passes(), "{error}");
     let endless = Part::Endless(b"data: {\"choices\":[{\"delta\":{\"content\":\"again and again \"}}]}\n\n".to_vec());
     assert!(matches!(told(stream(vec![endless])), LlmError::TooLarge { limit: 65_536 }));
-    assert!(matches!(told(stream(vec![Part::Endless(b"x".to_vec())])), LlmError::TooLarge { .. }), "a line without end");
+    assert!(
+        matches!(told(stream(vec![Part::Endless(b"x".to_vec())])), LlmError::TooLarge { .. }),
+        "a line without end"
+    );
 }
 
 #[test]
@@ -188,7 +206,10 @@ fn what_is_cut_short_or_refused_is_a_reply_that_says_so() {
 fn where_nothing_answers_the_address_is_told() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = ask(&client(&format!("http://{closed}/v1"), short()), &request("a")).unwrap_err();
-    assert!(matches!(&error, LlmError::Unreachable { .. }) && error.to_string().contains(&closed.to_string()), "{error:?}");
+    assert!(
+        matches!(&error, LlmError::Unreachable { .. }) && error.to_string().contains(&closed.to_string()),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -197,7 +218,8 @@ fn no_error_shows_the_key() {
         let body = json!({ "error": { "message": format!("bad: {SECRET}") } }).to_string();
         response(status, &format!("{JSON}Location: http://elsewhere/?key={SECRET}\r\n"), &body)
     };
-    let statuses = ["302 Found", "400 Bad Request", "401 Unauthorized", "403 Forbidden", "404 Not Found", "429 Slow", "500 Oops"];
+    let statuses =
+        ["302 Found", "400 Bad Request", "401 Unauthorized", "403 Forbidden", "404 Not Found", "429 Slow", "500 Oops"];
     let answers = statuses.map(echo).into_iter().chain([
         response("200 OK", JSON, &format!("\"{SECRET}\"")),
         stream(vec![bytes(&format!("data: {SECRET}\n\n"))]),

@@ -185,7 +185,11 @@ fn calls_are_billed_as_they_end() {
     assert_eq!(ledger.spent()["proposer"], Spent::call(Money::parse("0.00006").unwrap(), reply("x").usage));
     ask(&metered, &request("a")).unwrap_err();
     let after = ledger.spent()["proposer"];
-    assert_eq!((after.calls, after.money), (2, Money::parse("0.00006").unwrap()), "a refusal costs a call and no money");
+    assert_eq!(
+        (after.calls, after.money),
+        (2, Money::parse("0.00006").unwrap()),
+        "a refusal costs a call and no money"
+    );
     ask(&metered, &request("a")).unwrap_err();
     let worst = Usage { input: request("a").most_input(), output: 100, ..Usage::default() };
     assert_eq!(ledger.spent()["proposer"].usage, after.usage.plus(worst), "what a cut answer took is not known");
@@ -203,7 +207,8 @@ fn thirty_two_dialogues_at_once_are_recorded_and_replayed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.jsonl");
     let ledger = Arc::new(Ledger::new(Cap { calls: Some(96), ..Cap::default() }));
-    let recorder = Recorder::new(client(&server.url, genesys_llm::http::Limits { ..short() }), Lines::open(&path).unwrap());
+    let recorder =
+        Recorder::new(client(&server.url, genesys_llm::http::Limits { ..short() }), Lines::open(&path).unwrap());
     let live = Metered::new(recorder, Prices::default(), Arc::clone(&ledger));
     let dialogue = |transport: &dyn Transport, i: usize| {
         (0..3).map(|turn| ask(transport, &request(&format!("{i}: {turn}"))).unwrap()).collect::<Vec<_>>()

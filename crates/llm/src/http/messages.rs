@@ -54,9 +54,9 @@ fn message(message: &Message) -> Value {
         Message::Model { text, calls } => {
             // An empty text is refused.
             let said = (!text.is_empty()).then(|| json!({ "type": "text", "text": text }));
-            let calls = calls.iter().map(|call| {
-                json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments })
-            });
+            let calls = calls
+                .iter()
+                .map(|call| json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments }));
             json!({ "role": "assistant", "content": said.into_iter().chain(calls).collect::<Value>() })
         }
         Message::Tool { call, text } => {

@@ -80,7 +80,8 @@ fn read(stream: &mut TcpStream) -> Option<(String, String)> {
         bytes.extend_from_slice(&piece[..n]);
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.to_lowercase().lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+        let length =
+            head.to_lowercase().lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
         if body.len() >= length.unwrap_or(0) {
             return Some((head.to_owned(), body.to_owned()));
         }
@@ -89,7 +90,8 @@ fn read(stream: &mut TcpStream) -> Option<(String, String)> {
 
 /// A whole response.
 pub(crate) fn response(status: &str, headers: &str, body: &str) -> Vec<Part> {
-    let text = format!("HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let text =
+        format!("HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     vec![Part::Bytes(text.into_bytes())]
 }
 
