@@ -46,7 +46,8 @@ impl Getter {
                 attempt.stop()
             }
         });
-        let client = reqwest::Client::builder().connect_timeout(PATIENCE.0).timeout(PATIENCE.1).redirect(policy).build();
+        let client =
+            reqwest::Client::builder().connect_timeout(PATIENCE.0).timeout(PATIENCE.1).redirect(policy).build();
         client.map(|client| Self { client }).map_err(|error| cause(&error))
     }
 
