@@ -18,6 +18,7 @@ use crate::scale;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   genesys emit --to gbnf > gau.gbnf                 the grammar, for a server that constrains decoding with one
+  genesys emit --to card                            the language on one page, for a model that is to write in it
   genesys emit designs/gla.gau --to ir              the module that the design is lowered to, sizes in D
   genesys emit designs/gla.gau --to ir --scale 14M  the same at a scale, sizes as numbers
   genesys emit designs/gla.gau --to rust --out gla.rs  candle source of the model, for a program of your own
@@ -47,6 +48,8 @@ pub(crate) struct Args {
 enum Target {
     /// The grammar of `.gau` files as GBNF.
     Gbnf,
+    /// The language on one page, of at most 2,500 tokens.
+    Card,
     /// A design as the text form of its intermediate representation.
     Ir,
     /// A design as Rust source on candle; without a scale at the smallest.
@@ -75,9 +78,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             let text = genesys_gbnf::from_pest(genesys_gbnf::GRAMMAR).expect("the grammar that ships can be exported");
             written(&text, args)
         }
-        (Target::Gbnf, Some(_)) => {
-            Err(Failure::Input("expected no FILE with `--to gbnf`: the grammar is that of all designs".into()))
-        }
+        (Target::Card, None) => written(&genesys_agents::card::card(), args),
+        (Target::Gbnf | Target::Card, Some(_)) => Err(Failure::Input(
+            "expected no FILE with `--to gbnf` or `--to card`: the grammar and the page are of all designs".into(),
+        )),
         (Target::Ir, file) => ir(file.as_deref().expect("clap asks for the file"), args),
         (Target::Rust, file) => rust(file.as_deref().expect("clap asks for the file"), args),
     }

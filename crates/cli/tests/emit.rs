@@ -6,10 +6,13 @@ mod common;
 use common::{design, file, genesys, root};
 
 #[test]
-fn the_grammar_needs_no_design() {
+fn the_grammar_and_the_card_need_no_design() {
     assert!(genesys(["emit", "--to", "gbnf"]).ok().contains("root ::="));
-    let said = genesys(["emit", "--to", "gbnf", design("gpt.gau").to_str().unwrap()]).refused();
-    assert!(said.contains("expected no FILE"), "{said}");
+    assert!(genesys(["emit", "--to", "card"]).ok().starts_with("```gau\n"));
+    for to in ["gbnf", "card"] {
+        let said = genesys(["emit", "--to", to, design("gpt.gau").to_str().unwrap()]).refused();
+        assert!(said.contains("expected no FILE"), "{said}");
+    }
 }
 
 #[test]
