@@ -192,6 +192,15 @@ mod tests {
     }
 
     #[test]
+    fn a_later_model_does_not_have_the_price_of_the_one_whose_name_it_begins_with() {
+        let prices = Prices::shipped();
+        let output = |model: &str| prices.of(model).ok().map(|price| price.output);
+        let dollars = |n: u64| Some(Money(n * USD / 1_000_000));
+        assert_eq!((output("claude-opus-5"), output("claude-opus-5-5")), (dollars(25), dollars(20)));
+        assert_eq!((output("claude-opus-4-5-20251101"), output("claude-opus-5-9")), (dollars(25), None));
+    }
+
+    #[test]
     fn money_is_read_and_shown_exactly() {
         for (text, shown) in [("0.25", "0.25 USD"), ("12", "12.00 USD"), ("0.000000000001", "0.000000000001 USD")] {
             assert_eq!(Money::parse(text).unwrap().to_string(), shown);
