@@ -69,8 +69,10 @@ fn asked(model: &str, text: &str) -> Request {
         messages: vec![Message::User { text: text.to_owned() }],
         tools: Vec::new(),
         form: Form::Text,
-        max_tokens: 200,
-        temperature: Some(0.0),
+        // Of some models most is thought, and not said.
+        max_tokens: 1000,
+        // Some models take no temperature.
+        temperature: None,
         seed: Some(0),
         stop: Vec::new(),
     }

@@ -110,11 +110,12 @@ impl Http {
     }
 
     fn url(&self) -> String {
-        let path = match self.protocol {
-            Protocol::Chat => "chat/completions",
-            Protocol::Messages => "v1/messages",
-        };
-        format!("{}/{path}", self.base.as_str().trim_end_matches('/'))
+        let base = self.base.as_str().trim_end_matches('/');
+        match self.protocol {
+            Protocol::Chat => format!("{base}/chat/completions"),
+            // The address is often given with the version in it.
+            Protocol::Messages => format!("{}/v1/messages", base.strip_suffix("/v1").unwrap_or(base)),
+        }
     }
 
     /// The request, with the key.
@@ -163,6 +164,7 @@ impl Http {
                 return reading.reply(request);
             };
             for event in events.of(&piece)? {
+                let event = self.open(event);
                 if event == "[DONE]" {
                     return reading.reply(request);
                 }
@@ -192,7 +194,16 @@ impl Http {
             text.extend(piece);
         }
         String::from_utf8(text)
+            .map(|text| self.open(text))
             .map_err(|error| LlmError::Malformed(format!("bytes that are not UTF-8 ({})", error.utf8_error())))
+    }
+
+    /// A text of the server without the key, before any of it is cut out: a part of a key could not be told later.
+    fn open(&self, text: String) -> String {
+        match &self.key {
+            Some(key) => key.hidden_in(&text),
+            None => text,
+        }
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> LlmError {
@@ -202,14 +213,15 @@ impl Http {
 
 impl Transport for Http {
     fn ask(&self, request: &Request, hear: &mut dyn FnMut(&str)) -> Result<Reply, LlmError> {
+        let host = self.base.host_str().unwrap_or_default();
         let whole = async {
             match self.protocol {
                 Protocol::Chat => {
-                    let body = chat::body(request, self.base.host_str().unwrap_or_default())?;
+                    let body = chat::body(request, host)?;
                     self.exchange(&body, request, chat::Chat::default(), hear).await
                 }
                 Protocol::Messages => {
-                    let body = messages::body(request)?;
+                    let body = messages::body(request, host)?;
                     self.exchange(&body, request, messages::Messages::default(), hear).await
                 }
             }

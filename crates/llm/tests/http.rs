@@ -50,6 +50,7 @@ fn forms_and_tools_go_as_the_server_takes_them() {
     ask(&transport, &Request { form, ..request("a") }).unwrap();
     assert_eq!(server.body(1)["grammar"], "root ::= \"a\"");
     assert_eq!(server.body(1)["guided_grammar"], "root ::= \"a\"");
+    assert_eq!(server.body(1)["structured_outputs"], json!({ "grammar": "root ::= \"a\"" }));
     let call = ToolCall { id: "c1".into(), name: "look".into(), arguments: json!({ "x": 1 }) };
     let messages = vec![
         Message::User { text: "a".into() },
@@ -110,12 +111,16 @@ fn messages_come_in_pieces_and_a_schema_is_a_tool() {
         json!({ "type": "message_stop" }),
     ];
     let server = Server::new(vec![stream(events(&values))]);
-    let url = format!("anthropic+{}#c", server.url.trim_end_matches("/v1"));
     let form = Form::Schema { name: "review".into(), schema: json!({ "type": "object" }) };
+    // With the version in it, or without.
+    let url = format!("anthropic+{}#c", server.url);
+    ask(&client(&url, short()), &Request { form: form.clone(), ..request("a") }).unwrap();
+    assert!(server.head(0).starts_with("post /v1/messages"), "{}", server.head(0));
+    let url = format!("anthropic+{}#c", server.url.trim_end_matches("/v1"));
     let reply = ask(&client(&url, short()), &Request { form, ..request("a") }).unwrap();
     assert_eq!((reply.text.as_str(), reply.stop, reply.model.as_str()), ("{\"rating\": 4}", Stop::End, "c-1"));
     assert_eq!(reply.usage, Usage { input: 12, cached: 7, output: 20, estimated: false });
-    let (head, body) = (server.head(0), server.body(0));
+    let (head, body) = (server.head(1), server.body(1));
     assert!(head.starts_with("post /v1/messages") && head.contains("anthropic-version: 2023-06-01"), "{head}");
     assert!(head.contains(&format!("x-api-key: {SECRET}")) && !head.contains("authorization"), "{head}");
     assert_eq!(body["tool_choice"], json!({ "type": "tool", "name": "review" }));
@@ -129,6 +134,16 @@ fn statuses_say_what_to_do() {
     assert!(matches!(key, LlmError::Key { variable: "GENESYS_LLM_KEY", sent: true, .. }), "{key:?}");
     let refused = told(response("400 Bad Request", JSON, &error("context of 4096 tokens is too small")));
     assert!(refused.to_string().contains("(status 400): context of 4096 tokens is too small (kind)"), "{refused}");
+    for (status, says, out) in [
+        ("404 Not Found", "no model x", "is the model's name right behind `#`"),
+        ("402 Payment Required", "no credits", "pay for more"),
+        ("400 Bad Request", "prompt is too long: 9 tokens > 8", "say less, or take a model that reads more"),
+        ("413 Payload Too Large", "", "say less, or take a model that reads more"),
+    ] {
+        let error = told(response(status, JSON, &error(says)));
+        let told = error.to_string();
+        assert!(told.contains(says) && told.contains(out) && error.is_input() && !error.passes(), "{told}");
+    }
     let quota = told(response(
         "429 Too Many Requests",
         JSON,
@@ -231,6 +246,13 @@ fn no_error_shows_the_key() {
     for answer in answers {
         let error = told(answer);
         assert!(!format!("{error} {error:?}").contains(SECRET), "{error:?}");
+    }
+    // A message that is cut does not show the beginning of it, wherever the cut comes.
+    for (status, cut) in [("400 Bad Request", 500), ("200 OK", 200)] {
+        for before in cut - SECRET.len()..cut {
+            let error = told(response(status, "", &format!("{}{SECRET}", "x".repeat(before))));
+            assert!(!error.to_string().contains("xsk-"), "{before}: {error}");
+        }
     }
     let server = Server::new(vec![said(&["your key is ", SECRET], "stop")]);
     assert_eq!(ask(&client(&server.url, short()), &request("a")).unwrap().text, "your key is (key)");

@@ -1,13 +1,17 @@
 //! `POST BASE/chat/completions`: the form of OpenAI, which vLLM, llama.cpp, Ollama and OpenRouter speak as well.
 //!
-//! A schema goes as `response_format`. A grammar goes as `grammar`, which llama.cpp takes, and as `guided_grammar`, which vLLM takes; OpenAI
-//! itself takes none.
+//! A schema goes as `response_format`. A grammar goes as `grammar`, which llama.cpp takes, as `structured_outputs`, which vLLM takes, and as
+//! `guided_grammar`, which vLLM took before 0.12; OpenAI itself takes none. The most tokens go as `max_tokens`, to OpenAI as
+//! `max_completion_tokens`: its models that think refuse the former.
 
 use serde_json::{Value, json};
 
 use super::{Reading, malformed};
 use crate::error::LlmError;
 use crate::message::{Form, Message, Reply, Request, Stop, ToolCall, Usage};
+
+/// OpenAI's own host, which takes less than the others, and by other names.
+const OPENAI: &str = "api.openai.com";
 
 /// The request's body.
 pub(super) fn body(request: &Request, host: &str) -> Result<Value, LlmError> {
@@ -16,10 +20,10 @@ pub(super) fn body(request: &Request, host: &str) -> Result<Value, LlmError> {
     let mut body = json!({
         "model": request.model,
         "messages": messages,
-        "max_tokens": request.max_tokens,
         "stream": true,
         "stream_options": { "include_usage": true },
     });
+    body[if host == OPENAI { "max_completion_tokens" } else { "max_tokens" }] = request.max_tokens.into();
     if !request.tools.is_empty() {
         let tools = request.tools.iter().map(|tool| {
             let function = json!({ "name": tool.name, "description": tool.about, "parameters": tool.schema });
@@ -33,13 +37,14 @@ pub(super) fn body(request: &Request, host: &str) -> Result<Value, LlmError> {
             let schema = json!({ "name": name, "schema": schema, "strict": true });
             body["response_format"] = json!({ "type": "json_schema", "json_schema": schema });
         }
-        Form::Grammar { .. } if host == "api.openai.com" => {
+        Form::Grammar { .. } if host == OPENAI => {
             return Err(LlmError::Unsupported(format!(
                 "{host} takes no grammar: ask a server of llama.cpp or vLLM, or for JSON by a schema"
             )));
         }
         Form::Grammar { gbnf } => {
             body["grammar"] = gbnf.as_str().into();
+            body["structured_outputs"] = json!({ "grammar": gbnf });
             body["guided_grammar"] = gbnf.as_str().into();
         }
     }
@@ -166,4 +171,36 @@ fn usage(usage: &Value) -> Option<Usage> {
         output: usage["completion_tokens"].as_u64()?,
         estimated: false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn request(form: Form) -> Request {
+        Request {
+            role: "proposer".to_owned(),
+            model: "m".to_owned(),
+            system: String::new(),
+            messages: Vec::new(),
+            tools: Vec::new(),
+            form,
+            max_tokens: 100,
+            temperature: None,
+            seed: None,
+            stop: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn openai_has_its_own_name_for_the_most_tokens_and_takes_no_grammar() {
+        let (own, other) = (body(&request(Form::Text), OPENAI).unwrap(), body(&request(Form::Text), "host").unwrap());
+        assert_eq!((&own["max_completion_tokens"], &own["max_tokens"]), (&json!(100), &Value::Null));
+        assert_eq!((&other["max_completion_tokens"], &other["max_tokens"]), (&Value::Null, &json!(100)));
+        let grammar = || Form::Grammar { gbnf: "root ::= \"a\"".to_owned() };
+        assert!(matches!(body(&request(grammar()), OPENAI), Err(LlmError::Unsupported(_))));
+        assert!(body(&request(grammar()), "host").is_ok());
+    }
 }

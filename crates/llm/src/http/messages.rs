@@ -1,6 +1,7 @@
 //! `POST BASE/v1/messages`: the form of Anthropic.
 //!
-//! A schema goes as a tool that the model has to call, whose arguments are the answer. It takes no grammar, and no seed.
+//! A schema goes to Anthropic as `output_config`, since its models that always think refuse to be made to call a tool; to others, which may
+//! not know that field, as a tool that the model has to call, whose arguments are the answer. It takes no grammar, and no seed.
 
 use serde_json::{Value, json};
 
@@ -11,8 +12,11 @@ use crate::message::{Form, Message, Reply, Request, Stop, ToolCall, Usage};
 /// The version of the protocol.
 pub(super) const VERSION: &str = "2023-06-01";
 
+/// Anthropic's own host.
+const ANTHROPIC: &str = "api.anthropic.com";
+
 /// The request's body.
-pub(super) fn body(request: &Request) -> Result<Value, LlmError> {
+pub(super) fn body(request: &Request, host: &str) -> Result<Value, LlmError> {
     let mut tools: Vec<Value> = Vec::new();
     for tool in &request.tools {
         tools.push(json!({ "name": tool.name, "description": tool.about, "input_schema": tool.schema }));
@@ -26,6 +30,9 @@ pub(super) fn body(request: &Request) -> Result<Value, LlmError> {
     });
     match &request.form {
         Form::Text => {}
+        Form::Schema { schema, .. } if host == ANTHROPIC => {
+            body["output_config"] = json!({ "format": { "type": "json_schema", "schema": schema } });
+        }
         Form::Schema { name, schema } => {
             tools.push(json!({ "name": name, "description": "Gives the answer.", "input_schema": schema }));
             body["tool_choice"] = json!({ "type": "tool", "name": name });
@@ -191,5 +198,39 @@ fn stop(reason: &str) -> Stop {
         "tool_use" => Stop::Tools,
         "refusal" => Stop::Refused,
         _ => Stop::End,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_schema_forces_no_tool_where_models_refuse_that() {
+        let schema = json!({ "type": "object" });
+        let request = Request {
+            role: "reviewer".to_owned(),
+            model: "m".to_owned(),
+            system: String::new(),
+            messages: vec![Message::User { text: "Rate it.".to_owned() }],
+            tools: Vec::new(),
+            form: Form::Schema { name: "review".to_owned(), schema: schema.clone() },
+            max_tokens: 100,
+            temperature: None,
+            seed: None,
+            stop: Vec::new(),
+        };
+        let own = body(&request, ANTHROPIC).unwrap();
+        assert_eq!(own["output_config"], json!({ "format": { "type": "json_schema", "schema": schema } }));
+        assert_eq!((&own["tools"], &own["tool_choice"]), (&Value::Null, &Value::Null));
+        let mut reading = Messages::default();
+        let block = json!({ "type": "text", "text": "{\"rating\": 4}" });
+        let thought = json!({ "type": "thinking", "thinking": "so far" });
+        let whole = json!({ "type": "message", "content": [thought, block], "stop_reason": "end_turn" });
+        assert!(reading.take(&whole, &mut |_| {}).unwrap());
+        assert_eq!(reading.reply(&request).unwrap().text, "{\"rating\": 4}");
+        assert_eq!(body(&request, "localhost").unwrap()["tool_choice"], json!({ "type": "tool", "name": "review" }));
     }
 }

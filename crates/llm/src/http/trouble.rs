@@ -26,14 +26,31 @@ impl Http {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 LlmError::Key { url: self.base.to_string(), variable: Key::variable(&host), sent: self.key.is_some() }
             }
-            StatusCode::TOO_MANY_REQUESTS if quota => LlmError::Refused { status: status.as_u16(), says },
+            StatusCode::TOO_MANY_REQUESTS if quota => refused(status, &says, "pay for more, or name another server"),
             StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
                 LlmError::Busy { status: status.as_u16(), after, says }
             }
             status if status.is_server_error() => LlmError::Busy { status: status.as_u16(), after, says },
+            StatusCode::PAYMENT_REQUIRED => refused(status, &says, "pay for more, or name another server"),
+            StatusCode::NOT_FOUND => refused(status, &says, "is the model's name right behind `#`, and the address?"),
+            StatusCode::PAYLOAD_TOO_LARGE => refused(status, &says, LONG),
+            status if is_long(&says) => refused(status, &says, LONG),
             status => LlmError::Refused { status: status.as_u16(), says },
         }
     }
+}
+
+/// The way out of a dialogue that is too long.
+const LONG: &str = "say less, or take a model that reads more";
+
+/// A refusal with a way out.
+fn refused(status: StatusCode, says: &str, out: &str) -> LlmError {
+    LlmError::Refused { status: status.as_u16(), says: format!("{says}; {out}") }
+}
+
+/// Whether a server says that the dialogue is too long, in the words of those that we know.
+fn is_long(says: &str) -> bool {
+    ["context_length", "context length", "context size", "prompt is too long"].iter().any(|words| says.contains(words))
 }
 
 /// What a server says of an error, in a line.
