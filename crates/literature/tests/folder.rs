@@ -8,6 +8,7 @@ use std::path::Path;
 
 use genesys_literature::folder::{Scan, pdf, scan};
 use genesys_literature::{Index, Kind, Query};
+use proptest::prelude::*;
 
 /// A PDF of one page with that text, and a table of references that says where its parts lie.
 fn pdf_of(text: &str) -> Vec<u8> {
@@ -139,4 +140,27 @@ fn a_folder_that_is_none_is_the_users_mistake_and_links_do_not_lead_around() {
     std::os::unix::fs::symlink(folder.path(), folder.path().join("round")).unwrap();
     fs::write(folder.path().join("a.txt"), "once").unwrap();
     assert_eq!(sources(&fresh(folder.path())), ["a.txt:1"]);
+}
+
+proptest! {
+    #[test]
+    fn no_text_breaks_a_reader(
+        pieces in prop::collection::vec(
+            prop::sample::select(vec![
+                "@article{", "@string{", "@comment", "@", "key", ",", "=", "{", "}", "\"", "#", "\\", "\\'{e}", "\\&", "$x$", "title",
+                " author = {A and B, C and {D}},", "year = 2020", "date = {2020-13-99}", "month = jan", "\n", "%", "--", "\u{e9}", "\u{202e}",
+                "and", "``", "''", "~", "_", "^", "\\begin{", "crossref = {key},", "xdata = {key},", "keywords = {a, b}", "pages = {1--2}",
+            ]),
+            0..24,
+        ),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let text: String = pieces.concat();
+        for name in ["a.bib", "a.md", "a.txt"] {
+            fs::write(folder.path().join(name), &text).unwrap();
+        }
+        let scan = fresh(folder.path());
+        prop_assert_eq!(scan.batches.len(), 3);
+        prop_assert!(scan.troubles.len() <= 1, "{:?}", scan.troubles);
+    }
 }
