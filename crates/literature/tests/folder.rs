@@ -60,7 +60,7 @@ fn every_form_is_read_and_says_where_it_stands() {
     fs::write(folder.path().join("g.pdf"), pdf_of("Delta rules on a page")).unwrap();
     let scan = fresh(folder.path());
     assert_eq!(scan.troubles, []);
-    assert_eq!(sources(&scan), ["a.bib, entry one (a.bib)", "b.md:1", "b.md:3", "c.TXT:1", "g.pdf, page 1"]);
+    assert_eq!(sources(&scan), ["a.bib, entry one", "b.md:1", "b.md:3", "c.TXT:1", "g.pdf, page 1"]);
     let mut index = Index::in_memory().unwrap();
     index.update("folder", &scan.batches, &scan.kept).unwrap();
     let found = index.search(&Query { text: "\"delta rules\"", limit: 5, kinds: &[Kind::File] }, None).unwrap();

@@ -8,8 +8,8 @@ use biblatex::{Bibliography, ChunksExt, Entry, ParseError};
 use crate::document::{Document, Kind};
 
 /// The entries of a BibTeX file.
-pub(super) fn documents(name: &str, source: &str, text: &str) -> (Vec<Document>, Option<String>) {
-    let document = |entry: &Entry| document(name, source, entry);
+pub(super) fn documents(source: &str, text: &str) -> (Vec<Document>, Option<String>) {
+    let document = |entry: &Entry| document(source, entry);
     if let Ok(all) = Bibliography::parse(text) {
         return (all.iter().map(document).collect(), None);
     }
@@ -51,7 +51,7 @@ fn pieces(text: &str) -> Vec<(usize, &str)> {
     starts.iter().zip(ends).map(|((line, start), end)| (*line, &text[*start..end])).collect()
 }
 
-fn document(name: &str, source: &str, entry: &Entry) -> Document {
+fn document(source: &str, entry: &Entry) -> Document {
     let field = |field: &str| entry.get(field).map(ChunksExt::format_verbatim).unwrap_or_default();
     let first = |fields: &[&str]| fields.iter().map(|one| field(one)).find(|text| !text.is_empty()).unwrap_or_default();
     let title = match field("title") {
@@ -71,7 +71,7 @@ fn document(name: &str, source: &str, entry: &Entry) -> Document {
             .map(str::to_owned)
             .collect(),
         text: text.collect::<Vec<_>>().join("\n"),
-        ..Document::new(Kind::File, &entry.key, &title, &format!("{source}, entry {} ({name})", entry.key))
+        ..Document::new(Kind::File, &entry.key, &title, &format!("{source}, entry {}", entry.key))
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_a_document() {
-        let (found, trouble) = documents("r.bib", "refs/r.bib", GOOD);
+        let (found, trouble) = documents("refs/r.bib", GOOD);
         assert_eq!(trouble, None);
         let one = &found[0];
         assert_eq!((one.key.as_str(), one.year, one.venue.as_str()), ("one2020", Some(2020), "A Place"));
@@ -112,7 +112,7 @@ mod tests {
         let text = format!(
             "{GOOD}@article{{two2021,\n  title = {{Open\n@book{{three, title = {{Three}}, date = {{2022-05}}}}\n"
         );
-        let (found, trouble) = documents("r.bib", "r.bib", &text);
+        let (found, trouble) = documents("r.bib", &text);
         let keys: Vec<_> = found.iter().map(|one| (one.key.as_str(), one.year)).collect();
         assert_eq!(keys, [("one2020", Some(2020)), ("three", Some(2022))]);
         let trouble = trouble.unwrap_or_default();
@@ -124,7 +124,7 @@ mod tests {
         for text in
             ["", "just words", "@", "@article", "@article{", "@article{x, title = }", "@@@{{{\n@\n", "@string{a"]
         {
-            let (found, _) = documents("r.bib", "r.bib", text);
+            let (found, _) = documents("r.bib", text);
             assert!(found.len() <= 1, "{text}: {found:?}");
         }
     }

@@ -130,7 +130,7 @@ fn documents(place: &Place<'_>, form: Form, bytes: &[u8], read_pdf: ReadPdf<'_>)
         return (Vec::new(), Some("expected UTF-8, found other bytes; save it as UTF-8".to_owned()));
     };
     match form {
-        Form::Bibtex => bibtex::documents(&place.name, &source, text),
+        Form::Bibtex => bibtex::documents(&source, text),
         Form::Markdown => (passage::markdown(&place.name, &source, text), None),
         Form::Text | Form::Pdf => (passage::text(&place.name, &source, text), None),
     }
