@@ -157,9 +157,19 @@ pub struct Usage {
 /// A reply, or why there is none, as it is recorded.
 pub type Answer = Result<Reply, String>;
 
+/// The most tokens that servers are known to say of their own to a model that has tools, with some room.
+const UNSEEN: u64 = 1024;
+
 impl Form {
     fn is_text(&self) -> bool {
         *self == Form::Text
+    }
+
+    fn is_schema(&self) -> bool {
+        match self {
+            Self::Schema { .. } => true,
+            Self::Text | Self::Grammar { .. } => false,
+        }
     }
 }
 
@@ -177,9 +187,22 @@ impl Request {
         format!("q1-{}", &hash.to_hex()[..32])
     }
 
-    /// At most how many tokens the request has: a token holds a byte or more, and each message some for its frame.
+    /// At most how many tokens the request has: a token holds a byte or more, each message has some for its frame, and a server may
+    /// say something of its own to a model that has tools.
     #[must_use]
     pub fn most_input(&self) -> u64 {
+        let unseen = if self.tools.is_empty() && !self.form.is_schema() { 0 } else { UNSEEN };
+        self.bytes() + unseen
+    }
+
+    /// About how many tokens the request has: four bytes a token. Where a server does not tell.
+    #[must_use]
+    pub fn about_input(&self) -> u64 {
+        self.bytes().div_ceil(4)
+    }
+
+    /// The bytes that a model reads, with those of the frames around them.
+    fn bytes(&self) -> u64 {
         let tools =
             self.tools.iter().map(|tool| tool.name.len() + tool.about.len() + tool.schema.to_string().len() + 64);
         let form = match &self.form {
@@ -188,12 +211,6 @@ impl Request {
         };
         let messages = self.messages.iter().map(|message| message.bytes() + 16);
         (self.system.len() + 64 + form + messages.sum::<usize>() + tools.sum::<usize>()) as u64
-    }
-
-    /// About how many tokens the request has: four bytes a token. Where a server does not tell.
-    #[must_use]
-    pub fn about_input(&self) -> u64 {
-        self.most_input().div_ceil(4)
     }
 }
 
@@ -220,5 +237,35 @@ impl Usage {
             output: self.output + other.output,
             estimated: self.estimated || other.estimated,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_of_its_own_is_in_the_worst_case_alone() {
+        let plain = Request {
+            role: "proposer".to_owned(),
+            model: "m".to_owned(),
+            system: "Be brief.".to_owned(),
+            messages: vec![Message::User { text: "Say yes.".to_owned() }],
+            tools: Vec::new(),
+            form: Form::Text,
+            max_tokens: 1,
+            temperature: None,
+            seed: None,
+            stop: Vec::new(),
+        };
+        let tool = Tool { name: "add".to_owned(), about: String::new(), schema: Value::Null };
+        let tools = Request { tools: vec![tool], ..plain.clone() };
+        let form = Form::Schema { name: "sum".to_owned(), schema: Value::Null };
+        let schema = Request { form, ..plain.clone() };
+        for more in [&tools, &schema] {
+            assert!(more.most_input() > plain.most_input() + UNSEEN, "{more:?}");
+            assert!(more.about_input() < plain.about_input() + 30, "{more:?}");
+        }
+        assert_eq!(plain.most_input().div_ceil(4), plain.about_input());
     }
 }
