@@ -1,9 +1,17 @@
-//! What language models are told when they propose, review and write designs.
+//! Roles that language models take: what they are told, and what is made of their answers.
 //!
 //! | file | holds |
 //! | --- | --- |
 //! | [`card`] | the language on one page |
+//! | [`prompt`] | prompts, as files with slots |
+//! | [`mod@implement`] | the implementer: from a written proposal to a design that checks |
+//! | `code` | the block of code in an answer |
 //!
-//! It asks nobody, and reads no file: texts come from the documentation as this program was built with it.
+//! What a model answers is data: it is parsed and checked, and nothing in it is obeyed. Who answers is a transport that the caller hands in.
 
 pub mod card;
+mod code;
+pub mod implement;
+pub mod prompt;
+
+pub use implement::{Attempt, Limits, Outcome, Task, Way, implement};

@@ -9,7 +9,8 @@ use genesys_llm::check::{Probe, Verdict, check};
 use genesys_llm::folder::Folder;
 use genesys_llm::http::{Http, Limits};
 use genesys_llm::record::{Lines, Recorder, Replay};
-use genesys_llm::throttle::Wall;
+use genesys_llm::retry::{Patience, Retry};
+use genesys_llm::throttle::{Clock, Wall};
 use genesys_llm::{Key, LlmError, Target, Transport};
 use serde_json::json;
 
@@ -76,6 +77,31 @@ impl LlmArgs {
         };
         Ok((transport, model))
     }
+}
+
+impl LlmArgs {
+    /// As [`open`](Self::open), but a server is asked again where that may help; so is a recording, which then goes the way it went.
+    pub(crate) fn open_patiently(&self) -> Result<(Box<dyn Transport>, String), Failure> {
+        let (transport, model) = self.open()?;
+        let clock: Box<dyn Clock> = match self.target()? {
+            Target::Http { .. } => Box::new(Wall::default()),
+            Target::Replay(_) => Box::new(Skipping),
+            // Who answers files is waited for.
+            Target::Folder(_) | Target::Local(_) => return Ok((transport, model)),
+        };
+        Ok((Box::new(Retry::new(transport, Patience::default(), clock)), model))
+    }
+}
+
+/// A clock for what was waited for before.
+struct Skipping;
+
+impl Clock for Skipping {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn sleep(&self, _: Duration) {}
 }
 
 /// Language models that are asked: what works with one.

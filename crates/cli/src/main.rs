@@ -20,6 +20,7 @@ mod forward;
 mod generate;
 mod go;
 mod hash;
+mod implement;
 mod init;
 mod leaderboard;
 mod literature;
@@ -91,6 +92,7 @@ enum Command {
     Check(check::Args),
     Explain(explain::Args),
     Emit(emit::Args),
+    Implement(implement::Args),
     Llm(llm::Args),
     Lsp(lsp::Args),
     Fix(fix::Args),
@@ -137,6 +139,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Check(args) => check::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Emit(args) => emit::run(args),
+        Command::Implement(args) => implement::run(args),
         Command::Llm(args) => llm::run(args),
         Command::Lsp(args) => lsp::run(args),
         Command::Fix(args) => fix::run(args),

@@ -1,0 +1,89 @@
+//! Prompts: files with slots, `{{name}}`.
+//!
+//! A prompt is data. Which slots it has is fixed where it is used; what fills them is text of others, and is put in as it is but for
+//! marks that would end the part it stands in.
+
+/// A prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prompt {
+    /// Its file's name, without its ending.
+    pub name: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+/// All prompts.
+pub const PROMPTS: [Prompt; 5] = [IMPLEMENTER, WHOLE, SKETCH, FILL, MEND];
+
+/// What the implementer is.
+pub const IMPLEMENTER: Prompt = Prompt { name: "implementer", text: include_str!("../prompts/implementer.md") };
+/// A whole design is asked for.
+pub const WHOLE: Prompt = Prompt { name: "whole", text: include_str!("../prompts/whole.md") };
+/// A sketch is asked for.
+pub const SKETCH: Prompt = Prompt { name: "sketch", text: include_str!("../prompts/sketch.md") };
+/// A unit is asked for.
+pub const FILL: Prompt = Prompt { name: "fill", text: include_str!("../prompts/fill.md") };
+/// An answer is to be mended.
+pub const MEND: Prompt = Prompt { name: "mend", text: include_str!("../prompts/mend.md") };
+
+impl Prompt {
+    /// The version: `p1-` and 16 hexadecimal digits of a BLAKE3 hash of the text.
+    #[must_use]
+    pub fn version(&self) -> String {
+        let hash = blake3::Hasher::new_derive_key("genesys prompt 1").update(self.text.as_bytes()).finalize();
+        format!("p1-{}", &hash.to_hex()[..16])
+    }
+
+    /// The names of its slots, in their order.
+    #[must_use]
+    pub fn slots(&self) -> Vec<&'static str> {
+        self.text.split("{{").skip(1).filter_map(|rest| Some(rest.split_once("}}")?.0)).collect()
+    }
+
+    /// The text with its slots filled, in one pass: what fills a slot has none.
+    ///
+    /// # Panics
+    /// Where a slot has no filling, or a filling no slot: the callers are in this crate.
+    #[must_use]
+    pub(crate) fn filled(&self, fillings: &[(&str, &str)]) -> String {
+        let slots = self.slots();
+        assert!(
+            slots.len() == fillings.len() && fillings.iter().all(|(name, _)| slots.contains(name)),
+            "`{}` has the slots {slots:?}",
+            self.name
+        );
+        let mut parts = self.text.split("{{");
+        let mut text = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (name, rest) = part.split_once("}}").expect("a slot is closed");
+            let (_, filling) = fillings.iter().find(|(slot, _)| *slot == name).expect("each slot has a filling");
+            text.push_str(filling);
+            text.push_str(rest);
+        }
+        text.trim_end().to_owned()
+    }
+}
+
+/// A text of others for a part in tags: what would close the part does not.
+pub(crate) fn enclosed(text: &str, tag: &str) -> String {
+    text.replace(&format!("</{tag}"), &format!("< /{tag}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_filled_once_and_what_fills_them_has_none() {
+        let prompt = Prompt { name: "p", text: "a {{x}} b {{y}}\n" };
+        assert_eq!(prompt.slots(), ["x", "y"]);
+        assert_eq!(prompt.filled(&[("y", "2"), ("x", "{{y}}")]), "a {{y}} b 2");
+        assert_eq!(enclosed("a </proposal> b", "proposal"), "a < /proposal> b");
+    }
+
+    #[test]
+    fn prompts_have_versions_of_their_own() {
+        let versions: std::collections::BTreeSet<String> = PROMPTS.iter().map(Prompt::version).collect();
+        assert_eq!(versions.len(), PROMPTS.len());
+    }
+}
