@@ -1,6 +1,6 @@
 //! Fetching an address, for those who need the network and no model.
 //!
-//! In: an address with headers. Out: the answer, if it comes in time and is not too large. Redirects are followed within one host, since the
+//! In: an address with headers. Out: the answer, if it comes in time and is not too large. Redirects are followed within one origin, since the
 //! headers may hold a key. It keeps no pace and tries nothing twice.
 
 use std::time::Duration;
@@ -39,12 +39,8 @@ impl Getter {
     pub fn new() -> Result<Self, String> {
         prepare();
         let policy = Policy::custom(|attempt| {
-            let from = attempt.previous().last().and_then(|url| url.host_str());
-            if attempt.previous().len() <= REDIRECTS && attempt.url().host_str() == from {
-                attempt.follow()
-            } else {
-                attempt.stop()
-            }
+            let within = attempt.previous().last().is_some_and(|from| from.origin() == attempt.url().origin());
+            if within && attempt.previous().len() <= REDIRECTS { attempt.follow() } else { attempt.stop() }
         });
         let client =
             reqwest::Client::builder().connect_timeout(PATIENCE.0).timeout(PATIENCE.1).redirect(policy).build();
