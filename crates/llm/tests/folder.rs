@@ -5,12 +5,12 @@ mod common;
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{ask, request};
 use genesys_llm::folder::Folder;
-use genesys_llm::throttle::Wall;
+use genesys_llm::throttle::{Clock, Wall};
 use genesys_llm::{Form, LlmError, Request, Transport};
 use serde_json::json;
 
@@ -67,6 +67,30 @@ fn a_person_reads_and_answers() {
     let reply = reply.unwrap();
     assert_eq!((reply.text.as_str(), reply.model.as_str()), ("Attention.", "file"));
     assert!(names(dir.path()).contains(&"0001-proposer.done".to_owned()));
+}
+
+/// A clock at each look of which somebody writes on.
+struct Writing(std::path::PathBuf, Mutex<usize>);
+
+impl Clock for Writing {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn sleep(&self, _: Duration) {
+        let mut looks = self.1.lock().unwrap();
+        *looks += 1;
+        let text = ["", "At", "Attention", "Attention."][(*looks).min(3)];
+        fs::write(&self.0, text).unwrap();
+    }
+}
+
+#[test]
+fn what_is_still_written_is_not_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Writing(dir.path().join("0001-proposer.answer.md"), Mutex::default());
+    let folder = Folder::new(dir.path(), None, Box::new(clock)).unwrap();
+    assert_eq!(ask(&folder, &request("a")).unwrap().text, "Attention.");
 }
 
 #[test]
