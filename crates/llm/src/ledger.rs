@@ -2,13 +2,17 @@
 //!
 //! Before a call its worst case is set aside; behind it what it took is noted instead. So the sum of both never passes the cap, however
 //! many threads call at once, and what fails is counted like what succeeds. A call that nobody settles is counted at its worst.
+//! A ledger may be kept on the disk, where it outlives a kill ([`journal`](crate::journal)).
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::LlmError;
+use crate::journal::{Balance, Entry, Journal};
 use crate::message::{Reply, Request, Usage};
 use crate::price::{Money, Prices};
 use crate::transport::Transport;
@@ -42,14 +46,14 @@ pub struct Spent {
 pub struct Ledger {
     cap: Cap,
     book: Mutex<Book>,
+    journal: Option<Journal>,
 }
 
 #[derive(Debug, Default)]
 struct Book {
-    /// By role.
-    spent: BTreeMap<String, Spent>,
+    /// What was settled, and how many calls there were.
+    balance: Balance,
     reserved: BTreeMap<u64, Spent>,
-    next: u64,
 }
 
 /// What is set aside for a call.
@@ -59,6 +63,7 @@ pub struct Reservation<'a> {
     id: u64,
     role: String,
     worst: Spent,
+    begin: Instant,
 }
 
 impl Spent {
@@ -74,7 +79,9 @@ impl Spent {
         Self { money: self.money + other.money, usage: self.usage.plus(other.usage), calls: self.calls + other.calls }
     }
 
-    fn tokens(self) -> u64 {
+    /// Tokens, read and written.
+    #[must_use]
+    pub fn tokens(self) -> u64 {
         self.usage.input + self.usage.output
     }
 }
@@ -83,13 +90,17 @@ impl Ledger {
     /// A ledger in which nothing is spent.
     #[must_use]
     pub fn new(cap: Cap) -> Self {
-        Self::resumed(cap, BTreeMap::new())
+        Self { cap, book: Mutex::default(), journal: None }
     }
 
-    /// A ledger in which that much was spent, by role.
-    #[must_use]
-    pub fn resumed(cap: Cap, spent: BTreeMap<String, Spent>) -> Self {
-        Self { cap, book: Mutex::new(Book { spent, ..Book::default() }) }
+    /// The ledger in a file, which is made where there is none; every call is noted there before it is made and behind it.
+    ///
+    /// # Errors
+    /// [`LlmError::File`]
+    pub fn open(cap: Cap, path: &Path) -> Result<Self, LlmError> {
+        let (journal, balance) = Journal::open(path)?;
+        let book = Mutex::new(Book { balance, ..Book::default() });
+        Ok(Self { cap, book, journal: Some(journal) })
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -99,23 +110,33 @@ impl Ledger {
     /// Sets the worst case of a call aside.
     ///
     /// # Errors
-    /// [`LlmError::Budget`] where that would pass the cap, with both numbers; nothing is set aside then.
-    pub fn reserve(&self, role: &str, worst: Spent) -> Result<Reservation<'_>, LlmError> {
+    /// [`LlmError::Budget`] where that would pass the cap, with both numbers, or [`LlmError::File`]; nothing is set aside then.
+    pub fn reserve(&self, role: &str, model: &str, worst: Spent) -> Result<Reservation<'_>, LlmError> {
         let mut book = self.book();
         let sum = book.committed().plus(worst);
         if let Some(why) = self.cap.passed(sum) {
             return Err(LlmError::Budget(format!("a call of the {role} is not made: {why}")));
         }
-        let id = book.next;
-        book.next += 1;
+        let id = book.balance.next;
+        if let Some(journal) = &self.journal {
+            let (role, model) = (role.to_owned(), model.to_owned());
+            journal.note(&Entry::Reserved { call: id, role, model, worst })?;
+        }
+        book.balance.next += 1;
         book.reserved.insert(id, worst);
-        Ok(Reservation { ledger: self, id, role: role.to_owned(), worst })
+        Ok(Reservation { ledger: self, id, role: role.to_owned(), worst, begin: Instant::now() })
     }
 
     /// What was spent, by role; what is set aside is not in it.
     #[must_use]
     pub fn spent(&self) -> BTreeMap<String, Spent> {
-        self.book().spent.clone()
+        self.book().balance.spent.clone()
+    }
+
+    /// The same with the time that calls took, and how many of a file were never settled.
+    #[must_use]
+    pub fn balance(&self) -> Balance {
+        self.book().balance.clone()
     }
 
     /// What was spent and what is set aside.
@@ -133,7 +154,7 @@ impl Ledger {
 
 impl Book {
     fn committed(&self) -> Spent {
-        self.spent.values().chain(self.reserved.values()).fold(Spent::default(), |sum, one| sum.plus(*one))
+        self.balance.spent.values().chain(self.reserved.values()).fold(Spent::default(), |sum, one| sum.plus(*one))
     }
 }
 
@@ -154,23 +175,28 @@ impl Cap {
 impl Reservation<'_> {
     /// Notes what the call took in place of what was set aside for it.
     pub fn settle(self, took: Spent) {
-        self.ledger.book().note(self.id, &self.role, took);
+        self.note(took);
     }
-}
 
-impl Book {
     /// Notes it once: what is not set aside any more was noted before.
-    fn note(&mut self, id: u64, role: &str, took: Spent) {
-        if self.reserved.remove(&id).is_some() {
-            let sum = self.spent.entry(role.to_owned()).or_default();
-            *sum = sum.plus(took);
+    fn note(&self, took: Spent) {
+        let millis = u64::try_from(self.begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let mut book = self.ledger.book();
+        if book.reserved.remove(&self.id).is_none() {
+            return;
+        }
+        book.balance.add(&self.role, took);
+        book.balance.millis += millis;
+        if let Some(journal) = &self.ledger.journal {
+            // A line that cannot be written leaves the call at its worst, which is no less; the next call is refused.
+            let _ = journal.note(&Entry::Settled { call: self.id, took, millis });
         }
     }
 }
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        self.ledger.book().note(self.id, &self.role, self.worst);
+        self.note(self.worst);
     }
 }
 
@@ -196,7 +222,7 @@ impl<T: Transport> Transport for Metered<T> {
         };
         let cost = |usage: Usage| Spent::call(price.map(|price| price.of(usage)).unwrap_or_default(), usage);
         let most = Usage { input: request.most_input(), output: request.max_tokens, ..Usage::default() };
-        let reserved = self.ledger.reserve(&request.role, cost(most))?;
+        let reserved = self.ledger.reserve(&request.role, &request.model, cost(most))?;
         let reply = self.inner.ask(request, hear);
         match &reply {
             Ok(reply) => reserved.settle(cost(reply.usage)),

@@ -11,11 +11,14 @@
 //! | [`http`] | servers that speak chat completions or messages |
 //! | [`folder`] | requests as files, which a person or a program answers |
 //! | [`record`] | exchanges as lines of JSON, and answers from them |
+//! | [`continued`] | a recording, and behind its end the one who is asked live |
 //! | [`retry`] | another try, later |
 //! | [`ensemble`] | several models, by weight, and others where one fails |
 //! | [`throttle`] | at most so many at once, and so many a minute |
 //! | [`price`] | what tokens cost |
 //! | [`ledger`] | what may be spent, and what was |
+//! | [`journal`] | the same on the disk: it outlives a kill |
+//! | `lines` | files of lines of JSON |
 //! | [`key`] | secrets that are never shown |
 //! | [`get`] | fetching an address, for those who need the network and no model |
 //! | [`check`] | what works with a target |
@@ -24,13 +27,16 @@
 //! It decides nothing about designs, and reads no environment: keys come in as values.
 
 pub mod check;
+pub mod continued;
 pub mod ensemble;
 pub mod error;
 pub mod folder;
 pub mod get;
 pub mod http;
+pub mod journal;
 pub mod key;
 pub mod ledger;
+mod lines;
 pub mod message;
 pub mod price;
 pub mod record;
@@ -39,9 +45,10 @@ pub mod target;
 pub mod throttle;
 pub mod transport;
 
+pub use continued::Continued;
 pub use error::LlmError;
 pub use key::Key;
-pub use ledger::{Cap, Ledger};
+pub use ledger::{Cap, Ledger, Spent};
 pub use message::{Answer, Form, Message, Reply, Request, Stop, Tool, ToolCall, Usage};
 pub use price::{Money, Prices};
 pub use target::Target;

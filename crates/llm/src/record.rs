@@ -5,14 +5,13 @@
 //! Neither times nor keys are in it.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::LlmError;
+use crate::lines::{LineFile, read};
 use crate::message::{Reply, Request};
 use crate::transport::Transport;
 
@@ -57,6 +56,21 @@ impl Outcome {
         }
     }
 
+    pub(crate) fn is_reply(&self) -> bool {
+        match self {
+            Self::Reply(_) => true,
+            Self::Failure { .. } => false,
+        }
+    }
+
+    /// Whether it is a failure that another try could have helped.
+    fn passes(&self) -> bool {
+        match self {
+            Self::Reply(_) => false,
+            Self::Failure { passes, .. } => *passes,
+        }
+    }
+
     /// As it is handed on.
     fn result(&self) -> Result<Reply, LlmError> {
         match self {
@@ -78,34 +92,32 @@ pub trait Keep: Send + Sync {
 }
 
 /// A file of lines.
-pub struct Lines {
-    path: std::path::PathBuf,
-    file: Mutex<File>,
-}
+pub struct Lines(LineFile);
 
 impl Lines {
-    /// A file to add to; it is made where there is none.
+    /// A file to add to; it is made where there is none. A last line that was cut off is taken away.
     ///
     /// # Errors
     /// [`LlmError::File`]
     pub fn open(path: &Path) -> Result<Self, LlmError> {
-        let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| of_file(path, &error))?;
-        Ok(Self { path: path.to_owned(), file: Mutex::new(file) })
+        LineFile::open(path, &["{\"hash\":\"q1-"]).map(Self)
     }
 }
 
 impl Keep for Lines {
     fn keep(&self, exchange: &Exchange) -> Result<(), LlmError> {
-        let mut line = serde_json::to_vec(exchange).expect("an exchange has a JSON form");
-        line.push(b'\n');
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = file.write_all(&line).and_then(|()| file.sync_data());
-        written.map_err(|error| of_file(&self.path, &error))
+        self.0.add(exchange)
     }
 }
 
-fn of_file(path: &Path, error: &std::io::Error) -> LlmError {
-    LlmError::File { path: path.to_owned(), why: error.to_string() }
+/// The exchanges of a file. A last line that was cut off is left out.
+///
+/// # Errors
+/// [`LlmError::File`], with the line that is none where one is.
+pub fn exchanges(path: &Path) -> Result<Vec<Exchange>, LlmError> {
+    read(path, "exchange", |exchange: &Exchange| {
+        (exchange.hash != exchange.request.hash()).then(|| "its hash is not that of its request".to_owned())
+    })
 }
 
 /// A transport whose exchanges are kept.
@@ -149,25 +161,25 @@ impl Replay {
         Self { answers: Mutex::new(answers), requests }
     }
 
+    /// What dialogues took of these exchanges: the replies alone, and a failure only where it is the last that came and no other
+    /// try could have helped. What failed on the way and was asked again is left out, so that what went on after a stop, and what
+    /// was tried more often than once, is replayed as if it had gone well at once.
+    pub fn settled(exchanges: impl IntoIterator<Item = Exchange>) -> Self {
+        let mut replay = Self::new(exchanges);
+        for (outcomes, _) in replay.answers.get_mut().unwrap_or_else(PoisonError::into_inner).values_mut() {
+            let last = outcomes.pop();
+            outcomes.retain(Outcome::is_reply);
+            outcomes.extend(last.filter(|last| last.is_reply() || !last.passes()));
+        }
+        replay
+    }
+
     /// The answers of a file.
     ///
     /// # Errors
-    /// [`LlmError::File`] with the line that is none. A last line that was cut off is left out.
+    /// As [`exchanges`].
     pub fn open(path: &Path) -> Result<Self, LlmError> {
-        let text = std::fs::read_to_string(path).map_err(|error| of_file(path, &error))?;
-        let complete = text.rfind('\n').map_or("", |end| &text[..end]);
-        let read = complete.lines().zip(1..).map(|(line, number)| {
-            let exchange = serde_json::from_str::<Exchange>(line);
-            let exchange = exchange.map_err(|why| (number, why.to_string()))?;
-            let same = exchange.hash == exchange.request.hash();
-            same.then_some(exchange).ok_or((number, "its hash is not that of its request".to_owned()))
-        });
-        let exchanges = read.collect::<Result<Vec<_>, _>>();
-        let exchanges = exchanges.map_err(|(number, why)| LlmError::File {
-            path: path.to_owned(),
-            why: format!("line {number} is no exchange: {why}"),
-        })?;
-        Ok(Self::new(exchanges))
+        exchanges(path).map(Self::new)
     }
 
     /// The model that was asked first; empty where none was.

@@ -13,7 +13,7 @@ fn spent(money: u64, input: u64, output: u64) -> Spent {
 fn what_would_pass_a_cap_is_refused_with_both_numbers_and_sets_nothing_aside() {
     let cap = Cap { money: Money::parse("1"), tokens: Some(100), calls: Some(2) };
     let ledger = Ledger::new(cap);
-    let told = |worst: Spent| ledger.reserve("reviewer", worst).unwrap_err().to_string();
+    let told = |worst: Spent| ledger.reserve("reviewer", "m", worst).unwrap_err().to_string();
     let over = Money::parse("1.5").unwrap().0;
     assert_eq!(
         told(spent(over, 1, 1)),
@@ -21,15 +21,15 @@ fn what_would_pass_a_cap_is_refused_with_both_numbers_and_sets_nothing_aside() {
     );
     assert!(told(spent(1, 60, 41)).contains("with it 101 tokens could be used, and the cap is 100"));
     assert_eq!(ledger.committed(), Spent::default());
-    ledger.reserve("reviewer", spent(1, 1, 1)).unwrap().settle(spent(1, 1, 1));
-    ledger.reserve("reviewer", spent(1, 1, 1)).unwrap().settle(spent(0, 0, 0));
+    ledger.reserve("reviewer", "m", spent(1, 1, 1)).unwrap().settle(spent(1, 1, 1));
+    ledger.reserve("reviewer", "m", spent(1, 1, 1)).unwrap().settle(spent(0, 0, 0));
     assert!(told(spent(1, 1, 1)).contains("it would be call 3, and the cap is 2"));
 }
 
 #[test]
 fn what_nobody_settles_is_counted_at_its_worst() {
     let ledger = Ledger::new(Cap::default());
-    drop(ledger.reserve("proposer", spent(7, 3, 4)).unwrap());
+    drop(ledger.reserve("proposer", "m", spent(7, 3, 4)).unwrap());
     assert_eq!(ledger.spent()["proposer"], spent(7, 3, 4));
     assert_eq!(ledger.committed(), spent(7, 3, 4), "nothing is counted twice");
 }
@@ -42,7 +42,7 @@ fn threads_do_not_pass_the_cap_together() {
         for _ in 0..32 {
             scope.spawn(|| {
                 for _ in 0..50 {
-                    if let Ok(reserved) = ledger.reserve("implementer", spent(10, 1, 1)) {
+                    if let Ok(reserved) = ledger.reserve("implementer", "m", spent(10, 1, 1)) {
                         assert!(ledger.committed().money <= Money(1_000));
                         admitted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                         reserved.settle(spent(10, 1, 1));
@@ -67,7 +67,7 @@ proptest! {
         let mut sum = 0;
         for (worst, took, settle) in calls {
             let took = took.min(worst);
-            if let Ok(reserved) = ledger.reserve("r", spent(worst, worst, 0)) {
+            if let Ok(reserved) = ledger.reserve("r", "m", spent(worst, worst, 0)) {
                 open.push((reserved, took));
                 sum += took;
             }
