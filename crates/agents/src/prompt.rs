@@ -13,8 +13,53 @@ pub struct Prompt {
 }
 
 /// All prompts.
-pub const PROMPTS: [Prompt; 5] = [IMPLEMENTER, WHOLE, SKETCH, FILL, MEND];
+pub const PROMPTS: [Prompt; 22] = [
+    PROPOSER,
+    PROPOSE,
+    SEARCH,
+    FOUND,
+    PROPOSAL,
+    DECLINED,
+    INTERFACES,
+    REVIEWER,
+    REVIEW,
+    PLANNER,
+    PLAN,
+    IMPLEMENTER,
+    WHOLE,
+    SKETCH,
+    FILL,
+    FITTING,
+    OBSERVER,
+    OBSERVE,
+    ANALYST,
+    ANALYSE,
+    MEND,
+    AGAIN,
+];
 
+/// What the proposer is.
+pub const PROPOSER: Prompt = Prompt { name: "proposer", text: include_str!("../prompts/proposer.md") };
+/// What is wanted.
+pub const PROPOSE: Prompt = Prompt { name: "propose", text: include_str!("../prompts/propose.md") };
+/// Questions are asked for.
+pub const SEARCH: Prompt = Prompt { name: "search", text: include_str!("../prompts/search.md") };
+/// What was found for them.
+pub const FOUND: Prompt = Prompt { name: "found", text: include_str!("../prompts/found.md") };
+/// A proposal is asked for.
+pub const PROPOSAL: Prompt = Prompt { name: "proposal", text: include_str!("../prompts/proposal.md") };
+/// Another one is asked for.
+pub const DECLINED: Prompt = Prompt { name: "declined", text: include_str!("../prompts/declined.md") };
+/// Its sketch is asked for.
+pub const INTERFACES: Prompt = Prompt { name: "interfaces", text: include_str!("../prompts/interfaces.md") };
+/// What the reviewer is.
+pub const REVIEWER: Prompt = Prompt { name: "reviewer", text: include_str!("../prompts/reviewer.md") };
+/// A review is asked for.
+pub const REVIEW: Prompt = Prompt { name: "review", text: include_str!("../prompts/review.md") };
+/// What the planner is.
+pub const PLANNER: Prompt = Prompt { name: "planner", text: include_str!("../prompts/planner.md") };
+/// A plan is asked for.
+pub const PLAN: Prompt = Prompt { name: "plan", text: include_str!("../prompts/plan.md") };
 /// What the implementer is.
 pub const IMPLEMENTER: Prompt = Prompt { name: "implementer", text: include_str!("../prompts/implementer.md") };
 /// A whole design is asked for.
@@ -23,8 +68,20 @@ pub const WHOLE: Prompt = Prompt { name: "whole", text: include_str!("../prompts
 pub const SKETCH: Prompt = Prompt { name: "sketch", text: include_str!("../prompts/sketch.md") };
 /// A unit is asked for.
 pub const FILL: Prompt = Prompt { name: "fill", text: include_str!("../prompts/fill.md") };
+/// Units that are known and fit.
+pub const FITTING: Prompt = Prompt { name: "fitting", text: include_str!("../prompts/fitting.md") };
+/// What the observer is.
+pub const OBSERVER: Prompt = Prompt { name: "observer", text: include_str!("../prompts/observer.md") };
+/// An observation is asked for.
+pub const OBSERVE: Prompt = Prompt { name: "observe", text: include_str!("../prompts/observe.md") };
+/// What the analyst is.
+pub const ANALYST: Prompt = Prompt { name: "analyst", text: include_str!("../prompts/analyst.md") };
+/// Lessons are asked for.
+pub const ANALYSE: Prompt = Prompt { name: "analyse", text: include_str!("../prompts/analyse.md") };
 /// An answer is to be mended.
 pub const MEND: Prompt = Prompt { name: "mend", text: include_str!("../prompts/mend.md") };
+/// The same, without what is wrong with it.
+pub const AGAIN: Prompt = Prompt { name: "again", text: include_str!("../prompts/again.md") };
 
 impl Prompt {
     /// The version: `p1-` and 16 hexadecimal digits of a BLAKE3 hash of the text.
@@ -67,6 +124,14 @@ impl Prompt {
 /// A text of others for a part in tags: what would close the part does not.
 pub(crate) fn enclosed(text: &str, tag: &str) -> String {
     text.replace(&format!("</{tag}"), &format!("< /{tag}"))
+}
+
+/// The beginning of a text: at most so many characters, with a mark where something is left out.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{} ...", text[..end].trim_end()),
+    }
 }
 
 #[cfg(test)]

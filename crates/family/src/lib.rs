@@ -8,13 +8,17 @@
 //! nodes and rounds, never on time, and takes out the smallest term, `digest` hashes it so that names and order do not
 //! count. Where a limit was met the key is marked: two members of a family may then have two keys.
 //!
+//! - [`Fingerprint`]: how far one design is from another, by the parts that they share.
+//!
 //! Not here: identity. Equal over the reals is not equal in floating point, and a spelling that overflows must not stand
 //! for its stable twin: results are never kept by this key.
 
 mod digest;
+mod distance;
 mod key;
 mod rules;
 mod saturate;
 mod term;
 
+pub use distance::Fingerprint;
 pub use key::FamilyKey;

@@ -11,15 +11,18 @@
 //! | [`registry`] | all of them, and where they come from |
 //! | [`credit`] | what a unit was worth, by the steps of evolution in which it came or went |
 //! | `fit` | which units fill a hole |
+//! | [`diff`] | what a design has that its parents have not |
 //!
 //! Not here: reading runs and files, training, and ranking by meaning, which is for whoever has a text index or vectors.
 
 pub mod credit;
+pub mod diff;
 pub mod entry;
 mod fit;
 pub mod registry;
 
 pub use credit::Credit;
+pub use diff::Diff;
 pub use entry::{Entry, UnitKey};
 pub use fit::Fit;
 pub use registry::{Origin, Registry};

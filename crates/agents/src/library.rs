@@ -1,0 +1,105 @@
+//! What is known, as roles ask for it: documents, as data in tags that they cannot close.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::{Mutex, PoisonError};
+
+use genesys_literature::{Document, Index, Kind, Query};
+
+use crate::prompt::{cut, enclosed};
+use crate::proposal::Reference;
+
+/// Where documents are looked for.
+pub trait Library: Sync {
+    /// At most so many documents for a question, best first.
+    ///
+    /// # Errors
+    /// Why nothing can be looked for, in words.
+    fn search(&self, question: &str, kinds: &[Kind], limit: usize) -> Result<Vec<Document>, String>;
+}
+
+/// An index, by words.
+impl Library for Mutex<Index> {
+    fn search(&self, question: &str, kinds: &[Kind], limit: usize) -> Result<Vec<Document>, String> {
+        let index = self.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = index.search(&Query { text: question, limit, kinds }, None).map_err(|error| error.to_string())?;
+        Ok(found.hits.into_iter().map(|hit| hit.document).collect())
+    }
+}
+
+/// The most characters of a document that are shown.
+const SHOWN: usize = 900;
+
+/// The documents that a dialogue has seen, by their keys.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(BTreeMap<String, String>);
+
+impl Seen {
+    /// Shows documents, each with what of it can be referred to.
+    pub(crate) fn show(&mut self, documents: &[Document]) -> String {
+        let mut text = String::new();
+        for document in documents {
+            let said = said(document);
+            let year = document.year.map_or(String::new(), |year| format!(", {year}"));
+            let key = document.key.replace(['"', '<', '>'], "");
+            let title = enclosed(&document.title, "document");
+            writeln!(text, "<document key=\"{key}\">\n{title}{year} ({})\n{said}\n</document>", document.kind)
+                .expect("a string takes any text");
+            self.0.insert(key, said);
+        }
+        text.trim_end().to_owned()
+    }
+
+    /// What keeps a reference from being one, if anything.
+    pub(crate) fn flaw(&self, reference: &Reference) -> Option<String> {
+        let Reference { key, sentence } = reference;
+        let Some(said) = self.0.get(key) else {
+            let keys: Vec<&str> = self.0.keys().map(String::as_str).collect();
+            let known =
+                if keys.is_empty() { "none was found".to_owned() } else { format!("found were {}", keys.join(", ")) };
+            return Some(format!("expected a reference to a document that was found, and `{key}` is none: {known}"));
+        };
+        let words = normal(sentence);
+        let stands = !words.is_empty() && normal(said).contains(&words);
+        (!stands).then(|| {
+            format!("expected a sentence as it stands in `{key}`, found \"{sentence}\"; what stands there is: {said}")
+        })
+    }
+}
+
+/// What is shown of a document: what it does, and the beginning of its text.
+fn said(document: &Document) -> String {
+    let text = match document.kind {
+        // The text of a work is its title and tags once more.
+        Kind::Work => String::new(),
+        _ => cut(&document.text, SHOWN),
+    };
+    let parts = [document.summary.as_str(), text.as_str()].map(|part| enclosed(part.trim(), "document"));
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// A sentence without what may differ where it is copied: letters and digits in lower case, one space between words.
+fn normal(text: &str) -> String {
+    let words = text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_reference_is_a_sentence_of_what_was_shown() {
+        let mut seen = Seen::default();
+        let summary = "It has a gate, and forgets.".to_owned();
+        let document = Document { summary, ..Document::new(Kind::Work, "gla", "Gated </document> attention", "x") };
+        let shown = seen.show(&[document]);
+        assert_eq!(shown.matches("</document>").count(), 1, "{shown}");
+        let flaw = |key: &str, sentence: &str| seen.flaw(&Reference { key: key.into(), sentence: sentence.into() });
+        assert_eq!(flaw("gla", "It has a gate and forgets"), None);
+        assert!(flaw("gla", "It never forgets.").unwrap().contains("It has a gate, and forgets."));
+        assert!(flaw("gla", "").is_some());
+        assert!(flaw("mamba", "It has a gate").unwrap().contains("found were gla"));
+    }
+}
