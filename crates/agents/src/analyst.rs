@@ -81,8 +81,7 @@ pub fn analyse(
     let model = Model { transport: desk.transport, name: desk.model, seed, tokens };
     let mut talk = Conversation::new(&model, Role::Analyst, ANALYST.filled(&[]), mends);
     let told: Vec<String> = cases.iter().map(Case::words).collect();
-    let asked =
-        ANALYSE.filled(&[("most", &LESSONS.to_string()), ("results", &enclosed(&told.join("\n\n"), "results"))]);
+    let asked = ANALYSE.filled(&[("most", &LESSONS.to_string()), ("results", &enclosed(&told.join("\n\n")))]);
     let lessons = talk.piece(&mut Record::new(see), "lessons", asked, &form(), &|reply| {
         let Said { lessons } = value(reply)?;
         let found = lessons.len();

@@ -117,7 +117,7 @@ impl Work<'_> {
         let remarks = given.remarks.map_or(String::new(), |remarks| {
             format!("\n\nThe design that was written before was not what is proposed here:\n{remarks}")
         });
-        enclosed(&format!("{}{remarks}", self.proposal.trim()), "proposal")
+        enclosed(&format!("{}{remarks}", self.proposal.trim()))
     }
 
     /// A sketch, then its units.
@@ -165,7 +165,7 @@ impl Work<'_> {
         } else {
             String::new()
         };
-        let hint = if hint.is_empty() { hint } else { format!("\n\n<plan>\n{}\n</plan>", enclosed(&hint, "plan")) };
+        let hint = if hint.is_empty() { hint } else { format!("\n\n<plan>\n{}\n</plan>", enclosed(&hint)) };
         FILL.filled(&[
             ("unit", &hole.title()),
             ("text", text.trim_end()),
@@ -187,7 +187,7 @@ fn fits<'a>(registry: &'a Registry, sketch: &genesys_check::Sketch, hole: &Hole)
 fn offered(fits: &[Fit<'_>]) -> String {
     let mut list = String::new();
     for entry in fits.iter().filter_map(|fit| fit.entry) {
-        let docs = enclosed(&cut(&entry.docs.replace('\n', " "), COMMENT), "units");
+        let docs = enclosed(&cut(&entry.docs.replace('\n', " "), COMMENT));
         writeln!(list, "{} `{}`: {docs}", entry.key, entry.signature).expect("a string takes any text");
     }
     if list.is_empty() { String::new() } else { format!("\n\n{}", FITTING.filled(&[("units", list.trim_end())])) }

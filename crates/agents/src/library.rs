@@ -42,7 +42,7 @@ impl Seen {
             let said = said(document);
             let year = document.year.map_or(String::new(), |year| format!(", {year}"));
             let key = document.key.replace(['"', '<', '>'], "");
-            let title = enclosed(&document.title, "document");
+            let title = enclosed(&document.title);
             writeln!(text, "<document key=\"{key}\">\n{title}{year} ({})\n{said}\n</document>", document.kind)
                 .expect("a string takes any text");
             self.0.insert(key, said);
@@ -74,7 +74,7 @@ fn said(document: &Document) -> String {
         Kind::Work => String::new(),
         _ => cut(&document.text, SHOWN),
     };
-    let parts = [document.summary.as_str(), text.as_str()].map(|part| enclosed(part.trim(), "document"));
+    let parts = [document.summary.as_str(), text.as_str()].map(|part| enclosed(part.trim()));
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 

@@ -172,9 +172,9 @@ pub(crate) fn observe(
     facts: &Facts,
 ) -> Result<Option<Opinion>, LlmError> {
     let asked = OBSERVE.filled(&[
-        ("proposal", &enclosed(&proposal.text(), "proposal")),
-        ("design", &enclosed(text.trim_end(), "design")),
-        ("facts", &enclosed(&facts.words(), "facts")),
+        ("proposal", &enclosed(&proposal.text())),
+        ("design", &enclosed(text.trim_end())),
+        ("facts", &enclosed(&facts.words())),
     ]);
     talk.piece(record, "observation", asked, &form(), &|reply| {
         let opinion: Opinion = value(reply)?;

@@ -89,8 +89,8 @@ pub(crate) fn plan(
     let known = if found.is_empty() { "none".to_owned() } else { Seen::default().show(&found) };
     let asked = PLAN.filled(&[
         ("units", &known),
-        ("proposal", &enclosed(&proposal.text(), "proposal")),
-        ("sketch", &enclosed(sketch, "sketch")),
+        ("proposal", &enclosed(&proposal.text())),
+        ("sketch", &enclosed(sketch)),
         ("open", &open.join(", ")),
     ]);
     talk.piece(record, "plan", asked, &form(), &|reply| {

@@ -121,9 +121,25 @@ impl Prompt {
     }
 }
 
-/// A text of others for a part in tags: what would close the part does not.
-pub(crate) fn enclosed(text: &str, tag: &str) -> String {
-    text.replace(&format!("</{tag}"), &format!("< /{tag}"))
+/// The tags that texts of others stand in.
+const TAGS: [&str; 12] = [
+    "parent", "others", "lessons", "document", "proposal", "sketch", "review", "plan", "units", "design", "facts",
+    "results",
+];
+
+/// A text of others for a part in tags: none of our tags opens or closes in it.
+pub(crate) fn enclosed(text: &str) -> String {
+    let is_tag = |rest: &str| {
+        let name = rest.strip_prefix('/').unwrap_or(rest).trim_start();
+        TAGS.iter().any(|tag| name.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag)))
+    };
+    let mut parts = text.split('<');
+    let mut safe = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        safe.push_str(if is_tag(part.trim_start()) { "< " } else { "<" });
+        safe.push_str(part);
+    }
+    safe
 }
 
 /// The beginning of a text: at most so many characters, with a mark where something is left out.
@@ -143,7 +159,8 @@ mod tests {
         let prompt = Prompt { name: "p", text: "a {{x}} b {{y}}\n" };
         assert_eq!(prompt.slots(), ["x", "y"]);
         assert_eq!(prompt.filled(&[("y", "2"), ("x", "{{y}}")]), "a {{y}} b 2");
-        assert_eq!(enclosed("a </proposal> b", "proposal"), "a < /proposal> b");
+        assert_eq!(enclosed("a </proposal> b <PARENT x> < /facts>"), "a < /proposal> b < PARENT x> <  /facts>");
+        assert_eq!(enclosed("unit Mixer<H = 4>, 1 < 2, \u{e4}<\u{e4}"), "unit Mixer<H = 4>, 1 < 2, \u{e4}<\u{e4}");
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl<'a> Proposer<'a> {
 
     /// Writes another one, behind what the reviewer said.
     pub(crate) fn revise(&mut self, record: &mut Record<'_>, verdict: &Verdict) -> Result<Option<Proposal>, LlmError> {
-        let asked = DECLINED.filled(&[("review", &enclosed(&verdict.words(), "review"))]);
+        let asked = DECLINED.filled(&[("review", &enclosed(&verdict.words()))]);
         self.written(record, asked)
     }
 
@@ -150,7 +150,7 @@ fn propose(commission: &Commission) -> String {
         Mode::Crossover => "a design that joins what is good in the two parents",
     };
     let lessons: Vec<String> =
-        commission.lessons.iter().take(OTHERS).map(|one| format!("- {}", enclosed(one, "lessons"))).collect();
+        commission.lessons.iter().take(OTHERS).map(|one| format!("- {}", enclosed(one))).collect();
     PROPOSE.filled(&[
         ("mode", mode),
         ("widths", &widths(&commission.scales)),
@@ -163,7 +163,7 @@ fn propose(commission: &Commission) -> String {
 /// The parents, all of each.
 pub(crate) fn parents(commission: &Commission) -> String {
     let parent = |known: &Known| {
-        let text = enclosed(&cut(&known.text, DESIGN), "parent");
+        let text = enclosed(&cut(&known.text, DESIGN));
         format!("<parent name=\"{}\"{}>\n{}\n</parent>", plain(&known.name), score(known), text.trim_end())
     };
     or_none(commission.parents.iter().map(parent).collect::<Vec<_>>().join("\n\n"))

@@ -86,8 +86,8 @@ pub(crate) fn review(
     let asked = REVIEW.filled(&[
         ("parents", &parents(commission)),
         ("others", &others(commission)),
-        ("proposal", &enclosed(&proposal.text(), "proposal")),
-        ("sketch", &enclosed(sketch.unwrap_or("none"), "sketch")),
+        ("proposal", &enclosed(&proposal.text())),
+        ("sketch", &enclosed(sketch.unwrap_or("none"))),
     ]);
     talk.piece(record, "review", asked, &form(), &|reply| {
         let verdict: Verdict = value(reply)?;

@@ -1,46 +1,14 @@
 //! The implementer against models that write well, badly, too much, or something else.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::VecDeque;
-use std::path::Path;
-use std::sync::Mutex;
+mod common;
 
 use genesys_agents::card::card;
-use genesys_agents::prompt::PROMPTS;
-use genesys_agents::{Limits, Outcome, Task, Way, implement};
+use genesys_agents::{Limits, Outcome, Role, Task, Way, implement};
 use genesys_ladder::Scale;
-use genesys_llm::{LlmError, Message, Reply, Request, Stop, Transport, Usage};
+use genesys_llm::Stop;
 
-/// A model that says what it is told to say, and what it was asked.
-#[derive(Default)]
-struct Script {
-    answers: Mutex<VecDeque<(String, Stop)>>,
-    asked: Mutex<Vec<Request>>,
-}
-
-impl Script {
-    fn new(answers: &[&str]) -> Self {
-        let answers = answers.iter().map(|text| ((*text).to_owned(), Stop::End)).collect();
-        Self { answers: Mutex::new(answers), ..Self::default() }
-    }
-
-    /// The last that was said to it before its `n`-th answer.
-    fn told(&self, n: usize) -> String {
-        match self.asked.lock().unwrap()[n].messages.last().unwrap() {
-            Message::User { text } => text.clone(),
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-impl Transport for Script {
-    fn ask(&self, request: &Request, _: &mut dyn FnMut(&str)) -> Result<Reply, LlmError> {
-        self.asked.lock().unwrap().push(request.clone());
-        let answer = self.answers.lock().unwrap().pop_front();
-        let (text, stop) = answer.ok_or_else(|| LlmError::CutOff("nothing more to say".to_owned()))?;
-        Ok(Reply { text, calls: Vec::new(), stop, usage: Usage::default(), model: "script".to_owned() })
-    }
-}
+use common::{Script, fenced, golden};
 
 const PROPOSAL: &str = "Mix each position with the one before it.";
 
@@ -48,10 +16,6 @@ fn run(script: &Script, way: Way, limits: Limits) -> Outcome {
     let scales = [Scale::named("nano").unwrap()];
     let task = Task { transport: script, model: "script", proposal: PROPOSAL, scales: &scales, way, limits, seed: 3 };
     implement(&task, &mut |_| {}).unwrap()
-}
-
-fn fenced(code: &str) -> String {
-    format!("```gau\n{code}\n```")
 }
 
 const SKETCH: &str = "use std::RmsNorm\n\ndesign Before {\n    stack = [Block*]\n    final = RmsNorm\n}\n\n\
@@ -78,7 +42,7 @@ fn a_sketch_is_filled_unit_by_unit_and_what_is_wrong_is_mended() {
     );
     let told = script.told(2);
     assert!(told.contains("shift") && told.contains("position 0"), "the counterexample is told: {told}");
-    let requests = script.asked.lock().unwrap();
+    let requests = script.asked();
     assert_eq!(requests[1].messages.len(), 1, "a piece begins a dialogue anew");
     assert!(requests.iter().all(|request| request.system.contains("unit Attention<H = 8") && request.seed == Some(3)));
 }
@@ -114,16 +78,28 @@ fn a_whole_design_is_mended_and_a_direct_one_is_not() {
     let script = Script::new(&[&fenced(&wrong), &fenced(&whole)]);
     let outcome = run(&script, Way::Whole, Limits::default());
     assert!(outcome.design.is_some() && outcome.attempts.len() == 2);
-    assert_eq!(script.asked.lock().unwrap()[1].messages.len(), 3, "what was answered stays in the dialogue");
+    assert_eq!(script.asked()[1].messages.len(), 3, "what was answered stays in the dialogue");
     let script = Script::new(&[&fenced(&wrong), &fenced(&whole)]);
     let outcome = run(&script, Way::Direct, Limits::default());
     assert!(outcome.design.is_none() && outcome.attempts.len() == 1 && !outcome.attempts[0].errors.is_empty());
 }
 
 #[test]
+fn unheard_an_answer_is_only_told_to_be_wrong() {
+    let wrong = MIXER.replace("shift(x, 1)", "shift(x, -1)");
+    let script = Script::new(&[&fenced(SKETCH), &fenced(&wrong), &fenced(MIXER)]);
+    assert!(run(&script, Way::Unheard, Limits::default()).design.is_some());
+    assert!(
+        script.told(2).starts_with("That is not right yet.") && !script.told(2).contains("shift"),
+        "{}",
+        script.told(2)
+    );
+}
+
+#[test]
 fn what_does_not_become_a_design_ends_with_every_attempt_kept() {
-    let script = Script::new(&["I think that", "", "```gau\nunit", "no", "no"]);
-    *script.answers.lock().unwrap().iter_mut().last().unwrap() = ("I will not.".to_owned(), Stop::Refused);
+    let script = Script::new(&["I think that", "", "```gau\nunit", "no"]);
+    script.says(Role::Implementer, "I will not.", Stop::Refused);
     let outcome = run(&script, Way::ByUnits, Limits { mends: 4, ..Limits::default() });
     assert!(outcome.design.is_none());
     assert_eq!(outcome.attempts.len(), 5);
@@ -164,28 +140,17 @@ fn nothing_that_a_proposal_says_leaves_its_part() {
     assert!(implement(&task, &mut |_| {}).is_err(), "the script has nothing to say");
     let told = script.told(0);
     assert_eq!(told.matches("</proposal>").count(), 1, "{told}");
-    assert!(told.trim_end().ends_with("</proposal>") && !script.asked.lock().unwrap()[0].system.contains("free now"));
-}
-
-/// Compares a text with `tests/golden/NAME`; `UPDATE_GOLDENS=1` writes it.
-fn golden(name: &str, found: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-    if std::env::var_os("UPDATE_GOLDENS").is_some() {
-        std::fs::write(&path, found).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == expected, "{} differs: UPDATE_GOLDENS=1 writes it\n{found}", path.display());
+    assert!(told.trim_end().ends_with("</proposal>") && !script.asked()[0].system.contains("free now"));
 }
 
 #[test]
 fn prompts_are_as_they_were_and_within_their_bounds() {
     let script = Script::new(&[&fenced(SKETCH), &fenced(&MIXER.replace("silu", "selu")), &fenced(MIXER)]);
     run(&script, Way::ByUnits, Limits::default());
-    let system = script.asked.lock().unwrap()[0].system.clone();
+    let system = script.asked()[0].system.clone();
     let parts =
         [system.replace(card().as_str().trim_end(), "(the card)"), script.told(0), script.told(1), script.told(2)];
-    let versions: Vec<String> = PROMPTS.iter().map(|prompt| format!("{} {}", prompt.name, prompt.version())).collect();
-    golden("implementer.md", &format!("{}\n\n=====\n{}\n", versions.join("\n"), parts.join("\n\n=====\n")));
+    golden("implementer.md", &format!("{}\n", parts.join("\n\n=====\n")));
     let tokens = tiktoken_rs::o200k_base().unwrap().encode_ordinary(&system).len();
     assert!(tokens <= 3_000, "{tokens} tokens");
 }

@@ -5,11 +5,11 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
-use genesys_agents::{Attempt, Limits, Task, Way, implement};
+use genesys_agents::{Attempt, Limits, Task, implement};
 use genesys_ladder::Scale;
 use serde_json::json;
 
+use crate::commission::WayArg;
 use crate::failure::Failure;
 use crate::llm::{self, LlmArgs};
 use crate::{aside, design_file, number, output, scale};
@@ -25,7 +25,7 @@ use crate::{aside, design_file, number, output, scale};
 By units (the default) the model first gives a sketch of interfaces, and then writes one unit at a time; each is fixed at its first \
 valid version. What the checker says of an answer goes back to the model. Nothing that a model writes is run as code.
 
-JSON: {design_hash or null, text or null, attempts: [{piece, number, answer, errors}]}.
+JSON: {design_hash or null, text or null, attempts: [{role, piece, number, answer, errors}]}.
 
 Exit status: 0 there is a design, 1 there is none, 2 the model cannot be asked.")]
 pub(crate) struct Args {
@@ -57,17 +57,6 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// How a design is written.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum WayArg {
-    /// A sketch, then one unit at a time.
-    ByUnits,
-    /// All at once, with what the checker says.
-    Whole,
-    /// All at once, and no word from the checker.
-    Direct,
-}
-
 /// Has a proposal implemented.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let proposal = design_file::read(&args.proposal).or_say()?;
@@ -78,11 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         model: &model,
         proposal: &proposal,
         scales: if args.scale.is_empty() { &nano } else { &args.scale },
-        way: match args.way {
-            WayArg::ByUnits => Way::ByUnits,
-            WayArg::Whole => Way::Whole,
-            WayArg::Direct => Way::Direct,
-        },
+        way: args.way.way(),
         limits: Limits { mends: args.mends as usize, tokens: args.tokens, ..Limits::default() },
         seed: args.seed,
     };

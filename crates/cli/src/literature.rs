@@ -13,6 +13,8 @@ mod show;
 
 use crate::failure::Failure;
 
+pub(crate) use shelf::Shelf;
+
 /// Search what is known about architectures: works, designs, runs, your papers.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

@@ -2,13 +2,15 @@
 //!
 //! In: arguments, files. Out: results on standard output, messages on standard error, and an exit status: 0 fine, 1 the
 //! input or the usage is at fault, 2 the world is, 128 and its number for a signal. One file a command; what they share is
-//! in `failure`, `usage`, `output`, `design_file`, `offspring`, `aside`, `scale`, `number`, `go`, `run_folder`, `stop` and
+//! in `failure`, `usage`, `output`, `design_file`, `commission`, `offspring`, `aside`, `scale`, `number`, `go`, `run_folder`, `stop` and
 //! `shield`. No decision about designs is taken here.
 
 mod aside;
 mod check;
+mod commission;
 mod corpus;
 mod crossover;
+mod design;
 mod design_file;
 mod discover;
 mod emit;
@@ -34,8 +36,10 @@ mod output;
 mod precision;
 mod profile;
 mod progress;
+mod propose;
 mod report;
 mod resume;
+mod review;
 mod run_folder;
 mod scale;
 mod shield;
@@ -92,6 +96,9 @@ enum Command {
     Check(check::Args),
     Explain(explain::Args),
     Emit(emit::Args),
+    Design(design::Args),
+    Propose(propose::Args),
+    Review(review::Args),
     Implement(implement::Args),
     Llm(llm::Args),
     Lsp(lsp::Args),
@@ -139,6 +146,9 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Check(args) => check::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Emit(args) => emit::run(args),
+        Command::Design(args) => design::run(args),
+        Command::Propose(args) => propose::run(args),
+        Command::Review(args) => review::run(args),
         Command::Implement(args) => implement::run(args),
         Command::Llm(args) => llm::run(args),
         Command::Lsp(args) => lsp::run(args),

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use genesys_check::{CheckedDesign, Library, check};
-use genesys_family::FamilyKey;
+use genesys_family::{FamilyKey, Fingerprint};
 use genesys_span::Sources;
+use proptest::prelude::*;
 
 fn design(body: &str) -> CheckedDesign {
     let mut sources = Sources::default();
@@ -76,4 +77,40 @@ fn one_design_has_one_family_however_it_is_spelled() {
     let key = |body: &str| FamilyKey::of(&design(body));
     assert_eq!(key("let a = x * g a + y"), key("y + g * x"));
     assert_eq!(key("max(x, y) * g").to_string().len(), "f1-".len() + 32);
+}
+
+proptest! {
+    /// Distance is a metric that keeps to [0, 1], with equal designs at 0.
+    #[test]
+    fn distances_are_those_of_a_metric(a in 0..BODIES.len(), b in 0..BODIES.len(), c in 0..BODIES.len()) {
+        let print = |n: usize| Fingerprint::of(&design(BODIES[n]));
+        let (a, b, c) = (print(a), print(b), print(c));
+        prop_assert_eq!(a.distance(&a), 0.0);
+        prop_assert_eq!(a.distance(&b), b.distance(&a));
+        prop_assert!((0.0..=1.0).contains(&a.distance(&b)));
+        prop_assert!(a.distance(&c) <= a.distance(&b) + b.distance(&c) + 1e-12);
+        prop_assert_eq!(a.distance(&b) == 0.0, a == b);
+    }
+}
+
+/// Bodies of units that have more or less in common.
+const BODIES: &[&str] = &[
+    "x * (y + g)",
+    "x * y + g",
+    "silu(y) * g",
+    "gelu(y) * g",
+    "g * shift(exp(y), 1)",
+    "scan S: [D] = 0 { S <- g * S + y yield S }",
+    "scan S: [D] = 0 { S <- y * S + g yield 2 * S }",
+    "g * softmax[D](y)",
+];
+
+#[test]
+fn what_has_more_in_common_is_nearer() {
+    let print = |body: &str| Fingerprint::of(&design(body));
+    let far = |a: &str, b: &str| print(a).distance(&print(b));
+    assert_eq!(far("x * y * g", "g * (y * x)"), 0.0, "order does not count");
+    assert!(far("silu(y) * g", "gelu(y) * g") < far("silu(y) * g", BODIES[5]));
+    assert!(far(BODIES[5], BODIES[6]) < far(BODIES[5], BODIES[7]));
+    assert!(far(BODIES[5], BODIES[7]) > 0.2);
 }

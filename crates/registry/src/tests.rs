@@ -113,3 +113,24 @@ fn what_fits_a_hole_fills_it_and_what_was_worth_more_comes_first() {
     assert!(fits.iter().all(|fit| fit.filled.checked.design.is_some()), "the sketch had one hole");
     assert!(fits.iter().any(|fit| fit.entry.is_none() && fit.filled.unit == "SwiGlu"), "standard units fit, too");
 }
+
+#[test]
+fn a_difference_is_by_what_units_compute() {
+    let parent = grown("One", "Mix", "linear[D -> D](shift(x, 2))");
+    let renamed = grown("Two", "Stir", "linear[D -> D](shift(x, 2))");
+    assert!(Diff::of(&[&parent], &renamed).is_empty(), "names are no difference");
+    let other = grown("Two", "Mix", "linear[D -> D](shift(x, 3))");
+    let diff = Diff::of(&[&parent], &other);
+    assert_eq!(
+        diff.changed.keys().map(String::as_str).collect::<Vec<_>>(),
+        ["B", "Mix"],
+        "what calls it changes with it"
+    );
+    assert!(diff.added.is_empty() && diff.removed.is_empty());
+    let new = grown("Two", "Stir", "linear[D -> D](shift(x, 3))");
+    let diff = Diff::of(&[&parent], &new);
+    assert_eq!((diff.added.len(), diff.changed.len(), diff.removed.len()), (1, 1, 1));
+    assert!(diff.removed.contains_key("Mix") && diff.added.contains_key("Stir"));
+    assert!(Diff::of(&[&parent, &new], &new).added.is_empty(), "one parent may have it");
+    assert_eq!(Diff::of(&[], &parent).added.len(), 2);
+}
