@@ -5,11 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
-use genesys_evolve::{Settings, Shipped, discover};
+use genesys_evolve::{Settings, Shipped, discover_with};
 use genesys_store::{Reader, StoreError};
 use genesys_train::Precision;
 
 use crate::corpus::{self, CorpusArgs};
+use crate::designers::{DesignerArgs, Opened};
 use crate::failure::Failure;
 use crate::go::{self, GoArgs};
 use crate::number;
@@ -24,11 +25,14 @@ use crate::shipped;
   genesys discover                                  three generations of six; a run in the next folder runs/NNN
   genesys discover --seed 1 --corpus books/         other draws, on your own text
   genesys discover --generations 10 --population 12 --run runs/long
+  genesys discover --llm https://openrouter.ai/api/v1#VENDOR/MODEL --budget 5USD      a language model designs, too
   genesys resume runs/long                          go on with a run that was stopped
 
 A run is a folder: the log of everything that happened (events.db), the loss curves, all designs as files, and at the end \
 a report to read in a browser (report.html). The same seed, numbers and text give the same designs and the same bits per \
-byte, whatever the number of workers. A run that was stopped, by Ctrl-C or in whatever way, is gone on with by `genesys \
+byte, whatever the number of workers. With --llm half of the places are given to a language model (docs/llm.md): what it says \
+is in the run's recording (exchanges.jsonl), of which `--llm replay:RUN` makes the same run again; what it takes is in its \
+ledger (ledger.jsonl). A run that was stopped, by Ctrl-C or in whatever way, is gone on with by `genesys \
 resume`.")]
 pub(crate) struct Args {
     /// The run's folder; without it, the next free runs/NNN.
@@ -49,6 +53,11 @@ pub(crate) struct Args {
     /// The numbers that products read in each training: f32, or bf16, where the processor multiplies it [default: f32].
     #[arg(long, value_name = "TYPE", value_parser = precision::parse)]
     precision: Option<Precision>,
+    /// For how many of a hundred places language models are asked; operators fill the others [default: 50].
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u64).range(0..=100), requires = "llm")]
+    share: Option<u64>,
+    #[command(flatten)]
+    designers: DesignerArgs,
     #[command(flatten)]
     go: GoArgs,
     #[command(flatten)]
@@ -62,21 +71,28 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         None => run_folder::next_run(Path::new("runs"))?,
     };
     refuse_a_run(&dir)?;
-    let (settings, shipped) = (args.settings(), shipped());
+    let opened = args.designers.open()?;
+    let (settings, shipped) = (args.settings(opened.as_ref()), shipped());
+    opened.as_ref().map_or(Ok(()), |opened| opened.estimate(&settings))?;
     let place = TextPlace::of(&args.corpus)?;
     let data = corpus::dataset(&args.corpus.read()?, settings.scale.vocabulary)?;
     place.note(&dir)?;
     output::say(format_args!("run:  {}, seed {}", dir.display(), settings.seed));
-    go::through(&dir, &settings, &args.go, |pool, live| discover(&dir, &settings, &shipped, &data, pool, live))
+    let studio = opened.map(|opened| opened.within(&dir)).transpose()?;
+    let designers = studio.as_ref().map(|studio| &studio.designers);
+    go::through(&dir, &settings, &args.go, studio.as_ref(), |pool, live| {
+        discover_with(&dir, &settings, &shipped, &data, designers, pool, live)
+    })
 }
 
 impl Args {
-    fn settings(&self) -> Settings {
+    fn settings(&self, opened: Option<&Opened>) -> Settings {
         let mut settings = Settings::new(self.seed);
         settings.generations = self.generations.unwrap_or(settings.generations);
         settings.population = self.population.unwrap_or(settings.population);
         settings.scale.steps = self.steps.unwrap_or(settings.scale.steps);
         settings.precision = precision::of_run(self.precision.unwrap_or_default());
+        settings.agents = opened.map(|opened| opened.agents(self.share.unwrap_or(50)));
         settings
     }
 }

@@ -8,8 +8,10 @@ use std::path::Path;
 
 use genesys_evolve::{EvolveError, ProcessPool, Settings, State};
 
+use crate::designers::Studio;
 use crate::failure::Failure;
 use crate::live::Live;
+use crate::output;
 use crate::run_folder;
 use crate::stop::Stop;
 
@@ -33,19 +35,25 @@ pub(crate) fn through(
     dir: &Path,
     settings: &Settings,
     args: &GoArgs,
+    studio: Option<&Studio>,
     work: impl FnOnce(&mut ProcessPool, &mut Live) -> Result<State, EvolveError>,
 ) -> Result<(), Failure> {
     let mut pool = args.pool()?;
     let stopper = pool.stopper();
     let stop = Stop::listen(move || stopper.stop())?;
-    let mut live = Live::new(settings, args.checkpoint_every, stop.clone());
+    let ledger = studio.and_then(|studio| studio.ledger.as_ref());
+    let mut live = Live::new(settings, args.checkpoint_every, stop.clone(), ledger.cloned());
     let state = work(&mut pool, &mut live);
     live.finish();
+    if let Some(bill) = studio.and_then(Studio::bill) {
+        output::say(bill);
+    }
     // Its workers end here, so that nothing is written any more when the way on is told.
     drop(pool);
     match state {
         Err(EvolveError::Stopped) => {
-            Err(stop.failure(format!("stopped; what is finished is kept: go on with `{}`", run_folder::go_on(dir))))
+            let next = run_folder::go_on_with(dir, settings);
+            Err(stop.failure(format!("stopped; what is finished is kept: go on with `{next}`")))
         }
         Err(error) => Err(run_folder::of_run(dir, &error)),
         Ok(state) => run_folder::finish(dir, &state),

@@ -4,10 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use genesys_evolve::fact::{Fact, Proposed};
-use genesys_evolve::{News, Observer, Settings, State, Submitted};
+use genesys_evolve::fact::{Fact, Place, Proposed, Rejected, Talked};
+use genesys_evolve::{News, Observer, Rejection, Settings, State, Subject, Submitted, Words};
+use genesys_llm::Ledger;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output;
@@ -26,17 +28,20 @@ pub(crate) struct Live {
     at_work: BTreeMap<String, u64>,
     /// Steps of trainings that are done.
     past: u64,
+    /// Dialogues under way.
+    talks: u64,
+    ledger: Option<Arc<Ledger>>,
 }
 
 impl Live {
     /// For a run of these numbers, whose trainings are kept after every `checkpoint_every` steps.
-    pub(crate) fn new(settings: &Settings, checkpoint_every: u64, stop: Stop) -> Self {
+    pub(crate) fn new(settings: &Settings, checkpoint_every: u64, stop: Stop, ledger: Option<Arc<Ledger>>) -> Self {
         let (trainings, steps) = (settings.trainings(shipped::DESIGNS.len() as u64), settings.scale.steps);
         let bar = ProgressBar::with_draw_target(Some(trainings * steps), ProgressDrawTarget::stderr());
         let style = ProgressStyle::with_template("{bar:30} {percent}%, {msg}, {eta} left");
         bar.set_style(style.expect("the template is well formed"));
         let (begin, at_work) = (Instant::now(), BTreeMap::new());
-        Self { bar, steps, checkpoint_every, stop, begin, tokens: 0, at_work, past: 0 }
+        Self { bar, steps, checkpoint_every, stop, begin, tokens: 0, at_work, past: 0, talks: 0, ledger }
     }
 
     /// Takes the bar away.
@@ -56,7 +61,14 @@ impl Live {
     fn move_bar(&self) {
         let rate = self.tokens as f64 / self.begin.elapsed().as_secs_f64().max(1e-9);
         self.bar.set_position(self.past + self.at_work.values().sum::<u64>());
-        self.bar.set_message(format!("{} at work, {rate:.0} tokens/s", self.at_work.len()));
+        let talks = match &self.ledger {
+            Some(ledger) => {
+                let spent = ledger.committed();
+                format!(", {} in dialogue, {} calls, {}", self.talks, spent.calls, spent.money)
+            }
+            None => String::new(),
+        };
+        self.bar.set_message(format!("{} at work, {rate:.0} tokens/s{talks}", self.at_work.len()));
     }
 }
 
@@ -75,6 +87,16 @@ impl Observer for Live {
 
     fn checkpoint_every(&self) -> Option<u64> {
         Some(self.checkpoint_every)
+    }
+
+    fn dialogue(&mut self, _: Subject, words: Words<'_>, _: &State) -> ControlFlow<()> {
+        match words {
+            Words::Begun => self.talks += 1,
+            Words::Ended => self.talks -= 1,
+            Words::Answer(_) => {}
+        }
+        self.move_bar();
+        self.go_on()
     }
 
     fn training(&mut self, training: &Submitted, news: News<'_>, state: &State) -> ControlFlow<()> {
@@ -124,8 +146,35 @@ fn line_of(fact: &Fact, state: &State) -> Option<String> {
             let names: Vec<&str> = finalists.designs.iter().map(|hash| name(state, hash)).collect();
             Some(format!("finalists  {}: trained with more seeds", names.join(", ")))
         }
-        Fact::Started(_) | Fact::Rejected(_) | Fact::Submitted(_) | Fact::Over(_) => None,
+        Fact::Talked(talked) => Some(talk(talked)),
+        Fact::Rejected(rejected) => rejection(rejected, state),
+        Fact::Learned(learned) => {
+            Some(format!("learned    {} lessons of generation {}", learned.lessons.len(), learned.generation))
+        }
+        Fact::Started(_) | Fact::Submitted(_) | Fact::Over(_) => None,
     }
+}
+
+/// `2.4`: the generation, and the place in it as people count.
+fn spot(place: Place) -> String {
+    format!("{}.{}", place.generation, place.slot + 1)
+}
+
+fn talk(talked: &Talked) -> String {
+    let (place, calls) = (spot(talked.place), talked.spent.calls);
+    let parents = talked.parents.len();
+    format!("dialogue   {place:<10} {} answers, {}, from {parents} designs", calls, talked.mode)
+}
+
+/// Why nothing came of a dialogue; where an operator gives nothing, the next attempt does.
+fn rejection(rejected: &Rejected, state: &State) -> Option<String> {
+    state.dialogue(rejected.place)?;
+    let why = match &rejected.reason {
+        Rejection::Known => "the design is known",
+        Rejection::NoOffspring => "there is no offspring",
+        Rejection::DoesNotRun(why) | Rejection::NoDesign(why) => why,
+    };
+    Some(format!("rejected   {:<10} {why}", spot(rejected.place)))
 }
 
 fn proposal(proposed: &Proposed, state: &State) -> String {

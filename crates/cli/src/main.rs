@@ -12,6 +12,7 @@ mod corpus;
 mod crossover;
 mod design;
 mod design_file;
+mod designers;
 mod discover;
 mod emit;
 mod explain;

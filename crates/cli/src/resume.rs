@@ -7,10 +7,11 @@
 use std::path::{Path, PathBuf};
 
 use genesys_data::{Corpus, DataError, Dataset};
-use genesys_evolve::{EvolveError, Repair, State, TextMark, repair, resume};
+use genesys_evolve::{EvolveError, Repair, State, TextMark, repair, resume_with};
 use genesys_store::StoreError;
 
 use crate::corpus::{self, CorpusArgs};
+use crate::designers::{DesignerArgs, Studio};
 use crate::failure::Failure;
 use crate::go::{self, GoArgs};
 use crate::output;
@@ -21,6 +22,7 @@ use crate::run_folder::{self, TextPlace, quoted};
 #[command(after_help = "Examples:
   genesys resume runs/001                           go on where it was; if it is over, print its leaderboard
   genesys resume runs/001 --corpus books/           its text lies elsewhere now
+  genesys resume runs/001 --llm https://openrouter.ai/api/v1#VENDOR/MODEL --budget 10USD    a language model designs in it
   genesys resume runs/001 --repair                  its log is damaged: cut it back to what is sound, and go on
 
 Nothing that is finished is lost, whether the run was stopped by Ctrl-C, SIGTERM, `kill -9` or a power cut, and it ends \
@@ -33,6 +35,8 @@ pub(crate) struct Args {
     /// First cut a damaged log back to the events that are sound; finished trainings are not done again.
     #[arg(long)]
     repair: bool,
+    #[command(flatten)]
+    designers: DesignerArgs,
     #[command(flatten)]
     go: GoArgs,
     #[command(flatten)]
@@ -51,8 +55,23 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if state.board.is_some() {
         return run_folder::finish(dir, &state);
     }
+    let studio = studio_of(dir, &state, &args.designers)?;
     let data = data_of(dir, &state, &args.corpus)?;
-    go::through(dir, settings, &args.go, |pool, live| resume(dir, &data, pool, live))
+    let designers = studio.as_ref().map(|studio| &studio.designers);
+    go::through(dir, settings, &args.go, studio.as_ref(), |pool, live| resume_with(dir, &data, designers, pool, live))
+}
+
+/// Who designs in a run, where its settings say that somebody does.
+fn studio_of(dir: &Path, state: &State, args: &DesignerArgs) -> Result<Option<Studio>, Failure> {
+    match (&state.started.settings.agents, args.open()?) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(Failure::Input(format!(
+            "--llm: {} is a run of operators alone, and its settings are fixed: leave the option away, or begin another run",
+            dir.display()
+        ))),
+        (Some(agents), None) => Err(run_folder::of_run(dir, &EvolveError::NoDesigner { model: agents.model.clone() })),
+        (Some(agents), Some(opened)) => opened.going_on(agents)?.within(dir).map(Some),
+    }
 }
 
 /// The dataset of a run: of the text that is named now, else from the cache, else of the text that the run began with.

@@ -6,7 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use genesys_evolve::{EvolveError, State, board};
+use genesys_evolve::{EvolveError, Settings, State, board};
+use genesys_llm::LlmError;
 use serde::{Deserialize, Serialize};
 
 use crate::aside;
@@ -88,6 +89,12 @@ pub(crate) fn go_on(dir: &Path) -> String {
     format!("genesys resume {}", quoted(dir))
 }
 
+/// The same, with who designs in it where language models do.
+pub(crate) fn go_on_with(dir: &Path, settings: &Settings) -> String {
+    let target = if settings.agents.is_some() { " --llm TARGET" } else { "" };
+    format!("{}{target}", go_on(dir))
+}
+
 /// The path as a word of a shell.
 pub(crate) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
@@ -98,11 +105,25 @@ pub(crate) fn quoted(path: &Path) -> String {
 /// A failure of the run in `dir`. Where the world is at fault, the run can be gone on with.
 pub(crate) fn of_run(dir: &Path, error: &EvolveError) -> Failure {
     match Failure::of(error.is_input(), error) {
+        failure if is_of_models(error) && is_kept(dir) => {
+            let kept = format!("what is finished is kept: go on with `{} --llm TARGET`", go_on(dir));
+            let budget = if matches!(error, EvolveError::Model(LlmError::Budget(_))) { ", and allow more" } else { "" };
+            match failure {
+                Failure::Input(message) => Failure::Input(format!("{message}; {kept}{budget}")),
+                Failure::World(message) => Failure::World(format!("{message}; {kept}")),
+                other => other,
+            }
+        }
         Failure::World(message) if is_kept(dir) => {
             Failure::World(format!("{message}; what is finished is kept: go on with `{}`", go_on(dir)))
         }
         failure => failure,
     }
+}
+
+/// Whether a language model does not answer, or may not be asked any more.
+fn is_of_models(error: &EvolveError) -> bool {
+    matches!(error, EvolveError::Model(_))
 }
 
 fn is_kept(dir: &Path) -> bool {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use genesys_llm::LlmError;
 use genesys_store::{Event, Refusal, StoreError};
 use genesys_train::TrainError;
 
@@ -57,6 +58,13 @@ pub enum EvolveError {
     Train(TrainError),
     /// A worker says that the text or a disk is at fault.
     Worker(String),
+    /// A language model does not answer, or may not be asked.
+    Model(LlmError),
+    /// The run asks language models, and nobody says which.
+    NoDesigner {
+        /// The model that it asks.
+        model: String,
+    },
     /// The log holds no event.
     Empty {
         /// The run's folder.
@@ -72,7 +80,9 @@ impl EvolveError {
             Self::Store(error) => matches!(error, StoreError::Exists { .. } | StoreError::NoRun { .. }),
             Self::Shipped { .. } | Self::Settings(_) | Self::OtherRun { .. } | Self::NoParents { .. } => true,
             Self::Event { .. } | Self::Stopped | Self::Io { .. } | Self::Worker(_) | Self::Empty { .. } => false,
+            Self::NoDesigner { .. } => true,
             Self::Train(error) => error.is_input(),
+            Self::Model(error) => error.is_input(),
         }
     }
 
@@ -105,6 +115,15 @@ impl fmt::Display for EvolveError {
             Self::Stopped => write!(f, "the run was stopped; nothing that was finished is lost"),
             Self::Io { doing, path, source } => write!(f, "cannot {doing} {}: {source}", path.display()),
             Self::Train(error) => error.fmt(f),
+            Self::Model(error) => error.fmt(f),
+            Self::NoDesigner { model } => {
+                let model = if model.is_empty() {
+                    "a language model".to_owned()
+                } else {
+                    format!("the language model `{model}`")
+                };
+                write!(f, "the run asks {model}, and nobody says where: name it with --llm TARGET")
+            }
             Self::Worker(why) => write!(f, "a training cannot go on: {why}"),
             Self::Empty { run } => write!(
                 f,
@@ -122,7 +141,9 @@ impl std::error::Error for EvolveError {
             Self::Store(error) => Some(error),
             Self::Io { source, .. } => Some(source),
             Self::Train(error) => Some(error),
-            Self::Shipped { .. }
+            Self::Model(error) => Some(error),
+            Self::NoDesigner { .. }
+            | Self::Shipped { .. }
             | Self::Settings(_)
             | Self::OtherRun { .. }
             | Self::Event { .. }

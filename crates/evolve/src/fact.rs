@@ -3,6 +3,8 @@
 //! A [`Fact`] becomes an event of the log and is read back from one. The state of a run is a function of its facts
 //! (see [`State`](crate::State)), so whatever a decision needs stands here, and no time of day does.
 
+use genesys_agents::{Attempt, Dialogue, Lesson, Mode};
+use genesys_llm::Spent;
 use genesys_store::{Event, NewEvent, Refusal};
 use genesys_train::{Divergence, Validation};
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,10 @@ pub enum Fact {
     Proposed(Proposed),
     /// `design-rejected`
     Rejected(Rejected),
+    /// `dialogue-finished`: what came of it follows as a proposal or a rejection of the same place.
+    Talked(Box<Talked>),
+    /// `lesson-learned`
+    Learned(Learned),
     /// `training-submitted`: handed to the workers; the workers' own progress is not part of a run.
     Submitted(Submitted),
     /// `training-finished`
@@ -123,12 +129,52 @@ pub struct Rejected {
     pub reason: Rejection,
 }
 
+/// A dialogue with language models that is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Talked {
+    /// The place that it was to fill.
+    pub place: Place,
+    /// From how many designs it began.
+    pub mode: Mode,
+    /// Which, by hash.
+    pub parents: Vec<String>,
+    /// What was drawn: the parents, and what the model draws from.
+    pub draw: Draw,
+    /// All that was said and made.
+    pub dialogue: Dialogue,
+    /// Why a model did not answer to the end, if it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unanswered: Option<String>,
+    /// What its answers took; calls that failed stand in the ledger alone.
+    pub spent: Spent,
+}
+
+/// What a generation taught.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Learned {
+    /// Which.
+    pub generation: u64,
+    /// What was learned.
+    pub lessons: Vec<Lesson>,
+    /// All answers.
+    pub attempts: Vec<Attempt>,
+    /// Why a model did not answer, if it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unanswered: Option<String>,
+    /// What its answers took.
+    pub spent: Spent,
+}
+
 /// Why an offspring takes no part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rejection {
     /// No operator applies to the parent.
     NoOffspring,
+    /// A dialogue ended without a design.
+    NoDesign(String),
     /// A design of this hash was proposed before.
     Known,
     /// It does not run at the run's scale.
@@ -236,6 +282,8 @@ impl Fact {
             Self::Started(payload) => NewEvent::new(kind, SCHEMA, payload),
             Self::Proposed(payload) => NewEvent::new(kind, SCHEMA, payload),
             Self::Rejected(payload) => NewEvent::new(kind, SCHEMA, payload),
+            Self::Talked(payload) => NewEvent::new(kind, SCHEMA, payload),
+            Self::Learned(payload) => NewEvent::new(kind, SCHEMA, payload),
             Self::Submitted(payload) => NewEvent::new(kind, SCHEMA, payload),
             Self::Finished(payload) => NewEvent::new(kind, SCHEMA, payload),
             Self::Failed(payload) => NewEvent::new(kind, SCHEMA, payload),
@@ -257,6 +305,8 @@ impl Fact {
             "run-started" => event.read().map(Self::Started),
             "design-proposed" => event.read().map(Self::Proposed),
             "design-rejected" => event.read().map(Self::Rejected),
+            "dialogue-finished" => event.read().map(Self::Talked),
+            "lesson-learned" => event.read().map(Self::Learned),
             "training-submitted" => event.read().map(Self::Submitted),
             "training-finished" => event.read().map(Self::Finished),
             "training-failed" => event.read().map(Self::Failed),
@@ -275,6 +325,8 @@ impl Fact {
             Self::Started(_) => "run-started",
             Self::Proposed(_) => "design-proposed",
             Self::Rejected(_) => "design-rejected",
+            Self::Talked(_) => "dialogue-finished",
+            Self::Learned(_) => "lesson-learned",
             Self::Submitted(_) => "training-submitted",
             Self::Finished(_) => "training-finished",
             Self::Failed(_) => "training-failed",

@@ -11,12 +11,18 @@
 //! | [`plan`] | what it does next: a pure function of its state |
 //! | `parents` | which design breeds next |
 //! | `propose` | proposals and rejections |
+//! | `commission` | what language models are asked for |
+//! | [`designer`] | who designs beside the operators |
+//! | `studio` | dialogues side by side |
 //! | `decode_state` | bytes that decoding has to keep |
-//! | [`runner`] | who trains, and results in order |
+//! | [`runner`] | who trains |
+//! | `crew` | assignments under way |
 //! | `process` | workers as processes |
 //! | `worker` | the worker's side |
 //! | `results` | verdicts by key: nothing is trained twice |
 //! | [`run`] | the loop |
+//! | `training` | the part of it that trains |
+//! | `talking` | the part of it that asks language models |
 //! | `repair` | what can be had back of a damaged run |
 //! | [`board`] | the leaderboard |
 //! | `random` | draws that are functions of seed and place |
@@ -25,7 +31,10 @@
 //! It prints nothing and reads no clock: an [`Observer`] is told, and asked for the time that the side table notes.
 
 pub mod board;
+mod commission;
+mod crew;
 mod decode_state;
+pub mod designer;
 pub mod error;
 pub mod fact;
 mod parents;
@@ -39,16 +48,21 @@ pub mod run;
 pub mod runner;
 pub mod settings;
 pub mod state;
+mod studio;
+mod talking;
+mod training;
 mod worker;
 
 pub use board::{Ancestor, Row};
 pub use decode_state::state_bytes;
+pub use designer::{Asked, Designer, Designers};
 pub use error::EvolveError;
-pub use fact::{Fact, Failure, Submitted};
+pub use fact::{Fact, Failure, Rejection, Submitted, Talked};
 pub use process::{ProcessPool, Stopper};
 pub use repair::{Repair, repair};
-pub use run::{News, Observer, discover, read, resume};
+pub use run::{News, Observer, Words, discover, discover_with, read, resume, resume_with};
 pub use runner::{Assignment, InProcess, Keep, Progress, Runner, Score, Told, Verdict};
-pub use settings::{Settings, Shipped, TextMark};
-pub use state::{Design, State, Training};
+pub use settings::{Agents, Settings, Shipped, TextMark};
+pub use state::{Design, State, Talk, Training};
+pub use studio::Subject;
 pub use worker::serve;

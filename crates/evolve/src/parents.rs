@@ -11,24 +11,37 @@
 
 use crate::state::{Design, State};
 
+/// Which offspring of a design count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Children {
+    /// All so far: one place of a generation is filled behind the other.
+    All,
+    /// Those before the open generation: its places are filled side by side.
+    Earlier,
+}
+
 /// The parent at `point`; none where no design has a score.
 #[must_use]
-pub(crate) fn choose(state: &State, point: f64) -> Option<&Design> {
-    draw(&candidates(state), point)
+pub(crate) fn choose(state: &State, children: Children, point: f64) -> Option<&Design> {
+    draw(&candidates(state), children, point)
 }
 
 /// A second parent at `point`, other than the first; none where only one design has a score.
 #[must_use]
-pub(crate) fn choose_mate<'s>(state: &'s State, first: &Design, point: f64) -> Option<&'s Design> {
+pub(crate) fn choose_mate<'s>(state: &'s State, children: Children, first: &Design, point: f64) -> Option<&'s Design> {
     let mut candidates = candidates(state);
     candidates.retain(|(_, design)| design.proposed.hash != first.proposed.hash);
-    draw(&candidates, point)
+    draw(&candidates, children, point)
 }
 
-fn draw<'s>(candidates: &[(f64, &'s Design)], point: f64) -> Option<&'s Design> {
+fn draw<'s>(candidates: &[(f64, &'s Design)], children: Children, point: f64) -> Option<&'s Design> {
     let scores: Vec<f64> = candidates.iter().map(|(score, _)| *score).collect();
-    let children: Vec<u64> = candidates.iter().map(|(_, design)| design.children).collect();
-    let weights = weights(&scores, &children);
+    let count = |design: &Design| match children {
+        Children::All => design.children,
+        Children::Earlier => design.earlier_children,
+    };
+    let counts: Vec<u64> = candidates.iter().map(|(_, design)| count(design)).collect();
+    let weights = weights(&scores, &counts);
     let mut rest = point * weights.iter().sum::<f64>();
     let chosen = weights.iter().position(|weight| {
         rest -= weight;
@@ -40,9 +53,7 @@ fn draw<'s>(candidates: &[(f64, &'s Design)], point: f64) -> Option<&'s Design> 
 
 /// Trained designs of closed generations, in the order of proposal.
 fn candidates(state: &State) -> Vec<(f64, &Design)> {
-    let closed = |design: &&Design| design.proposed.place.generation < state.generation;
-    let closed = state.designs.iter().filter(closed);
-    closed.filter_map(|design| Some((state.score(&design.proposed.hash)?, design))).collect()
+    state.closed().filter_map(|design| Some((state.score(&design.proposed.hash)?, design))).collect()
 }
 
 /// The formula of the file's head, not normalized.

@@ -4,6 +4,7 @@
 //! trainings of the open one are done. Since the plan depends on the state alone, going on after a kill needs no more
 //! than the log.
 
+use crate::commission::{is_dialogue, is_learned_from};
 use crate::fact::Place;
 use crate::state::State;
 
@@ -14,6 +15,10 @@ pub enum Action {
     Ship(usize),
     /// Try to fill a place with an offspring.
     Breed(Place),
+    /// Try to fill a place with what language models design.
+    Design(Place),
+    /// Have what the open generation taught said.
+    Learn,
     /// Train these, each a design's hash and the number of a seed, and take the results in this order.
     Train(Vec<(String, u64)>),
     /// Close the open generation.
@@ -41,7 +46,9 @@ pub fn next(state: &State) -> Action {
     let generation = |place: &Place| place.generation == state.generation;
     let open = state.designs.iter().filter(|design| generation(&design.proposed.place));
     let wanted = open.map(|design| (design.proposed.hash.clone(), 0)).collect();
-    train_or(state, wanted, Action::Close)
+    let learned = state.lessons.iter().any(|learned| learned.generation == state.generation);
+    let after = if is_learned_from(state) && !learned { Action::Learn } else { Action::Close };
+    train_or(state, wanted, after)
 }
 
 fn next_proposal(state: &State) -> Option<Action> {
@@ -54,7 +61,8 @@ fn next_proposal(state: &State) -> Option<Action> {
     let open =
         |slot: &u64| !state.is_filled(generation, *slot) && state.attempts(generation, *slot) < settings.attempts;
     let slot = (0..settings.population).find(open)?;
-    Some(Action::Breed(Place { generation, slot, attempt: state.attempts(generation, slot) }))
+    let place = Place { generation, slot, attempt: state.attempts(generation, slot) };
+    Some(if is_dialogue(state, place) { Action::Design(place) } else { Action::Breed(place) })
 }
 
 fn next_of_final(state: &State) -> Action {

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crate::error::EvolveError;
 use crate::runner::{Assignment, Report, Runner};
@@ -99,6 +100,14 @@ impl ProcessPool {
         command.spawn().map_err(EvolveError::io("start the worker", &self.program))
     }
 
+    /// The report that a message makes, if any.
+    fn take(&mut self, message: Message) -> Result<Option<Report>, EvolveError> {
+        match message {
+            Message::Stop => Err(EvolveError::Stopped),
+            Message::From(process, heard) => self.report(process, heard),
+        }
+    }
+
     /// The report that something heard makes, if any.
     fn report(&mut self, process: u64, heard: Heard) -> Result<Option<Report>, EvolveError> {
         let Some(busy) = self.busy.get_mut(&process) else { return Ok(None) };
@@ -164,14 +173,17 @@ impl Runner for ProcessPool {
 
     fn next(&mut self) -> Result<Report, EvolveError> {
         loop {
-            match self.receiver.recv().expect("the pool holds a sender itself") {
-                Message::Stop => return Err(EvolveError::Stopped),
-                Message::From(process, heard) => {
-                    if let Some(report) = self.report(process, heard)? {
-                        return Ok(report);
-                    }
-                }
+            let message = self.receiver.recv().expect("the pool holds a sender itself");
+            if let Some(report) = self.take(message)? {
+                return Ok(report);
             }
+        }
+    }
+
+    fn wait(&mut self, time: Duration) -> Result<Option<Report>, EvolveError> {
+        match self.receiver.recv_timeout(time) {
+            Ok(message) => self.take(message),
+            Err(_) => Ok(None),
         }
     }
 }
@@ -225,8 +237,9 @@ mod tests {
     use genesys_train::{Job, Validation};
 
     use super::*;
+    use crate::crew::{Moment, run_all};
     use crate::fact::Failure;
-    use crate::runner::{Moment, Progress, Score, Verdict, run_all};
+    use crate::runner::{Progress, Score, Verdict};
 
     /// Runs three assignments on workers that are shell scripts, and says what was told.
     fn run(script: &str, dir: &Path) -> Vec<String> {
@@ -236,10 +249,8 @@ mod tests {
         let assignments: Vec<Assignment> =
             (0..3).map(|seed| Assignment { job: job(seed), dataset: dir.to_owned(), keep: None }).collect();
         let mut told = Vec::new();
-        run_all(&assignments, BTreeMap::new(), &mut pool, &mut |moment| {
+        let verdicts = run_all(&assignments, &mut pool, &mut |moment| {
             match moment {
-                Moment::Turn(ticket, Ok(score)) => told.push(format!("{ticket} has {}", score.trained.bits_per_byte)),
-                Moment::Turn(ticket, Err(failure)) => told.push(format!("{ticket} failed: {failure}")),
                 Moment::Lost { ticket, reason, again } => told.push(format!("{ticket} lost: {reason}, again {again}")),
                 Moment::Note(ticket, note) => told.push(format!("{ticket} notes: {note}")),
                 Moment::Progress(ticket, p) => told.push(format!("{ticket} at {} of {}", p.done, p.steps)),
@@ -248,6 +259,10 @@ mod tests {
             Ok(())
         })
         .unwrap();
+        told.extend(verdicts.iter().enumerate().map(|(ticket, verdict)| match verdict {
+            Ok(score) => format!("{ticket} has {}", score.trained.bits_per_byte),
+            Err(failure) => format!("{ticket} failed: {failure}"),
+        }));
         assert!(pool.busy.is_empty(), "every worker was waited for");
         told.sort();
         told

@@ -1,9 +1,10 @@
-//! Proposals: the designs that a run starts from, and offspring.
+//! Proposals: the designs that a run starts from, offspring, and what dialogues gave.
 //!
 //! In: a state, a place, and texts. Out: a fact, proposed or rejected. What is drawn is a function of the run's seed
 //! and the place, and stands in the fact. A design that is equal to an earlier one, by hash, is rejected, so that
 //! nothing is trained twice; so is one that does not compile at the run's scale.
 
+use genesys_agents::Dialogue;
 use genesys_check::CheckedDesign;
 use genesys_compiler::{check_text, compile, standard_units};
 use genesys_genetic::{Context, Offspring, crossover, mutations};
@@ -12,8 +13,8 @@ use genesys_ir::parameters;
 
 use crate::decode_state::state_bytes;
 use crate::error::EvolveError;
-use crate::fact::{Draw, Fact, Place, Proposed, Rejected, Rejection};
-use crate::parents::{choose, choose_mate};
+use crate::fact::{Draw, Fact, Place, Proposed, Rejected, Rejection, Talked};
+use crate::parents::{Children, choose, choose_mate};
 use crate::random::{Purpose, bits, unit};
 use crate::state::{Design, State};
 
@@ -56,9 +57,9 @@ pub(crate) fn breed(state: &State, place: Place) -> Result<Fact, EvolveError> {
     let Place { generation, slot, attempt } = place;
     let at = [generation, slot, attempt];
     let parent_point = unit(seed, Purpose::Parent, &at);
-    let parent = choose(state, parent_point).ok_or_else(|| no_parents(state))?;
+    let parent = choose(state, Children::All, parent_point).ok_or_else(|| no_parents(state))?;
     let mate_point = (unit(seed, Purpose::Crossover, &at) < CROSSOVER).then(|| unit(seed, Purpose::Mate, &at));
-    let mate = mate_point.and_then(|point| choose_mate(state, parent, point));
+    let mate = mate_point.and_then(|point| choose_mate(state, Children::All, parent, point));
     let operator = bits(seed, Purpose::Operator, &at);
     let draw = Draw { parent: parent_point, operator, mate: mate.and(mate_point) };
     let parents: Vec<String> = [parent].into_iter().chain(mate).map(|design| design.proposed.hash.clone()).collect();
@@ -78,7 +79,7 @@ pub(crate) fn breed(state: &State, place: Place) -> Result<Fact, EvolveError> {
         Ok(Measure { parameters, state_bytes }) => Ok(Fact::Proposed(Proposed {
             place,
             hash,
-            name: name(state, parent, place),
+            name: name(state, Some(parent), place),
             text: offspring.text(),
             baseline: false,
             parents,
@@ -93,8 +94,7 @@ pub(crate) fn breed(state: &State, place: Place) -> Result<Fact, EvolveError> {
 /// The first offspring that `seed` gives: of both parents, or of one, to which the other designs of closed generations
 /// may give units.
 fn offspring(state: &State, parent: &Design, mate: Option<&Design>, seed: u64) -> Option<Offspring> {
-    let closed = |design: &&Design| design.proposed.place.generation < state.generation;
-    let others = state.designs.iter().filter(closed).filter(|design| design.proposed.hash != parent.proposed.hash);
+    let others = state.closed().filter(|design| design.proposed.hash != parent.proposed.hash);
     let donors: Vec<CheckedDesign> = others.filter_map(|design| checked(&design.proposed.text).ok()).collect();
     let scales = [state.started.settings.scale.clone()];
     let context = Context::new(standard_units(), &donors, &scales);
@@ -105,16 +105,73 @@ fn offspring(state: &State, parent: &Design, mate: Option<&Design>, seed: u64) -
     }
 }
 
-/// The name of the design that the line began with, and the place: `gpt-2.4`.
-fn name(state: &State, parent: &Design, place: Place) -> String {
-    let mut root = parent;
-    while let Some(earlier) = root.proposed.parents.first().and_then(|hash| state.design(hash)) {
-        root = earlier;
+/// What came of a dialogue: its design, or why it takes no part.
+pub(crate) fn designed(state: &State, talked: &Talked) -> Fact {
+    let Talked { place, parents, draw, dialogue, .. } = talked;
+    let operator = Some(title(dialogue));
+    let rejected = |hash: Option<String>, reason| {
+        let (operator, parents) = (operator.clone(), parents.clone());
+        Fact::Rejected(Rejected { place: *place, parents, operator, draw: *draw, hash, reason })
+    };
+    let Some(written) = &dialogue.design else {
+        return rejected(None, Rejection::NoDesign(no_design(talked)));
+    };
+    let design = match checked(&written.text) {
+        Ok(design) => design,
+        Err(why) => return rejected(None, Rejection::DoesNotRun(why)),
+    };
+    let hash = design.hash().to_string();
+    if state.design(&hash).is_some() {
+        return rejected(Some(hash), Rejection::Known);
     }
-    format!("{}-{}.{}", root.proposed.name, place.generation, place.slot + 1)
+    match measure(state, &design) {
+        Err(why) => rejected(Some(hash), Rejection::DoesNotRun(why)),
+        Ok(Measure { parameters, state_bytes }) => Fact::Proposed(Proposed {
+            place: *place,
+            hash,
+            name: name(state, parents.first().and_then(|hash| state.design(hash)), *place),
+            text: written.text.clone(),
+            baseline: false,
+            parents: parents.clone(),
+            operator,
+            draw: Some(*draw),
+            parameters,
+            state_bytes,
+        }),
+    }
 }
 
-fn no_parents(state: &State) -> EvolveError {
+/// Why no design came of a dialogue.
+fn no_design(talked: &Talked) -> String {
+    match &talked.unanswered {
+        Some(why) => format!("the model did not answer: {}", plain(why, 400)),
+        None => talked.dialogue.end.words().to_owned(),
+    }
+}
+
+/// `dialogue: Halved memory`: what the last proposal is called, without what moves a terminal.
+fn title(dialogue: &Dialogue) -> String {
+    let title = plain(dialogue.proposals.last().map_or("", |last| &last.proposal.title), 80);
+    if title.is_empty() { "dialogue".to_owned() } else { format!("dialogue: {title}") }
+}
+
+/// A text of others on one line, of at most so many characters.
+fn plain(text: &str, most: usize) -> String {
+    let line: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(most).collect();
+    line.trim().to_owned()
+}
+
+/// The name of the design that the line began with, and the place: `gpt-2.4`; `new-2.4` where no line led to it.
+fn name(state: &State, parent: Option<&Design>, place: Place) -> String {
+    let mut root = parent;
+    while let Some(earlier) = root.and_then(|root| state.design(root.proposed.parents.first()?)) {
+        root = Some(earlier);
+    }
+    let root = root.map_or("new", |root| root.proposed.name.as_str());
+    format!("{root}-{}.{}", place.generation, place.slot + 1)
+}
+
+pub(crate) fn no_parents(state: &State) -> EvolveError {
     let mut failures = state.trainings.iter().filter_map(|training| training.result.as_ref()?.as_ref().err());
     let last = failures.next_back().map_or_else(|| "there was none".to_owned(), ToString::to_string);
     EvolveError::NoParents { last }

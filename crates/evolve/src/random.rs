@@ -18,6 +18,14 @@ pub(crate) enum Purpose {
     Crossover = 4,
     /// The choice of the second one.
     Mate = 5,
+    /// Whether language models are asked for a place.
+    Share = 6,
+    /// From how many designs a dialogue begins.
+    Mode = 7,
+    /// What a model draws from in a dialogue.
+    Dialogue = 8,
+    /// What a model draws from that says what results teach.
+    Analysis = 9,
 }
 
 /// 64 bits for `purpose` at `place`.
@@ -39,16 +47,16 @@ mod tests {
 
     #[test]
     fn every_seed_purpose_and_place_draws_its_own() {
-        use Purpose::{Crossover, Mate, Operator, Parent, Training};
+        use Purpose::{Analysis, Crossover, Dialogue, Mate, Mode, Operator, Parent, Share, Training};
         let mut all = BTreeSet::new();
         for seed in 0..8 {
-            for purpose in [Training, Parent, Operator, Crossover, Mate] {
+            for purpose in [Training, Parent, Operator, Crossover, Mate, Share, Mode, Dialogue, Analysis] {
                 for (a, b) in (0..10).flat_map(|a| (0..10).map(move |b| (a, b))) {
                     all.insert(bits(seed, purpose, &[a, b]));
                 }
             }
         }
-        assert_eq!(all.len(), 8 * 5 * 100);
+        assert_eq!(all.len(), 8 * 9 * 100);
     }
 
     #[test]

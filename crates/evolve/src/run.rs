@@ -5,27 +5,27 @@
 //! way). The loop has no memory of its own: [`resume`] reads the log and goes on, and the log of a resumed run is the
 //! log of one that was never stopped.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use genesys_check::RunKey;
+use genesys_agents::Attempt;
 use genesys_data::Dataset;
 use genesys_store::{Artifacts, Log, Reader};
-use genesys_train::{Job, TrainError};
+use genesys_train::TrainError;
 use serde::Serialize;
 
 use crate::board::board;
+use crate::designer::Designers;
 use crate::error::EvolveError;
-use crate::fact::{Closed, Fact, Failed, Finalists, Finished, Over, Started, Submitted};
+use crate::fact::{Closed, Fact, Finalists, Over, Started, Submitted};
 use crate::plan::{Action, next};
-use crate::propose::{breed, checked, ship};
-use crate::results::{Results, key};
-use crate::runner::{Assignment, Keep, Moment, Progress, Runner, Verdict, run_all};
-use crate::settings::{Settings, Shipped, TRAINER, TextMark};
+use crate::propose::{breed, ship};
+use crate::runner::{Progress, Runner, Verdict};
+use crate::settings::{Settings, Shipped, TRAINER, TextMark, prompts};
 use crate::state::State;
+use crate::studio::{Studio, Subject};
+use crate::training::Trainings;
 
 /// Told of a run as it goes. Whatever it does, the run decides the same.
 pub trait Observer {
@@ -41,6 +41,11 @@ pub trait Observer {
 
     /// A training moves. [`ControlFlow::Break`] stops the run.
     fn training(&mut self, _training: &Submitted, _news: News<'_>, _state: &State) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    /// A dialogue with a language model moves. [`ControlFlow::Break`] stops the run.
+    fn dialogue(&mut self, _subject: Subject, _words: Words<'_>, _state: &State) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 
@@ -73,6 +78,17 @@ pub enum News<'a> {
     Done(&'a Verdict),
 }
 
+/// How a dialogue moves.
+#[derive(Clone, Copy, Debug)]
+pub enum Words<'a> {
+    /// It begins.
+    Begun,
+    /// A model answered.
+    Answer(&'a Attempt),
+    /// It is over; the log hears of it when its turn comes.
+    Ended,
+}
+
 /// Makes a run in the folder `dir` and goes through with it.
 ///
 /// # Errors
@@ -83,6 +99,22 @@ pub fn discover(
     settings: &Settings,
     shipped: &[Shipped],
     data: &Dataset,
+    runner: &mut dyn Runner,
+    observer: &mut dyn Observer,
+) -> Result<State, EvolveError> {
+    discover_with(dir, settings, shipped, data, None, runner, observer)
+}
+
+/// The same, with those who design in it, where its settings say that language models do.
+///
+/// # Errors
+/// As [`discover`], [`EvolveError::NoDesigner`] where one is needed, and [`EvolveError::Model`].
+pub fn discover_with(
+    dir: &Path,
+    settings: &Settings,
+    shipped: &[Shipped],
+    data: &Dataset,
+    designers: Option<&Designers>,
     runner: &mut dyn Runner,
     observer: &mut dyn Observer,
 ) -> Result<State, EvolveError> {
@@ -102,7 +134,7 @@ pub fn discover(
     // One transaction: there is no run without its first event.
     let (log, events) = Log::begin(dir, &header, first, observer.wall())?;
     let state = State::fold(&events)?.expect("a run begins with an event");
-    Run::new(dir, log, state, data, observer)?.go(runner)
+    Run::new(dir, log, state, data, designers, observer)?.go(runner)
 }
 
 /// What the run in the folder `dir` knows; nothing is written, and no text is needed.
@@ -124,6 +156,20 @@ pub fn resume(
     runner: &mut dyn Runner,
     observer: &mut dyn Observer,
 ) -> Result<State, EvolveError> {
+    resume_with(dir, data, None, runner, observer)
+}
+
+/// The same, with those who design in it.
+///
+/// # Errors
+/// As [`resume`], [`EvolveError::NoDesigner`] where one is needed, and [`EvolveError::Model`].
+pub fn resume_with(
+    dir: &Path,
+    data: &Dataset,
+    designers: Option<&Designers>,
+    runner: &mut dyn Runner,
+    observer: &mut dyn Observer,
+) -> Result<State, EvolveError> {
     let log = Log::open(dir)?;
     let other = |why: &str| EvolveError::OtherRun { run: dir.to_owned(), why: why.to_owned() };
     let events = log.read().events().collect::<Result<Vec<_>, _>>()?;
@@ -138,7 +184,11 @@ pub fn resume(
     if precision.here() != precision && state.board.is_none() {
         return Err(other(&format!("its trainings are in {precision}, which this processor does not multiply")));
     }
-    Run::new(dir, log, state, data, observer)?.go(runner)
+    let agents = state.started.settings.agents.as_ref();
+    if agents.is_some_and(|agents| agents.prompts != prompts()) && state.board.is_none() {
+        return Err(other("its dialogues have the prompts of another version of this program"));
+    }
+    Run::new(dir, log, state, data, designers, observer)?.go(runner)
 }
 
 /// Every hash of a run depends on this.
@@ -149,15 +199,17 @@ struct Header<'a> {
 }
 
 /// A run under way.
-struct Run<'a> {
+pub(crate) struct Run<'a> {
     log: Log,
-    artifacts: Artifacts,
-    results: Results,
-    /// The folder for trainings under way.
-    trainings: PathBuf,
-    state: State,
-    data: &'a Dataset,
-    observer: &'a mut dyn Observer,
+    pub(crate) artifacts: Artifacts,
+    pub(crate) trainings: Trainings,
+    pub(crate) state: State,
+    pub(crate) data: &'a Dataset,
+    /// Dialogues under way, where somebody designs.
+    pub(crate) studio: Option<Studio>,
+    /// The designs whose trainings were handed out while dialogues went on, by hash.
+    pub(crate) ahead: BTreeSet<String>,
+    pub(crate) observer: &'a mut dyn Observer,
 }
 
 impl<'a> Run<'a> {
@@ -166,12 +218,13 @@ impl<'a> Run<'a> {
         log: Log,
         state: State,
         data: &'a Dataset,
+        designers: Option<&Designers>,
         observer: &'a mut dyn Observer,
     ) -> Result<Self, EvolveError> {
         let artifacts = Artifacts::open(dir.join("artifacts"))?;
-        let results = Results::open(dir.join("results"))?;
-        let trainings = dir.join("trainings");
-        Ok(Self { log, artifacts, results, trainings, state, data, observer })
+        let trainings = Trainings::open(dir)?;
+        let (studio, ahead) = (designers.map(Studio::new), BTreeSet::new());
+        Ok(Self { log, artifacts, trainings, state, data, studio, ahead, observer })
     }
 
     fn go(mut self, runner: &mut dyn Runner) -> Result<State, EvolveError> {
@@ -179,6 +232,8 @@ impl<'a> Run<'a> {
             match next(&self.state) {
                 Action::Ship(slot) => self.append(ship(&self.state, slot)?, self.state.gate())?,
                 Action::Breed(place) => self.append(breed(&self.state, place)?, self.state.gate())?,
+                Action::Design(place) => self.design(place, runner)?,
+                Action::Learn => self.learn(runner)?,
                 Action::Train(wanted) => self.train(&wanted, runner)?,
                 Action::Close => {
                     let generation = self.state.generation;
@@ -192,14 +247,14 @@ impl<'a> Run<'a> {
                     self.append(Fact::Over(Over { board: board(&self.state) }), self.state.last())?;
                 }
                 Action::Done => {
-                    remove(&self.trainings)?;
+                    self.trainings.clear()?;
                     return Ok(self.state);
                 }
             }
         }
     }
 
-    fn append(&mut self, fact: Fact, cause: u64) -> Result<(), EvolveError> {
+    pub(crate) fn append(&mut self, fact: Fact, cause: u64) -> Result<(), EvolveError> {
         let event = self.log.append(fact.to_event()?.caused_by(cause), self.observer.wall())?;
         self.state.apply(&event)?;
         go_on(self.observer.fact(&fact, &self.state))
@@ -217,106 +272,9 @@ impl<'a> Run<'a> {
         finalists.extend(baseline.filter(|hash| !finalists.contains(hash)));
         finalists
     }
-
-    fn train(&mut self, wanted: &[(String, u64)], runner: &mut dyn Runner) -> Result<(), EvolveError> {
-        for (design, index) in wanted {
-            if self.state.training(design, *index).is_none() {
-                self.submit(design, *index)?;
-            }
-        }
-        let open = |(design, index): &(String, u64)| {
-            let training = self.state.training(design, *index).expect("a training that is wanted was submitted");
-            (training.submitted.clone(), training.event)
-        };
-        let trainings: Vec<(Submitted, u64)> = wanted.iter().map(open).collect();
-        let assignments: Vec<Assignment> = trainings
-            .iter()
-            .map(|(submitted, _)| Assignment {
-                job: self.job(submitted),
-                dataset: self.data.dir().to_owned(),
-                keep: self.observer.checkpoint_every().map(|every| self.keep(&submitted.key, every)),
-            })
-            .collect();
-        let kept = |(ticket, (submitted, _)): (usize, &(Submitted, u64))| {
-            self.results.get(&submitted.key).map(|verdict| (ticket, verdict))
-        };
-        let known: BTreeMap<usize, Verdict> = trainings.iter().enumerate().filter_map(kept).collect();
-        run_all(&assignments, known, runner, &mut |moment| self.tell(&trainings, moment))
-    }
-
-    /// A folder within a folder of the training's own, which can be removed with whatever a killed writer left in it.
-    fn keep(&self, key: &str, every: u64) -> Keep {
-        Keep { dir: self.trainings.join(key).join("checkpoint"), every }
-    }
-
-    fn submit(&mut self, design: &str, index: u64) -> Result<(), EvolveError> {
-        let seed = self.state.started.settings.training_seed(index);
-        let mut submitted = Submitted { design: design.to_owned(), index, seed, key: String::new() };
-        let job = self.job(&submitted);
-        submitted.key = key(&job, &run_key(&job), &self.state.started.text.key);
-        let proposed = self.state.design(design).map_or(0, |design| design.event);
-        // With more seeds a design is trained because it was chosen, else because it was proposed.
-        let cause = if index == 0 { proposed } else { self.state.gate() };
-        self.append(Fact::Submitted(submitted), cause)
-    }
-
-    fn job(&self, submitted: &Submitted) -> Job {
-        let text = self.state.design(&submitted.design).map_or("", |design| &design.proposed.text);
-        let settings = &self.state.started.settings;
-        Job { precision: settings.precision, ..Job::at_scale(text, &settings.scale, submitted.seed) }
-    }
-
-    fn tell(&mut self, trainings: &[(Submitted, u64)], moment: Moment<'_>) -> Result<(), EvolveError> {
-        let (ticket, news) = match moment {
-            Moment::Begun(ticket) => (ticket, News::Begun),
-            Moment::Note(ticket, note) => (ticket, News::Note(note)),
-            Moment::Progress(ticket, progress) => (ticket, News::Progress(progress)),
-            Moment::Lost { ticket, reason, again } => (ticket, News::Lost { reason, again }),
-            Moment::Done(ticket, verdict) => {
-                let key = &trainings[ticket].0.key;
-                self.results.put(key, verdict)?;
-                remove(&self.trainings.join(key))?;
-                (ticket, News::Done(verdict))
-            }
-            Moment::Turn(ticket, verdict) => {
-                let (submitted, event) = &trainings[ticket];
-                let fact = self.settle(submitted, verdict)?;
-                return self.append(fact, *event);
-            }
-        };
-        go_on(self.observer.training(&trainings[ticket].0, news, &self.state))
-    }
-
-    fn settle(&self, submitted: &Submitted, verdict: &Verdict) -> Result<Fact, EvolveError> {
-        let key = submitted.key.clone();
-        match verdict {
-            Err(failure) => Ok(Fact::Failed(Failed { key, failure: failure.clone() })),
-            Ok(score) => {
-                let curve = self.artifacts.put(&score.curve_file())?.to_hex().to_string();
-                let steps = self.state.started.settings.scale.steps;
-                let (start, trained, parameters) = (score.start, score.trained, score.parameters);
-                Ok(Fact::Finished(Finished { key, start, trained, parameters, steps, curve }))
-            }
-        }
-    }
 }
 
-/// The run key of a job's design; of a text that does not check, itself: its training tells.
-fn run_key(job: &Job) -> String {
-    let design = checked(&job.design).ok();
-    design
-        .and_then(|design| RunKey::of(&design, &job.scale).ok())
-        .map_or_else(|| job.design.clone(), |key| key.to_string())
-}
-
-fn remove(dir: &Path) -> Result<(), EvolveError> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(EvolveError::io("remove", dir)(error)),
-        _ => Ok(()),
-    }
-}
-
-fn go_on(flow: ControlFlow<()>) -> Result<(), EvolveError> {
+pub(crate) fn go_on(flow: ControlFlow<()>) -> Result<(), EvolveError> {
     match flow {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(EvolveError::Stopped),

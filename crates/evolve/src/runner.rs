@@ -1,12 +1,12 @@
 //! Who trains: runners take assignments and report, in whatever order they get done.
 //!
 //! In: [`Assignment`]s under a ticket. Out: [`Report`]s. Whatever the order and however many at once, an assignment's
-//! result is the same, for it is a function of its job and its data. [`run_all`] puts results back in order.
-//! [`InProcess`] trains in this process; [`ProcessPool`](crate::ProcessPool) in several others.
+//! result is the same, for it is a function of its job and its data. [`InProcess`] trains in this process; [`ProcessPool`](crate::ProcessPool) in several others.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use genesys_data::Dataset;
 use genesys_train::{Checkpoint, Job, Machine, Observer, Outcome, Start, Step, TrainError, Validation, resume, train};
@@ -105,6 +105,15 @@ pub trait Runner {
     /// # Errors
     /// The workers could not be heard.
     fn next(&mut self) -> Result<Report, EvolveError>;
+
+    /// The next report, if one comes within that time; none where no assignment is open. One that does not say otherwise trains only
+    /// while [`next`](Self::next) is asked.
+    ///
+    /// # Errors
+    /// The workers could not be heard, or nobody wants the rest.
+    fn wait(&mut self, _time: Duration) -> Result<Option<Report>, EvolveError> {
+        Ok(None)
+    }
 }
 
 /// What an assignment tells before its verdict.
@@ -149,6 +158,11 @@ impl Runner for InProcess {
         let verdict = verdict.expect("a training that nobody stops ends");
         self.reports.push_back(Report::Done(ticket, Box::new(verdict)));
         self.next()
+    }
+
+    fn wait(&mut self, _: Duration) -> Result<Option<Report>, EvolveError> {
+        let open = !self.reports.is_empty() || !self.queue.is_empty();
+        if open { self.next().map(Some) } else { Ok(None) }
     }
 }
 
@@ -218,155 +232,5 @@ impl Observer for Watch<'_> {
     fn keep(&mut self, step: &Step) -> Option<PathBuf> {
         let keep = self.keep.filter(|keep| step.done.is_multiple_of(keep.every.max(1)))?;
         Some(keep.dir.clone())
-    }
-}
-
-/// What happens while a list of assignments is worked through.
-#[derive(Debug)]
-pub enum Moment<'a> {
-    /// The assignment of that number is with a worker.
-    Begun(usize),
-    /// Something about it that people should know.
-    Note(usize, &'a str),
-    /// It goes on.
-    Progress(usize, Progress),
-    /// Its worker is lost, for the reason told; it runs again if `again`.
-    Lost {
-        /// The assignment's number.
-        ticket: usize,
-        /// What is known of the worker's end.
-        reason: &'a str,
-        /// Whether it is given to another worker.
-        again: bool,
-    },
-    /// It is done. Verdicts come as they are reached, out of order.
-    Done(usize, &'a Verdict),
-    /// Its turn: every verdict before it was given out. Verdicts come in the order of the assignments.
-    Turn(usize, &'a Verdict),
-}
-
-/// Works through `assignments`, of which `known` have a verdict already. A worker that is lost is replaced once.
-///
-/// # Errors
-/// Those of the runner, and those of `tell`.
-pub fn run_all(
-    assignments: &[Assignment],
-    known: BTreeMap<usize, Verdict>,
-    runner: &mut dyn Runner,
-    tell: &mut dyn FnMut(Moment<'_>) -> Result<(), EvolveError>,
-) -> Result<(), EvolveError> {
-    let mut queue: VecDeque<usize> = (0..assignments.len()).filter(|ticket| !known.contains_key(ticket)).collect();
-    let mut verdicts = known;
-    let mut lost: BTreeMap<usize, u32> = BTreeMap::new();
-    let (mut open, mut turn) = (0, 0);
-    loop {
-        while let Some(verdict) = verdicts.remove(&turn) {
-            tell(Moment::Turn(turn, &verdict))?;
-            turn += 1;
-        }
-        while open < runner.capacity().max(1) {
-            let Some(ticket) = queue.pop_front() else { break };
-            runner.submit(ticket, &assignments[ticket])?;
-            tell(Moment::Begun(ticket))?;
-            open += 1;
-        }
-        if open == 0 {
-            return Ok(());
-        }
-        match runner.next()? {
-            Report::Note(ticket, note) => tell(Moment::Note(ticket, &note))?,
-            Report::Progress(ticket, progress) => tell(Moment::Progress(ticket, progress))?,
-            Report::Done(ticket, verdict) => {
-                open -= 1;
-                tell(Moment::Done(ticket, &verdict))?;
-                verdicts.insert(ticket, *verdict);
-            }
-            Report::Lost(ticket, reason) => {
-                open -= 1;
-                let times = lost.entry(ticket).or_default();
-                *times += 1;
-                let again = *times == 1;
-                tell(Moment::Lost { ticket, reason: &reason, again })?;
-                match again {
-                    true => queue.push_front(ticket),
-                    false => drop(verdicts.insert(ticket, Err(Failure::WorkerDied(reason)))),
-                }
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use genesys_ladder::Scale;
-
-    use super::*;
-
-    /// Two at once, the later one first; those in the list are lost that often.
-    struct Contrary {
-        open: Vec<usize>,
-        losses: BTreeMap<usize, u32>,
-    }
-
-    fn score(ticket: usize) -> Score {
-        let v = Validation { nats: ticket as f64, bits_per_byte: 1.0, tokens: 1, bytes: 1 };
-        Score { start: v, trained: v, parameters: 1, curve: vec![] }
-    }
-
-    impl Runner for Contrary {
-        fn capacity(&self) -> usize {
-            2
-        }
-
-        fn submit(&mut self, ticket: usize, _: &Assignment) -> Result<(), EvolveError> {
-            self.open.push(ticket);
-            assert!(self.open.len() <= 2, "more than the capacity");
-            Ok(())
-        }
-
-        fn next(&mut self) -> Result<Report, EvolveError> {
-            let ticket = self.open.pop().unwrap();
-            match self.losses.get_mut(&ticket).filter(|left| **left > 0) {
-                Some(left) => {
-                    *left -= 1;
-                    Ok(Report::Lost(ticket, "killed".into()))
-                }
-                None => Ok(Report::Done(ticket, Box::new(Ok(score(ticket))))),
-            }
-        }
-    }
-
-    fn turns(known: &[usize], losses: &[(usize, u32)]) -> (Vec<(usize, bool)>, usize) {
-        let job = Job::at_scale("", &Scale::named("nano").unwrap(), 1);
-        let assignments = vec![Assignment { job, dataset: PathBuf::new(), keep: None }; 7];
-        let known = known.iter().map(|ticket| (*ticket, Ok(score(*ticket)))).collect();
-        let mut runner = Contrary { open: Vec::new(), losses: losses.iter().copied().collect() };
-        let (mut turns, mut begun) = (Vec::new(), 0);
-        run_all(&assignments, known, &mut runner, &mut |moment| {
-            match moment {
-                Moment::Turn(ticket, verdict) => turns.push((ticket, verdict.is_ok())),
-                Moment::Begun(_) => begun += 1,
-                Moment::Note(..) | Moment::Progress(..) | Moment::Lost { .. } | Moment::Done(..) => {}
-            }
-            Ok(())
-        })
-        .unwrap();
-        (turns, begun)
-    }
-
-    #[test]
-    fn verdicts_come_in_the_order_of_the_assignments() {
-        let expected: Vec<_> = (0..7).map(|ticket| (ticket, true)).collect();
-        assert_eq!(turns(&[], &[]), (expected.clone(), 7));
-        assert_eq!(turns(&[0, 3, 6], &[]), (expected.clone(), 4));
-        assert_eq!(turns(&[0, 1, 2, 3, 4, 5, 6], &[]), (expected, 0));
-    }
-
-    #[test]
-    fn a_lost_worker_is_replaced_once() {
-        let (turns, begun) = turns(&[], &[(2, 1), (4, 2)]);
-        let expected: Vec<_> = (0..7).map(|ticket| (ticket, ticket != 4)).collect();
-        assert_eq!((turns, begun), (expected, 9));
     }
 }

@@ -2,8 +2,13 @@
 //!
 //! The first event of a run records all of it. Two runs of equal settings on equal text give equal results.
 
+use std::collections::BTreeMap;
+
+use genesys_agents::prompt::PROMPTS;
+use genesys_agents::{Limits, Variant};
 use genesys_data::Dataset;
 use genesys_ladder::Scale;
+use genesys_llm::price::Price;
 use genesys_train::precision::{self, Precision};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +38,51 @@ pub struct Settings {
     /// In which numbers designs are trained.
     #[serde(default, skip_serializing_if = "precision::is_plain", with = "precision")]
     pub precision: Precision,
+    /// Who designs beside the operators; none in a run that asks no language model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agents: Option<Agents>,
+}
+
+/// Language models that design beside the operators. Who answers is not part of a run: only what is asked for, and of which model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agents {
+    /// For how many of a hundred places they are asked.
+    pub share: u64,
+    /// How many dialogues a place has at most; behind them an operator fills it.
+    pub dialogues: u64,
+    /// The model's name.
+    pub model: String,
+    /// What it costs, as the run counts it; none where that is not known.
+    pub price: Option<Price>,
+    /// The versions of the prompts, by their names.
+    pub prompts: BTreeMap<String, String>,
+    /// Which parts of the work are done.
+    pub variant: Variant,
+    /// What a dialogue may take.
+    pub limits: Limits,
+}
+
+impl Agents {
+    /// A model that is asked for half of the places, with three dialogues for each at most.
+    #[must_use]
+    pub fn new(model: &str, price: Option<Price>) -> Self {
+        let (variant, limits) = (Variant::default(), Limits::default());
+        Self { share: 50, dialogues: 3, model: model.to_owned(), price, prompts: prompts(), variant, limits }
+    }
+}
+
+impl Agents {
+    fn flaw(&self) -> Option<String> {
+        let share = self.share;
+        let shared = (share > 100).then(|| format!("expected a share of the places in per cent, found {share}"));
+        shared.or_else(|| (self.dialogues == 0).then(|| "expected at least 1 dialogue a place, found 0".to_owned()))
+    }
+}
+
+/// The versions of the prompts of this program.
+pub(crate) fn prompts() -> BTreeMap<String, String> {
+    PROMPTS.iter().map(|prompt| (prompt.name.to_owned(), prompt.version())).collect()
 }
 
 impl Settings {
@@ -41,7 +91,17 @@ impl Settings {
     pub fn new(seed: u64) -> Self {
         let scale = Scale::named("nano").expect("`nano` is a rung");
         let precision = Precision::F32;
-        Self { seed, generations: 3, population: 6, attempts: 20, scale, finalists: 3, seeds: 3, precision }
+        Self {
+            seed,
+            generations: 3,
+            population: 6,
+            attempts: 20,
+            scale,
+            finalists: 3,
+            seeds: 3,
+            precision,
+            agents: None,
+        }
     }
 
     /// The seed of training number `index` of any design: all designs see the same data in the same order.
@@ -64,6 +124,7 @@ impl Settings {
             .or_else(|| least("seed", self.seeds))
             .or_else(|| least("attempt", self.attempts))
             .or_else(|| least("design to start from", shipped.len() as u64))
+            .or_else(|| self.agents.as_ref().and_then(Agents::flaw))
             .or_else(|| (baselines != 1).then(|| format!("expected one baseline design, found {baselines}")))
     }
 

@@ -10,7 +10,7 @@ use genesys_train::Validation;
 
 use crate::board::Row;
 use crate::error::EvolveError;
-use crate::fact::{Fact, Failure, Finished, Place, Proposed, Started, Submitted};
+use crate::fact::{Fact, Failure, Finished, Learned, Place, Proposed, Rejection, Started, Submitted, Talked};
 
 /// What a run knows.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,10 @@ pub struct State {
     pub designs: Vec<Design>,
     /// All trainings, in the order they were submitted.
     pub trainings: Vec<Training>,
+    /// All dialogues, in the order of their places.
+    pub dialogues: Vec<Talk>,
+    /// What generations taught, in their order.
+    pub lessons: Vec<Learned>,
     /// How many offspring were rejected.
     pub rejected: u64,
     /// The generation that is open; one more than the last when all are closed.
@@ -41,8 +45,21 @@ pub struct Design {
     pub proposed: Proposed,
     /// How many offspring it was a parent of, rejected ones included.
     pub children: u64,
+    /// The same, before the generation that is open.
+    pub earlier_children: u64,
     /// The number of its event.
     pub event: u64,
+}
+
+/// A dialogue of the run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Talk {
+    /// What was said and made.
+    pub talked: Talked,
+    /// The number of its event.
+    pub event: u64,
+    /// Why its design takes no part, once that is known; none where it does.
+    pub rejected: Option<Rejection>,
 }
 
 /// A training of the run.
@@ -84,6 +101,8 @@ impl State {
             started,
             designs: Vec::new(),
             trainings: Vec::new(),
+            dialogues: Vec::new(),
+            lessons: Vec::new(),
             rejected: 0,
             generation: 0,
             finalists: None,
@@ -103,12 +122,19 @@ impl State {
             Fact::Started(_) => return Err(EvolveError::event(event, "a run starts once".to_owned())),
             Fact::Proposed(proposed) => {
                 self.count(proposed.place, &proposed.parents);
-                self.designs.push(Design { proposed, children: 0, event: event.seq });
+                self.designs.push(Design { proposed, children: 0, earlier_children: 0, event: event.seq });
             }
             Fact::Rejected(rejected) => {
                 self.count(rejected.place, &rejected.parents);
                 self.rejected += 1;
+                if let Some(talk) = self.dialogues.iter_mut().find(|talk| talk.talked.place == rejected.place) {
+                    talk.rejected = Some(rejected.reason);
+                }
             }
+            Fact::Talked(talked) => {
+                self.dialogues.push(Talk { talked: *talked, event: event.seq, rejected: None });
+            }
+            Fact::Learned(learned) => self.lessons.push(learned),
             Fact::Submitted(submitted) => {
                 self.trainings.push(Training { submitted, event: event.seq, result: None });
             }
@@ -119,6 +145,7 @@ impl State {
             Fact::Failed(failed) => self.settle(event, &failed.key, Err(failed.failure))?,
             Fact::Closed(closed) => {
                 self.generation = closed.generation + 1;
+                self.designs.iter_mut().for_each(|design| design.earlier_children = design.children);
                 self.gate = event.seq;
             }
             Fact::Finalists(finalists) => {
@@ -135,6 +162,17 @@ impl State {
     #[must_use]
     pub fn design(&self, hash: &str) -> Option<&Design> {
         self.designs.iter().find(|design| design.proposed.hash == hash)
+    }
+
+    /// The dialogue that was to fill a place.
+    #[must_use]
+    pub fn dialogue(&self, place: Place) -> Option<&Talk> {
+        self.dialogues.iter().find(|talk| talk.talked.place == place)
+    }
+
+    /// The designs of closed generations, in the order of proposal.
+    pub fn closed(&self) -> impl Iterator<Item = &Design> {
+        self.designs.iter().filter(|design| design.proposed.place.generation < self.generation)
     }
 
     /// The design that the others are compared with.

@@ -2,8 +2,10 @@
 //!
 //! In: a run. Out: a value whose fields stand in the order given here, which is part of the format.
 
+use genesys_evolve::State;
 use serde::{Deserialize, Serialize};
 
+use crate::provenance::Provenance;
 use crate::run::{Entry, Run, View};
 
 /// A run.
@@ -44,6 +46,9 @@ pub struct Design {
     pub tokens: u64,
     /// What is known of it against the baseline.
     pub verdict: String,
+    /// What it rests on, where a dialogue proposed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
 }
 
 /// The value of a run.
@@ -54,11 +59,11 @@ pub fn json(run: Run<'_>) -> Report {
         run: run.digest.to_owned(),
         seed: run.state.started.settings.seed,
         baseline: view.baseline().map(|entry| entry.proposed.hash.clone()),
-        designs: view.entries.iter().map(design).collect(),
+        designs: view.entries.iter().map(|entry| design(run.state, entry)).collect(),
     }
 }
 
-fn design(entry: &Entry<'_>) -> Design {
+fn design(state: &State, entry: &Entry<'_>) -> Design {
     let (proposed, row) = (entry.proposed, &entry.row);
     Design {
         design_hash: proposed.hash.clone(),
@@ -71,5 +76,6 @@ fn design(entry: &Entry<'_>) -> Design {
         bpb_sd: row.deviation,
         tokens: row.tokens,
         verdict: entry.verdict.to_string(),
+        provenance: Provenance::of(state, proposed),
     }
 }

@@ -16,6 +16,7 @@
 //! | `curve` | smoothing and thinning of a curve |
 //! | `ticks` | round numbers for an axis, and classes for a color |
 //! | `section` | one design: scores, changes, source |
+//! | [`provenance`] | what a design of a dialogue rests on |
 //! | `needs` | where a design runs |
 //! | `diff` | what differs between two texts |
 //! | `highlight` | a design's source with its words marked |
@@ -41,6 +42,7 @@
 //! | `bpb`, `bpb_sd` | mean of the bits per byte over these seeds, and sample standard deviation; null where there is none |
 //! | `tokens` | how many tokens each training sees |
 //! | `verdict` | a word, and a reason behind `: ` where there is one; see [`verdict`] |
+//! | `provenance` | where a dialogue proposed it: title, idea, rating, references, units added, changed and removed, effect against each parent; else it is not there |
 
 mod board;
 mod curve;
@@ -51,6 +53,7 @@ mod needs;
 pub mod number;
 pub mod page;
 mod plot;
+pub mod provenance;
 pub mod run;
 mod section;
 mod summary;

@@ -6,7 +6,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::run::{Run, View};
-use crate::{board, plot, section, summary, tree};
+use crate::{board, plot, provenance, section, summary, tree};
 
 /// Nothing is loaded, and nothing runs; styles stand in the page.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
@@ -61,7 +61,7 @@ fn header(view: &View<'_>) -> Markup {
             h1 { "Genesys run" span.seed { " seed " (view.run.state.started.settings.seed) } }
             nav aria-label="Sections" {
                 ul {
-                    @for (id, name) in SECTIONS { li { a href={ "#" (id) } { (name) } } }
+                    @for (id, name) in sections_of(view) { li { a href={ "#" (id) } { (name) } } }
                 }
             }
         }
@@ -69,18 +69,25 @@ fn header(view: &View<'_>) -> Markup {
 }
 
 /// Identifier and heading of each section.
-const SECTIONS: [(&str, &str); 6] = [
+const SECTIONS: [(&str, &str); 7] = [
     ("summary", "Summary"),
     ("leaderboard", "Leaderboard"),
     ("lineage", "Lineage"),
     ("curves", "Loss curves"),
+    ("dialogues", "Dialogues"),
     ("conditions", "Conditions"),
     ("designs", "Designs"),
 ];
 
+/// Those that have something to say.
+fn sections_of(view: &View<'_>) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let talked = !view.run.state.dialogues.is_empty();
+    SECTIONS.into_iter().filter(move |(id, _)| talked || *id != "dialogues")
+}
+
 fn sections(view: &View<'_>) -> Markup {
     html! {
-        @for (id, name) in SECTIONS {
+        @for (id, name) in sections_of(view) {
             section aria-labelledby=(id) {
                 h2 id=(id) { (name) }
                 @match id {
@@ -88,6 +95,7 @@ fn sections(view: &View<'_>) -> Markup {
                     "leaderboard" => (board::table(view)),
                     "lineage" => (tree::figure(view)),
                     "curves" => (plot::figure(view)),
+                    "dialogues" => (provenance::dialogues(view.run.state)),
                     "conditions" => (summary::conditions(view)),
                     _ => { @for entry in &view.entries { (section::article(entry, view)) } }
                 }

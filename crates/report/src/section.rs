@@ -10,6 +10,7 @@ use crate::diff::difference;
 use crate::highlight::highlight;
 use crate::needs::needs;
 use crate::number::{bytes, count, grouped};
+use crate::provenance::chain;
 use crate::run::{Entry, View};
 use crate::summary::link;
 
@@ -22,6 +23,7 @@ pub(crate) fn article(entry: &Entry<'_>, view: &View<'_>) -> Markup {
             p { (origin(entry, view)) }
             (facts(entry))
             (trainings(entry))
+            (chain(view.run.state, entry.proposed))
             @for parent in view.parents(entry) { (changes(entry, parent)) }
             details {
                 summary { "Source, " (count(entry.proposed.text.lines().count() as u64, "line")) }

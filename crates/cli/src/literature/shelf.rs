@@ -29,6 +29,11 @@ pub(crate) struct Shelf {
 }
 
 impl Shelf {
+    /// What is shipped, and nothing else.
+    pub(crate) fn shipped() -> Self {
+        Self { folder: Vec::new(), run: Vec::new(), cache: None }
+    }
+
     /// The index, and what a person should know about it. With `has_vectors` it is kept even if all of it is shipped.
     pub(crate) fn index(&self, has_vectors: bool) -> Result<(Index, Vec<String>), Failure> {
         let mut notes = Vec::new();

@@ -126,6 +126,8 @@ fn event(seq: u64, fact: &Fact) -> Event {
         Fact::Started(payload) => serde_json::to_value(payload),
         Fact::Proposed(payload) => serde_json::to_value(payload),
         Fact::Rejected(payload) => serde_json::to_value(payload),
+        Fact::Talked(payload) => serde_json::to_value(payload),
+        Fact::Learned(payload) => serde_json::to_value(payload),
         Fact::Submitted(payload) => serde_json::to_value(payload),
         Fact::Finished(payload) => serde_json::to_value(payload),
         Fact::Failed(payload) => serde_json::to_value(payload),

@@ -1,0 +1,263 @@
+//! Who designs in a run beside the operators: what `discover` and `resume` share about language models.
+//!
+//! In: a target, caps, a run's folder. Out: designers whose every call is in the run's ledger and whose every answer is in its
+//! recording, from which a run that was stopped goes on; before it, what it may take at most.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use genesys_agents::Library;
+use genesys_agents::card::card;
+use genesys_evolve::{Agents, Asked, Designers, Settings};
+use genesys_llm::ledger::Metered;
+use genesys_llm::price::Price;
+use genesys_llm::record::{Lines, Recorder, Replay, exchanges};
+use genesys_llm::retry::{Patience, Retry};
+use genesys_llm::throttle::Wall;
+use genesys_llm::{Cap, Continued, Ledger, Money, Prices, Spent, Target, Transport};
+
+use crate::failure::Failure;
+use crate::literature::Shelf;
+use crate::llm::{self, LlmArgs};
+use crate::number;
+use crate::output;
+
+/// The recording of a run, in its folder.
+const RECORDING: &str = "exchanges.jsonl";
+/// The ledger of a run, in its folder.
+const LEDGER: &str = "ledger.jsonl";
+
+/// Who answers, and what may be spent.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DesignerArgs {
+    /// Language models that design beside the operators: `https://HOST/v1#MODEL` (or another target of docs/llm.md), `file:DIR`
+    /// (whoever answers the files there), `replay:RUN` (the recording of a run).
+    // Parsed later: what is refused here would be shown with the key that stands in it.
+    #[arg(long, value_name = "TARGET")]
+    llm: Option<String>,
+    /// The most money that all calls of the run may cost together, as 5USD; without it, no cap.
+    #[arg(long, value_name = "USD", value_parser = money, requires = "llm")]
+    budget: Option<Money>,
+    /// The most tokens that all calls of the run may read and write together; without it, no cap.
+    #[arg(long, value_name = "N", value_parser = number::positive, requires = "llm")]
+    tokens: Option<u64>,
+    /// Dialogues side by side; they do not change the result.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=256))]
+    dialogues: u64,
+    /// The most seconds that are waited for an answer [default: 1200; of files, without end].
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=604_800), requires = "llm")]
+    wait: Option<u64>,
+    /// Prices besides those that are shipped, in a table as `crates/llm/prices.tsv`.
+    #[arg(long, value_name = "FILE", requires = "llm")]
+    prices: Option<PathBuf>,
+}
+
+/// An amount of money.
+fn money(text: &str) -> Result<Money, String> {
+    let amount = text.strip_suffix("USD").unwrap_or(text).trim();
+    Money::parse(amount).ok_or_else(|| "expected an amount of USD, as 5USD or 0.25".to_owned())
+}
+
+/// Who answers, opened.
+pub(crate) struct Opened {
+    target: Target,
+    transport: Box<dyn Transport>,
+    /// The model's name.
+    pub(crate) model: String,
+    /// What it costs.
+    pub(crate) price: Option<Price>,
+    prices: Prices,
+    cap: Cap,
+    at_once: usize,
+}
+
+/// What designs in a run, and what it took.
+pub(crate) struct Studio {
+    /// Who designs.
+    pub(crate) designers: Designers,
+    /// The ledger; none where a recording answers, which costs nothing.
+    pub(crate) ledger: Option<Arc<Ledger>>,
+    /// Whether it is known what calls cost.
+    is_priced: bool,
+}
+
+impl Studio {
+    /// What calls took so far, in a line.
+    pub(crate) fn bill(&self) -> Option<String> {
+        let balance = self.ledger.as_ref()?.balance();
+        let total = balance.total();
+        let unsettled = match balance.unsettled {
+            0 => String::new(),
+            n => format!(", {n} of them cut off and counted at their worst"),
+        };
+        let money = if self.is_priced { total.money.to_string() } else { "at a price that is not known".to_owned() };
+        let time = Duration::from_millis(balance.millis).as_secs();
+        let (input, output) = (total.usage.input, total.usage.output);
+        Some(format!(
+            "models: {} calls{unsettled}, {input} tokens read, {output} written, {money}, {time} s",
+            total.calls
+        ))
+    }
+}
+
+impl DesignerArgs {
+    /// Opens who answers, if anybody is named; nobody is asked yet.
+    pub(crate) fn open(&self) -> Result<Option<Opened>, Failure> {
+        let Some(llm) = &self.llm else { return Ok(None) };
+        let args = LlmArgs { llm: llm.clone(), record: None, wait: self.wait };
+        let target = args.target()?;
+        let (transport, model) = match &target {
+            Target::Replay(path) => replay(path)?,
+            Target::Http { .. } | Target::Folder(_) | Target::Local(_) => args.open()?,
+        };
+        let prices = self.table()?;
+        let price = prices.of(&model).ok().cloned();
+        // Who answers here takes no money; in a run that is replayed nobody does.
+        let is_free = match &target {
+            Target::Folder(_) | Target::Local(_) | Target::Replay(_) => price.is_none(),
+            Target::Http { .. } => false,
+        };
+        let prices = if is_free { prices.with_free(&model) } else { prices };
+        if let (None, Some(budget), false) = (&price, self.budget, is_free) {
+            return Err(Failure::Input(format!(
+                "--budget {budget}: what `{model}` costs is not known, so no cap on money holds: name a table with its price \
+                 (--prices FILE), or cap tokens (--tokens N)"
+            )));
+        }
+        let cap = Cap { money: self.budget, tokens: self.tokens, calls: None };
+        let at_once = usize::try_from(self.dialogues).unwrap_or(usize::MAX);
+        Ok(Some(Opened { target, transport, model, price, prices, cap, at_once }))
+    }
+
+    fn table(&self) -> Result<Prices, Failure> {
+        let Some(path) = &self.prices else { return Ok(Prices::shipped()) };
+        let text = std::fs::read_to_string(path).map_err(Failure::reading(path))?;
+        let own = Prices::parse(&path.display().to_string(), &text).map_err(Failure::Input)?;
+        Ok(Prices::shipped().overridden(own))
+    }
+}
+
+/// The replies of a recording, of a run's folder or a file.
+fn replay(path: &Path) -> Result<(Box<dyn Transport>, String), Failure> {
+    let path = if path.is_dir() { path.join(RECORDING) } else { path.to_owned() };
+    let replay = Replay::settled(exchanges(&path).map_err(|error| llm::failure(&error))?);
+    let model = replay.model().to_owned();
+    Ok((Box::new(replay), model))
+}
+
+impl Opened {
+    /// The settings of agents in a new run.
+    pub(crate) fn agents(&self, share: u64) -> Agents {
+        Agents { share, ..Agents::new(&self.model, self.price.clone()) }
+    }
+
+    /// The same for a run that has begun, which counts by the price that it began with. Another model is refused.
+    pub(crate) fn going_on(self, agents: &Agents) -> Result<Self, Failure> {
+        if agents.model == self.model {
+            return Ok(Self { price: agents.price.clone(), ..self });
+        }
+        Err(Failure::Input(format!(
+            "--llm: the run began with the model `{}`, whose answers it is made of, and this is `{}`: name that one, or begin another run",
+            agents.model, self.model
+        )))
+    }
+
+    /// Who designs in the run in `dir`: first by its recording, then live, each call in its ledger and each answer recorded.
+    pub(crate) fn within(self, dir: &Path) -> Result<Studio, Failure> {
+        let Self { target, transport, model, price, prices, cap, at_once } = self;
+        let is_priced = prices.of(&model).is_ok();
+        let (transport, ledger): (Box<dyn Transport>, Option<Arc<Ledger>>) = match target {
+            Target::Replay(_) => (transport, None),
+            Target::Http { .. } | Target::Folder(_) | Target::Local(_) => {
+                let ledger = Ledger::open(cap, &dir.join(LEDGER)).map_err(|error| llm::failure(&error))?;
+                let (ledger, path) = (Arc::new(ledger), dir.join(RECORDING));
+                let lines = Lines::open(&path).map_err(|error| llm::failure(&error))?;
+                let before = exchanges(&path).map_err(|error| llm::failure(&error))?;
+                // What the ledger refuses was never asked, and is not recorded.
+                let metered = Metered::new(Recorder::new(transport, lines), prices, Arc::clone(&ledger));
+                let patient =
+                    Retry::new(Continued::new(before, metered), Patience::default(), Box::new(Wall::default()));
+                (Box::new(patient), Some(ledger))
+            }
+        };
+        let (index, notes) = Shelf::shipped().index(false)?;
+        notes.iter().for_each(output::say);
+        let library: Box<dyn Library + Send> = Box::new(Mutex::new(index));
+        let asked = Asked { transport, model, price, library: Some(library) };
+        Ok(Studio { designers: Designers { designer: Arc::new(asked), at_once }, ledger, is_priced })
+    }
+
+    /// Says about what the dialogues of a run take, and refuses a cap below a single call.
+    pub(crate) fn estimate(&self, settings: &Settings) -> Result<(), Failure> {
+        let Some(agents) = &settings.agents else { return Ok(()) };
+        let call = self.worst(agents);
+        let over = match (self.cap.money, self.cap.tokens) {
+            (Some(cap), _) if call.money > cap => Some(format!("--budget {cap}: one call may take {}", call.money)),
+            (_, Some(cap)) if call.tokens() > cap => {
+                Some(format!("--tokens {cap}: one call may take {}", call.tokens()))
+            }
+            _ => None,
+        };
+        if let Some(over) = over {
+            return Err(Failure::Input(format!("{over}; allow more, for nothing could be asked")));
+        }
+        let places = settings.generations * settings.population * agents.share / 100;
+        let (least, most) = calls(agents);
+        let wanted = places.saturating_mul(least);
+        let money = match &self.price {
+            Some(_) => format!(" and {}", call.money.times(wanted)),
+            None => String::new(),
+        };
+        output::say(format_args!(
+            "models: `{}` is asked for about {places} places, {wanted} calls if every answer is taken at once; if each has the page \
+             about the language, a design, and as long an answer as may be, {} tokens{money}. A place has at most {} dialogues, a \
+             dialogue at most {most} calls",
+            self.model,
+            call.tokens().saturating_mul(wanted),
+            agents.dialogues,
+        ));
+        Ok(())
+    }
+
+    /// What a call takes at most whose request has the page about the language and the longest shipped design.
+    fn worst(&self, agents: &Agents) -> Spent {
+        let longest = crate::shipped::DESIGNS.iter().map(|(_, text)| text.len()).max().unwrap_or(0);
+        let input = (card().len() + longest) as u64;
+        let usage = genesys_llm::Usage { input, output: agents.limits.tokens, ..genesys_llm::Usage::default() };
+        Spent::call(self.price.as_ref().map(|price| price.of(usage)).unwrap_or_default(), usage)
+    }
+}
+
+/// How many calls a dialogue has: where every answer is taken and the sketch leaves one unit open, and at most.
+fn calls(agents: &Agents) -> (u64, u64) {
+    let limits = &agents.limits;
+    let searches = limits.searches as u64;
+    // A proposal, a sketch, a review; a plan; a unit; an observation.
+    let least = searches + 3 + 1 + 1 + 1;
+    let designs = limits.designs.max(1) as u64;
+    let pieces = searches + limits.proposals as u64 * 3 + 1 + designs * (limits.units as u64 + 1);
+    (least, pieces.saturating_mul(1 + limits.mends as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_written_with_or_without_its_name() {
+        assert_eq!(money("5USD"), Ok(Money(5_000_000_000_000)));
+        assert_eq!(money("0.25 USD"), money("0.25"));
+        for text in ["", "USD", "5 EUR", "-1", "5USDUSD"] {
+            assert!(money(text).is_err_and(|why| why.contains("5USD")), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_dialogue_has_no_more_calls_than_its_limits_say() {
+        let mut agents = Agents::new("m", None);
+        agents.limits =
+            genesys_agents::Limits { searches: 1, proposals: 2, mends: 1, units: 2, designs: 1, tokens: 10 };
+        assert_eq!(calls(&agents), (7, 22));
+    }
+}
