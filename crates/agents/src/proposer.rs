@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use genesys_compiler::check_text;
+use genesys_family::Fingerprint;
 use genesys_literature::Kind;
 use genesys_llm::{Form, LlmError, Reply};
 use serde::Deserialize;
@@ -169,13 +171,22 @@ pub(crate) fn parents(commission: &Commission) -> String {
     or_none(commission.parents.iter().map(parent).collect::<Vec<_>>().join("\n\n"))
 }
 
-/// The other designs in a line each.
+/// The other designs in a line each: those that are nearest to the parents first, by the parts that they share.
 pub(crate) fn others(commission: &Commission) -> String {
+    let print = |known: &Known| Some(Fingerprint::of(&check_text(&known.name, &known.text).design?));
+    let parents: Vec<Fingerprint> = commission.parents.iter().filter_map(print).collect();
+    let far = |known: &Known| {
+        let own = print(known)?;
+        parents.iter().map(|parent| parent.distance(&own)).min_by(f64::total_cmp)
+    };
+    let mut others: Vec<(Option<f64>, &Known)> = commission.others.iter().map(|known| (far(known), known)).collect();
+    others.sort_by(|a, b| a.0.unwrap_or(1.0).total_cmp(&b.0.unwrap_or(1.0)));
     let mut text = String::new();
-    for known in commission.others.iter().take(OTHERS) {
+    for (far, known) in others.into_iter().take(OTHERS) {
+        let far = far.map_or(String::new(), |far| format!(" distance=\"{far:.2}\""));
         let units: Vec<&str> = known.text.lines().filter_map(|line| line.strip_prefix("unit ")).collect();
         let names: Vec<&str> = units.iter().filter_map(|line| line.split(['<', '(']).next()).collect();
-        writeln!(text, "- {}{}: {}", plain(&known.name), score(known), plain(&names.join(", ")))
+        writeln!(text, "- {}{far}{}: {}", plain(&known.name), score(known), plain(&names.join(", ")))
             .expect("a string takes any text");
     }
     or_none(text.trim_end().to_owned())
