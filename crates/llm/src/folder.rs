@@ -6,20 +6,20 @@
 //! that was taken is marked by `0003-reviewer.done`.
 //!
 //! A request that was asked before and is not done is not asked again: who comes back after a stop finds its answer, or waits for it.
+//! Several processes may share a folder: who waits for an answer holds the request's file locked, and takes places under the lock of
+//! `.lock`, so that each question has its own number and its own asker. The system lets go of both when a process ends.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::fs;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::error::LlmError;
 use crate::message::{Form, Message, Reply, Request, Stop, Usage};
+use crate::schema::{Schema, admitted, wanted};
 use crate::throttle::Clock;
 use crate::transport::Transport;
 
@@ -28,8 +28,6 @@ pub struct Folder {
     dir: PathBuf,
     limit: Option<Duration>,
     clock: Box<dyn Clock>,
-    /// The numbers that somebody waits for.
-    waited: Mutex<BTreeSet<u64>>,
 }
 
 /// How often is looked for an answer.
@@ -59,34 +57,65 @@ impl Folder {
     /// [`LlmError::File`]
     pub fn new(dir: &Path, limit: Option<Duration>, clock: Box<dyn Clock>) -> Result<Self, LlmError> {
         fs::create_dir_all(dir).map_err(|error| of_file(dir, &error))?;
-        Ok(Self { dir: dir.to_owned(), limit, clock, waited: Mutex::default() })
+        Ok(Self { dir: dir.to_owned(), limit, clock })
     }
 
-    /// The number and stem of a request: of one that was asked and is not done, or a new one.
-    fn place(&self, request: &Request) -> Result<(u64, String), LlmError> {
-        let mut waited = self.waited.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The stem of a request: of one that was asked, is not done and that nobody waits for, or a new one. It is waited for as long as
+    /// the file is held, and by nobody once its process has ended.
+    fn place(&self, request: &Request) -> Result<(String, File), LlmError> {
+        // One at a time looks for a place, of all processes that share the folder.
+        let _turn = self.turn()?;
         let (hash, mut last) = (request.hash(), 0);
-        let names = fs::read_dir(&self.dir).map_err(|error| of_file(&self.dir, &error))?;
-        let names = names.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-        let mut names: Vec<String> = names.collect::<io::Result<_>>().map_err(|error| of_file(&self.dir, &error))?;
-        names.sort();
-        for stem in names.iter().filter_map(|name| name.strip_suffix(".request.json")) {
-            let Some(number) = stem.split('-').next().and_then(|digits| digits.parse::<u64>().ok()) else { continue };
+        let names = self.names()?;
+        for name in &names {
+            let Some(number) = name.split('-').next().and_then(|digits| digits.parse::<u64>().ok()) else { continue };
             last = last.max(number);
-            let open = !names.contains(&format!("{stem}.done")) && !waited.contains(&number);
-            if open && self.asked(stem).is_some_and(|asked| asked.hash == hash) {
-                waited.insert(number);
-                return Ok((number, stem.to_owned()));
+            let Some(stem) = name.strip_suffix(".request.json") else { continue };
+            let open = !names.contains(&format!("{stem}.done"));
+            if open
+                && self.asked(stem).is_some_and(|asked| asked.hash == hash)
+                && let Some(held) = self.hold(stem)?
+            {
+                return Ok((stem.to_owned(), held));
             }
         }
-        last = waited.last().copied().unwrap_or(0).max(last);
         let stem = format!("{:04}-{}", last + 1, plain(&request.role));
         let asked = Asked { hash, request: request.clone() };
         let json = serde_json::to_string_pretty(&asked).expect("a request has a JSON form");
         self.write(&stem, "request.md", &readable(&stem, request))?;
         self.write(&stem, "request.json", &json)?;
-        waited.insert(last + 1);
-        Ok((last + 1, stem))
+        let held = self.hold(&stem)?.ok_or_else(|| LlmError::File {
+            path: self.path(&stem, "request.json"),
+            why: "another program holds it: give each its own folder".to_owned(),
+        })?;
+        Ok((stem, held))
+    }
+
+    /// The turn to look for a place, once it comes; it is given back with the file.
+    fn turn(&self) -> Result<File, LlmError> {
+        let path = self.dir.join(".lock");
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        file.and_then(|file| file.lock().map(|()| file)).map_err(|error| of_file(&path, &error))
+    }
+
+    /// Holds a request as the one who waits for it; none where another does.
+    fn hold(&self, stem: &str) -> Result<Option<File>, LlmError> {
+        let path = self.path(stem, "request.json");
+        let file = File::open(&path).map_err(|error| of_file(&path, &error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(of_file(&path, &error)),
+        }
+    }
+
+    /// The names in the folder, in their order.
+    fn names(&self) -> Result<Vec<String>, LlmError> {
+        let entries = fs::read_dir(&self.dir).map_err(|error| of_file(&self.dir, &error))?;
+        let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        let mut names: Vec<String> = names.collect::<io::Result<_>>().map_err(|error| of_file(&self.dir, &error))?;
+        names.sort();
+        Ok(names)
     }
 
     fn asked(&self, stem: &str) -> Option<Asked> {
@@ -121,14 +150,14 @@ impl Folder {
     }
 
     /// Waits for an answer that can be read and stays the same from one look to the next.
-    fn wait(&self, stem: &str, request: &Request) -> Result<String, LlmError> {
+    fn wait(&self, stem: &str, form: Option<&Schema>) -> Result<String, LlmError> {
         let begin = self.clock.now();
         let (mut before, mut refused) = (None, None);
         loop {
             let found = self.answer(stem)?;
             if found.is_some() && found == before && found != refused {
                 let (ending, bytes) = found.clone().expect("an answer was found");
-                match text_of(ending, bytes, request) {
+                match text_of(ending, bytes, form) {
                     Ok(text) => return Ok(text),
                     Err(why) => {
                         self.write(stem, "problem.md", &format!("`{stem}.{ending}` cannot be taken: {why}\n"))?
@@ -150,15 +179,12 @@ impl Transport for Folder {
         if !request.tools.is_empty() {
             return Err(LlmError::Unsupported("a folder answers in text: it calls no tools".to_owned()));
         }
-        let (number, stem) = self.place(request)?;
-        let text = self.wait(&stem, request);
-        let done = text.as_ref().map_or(Ok(()), |_| {
-            let _ = fs::remove_file(self.path(&stem, "problem.md"));
-            self.write(&stem, "done", "")
-        });
-        self.waited.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
-        let text = text?;
-        done?;
+        let form = wanted(request)?;
+        let (stem, held) = self.place(request)?;
+        let text = self.wait(&stem, form.as_ref())?;
+        let _ = fs::remove_file(self.path(&stem, "problem.md"));
+        self.write(&stem, "done", "")?;
+        drop(held);
         hear(&text);
         let output = (text.len() as u64).div_ceil(4);
         let usage = Usage { input: request.about_input(), cached: 0, output, estimated: true };
@@ -177,13 +203,10 @@ fn plain(role: &str) -> String {
 }
 
 /// The text of an answer, or what is wrong with it.
-fn text_of(ending: &str, bytes: Vec<u8>, request: &Request) -> Result<String, String> {
+fn text_of(ending: &str, bytes: Vec<u8>, form: Option<&Schema>) -> Result<String, String> {
     let text = String::from_utf8(bytes).map_err(|error| format!("it is not UTF-8 ({})", error.utf8_error()))?;
-    let wants_json = matches!(request.form, Form::Schema { .. });
-    if wants_json {
-        return serde_json::from_str::<Value>(&text)
-            .map(|_| text.clone())
-            .map_err(|why| format!("expected JSON: {why}"));
+    if let Some(schema) = form {
+        return admitted(schema, &text).map(str::to_owned).map_err(|misfit| misfit.to_string());
     }
     if ending != "answer.json" {
         return Ok(text);

@@ -18,6 +18,7 @@ mod messages;
 mod trouble;
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
@@ -84,6 +85,14 @@ pub(crate) fn runtime() -> &'static tokio::runtime::Runtime {
     })
 }
 
+/// Whether a host is this machine, so that what is sent there passes no network.
+fn is_here(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    // RFC 6761 keeps these names for this machine.
+    let named = || host == "localhost" || host.ends_with(".localhost");
+    address.map_or_else(|_| named(), |address| address.to_canonical().is_loopback())
+}
+
 /// Chooses TLS by ring, once a process.
 pub(crate) fn prepare() {
     static TLS: LazyLock<()> = LazyLock::new(|| {
@@ -97,8 +106,17 @@ impl Http {
     /// A server at an address that has no slash at its end.
     ///
     /// # Errors
-    /// [`LlmError::Unsupported`] where the machine has no certificates to trust.
+    /// [`LlmError::Unsupported`] where the machine has no certificates to trust, or where a key would go over a network in the clear.
     pub fn new(protocol: Protocol, base: Url, key: Option<Key>, limits: Limits) -> Result<Self, LlmError> {
+        if let (Some(_), "http", Some(host)) = (&key, base.scheme(), base.host_str())
+            && !is_here(host)
+        {
+            return Err(LlmError::Unsupported(format!(
+                "the key in {} would go to {host} in the clear: name it with `https://`, reach it through a tunnel on this machine \
+                 (`ssh -L`), or unset that variable",
+                Key::variable(host)
+            )));
+        }
         prepare();
         let client = Client::builder()
             .connect_timeout(limits.connect)

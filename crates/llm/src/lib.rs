@@ -12,6 +12,7 @@
 //! | [`folder`] | requests as files, which a person or a program answers |
 //! | [`record`] | exchanges as lines of JSON, and answers from them |
 //! | [`continued`] | a recording, and behind its end the one who is asked live |
+//! | [`schema`] | JSON schemas, and answers that are held to them |
 //! | [`retry`] | another try, later |
 //! | [`ensemble`] | several models, by weight, and others where one fails |
 //! | [`throttle`] | at most so many at once, and so many a minute |
@@ -41,6 +42,7 @@ pub mod message;
 pub mod price;
 pub mod record;
 pub mod retry;
+pub mod schema;
 pub mod target;
 pub mod throttle;
 pub mod transport;
@@ -51,5 +53,6 @@ pub use key::Key;
 pub use ledger::{Cap, Ledger, Spent};
 pub use message::{Answer, Form, Message, Reply, Request, Stop, Tool, ToolCall, Usage};
 pub use price::{Money, Prices};
+pub use schema::{Misfit, Schema};
 pub use target::Target;
 pub use transport::Transport;

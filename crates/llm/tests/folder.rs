@@ -96,7 +96,9 @@ fn what_is_still_written_is_not_taken() {
 #[test]
 fn an_answer_that_is_wrong_is_told_and_may_be_mended() {
     let dir = tempfile::tempdir().unwrap();
-    let form = Form::Schema { name: "review".into(), schema: json!({ "type": "object" }) };
+    let rating = json!({ "type": "integer", "maximum": 5 });
+    let schema = json!({ "type": "object", "properties": { "rating": rating }, "required": ["rating"] });
+    let form = Form::Schema { name: "review".into(), schema };
     let reply = answered(dir.path(), &Request { form, ..request("Rate it.") }, |stem| {
         let path = |ending: &str| dir.path().join(format!("{stem}.{ending}"));
         fs::write(path("answer.json"), "").unwrap();
@@ -105,6 +107,8 @@ fn an_answer_that_is_wrong_is_told_and_may_be_mended() {
         assert!(problem.contains("expected JSON"), "{problem}");
         fs::write(path("answer.json"), b"\xff").unwrap();
         while !appears(&path("problem.md")).contains("not UTF-8") {}
+        fs::write(path("answer.json"), "{\"rating\": 9}").unwrap();
+        while !appears(&path("problem.md")).contains("at `rating`: expected an integer of 5 or less, found `9`") {}
         fs::write(path("answer.json"), "{\"rating\": 4}").unwrap();
     });
     assert_eq!(reply.unwrap().text, "{\"rating\": 4}");
@@ -147,6 +151,41 @@ fn equal_requests_at_once_are_two_questions() {
         asking.into_iter().map(|asking| asking.join().unwrap()).collect()
     });
     assert_eq!(texts.iter().map(String::as_str).collect::<std::collections::BTreeSet<_>>(), ["1", "2"].into());
+}
+
+/// A clock at the first look of which all who ask have their places, and whose every look counts against a limit.
+struct Looking(std::sync::Barrier, Mutex<Duration>);
+
+impl Clock for &'static Looking {
+    fn now(&self) -> Duration {
+        *self.1.lock().unwrap()
+    }
+
+    fn sleep(&self, _: Duration) {
+        self.0.wait();
+        *self.1.lock().unwrap() += Duration::from_secs(1);
+    }
+}
+
+#[test]
+fn many_who_share_a_folder_ask_each_by_a_number_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let asking = 24;
+    let clock: &Looking = Box::leak(Box::new(Looking(std::sync::Barrier::new(asking), Mutex::default())));
+    std::thread::scope(|scope| {
+        for n in 0..asking {
+            // As another process has it: nothing is shared but the folder.
+            let folder = Folder::new(dir.path(), Some(Duration::from_secs(1)), Box::new(clock)).unwrap();
+            let asked = Request { role: ["proposer", "reviewer"][n % 2].into(), ..request(["a", "b"][n / 2 % 2]) };
+            scope.spawn(move || assert!(matches!(ask(&folder, &asked), Err(LlmError::Silent { .. }))));
+        }
+    });
+    let names = names(dir.path());
+    let numbers: std::collections::BTreeSet<&str> =
+        names.iter().filter_map(|name| name.strip_suffix(".request.json")?.split('-').next()).collect();
+    assert_eq!(numbers.len(), asking, "{names:?}");
+    assert_eq!(numbers.last(), Some(&"0024"));
+    assert!(names.iter().all(|name| !name.ends_with(".part")), "{names:?}");
 }
 
 #[test]

@@ -4,7 +4,8 @@
 mod common;
 
 use common::{JSON, Part, SECRET, Server, ask, client, events, request, response, said, short, stream};
-use genesys_llm::{Form, LlmError, Message, Request, Stop, Tool, ToolCall, Usage};
+use genesys_llm::http::Http;
+use genesys_llm::{Form, Key, LlmError, Message, Request, Stop, Target, Tool, ToolCall, Usage};
 use serde_json::json;
 
 fn bytes(text: &str) -> Part {
@@ -225,6 +226,28 @@ fn where_nothing_answers_the_address_is_told() {
         matches!(&error, LlmError::Unreachable { .. }) && error.to_string().contains(&closed.to_string()),
         "{error:?}"
     );
+}
+
+#[test]
+fn no_key_goes_over_a_network_in_the_clear() {
+    let made = |url: &str, key: Option<Key>| {
+        let Target::Http { protocol, base, .. } = Target::parse(url).unwrap() else { panic!("{url} is no server") };
+        Http::new(protocol, base, key, short()).map(drop)
+    };
+    for url in
+        ["http://10.0.0.1/v1", "http://host/v1", "http://localhost.example/v1", "anthropic+http://[2001:db8::1]/#m"]
+    {
+        let told = made(url, Key::new(SECRET)).unwrap_err().to_string();
+        assert!(told.contains("the key in GENESYS_LLM_KEY") && told.contains("in the clear"), "{told}");
+        assert!(told.contains("https://") && !told.contains(SECRET), "{told}");
+        assert!(made(url, None).is_ok(), "without a key nothing is given away");
+        assert!(made(&url.replace("http:", "https:"), Key::new(SECRET)).is_ok());
+    }
+    let own = made("http://api.openai.com/v1", Key::new(SECRET)).unwrap_err().to_string();
+    assert!(own.contains("OPENAI_API_KEY would go to api.openai.com"), "{own}");
+    for url in ["http://localhost:1/v1", "http://127.0.0.9/v1", "http://[::1]/v1", "http://a.localhost/v1"] {
+        assert!(made(url, Key::new(SECRET)).is_ok(), "{url}");
+    }
 }
 
 #[test]

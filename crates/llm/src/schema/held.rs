@@ -1,0 +1,43 @@
+//! Answers that are held to the schema that they were asked for by.
+
+use serde_json::Value;
+
+use super::{Misfit, Schema, shown};
+use crate::error::LlmError;
+use crate::message::{Form, Request};
+
+/// The schema that an answer is asked for by; none where it is asked for otherwise.
+///
+/// # Errors
+/// [`LlmError::Unsupported`] where it is none that answers can be held to.
+pub(crate) fn wanted(request: &Request) -> Result<Option<Schema>, LlmError> {
+    match &request.form {
+        Form::Text | Form::Grammar { .. } => Ok(None),
+        Form::Schema { name, schema } => {
+            let read = Schema::read(schema).map(Some);
+            read.map_err(|why| LlmError::Unsupported(format!("an answer of `{name}` cannot be asked for: {why}")))
+        }
+    }
+}
+
+/// The JSON of an answer: all of its text, or of the one block of code in it.
+fn json(text: &str) -> &str {
+    let fenced = text.split_once("```").and_then(|(_, rest)| rest.split_once('\n')).map(|(_, rest)| rest);
+    let inner = fenced.and_then(|rest| rest.split_once("```")).filter(|(_, rest)| !rest.contains("```"));
+    let block = inner.map(|(inner, _)| inner.trim()).filter(|_| !text.trim_start().starts_with(['{', '[', '"']));
+    block.unwrap_or_else(|| text.trim())
+}
+
+/// The JSON of a text, where it is of the schema.
+///
+/// # Errors
+/// Where it is not.
+pub fn admitted<'a>(schema: &Schema, text: &'a str) -> Result<&'a str, Misfit> {
+    let text = json(text);
+    let value = serde_json::from_str::<Value>(text).map_err(|why| Misfit {
+        path: String::new(),
+        expected: format!("JSON ({why})"),
+        found: shown(text),
+    })?;
+    schema.misfit(&value).map_or(Ok(text), Err)
+}
