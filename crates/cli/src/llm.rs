@@ -164,6 +164,12 @@ fn words(probe: &Probe) -> String {
     format!("  {:<20} {verdict:<8} {}", probe.name, probe.detail)
 }
 
+impl From<LlmError> for Failure {
+    fn from(error: LlmError) -> Self {
+        failure(&error)
+    }
+}
+
 /// A failure of a model.
 pub(crate) fn failure(error: &LlmError) -> Failure {
     Failure::of(error.is_input(), error)

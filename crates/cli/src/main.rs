@@ -6,6 +6,7 @@
 //! `shield`. No decision about designs is taken here.
 
 mod aside;
+mod bench;
 mod check;
 mod commission;
 mod corpus;
@@ -101,6 +102,7 @@ enum Command {
     Propose(propose::Args),
     Review(review::Args),
     Implement(implement::Args),
+    Bench(bench::Args),
     Llm(llm::Args),
     Lsp(lsp::Args),
     Fix(fix::Args),
@@ -151,6 +153,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Propose(args) => propose::run(args),
         Command::Review(args) => review::run(args),
         Command::Implement(args) => implement::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Llm(args) => llm::run(args),
         Command::Lsp(args) => lsp::run(args),
         Command::Fix(args) => fix::run(args),
