@@ -4,7 +4,9 @@
 
 use std::fmt;
 
+use genesys_compiler::check_text;
 use genesys_ladder::Scale;
+use genesys_registry::{Origin, Registry};
 use serde::{Deserialize, Serialize};
 
 /// A design that is wanted.
@@ -127,6 +129,18 @@ impl Commission {
             1 => Mode::Mutation,
             _ => Mode::Crossover,
         }
+    }
+
+    /// The units of parents and others, which may be used again.
+    #[must_use]
+    pub fn units(&self) -> Registry {
+        let mut registry = Registry::default();
+        for known in self.known() {
+            if let Some(design) = check_text(&known.name, &known.text).design {
+                registry.add(&design, Origin::default());
+            }
+        }
+        registry
     }
 
     /// Parents, then others.

@@ -15,7 +15,7 @@ use genesys_literature::Index;
 use genesys_llm::ledger::{Cap, Ledger, Metered, Spent};
 use genesys_llm::price::Prices;
 use genesys_llm::{LlmError, Transport};
-use genesys_registry::{Origin, Registry};
+use genesys_registry::Registry;
 
 use crate::failure::Failure;
 use crate::literature::Shelf;
@@ -138,7 +138,7 @@ impl CommissionArgs {
             transport: Box::new(Metered::new(transport, prices, Arc::clone(&ledger))),
             model,
             library: Mutex::new(index),
-            registry: known_units(&commission),
+            registry: commission.units(),
             ledger,
             priced,
             commission,
@@ -174,17 +174,6 @@ fn known(text: &str, design: &CheckedDesign) -> Known {
 fn others(parents: &[Known]) -> Vec<Known> {
     let shipped = shipped::DESIGNS.iter().filter_map(|(name, text)| Some(known(text, &check_text(name, text).design?)));
     shipped.filter(|one| parents.iter().all(|parent| parent.hash != one.hash)).collect()
-}
-
-/// The units of all designs that are known.
-fn known_units(commission: &Commission) -> Registry {
-    let mut registry = Registry::default();
-    for one in commission.parents.iter().chain(&commission.others) {
-        if let Some(design) = check_text(&one.name, &one.text).design {
-            registry.add(&design, Origin::default());
-        }
-    }
-    registry
 }
 
 impl Studio {

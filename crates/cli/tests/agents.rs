@@ -24,10 +24,7 @@ const ANSWERS: [(&str, &str); 7] = [
     ),
     ("0005-planner.answer.json", r#"{"units": [{"unit": "Mixer", "how": "A matrix and shift(x, 1)."}]}"#),
     ("0006-implementer.answer.md", "unit Mixer(x: Seq[D]) -> Seq[D] {\n    linear[D -> D](shift(x, 1))\n}\n"),
-    (
-        "0007-observer.answer.json",
-        r#"{"faithful": 5, "novelty": 2, "quality": 4, "remarks": "As proposed."}"#,
-    ),
+    ("0007-observer.answer.json", r#"{"faithful": 5, "novelty": 2, "quality": 4, "remarks": "As proposed."}"#),
 ];
 
 /// A folder in which the first answers lie.

@@ -6,10 +6,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use genesys_agents::{Attempt, Case, Commission, Desk, Dialogue, Lesson, Library, analyse, design};
-use genesys_compiler::check_text;
 use genesys_llm::price::Price;
 use genesys_llm::{LlmError, Reply, Request, Spent, Transport, Usage};
-use genesys_registry::{Origin, Registry};
+use genesys_registry::Registry;
 
 /// Somebody who designs.
 pub trait Designer: Send + Sync {
@@ -110,20 +109,9 @@ impl Asked {
     }
 }
 
-/// The units of the designs that a commission names.
-fn known_units(commission: &Commission) -> Registry {
-    let mut registry = Registry::default();
-    for known in commission.parents.iter().chain(&commission.others) {
-        if let Some(design) = check_text(&known.name, &known.text).design {
-            registry.add(&design, Origin::default());
-        }
-    }
-    registry
-}
-
 impl Designer for Asked {
     fn design(&self, commission: &Commission, see: &mut dyn FnMut(&Attempt)) -> Result<Made, LlmError> {
-        let (counted, units) = (self.counted(), known_units(commission));
+        let (counted, units) = (self.counted(), commission.units());
         let mut attempts = Vec::new();
         let dialogue = design(&self.desk(&counted, Some(&units)), commission, &mut |attempt| {
             see(attempt);
