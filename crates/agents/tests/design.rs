@@ -127,7 +127,7 @@ fn a_design_is_searched_proposed_reviewed_planned_written_and_observed() {
     let added: Vec<&str> = observation.facts.diff.added.keys().map(String::as_str).collect();
     assert_eq!((added, observation.facts.power), (vec!["Mixer"], 1));
     let (name, far) = observation.facts.nearest.clone().unwrap();
-    assert!(name == "Far" && far > 0.2 && far < 1.0, "{name} {far}");
+    assert!(name == "Full" && far > 0.2 && far < 1.0, "{name} {far}");
     assert_eq!(dialogue.proposals[0].proposal.references[0].key, "short");
     let asked = script.asked();
     assert!(asked.iter().all(|request| request.seed == Some(7)));

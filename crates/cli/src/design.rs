@@ -25,7 +25,7 @@ A proposer searches what is known and writes a proposal and its interfaces; a re
 the units; an implementer writes them one at a time, each until it checks; an observer compares the design with the proposal. What \
 the program can find out about a design is found out and not asked. docs/agents.md says more.
 
-A dialogue that was stopped goes on, if its recording is replayed and recorded anew (file: needs none: it knows what was answered).
+A dialogue that was stopped goes on where it was by the same command, if it was recorded.
 
 JSON: {mode, end, design: {hash, text} or null, proposals: [{proposal, sketch, verdict}], plan, observations, attempts: [{role, piece, \
 number, answer, errors}], spent: {ROLE: {money, usage, calls}}}; money is in 10^-12 USD.

@@ -8,10 +8,10 @@ use std::time::Duration;
 use genesys_llm::check::{Probe, Verdict, check};
 use genesys_llm::folder::Folder;
 use genesys_llm::http::{Http, Limits};
-use genesys_llm::record::{Lines, Recorder, Replay};
+use genesys_llm::record::{Lines, Recorder, Replay, exchanges};
 use genesys_llm::retry::{Patience, Retry};
 use genesys_llm::throttle::{Clock, Wall};
-use genesys_llm::{Key, LlmError, Target, Transport};
+use genesys_llm::{Continued, Key, LlmError, Target, Transport};
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -25,7 +25,8 @@ pub(crate) struct LlmArgs {
     // Parsed later: what is refused here would be shown with the key that stands in it.
     #[arg(long, value_name = "TARGET")]
     pub(crate) llm: String,
-    /// Records every exchange in this file, a line of JSON each, to be replayed.
+    /// Records every exchange in this file, a line of JSON each, to be replayed; what it has already is not asked again, so that a
+    /// dialogue which was stopped goes on.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
     /// The most seconds that are waited for an answer [default: 1200; of files, without end].
@@ -81,13 +82,19 @@ impl LlmArgs {
 
 impl LlmArgs {
     /// As [`open`](Self::open), but a server is asked again where that may help; so is a recording, which then goes the way it went.
+    /// What a recording that is added to has already is not asked again: what was stopped goes on where it was.
     pub(crate) fn open_patiently(&self) -> Result<(Box<dyn Transport>, String), Failure> {
         let (transport, model) = self.open()?;
-        let clock: Box<dyn Clock> = match self.target()? {
-            Target::Http { .. } => Box::new(Wall::default()),
-            Target::Replay(_) => Box::new(Skipping),
+        let before = self.record.as_deref().map(exchanges).transpose().map_err(|error| failure(&error))?;
+        let continued = |transport| match before {
+            Some(before) => Box::new(Continued::new(before, transport)) as Box<dyn Transport>,
+            None => transport,
+        };
+        let (transport, clock): (Box<dyn Transport>, Box<dyn Clock>) = match self.target()? {
+            Target::Http { .. } => (continued(transport), Box::new(Wall::default())),
+            Target::Replay(_) => (transport, Box::new(Skipping)),
             // Who answers files is waited for.
-            Target::Folder(_) | Target::Local(_) => return Ok((transport, model)),
+            Target::Folder(_) | Target::Local(_) => return Ok((continued(transport), model)),
         };
         Ok((Box::new(Retry::new(transport, Patience::default(), clock)), model))
     }

@@ -40,16 +40,17 @@ fn a_person_makes_a_design_by_files_and_it_comes_again_from_its_recording() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let shared = ["design", "--mode", "scratch", "--cache", &at("cache")];
+    let record = at("new.jsonl");
     let llm = answered(folder.path(), &ANSWERS[..4]);
-    let stopped = genesys([&shared[..], &["--llm", &llm, "--wait", "1"]].concat());
+    let recorded = [&shared[..], &["--llm", &llm, "--record", &record]].concat();
+    let stopped = genesys([&recorded[..], &["--wait", "3"]].concat());
     let said = stopped.stderr;
     assert_eq!(stopped.status, 2, "{said}");
     assert!(said.contains("--- reviewer: review, answer 1") && said.contains("Try it."), "{said}");
 
     // What was answered is not asked again.
-    let llm = answered(folder.path(), &ANSWERS[4..]);
-    let record = at("new.jsonl");
-    let out = genesys([&shared[..], &["--llm", &llm, "--wait", "60", "--record", &record]].concat()).ok();
+    answered(folder.path(), &ANSWERS[4..]);
+    let out = genesys([&recorded[..], &["--wait", "60"]].concat()).ok();
     assert!(out.contains("linear[D -> D](shift(x, 1))"), "{out}");
     assert!(!folder.path().join("asked/0008-proposer.request.md").exists());
 
@@ -61,7 +62,7 @@ fn a_person_makes_a_design_by_files_and_it_comes_again_from_its_recording() {
     assert_eq!(json["design"]["text"], out);
     assert_eq!(json["proposals"][0]["proposal"]["title"], "One position back");
     assert_eq!(json["observations"][0]["facts"]["power"], 1);
-    assert_eq!(json["spent"]["proposer"]["calls"], 3);
+    assert_eq!(json["spent"]["proposer"]["calls"], 3, "a replay counts what the dialogue took");
 }
 
 #[test]

@@ -68,9 +68,10 @@ impl Folder {
         let (hash, mut last) = (request.hash(), 0);
         let names = self.names()?;
         for name in &names {
-            let Some(number) = name.split('-').next().and_then(|digits| digits.parse::<u64>().ok()) else { continue };
-            last = last.max(number);
+            // An answer that lies there before it is asked for takes no number.
             let Some(stem) = name.strip_suffix(".request.json") else { continue };
+            let Some(number) = stem.split('-').next().and_then(|digits| digits.parse::<u64>().ok()) else { continue };
+            last = last.max(number);
             let open = !names.contains(&format!("{stem}.done"));
             if open
                 && self.asked(stem).is_some_and(|asked| asked.hash == hash)
