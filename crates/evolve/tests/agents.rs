@@ -147,9 +147,10 @@ fn a_run_that_is_stopped_in_the_middle_of_dialogues_is_the_run_that_never_was() 
         stops += 1;
         let designers = recorded(&broken);
         let mut runner = InProcess::default();
-        end = resume_with(&broken, &data, Some(&designers), &mut runner, &mut StopAt(3 + stops % 5));
+        // Each time a little later: what dialogues under way had heard is heard again first.
+        end = resume_with(&broken, &data, Some(&designers), &mut runner, &mut StopAt(3 + 4 * stops));
     }
-    assert!(stops > 15, "only {stops} stops");
+    assert!(stops > 4, "only {stops} stops");
     assert_eq!(digest(&broken), digest(&whole));
 }
 

@@ -1,3 +1,5 @@
+//! Schemas: what they admit, and where a value is not of one.
+
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
