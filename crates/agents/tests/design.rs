@@ -348,7 +348,7 @@ fn results_give_lessons_or_none() {
     let (lessons, told) = analysed(&[r#"{"lessons": ["Less\n past helps."]}"#]);
     assert_eq!(lessons, [Lesson::cut("Less past helps.")]);
     assert!(told.contains("2.4000 bits per byte, -0.1000 against its parent") && told.len() < 1_500, "{told}");
-    let many = format!(r#"{{"lessons": [{}]}}"#, vec!["\"a\""; 6].join(","));
+    let many = format!(r#"{{"lessons": [{}]}}"#, ["\"a\""; 6].join(","));
     let long = format!(r#"{{"lessons": ["{}"]}}"#, "a".repeat(401));
     assert_eq!(analysed(&[&many, &long]).0, []);
 }

@@ -20,7 +20,7 @@ const SCHEMA: u32 = 1;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact {
     /// `run-started`
-    Started(Started),
+    Started(Box<Started>),
     /// `design-proposed`
     Proposed(Proposed),
     /// `design-rejected`
@@ -302,7 +302,7 @@ impl Fact {
             return Err(EvolveError::event(event, format!("version {} is not known here", event.schema)));
         }
         let read = match event.kind.as_str() {
-            "run-started" => event.read().map(Self::Started),
+            "run-started" => event.read().map(Box::new).map(Self::Started),
             "design-proposed" => event.read().map(Self::Proposed),
             "design-rejected" => event.read().map(Self::Rejected),
             "dialogue-finished" => event.read().map(Self::Talked),

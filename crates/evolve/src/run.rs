@@ -130,7 +130,7 @@ pub fn discover_with(
     };
     data.rows(usize::try_from(settings.scale.context).unwrap_or(usize::MAX)).map_err(TrainError::from)?;
     let header = Header { settings, text: &started.text.clone() };
-    let first = vec![Fact::Started(started).to_event()?];
+    let first = vec![Fact::Started(Box::new(started)).to_event()?];
     // One transaction: there is no run without its first event.
     let (log, events) = Log::begin(dir, &header, first, observer.wall())?;
     let state = State::fold(&events)?.expect("a run begins with an event");

@@ -98,7 +98,7 @@ impl State {
             return Err(EvolveError::event(event, "a run begins with `run-started`".to_owned()));
         };
         Ok(Self {
-            started,
+            started: *started,
             designs: Vec::new(),
             trainings: Vec::new(),
             dialogues: Vec::new(),

@@ -1,5 +1,5 @@
 //! A model that says what it is told to say, role by role.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub)] // each test file uses a part of it, as a module of its own
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;

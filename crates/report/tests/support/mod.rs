@@ -35,7 +35,7 @@ impl Made {
             vocabulary: 1024,
         };
         let started = Started { settings, text, shipped: Vec::new(), program: "0.1.0".to_owned(), trainer: 1 };
-        let state = State::first(&event(1, &Fact::Started(started))).unwrap();
+        let state = State::first(&event(1, &Fact::Started(Box::new(started)))).unwrap();
         Self { state, curves: BTreeMap::new(), seq: 1 }
     }
 
