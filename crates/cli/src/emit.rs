@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use genesys_compiler::{compile_to, emit_rust};
+use genesys_gbnf::{Bounds, GRAMMAR, Root, export};
 use genesys_ladder::Scale;
 
 use crate::aside;
@@ -18,12 +19,14 @@ use crate::scale;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   genesys emit --to gbnf > gau.gbnf                 the grammar, for a server that constrains decoding with one
+  genesys emit --to gbnf --root unit                the same for an answer that is one unit
   genesys emit --to card                            the language on one page, for a model that is to write in it
   genesys emit designs/gla.gau --to ir              the module that the design is lowered to, sizes in D
   genesys emit designs/gla.gau --to ir --scale 14M  the same at a scale, sizes as numbers
   genesys emit designs/gla.gau --to rust --out gla.rs  candle source of the model, for a program of your own
 
-The exported grammar admits a little more than the parser does: check what was generated with `genesys check`.
+The exported grammar is bounded, so that what a small model writes comes to an end: one empty line at most, names of 40 letters, 64 \
+statements .. `--bounds none` is all that the parser reads. It says nothing of types: check what was generated with `genesys check`.
 A module has as many blocks as the scale: without one, those of the smallest.")]
 pub(crate) struct Args {
     /// A design file, where a design is printed.
@@ -38,9 +41,35 @@ pub(crate) struct Args {
     /// How far the module is on its way to a back end; of a scale `specialized`, else `lowered`.
     #[arg(long, value_name = "STAGE", requires = "file")]
     stage: Option<Stage>,
+    /// What a text of the grammar is [default: file].
+    #[arg(long, value_name = "ROOT", value_enum)]
+    root: Option<RootArg>,
+    /// How long the grammar lets a text grow [default: decoder].
+    #[arg(long, value_name = "BOUNDS", value_enum)]
+    bounds: Option<BoundsArg>,
     /// The file to write, instead of standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+/// What a text of the grammar is.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RootArg {
+    /// A file: imports, a design, units.
+    File,
+    /// One unit.
+    Unit,
+    /// One value, as it stands in a unit.
+    Value,
+}
+
+/// How long the grammar lets a text grow.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum BoundsArg {
+    /// Nothing is repeated without end.
+    Decoder,
+    /// All that the parser reads.
+    None,
 }
 
 /// What can be printed.
@@ -73,11 +102,13 @@ enum Stage {
 
 /// Prints the target.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    if !matches!(args.to, Target::Gbnf) && (args.root.is_some() || args.bounds.is_some()) {
+        return Err(Failure::Input(
+            "expected `--root` and `--bounds` with `--to gbnf` alone: they are of the grammar".into(),
+        ));
+    }
     match (args.to, &args.file) {
-        (Target::Gbnf, None) => {
-            let text = genesys_gbnf::from_pest(genesys_gbnf::GRAMMAR).expect("the grammar that ships can be exported");
-            written(&text, args)
-        }
+        (Target::Gbnf, None) => written(&grammar(args), args),
         (Target::Card, None) => written(&genesys_agents::card::card(), args),
         (Target::Gbnf | Target::Card, Some(_)) => Err(Failure::Input(
             "expected no FILE with `--to gbnf` or `--to card`: the grammar and the page are of all designs".into(),
@@ -85,6 +116,20 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         (Target::Ir, file) => ir(file.as_deref().expect("clap asks for the file"), args),
         (Target::Rust, file) => rust(file.as_deref().expect("clap asks for the file"), args),
     }
+}
+
+/// The grammar as it is asked for.
+fn grammar(args: &Args) -> String {
+    let root = match args.root {
+        Some(RootArg::File) | None => Root::File,
+        Some(RootArg::Unit) => Root::Unit,
+        Some(RootArg::Value) => Root::Value,
+    };
+    let bounds = match args.bounds {
+        Some(BoundsArg::Decoder) | None => Bounds::Decoder,
+        Some(BoundsArg::None) => Bounds::None,
+    };
+    export(GRAMMAR, root, bounds).expect("the grammar that ships can be exported")
 }
 
 fn ir(path: &Path, args: &Args) -> Result<(), Failure> {

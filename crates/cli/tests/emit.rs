@@ -16,6 +16,19 @@ fn the_grammar_and_the_card_need_no_design() {
 }
 
 #[test]
+fn the_grammar_is_that_of_a_decoder_unless_told_otherwise() {
+    let grammar = |more: &[&str]| genesys([&["emit", "--to", "gbnf"], more].concat()).ok();
+    let bounded = grammar(&[]);
+    assert_eq!(bounded, grammar(&["--root", "file", "--bounds", "decoder"]));
+    assert!(bounded.contains("{0,24}") && !bounded.contains("idc*"), "{bounded}");
+    assert!(grammar(&["--bounds", "none"]).contains("idc*"));
+    assert!(grammar(&["--root", "unit"]).contains("root ::= head unit-item end\n"));
+    assert!(grammar(&["--root", "value"]).contains("root ::= expr\n"));
+    let said = genesys(["emit", "--to", "card", "--bounds", "none"]).refused();
+    assert!(said.contains("with `--to gbnf` alone"), "{said}");
+}
+
+#[test]
 fn a_module_reads_back_to_itself_at_every_stage() {
     let path = root().join("designs/mechanisms/ttt_linear.gau");
     let path = path.to_str().unwrap();

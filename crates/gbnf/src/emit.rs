@@ -1,34 +1,23 @@
 //! Rules as GBNF text.
 //!
-//! In: the rules of a pest grammar. Out: one line a rule. Lookahead that nothing here expands is dropped, which only adds
+//! In: the rules of a pest grammar, and what is written by hand. Out: one line a rule. Lookahead that nothing here expands is dropped, which only adds
 //! texts: ordered choice without lookahead reads nothing that plain choice does not.
 
-use crate::pest::{Expr, Rules};
+use crate::layout::Layout;
+use crate::pest::{Expr, Rules, Times};
 use crate::words;
 
-/// The GBNF of a file.
-pub(crate) fn file(rules: &Rules) -> String {
-    let out = Emitter { rules };
-    let mut text = String::from(
+/// The GBNF of texts that `root` is.
+pub(crate) fn text(rules: &Rules, root: &str, layout: &Layout) -> String {
+    let out = Emitter { rules, layout };
+    let mut text = format!(
         "# The grammar of .gau files, exported from grammar/gau.pest. It admits a little more than the parser does:\n\
          # check what was generated with `genesys check`.\n\
-         root ::= lines item (lines1 item)* lines ([ \\t\\r]* (\"//\" [^\\n]*)?)\n\
-         lines ::= lines1?\n\
-         lines1 ::= ([ \\t\\r]* (\"//\" [^\\n]*)? \"\\n\")+\n",
+         root ::= {root}\n{}",
+        layout.text()
     );
-    for (name, body) in rules.iter().filter(|(name, _)| name != "keyword") {
-        let body = match name.as_str() {
-            "comment" => "\"//\" [^\\n]* \"\\n\"".to_owned(),
-            // A comment behind a `/` would be another one: it stands behind a blank.
-            "ws" => "ws1?".to_owned(),
-            _ => out.choice(body, Touch::default()),
-        };
-        text.push_str(&format!("{} ::= {body}\n", dashed(name)));
-        match name.as_str() {
-            "ws" => text.push_str("ws1 ::= [ \\t\\n\\r]+ (comment [ \\t\\n\\r]*)*\n"),
-            "gap" => text.push_str(&format!("gap1 ::= {}+\n", body.trim_end_matches('*'))),
-            _ => {}
-        }
+    for (name, body) in rules.iter().filter(|(name, _)| name != "keyword" && !layout.has(name)) {
+        text.push_str(&format!("{} ::= {}\n", dashed(name), out.choice(body, Touch::default())));
     }
     text
 }
@@ -43,6 +32,7 @@ struct Touch {
 
 struct Emitter<'a> {
     rules: &'a Rules,
+    layout: &'a Layout,
 }
 
 impl Emitter<'_> {
@@ -69,7 +59,7 @@ impl Emitter<'_> {
         {
             let others = Expr::Choice(ways.iter().filter(|way| !is_no_keyword(way)).cloned().collect());
             let free = format!("{} {}", self.term(&others, touch), self.term(tail, touch));
-            return format!("{free} | {}", words::none_of(&self.keywords()));
+            return format!("{free} | {}", words::none_of(&self.keywords(), self.layout.letters));
         }
         let mut before = touch.before;
         let mut out = Vec::new();
@@ -144,7 +134,7 @@ impl Emitter<'_> {
             Expr::Rule(name) => self.body(name).map_or(is_end(name), |body| self.may_be_nothing(body)),
             Expr::Seq(parts) => parts.iter().all(|part| self.may_be_nothing(part)),
             Expr::Choice(ways) => ways.iter().any(|way| self.may_be_nothing(way)),
-            Expr::Many(inner, mark) => *mark != '+' || self.may_be_nothing(inner),
+            Expr::Many(inner, times) => times.least == 0 || self.may_be_nothing(inner),
         }
     }
 
@@ -161,12 +151,13 @@ impl Emitter<'_> {
             },
             Expr::Not(_) => "\"\"".to_owned(),
             Expr::Seq(_) | Expr::Choice(_) => format!("({})", self.choice(expr, touch)),
-            Expr::Many(inner, mark) => {
+            Expr::Many(inner, _) if **inner == Expr::Rule("idc".to_owned()) => self.layout.letters.to_owned(),
+            Expr::Many(inner, times) => {
                 // One may stand behind another.
-                let more = *mark != '?';
+                let more = *times != Times::MAYBE;
                 let before = touch.before || more && self.ends(inner);
                 let after = touch.after || more && self.begins(inner);
-                format!("{}{mark}", self.term(inner, Touch { before, after }))
+                format!("{}{times}", self.term(inner, Touch { before, after }))
             }
         }
     }
@@ -236,7 +227,7 @@ mod tests {
     #[test]
     fn the_keywords_of_the_grammar_are_those_of_the_parser() {
         let rules = crate::pest::read(crate::GRAMMAR).expect("the grammar of the parser can be read");
-        let mut words = Emitter { rules: &rules }.keywords();
+        let mut words = Emitter { rules: &rules, layout: &Layout::of(crate::Bounds::None) }.keywords();
         words.sort_unstable();
         assert_eq!(words, genesys_syntax::KEYWORDS);
     }

@@ -3,14 +3,20 @@
 //! In: a pest grammar of the kind that `grammar/gau.pest` is. Out: GBNF text, whose root is a whole file. The language is
 //! nearly that of the parser, and neither holds the other. Lookahead is expanded where that is cheap (keywords are no names,
 //! a blank stands between words) and dropped elsewhere; what the parser asks beyond its grammar stands in `tighter.pest`; and
-//! layout that no one writes, a comment without a blank before it, is left out.
+//! layout that no one writes, a comment without a blank before it, is left out. For decoders there is a form in which nothing is
+//! repeated without end ([`Bounds::Decoder`]).
 //!
 //! The pest text is read here and not by `pest_meta`: that would switch the default features of `pest` on for the parser
 //! of designs too. Nothing is checked that pest checks when the parser is derived.
 
+mod bound;
 mod emit;
+mod layout;
 mod pest;
 mod words;
+
+use layout::Layout;
+use pest::Rules;
 
 pub use pest::BadGrammar;
 
@@ -20,19 +26,65 @@ pub const GRAMMAR: &str = include_str!("../../../grammar/gau.pest");
 /// What the parser asks beyond it, in the same notation.
 const TIGHTER: &str = include_str!("tighter.pest");
 
-/// The GBNF of a pest grammar with the rules `item`, `ws` and `comment`: `root` is a file, items one after the other.
+/// What a decoder is held to beyond that.
+const DECODER: &str = include_str!("decoder.pest");
+
+/// What the root of an exported grammar is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Root {
+    /// A file.
+    #[default]
+    File,
+    /// One unit.
+    Unit,
+    /// One value, as it stands in the body of a unit.
+    Value,
+}
+
+/// How long an exported grammar lets a text grow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Bounds {
+    /// As long as one likes: what is admitted is what the parser reads.
+    #[default]
+    None,
+    /// Nothing is repeated without end: one empty line at most, names of 40 letters, 19 digits, 24 arguments .. A file is
+    /// imports from `std`, one design and units. For decoders: a small model goes on with what it may go on with.
+    Decoder,
+}
+
+/// The GBNF of a pest grammar with the rules `item`, `unit_item`, `expr`, `ws` and `comment`: `root` is a file, items one after the other.
 ///
 /// # Errors
 /// The text is not in the part of pest's notation that is understood here.
 pub fn from_pest(grammar: &str) -> Result<String, BadGrammar> {
+    export(grammar, Root::File, Bounds::None)
+}
+
+/// The same of another root, or within bounds.
+///
+/// # Errors
+/// As [`from_pest`].
+pub fn export(grammar: &str, root: Root, bounds: Bounds) -> Result<String, BadGrammar> {
     let mut rules = pest::read(grammar)?;
-    for (name, body) in pest::read(TIGHTER)? {
+    overridden(&mut rules, pest::read(TIGHTER)?);
+    let rules = match bounds {
+        Bounds::None => rules,
+        Bounds::Decoder => {
+            overridden(&mut rules, pest::read(DECODER)?);
+            bound::bounded(rules)
+        }
+    };
+    Ok(emit::text(&rules, layout::root(root, bounds), &Layout::of(bounds)))
+}
+
+/// Puts rules in the place of those of the same name, and new ones behind them.
+fn overridden(rules: &mut Rules, by: Rules) {
+    for (name, body) in by {
         match rules.iter_mut().find(|(known, _)| *known == name) {
             Some(rule) => rule.1 = body,
             None => rules.push((name, body)),
         }
     }
-    Ok(emit::file(&rules))
 }
 
 #[cfg(test)]
@@ -45,8 +97,21 @@ mod tests {
     use super::*;
 
     /// The rules of `tighter.pest` that the grammar has not: all others stand in for one of its own.
-    const ADDED: &[&str] =
-        &["map", "uppers", "axes_slot", "called", "options", "option", "body", "last", "line", "sum", "more", "order"];
+    const ADDED: &[&str] = &[
+        "map",
+        "uppers",
+        "axes_slot",
+        "called",
+        "index",
+        "options",
+        "option",
+        "body",
+        "last",
+        "line",
+        "sum",
+        "more",
+        "order",
+    ];
 
     fn names(rules: &Rules) -> BTreeSet<&str> {
         rules.iter().map(|(name, _)| name.as_str()).collect()

@@ -1,6 +1,6 @@
 //! The part of pest's notation that the grammar uses.
 //!
-//! In: text. Out: rules in their order. Not understood: counted repetition, the stack, tags, insensitive strings.
+//! In: text. Out: rules in their order. Not understood: the stack, tags, insensitive strings.
 
 use std::fmt;
 
@@ -13,8 +13,33 @@ pub(crate) enum Expr {
     Not(Box<Expr>),
     Seq(Vec<Expr>),
     Choice(Vec<Expr>),
-    /// `?`, `*` or `+`.
-    Many(Box<Expr>, char),
+    /// One behind the other, so often.
+    Many(Box<Expr>, Times),
+}
+
+/// How often something stands: at least, and at most, if there is a most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) least: u32,
+    pub(crate) most: Option<u32>,
+}
+
+impl Times {
+    pub(crate) const MAYBE: Self = Self { least: 0, most: Some(1) };
+    pub(crate) const ANY: Self = Self { least: 0, most: None };
+    pub(crate) const SOME: Self = Self { least: 1, most: None };
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.least, self.most) {
+            (0, Some(1)) => f.write_str("?"),
+            (0, None) => f.write_str("*"),
+            (1, None) => f.write_str("+"),
+            (least, None) => write!(f, "{{{least},}}"),
+            (least, Some(most)) => write!(f, "{{{least},{most}}}"),
+        }
+    }
 }
 
 /// The rules by name, in the order of the text.
@@ -128,11 +153,30 @@ impl Reader<'_> {
             return Ok(Expr::Not(Box::new(self.term()?)));
         }
         let mut expr = self.atom()?;
-        while let Some(mark) = ["?", "*", "+"].into_iter().find(|mark| self.rest().starts_with(mark)) {
-            self.eat(mark);
-            expr = Expr::Many(Box::new(expr), char::from(mark.as_bytes()[0]));
+        while let Some(times) = self.times()? {
+            expr = Expr::Many(Box::new(expr), times);
         }
         Ok(expr)
+    }
+
+    /// `?`, `*`, `+`, `{3}` or `{1,3}` behind a term, if one stands there.
+    fn times(&mut self) -> Result<Option<Times>, BadGrammar> {
+        let marks = [("?", Times::MAYBE), ("*", Times::ANY), ("+", Times::SOME)];
+        if let Some((_, times)) = marks.into_iter().find(|(mark, _)| self.eat(mark)) {
+            return Ok(Some(times));
+        }
+        if !self.eat("{") {
+            return Ok(None);
+        }
+        let least = self.count()?;
+        let most = if self.eat(",") { self.count()? } else { least };
+        self.expect("}", "`}`")?;
+        Ok(Some(Times { least, most: Some(most) }))
+    }
+
+    fn count(&mut self) -> Result<u32, BadGrammar> {
+        let at = self.at;
+        self.word()?.parse().map_err(|_| BadGrammar { at, expected: "a whole number" })
     }
 
     fn atom(&mut self) -> Result<Expr, BadGrammar> {

@@ -12,8 +12,8 @@ struct Tree {
     next: BTreeMap<char, Tree>,
 }
 
-/// Every lower-case word of letters, digits and `_` that is not in `words`.
-pub(crate) fn none_of(words: &[String]) -> String {
+/// Every lower-case word of letters, digits and `_` that is not in `words`; any `letters` may stand at its end.
+pub(crate) fn none_of(words: &[String], letters: &str) -> String {
     let mut root = Tree::default();
     for word in words {
         let mut node = &mut root;
@@ -22,15 +22,15 @@ pub(crate) fn none_of(words: &[String]) -> String {
         }
         node.ends = true;
     }
-    let mut ways = vec![format!("[{}] idc*", others('a'..='z', &root))];
-    ways.extend(root.next.iter().map(|(letter, node)| format!("\"{letter}\" {}", rest(node))));
+    let mut ways = vec![format!("[{}] {letters}", others('a'..='z', &root))];
+    ways.extend(root.next.iter().map(|(letter, node)| format!("\"{letter}\" {}", rest(node, letters))));
     ways.join(" | ")
 }
 
-fn rest(node: &Tree) -> String {
-    let letters = ('0'..='9').chain('A'..='Z').chain(['_']).chain('a'..='z');
-    let mut ways = vec![format!("[{}] idc*", others(letters, node))];
-    ways.extend(node.next.iter().map(|(letter, node)| format!("\"{letter}\" {}", rest(node))));
+fn rest(node: &Tree, letters: &str) -> String {
+    let all = ('0'..='9').chain('A'..='Z').chain(['_']).chain('a'..='z');
+    let mut ways = vec![format!("[{}] {letters}", others(all, node))];
+    ways.extend(node.next.iter().map(|(letter, node)| format!("\"{letter}\" {}", rest(node, letters))));
     format!("({}){}", ways.join(" | "), if node.ends { "" } else { "?" })
 }
 
