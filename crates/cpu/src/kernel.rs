@@ -47,7 +47,7 @@ pub(crate) enum Kernel {
     /// A recurrence in chunkwise form, or one and another that goes back over it.
     Chunkwise(Chunkwise),
     /// Products summed over all positions.
-    Products(Vec<Contraction>),
+    Products(Products),
     /// `Each` and then `Products` for so many positions at a time: what one leaves for the other is there for these only.
     Chunks { tile: Tile, zeroed: Vec<Zeroed>, products: Vec<Contraction>, positions: usize },
     /// Sums over the parts that a kernel left.
@@ -142,6 +142,25 @@ pub(crate) struct Pack {
     pub(crate) rounds: bool,
 }
 
+/// Products summed over all positions, which go through these a block after the other where they share operands.
+#[derive(Clone, Debug)]
+pub(crate) struct Products {
+    pub(crate) plans: Vec<Contraction>,
+    /// The right operands that are packed once for all that read them.
+    pub(crate) shared: Vec<Shared>,
+}
+
+/// A right operand with a row for each position, packed for a block of them at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shared {
+    pub(crate) b: Spot,
+    /// Columns, which lie densely.
+    pub(crate) n: usize,
+    pub(crate) out: BufferId,
+    /// The value that the first product gives which reads it.
+    pub(crate) of: Option<ValueId>,
+}
+
 /// What a task sets to 0 before it begins: a value at all positions of the item, or its part.
 #[derive(Clone, Debug)]
 pub(crate) struct Zeroed {
@@ -211,7 +230,7 @@ impl Kernel {
             Kernel::Scan(scan) => operations(&scan.tile),
             Kernel::Pair(pair) => operations(&pair.tile),
             Kernel::Chunkwise(chunkwise) => operations(&chunkwise.tile),
-            Kernel::Products(products) => products.iter().find_map(Contraction::excess),
+            Kernel::Products(products) => products.plans.iter().find_map(Contraction::excess),
             Kernel::Finish(finishes) => finishes.iter().find_map(|finish| finish.out.excess()),
             Kernel::Pack(_) | Kernel::Scatter { .. } | Kernel::Call { .. } => None,
         }

@@ -10,7 +10,7 @@ use genesys_ir::{full_name, parameter_names, parameters};
 
 use crate::contract::Contraction;
 use crate::error::{CpuError, Result};
-use crate::kernel::{Kernel, Tile, Zeroed};
+use crate::kernel::{Kernel, Products, Tile, Zeroed};
 use crate::lower::chunk::CHUNK;
 use crate::lower::{Buffer, Lowered, Shape, Use, lower, plans};
 use crate::memory::place;
@@ -275,7 +275,9 @@ fn touched(kernel: &Kernel) -> Vec<BufferId> {
             packs.iter().flat_map(|pack| [pack.b.place.buffer(), Some(pack.out)]).flatten().collect()
         }
         Kernel::Chunks { tile: ops, zeroed, products, .. } => [each(ops, zeroed), summed(products)].concat(),
-        Kernel::Products(products) => summed(products),
+        Kernel::Products(Products { plans, shared }) => {
+            summed(plans).into_iter().chain(shared.iter().map(|shared| shared.out)).collect()
+        }
         Kernel::Finish(finishes) => {
             finishes.iter().flat_map(|f| [Some(f.parts), f.out.spot.place.buffer()]).flatten().collect()
         }

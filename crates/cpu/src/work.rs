@@ -16,7 +16,7 @@ use genesys_ir::{Origins, Share, Unit};
 use genesys_kernels::{packed_len, packed_len_bf16};
 
 use crate::contract::Contraction;
-use crate::kernel::{Kernel, Over, Tile};
+use crate::kernel::{Kernel, Over, Products, Shared, Tile};
 use crate::lower::{Lowered, TILE};
 use crate::op::Op;
 use crate::program::Program;
@@ -178,7 +178,9 @@ impl Counter<'_> {
                 };
                 packs.iter().map(pack).collect()
             }
-            Kernel::Products(products) => self.products(products),
+            Kernel::Products(Products { plans, shared }) => {
+                [self.products(plans), shared.iter().map(|shared| self.shared(shared)).collect()].concat()
+            }
             Kernel::Chunks { tile, products, .. } => [self.tile(kernel, tile), self.products(products)].concat(),
             Kernel::Finish(finishes) => {
                 let finish = |finish: &crate::kernel::Finish| {
@@ -201,6 +203,13 @@ impl Counter<'_> {
             }
             Kernel::Call { .. } => unreachable!("calls are counted as the kernels of what they call"),
         }
+    }
+
+    /// Each block of positions is packed where the one before lay.
+    fn shared(&self, Shared { n, of, .. }: &Shared) -> Operation {
+        let elements = self.program.shape.positions() * n;
+        let (read, written) = (4 * elements as u64, 4 * packed_len(self.program.shape.positions(), *n) as u64);
+        self.operation("pack", *of, Work { read, written, ..Work::default() })
     }
 
     fn products(&self, products: &[Contraction]) -> Vec<Operation> {

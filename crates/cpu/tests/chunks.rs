@@ -1,4 +1,5 @@
-//! Programs whose large values are there for a chunk of positions only, against those that keep them for all.
+//! Programs that go through positions chunk by chunk, against those that do not: where large values are there for a chunk only, and
+//! where operands that products share are packed for one.
 #![allow(clippy::unwrap_used)]
 
 #[allow(dead_code, reason = "the interpreter is another test's")]
@@ -6,7 +7,8 @@ mod common;
 
 use common::{compiled, designs, draw, rows};
 use genesys_cpu::{Executor, Losses, Precision, Program, Shape};
-use genesys_ir::module::Module;
+use genesys_interp::Row;
+use genesys_ir::module::{IGNORE, Module};
 use genesys_ir::{parameter_names, parameters};
 
 /// Room for nothing: every value that may be cut is, into the smallest chunks.
@@ -19,9 +21,13 @@ fn program(module: &Module, shape: Shape, room: usize) -> Program {
 
 /// Losses and gradients on so many threads.
 fn step(program: Program, module: &Module, shape: Shape, threads: usize) -> (Losses, Vec<f32>) {
+    step_on(program, module, &rows(shape, 11), threads)
+}
+
+/// The same of those rows.
+fn step_on(program: Program, module: &Module, rows: &[Row], threads: usize) -> (Losses, Vec<f32>) {
     let table = parameters(module).unwrap();
     let weights: Vec<f32> = table.iter().enumerate().flat_map(|(i, parameter)| draw(i, parameter)).collect();
-    let rows = rows(shape, 11);
     let tokens: Vec<u32> = rows.iter().flat_map(|row| row.tokens.clone()).collect();
     let targets: Vec<u32> = rows.iter().flat_map(|row| row.targets.clone()).collect();
     let mut gradients = vec![f32::NAN; weights.len()];
@@ -91,4 +97,31 @@ fn gradients_of_the_logits_of_a_large_vocabulary_are_there_for_some_positions_on
     let (few, more) = (bytes(4), bytes(64));
     assert!(more - few < logits(4096 - 256) / 20, "{few} bytes for 256 positions, {more} for 4,096");
     assert!(few < logits(256 + 64) + 4 * 50_257 * 16 * 5, "{few}");
+}
+
+/// Queries, keys and values have one input, and so have gate and inner values: it is packed for 1,000 positions, and for 100.
+#[test]
+fn gradients_of_weights_that_share_an_input_are_the_sums_of_those_of_rows() {
+    let shape = Shape { rows: 11, context: 100 };
+    let (name, text) = designs("designs").into_iter().find(|(name, _)| name == "gpt").unwrap();
+    let backward =
+        genesys_opt::optimize(&genesys_autodiff::differentiate(&compiled(&name, &text, 64).unwrap()).unwrap());
+    let shared = program(&backward, shape, usize::MAX);
+    let packed = |kernel: &genesys_cpu::KernelWork| {
+        kernel.kind == "products" && kernel.operations.iter().any(|operation| operation.what == "pack")
+    };
+    assert!(shared.work(&backward).iter().any(packed), "nothing is shared");
+    let all = rows(shape, 11);
+    let [one, three] = [1, 3].map(|threads| step_on(shared.clone(), &backward, &all, threads));
+    assert!(bits(&one) == bits(&three), "threads matter");
+    let counted = |row: &Row| row.targets.iter().filter(|target| **target != IGNORE).count() as f64;
+    let total: f64 = all.iter().map(counted).sum();
+    let mut sum = vec![0.0; one.1.len()];
+    for row in &all {
+        let alone = program(&backward, Shape { rows: 1, ..shape }, usize::MAX);
+        let (_, gradients) = step_on(alone, &backward, std::slice::from_ref(row), 1);
+        sum.iter_mut().zip(gradients).for_each(|(sum, g)| *sum += f64::from(g) * counted(row) / total);
+    }
+    let sum: Vec<f32> = sum.into_iter().map(|x| x as f32).collect();
+    assert!(apart(&sum, &one.1) < 1e-5, "{}", apart(&sum, &one.1));
 }

@@ -12,6 +12,7 @@ mod past;
 mod results;
 mod scan;
 pub(crate) mod schedule;
+mod shared;
 mod sums;
 mod sweep;
 mod totals;
@@ -310,7 +311,12 @@ impl<'m> Lowering<'m> {
         for i in whole {
             self.whole(i, frames)?;
         }
-        kernels.append(&mut self.ends);
+        for mut kernel in std::mem::take(&mut self.ends) {
+            if let Kernel::Products(products) = &mut kernel {
+                self.share(products);
+            }
+            kernels.push(kernel);
+        }
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use genesys_ir::module::{Adjoint, AxisId, Instruction, Op as IrOp, Stage, ValueI
 
 use crate::contract::Contraction;
 use crate::error::Result;
-use crate::kernel::{Finish, Kernel, Over};
+use crate::kernel::{Finish, Kernel, Over, Products};
 use crate::lower::build::Build;
 use crate::lower::{Lowering, Stream, TILE, Use};
 use crate::op::Op;
@@ -159,8 +159,8 @@ impl Lowering<'_> {
             IrOp::Adjoint(Adjoint::Contract { .. }) => {
                 let plan = self.product(instruction)?;
                 match self.ends.last_mut() {
-                    Some(Kernel::Products(products)) => products.push(plan),
-                    _ => self.ends.push(Kernel::Products(vec![plan])),
+                    Some(Kernel::Products(products)) => products.plans.push(plan),
+                    _ => self.ends.push(Kernel::Products(Products { plans: vec![plan], shared: Vec::new() })),
                 }
                 Ok(())
             }

@@ -2,10 +2,10 @@
 
 use genesys_kernels::{Lines, Matrix, Pool, add_to, fill, pack_panel, pack_panel_bf16, panels};
 
-use crate::contract::Contraction;
 use crate::kernel::{Chunkwise, Cut, Finish, Kernel, Over, Pack, Pair, Scan, Sight, Tile, Zeroed};
 use crate::lower::{Shape, TILE};
-use crate::run::meter::{Spent, Watch};
+use crate::run::meter::Spent;
+use crate::run::products::{multiply, sums};
 use crate::run::walk::{Loops, slice, slice_mut};
 use crate::run::{Context, Room, Step};
 use crate::view::{LocalId, Spot};
@@ -44,7 +44,7 @@ impl Workers<'_> {
     }
 
     /// Runs `work` once for each of so many parts.
-    fn run(&self, parts: usize, work: &(dyn Fn(usize, &mut Worker) + Sync)) {
+    pub(super) fn run(&self, parts: usize, work: &(dyn Fn(usize, &mut Worker) + Sync)) {
         if parts == 1 {
             // SAFETY: the caller is worker 0.
             return work(0, unsafe { &mut *self.each });
@@ -68,7 +68,7 @@ pub(crate) fn run(kernel: &Kernel, bases: Bases<'_>, step: &Step<'_>, workers: &
         Kernel::Pair(pair) => through_and_back(pair, bases, step, workers),
         Kernel::Chunkwise(chunkwise) => by_chunks(chunkwise, bases, step, workers),
         Kernel::Pack(packs) => pack(packs, bases, step, workers),
-        Kernel::Products(products) => multiply(products, 0, Reach::all(step), bases, step, workers),
+        Kernel::Products(products) => sums(products, bases, step, workers),
         Kernel::Chunks { tile, zeroed, products, positions } => {
             let mut next = Reach::NONE.next(step, *positions);
             while let Some(reach) = next {
@@ -109,23 +109,23 @@ fn once(tile: &Tile, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
 
 /// Tiles that follow one another, counted through all items, and their positions.
 #[derive(Clone, Copy)]
-struct Reach {
+pub(super) struct Reach {
     tile: usize,
     tiles: usize,
-    start: usize,
-    positions: usize,
+    pub(super) start: usize,
+    pub(super) positions: usize,
 }
 
 impl Reach {
-    const NONE: Reach = Reach { tile: 0, tiles: 0, start: 0, positions: 0 };
+    pub(super) const NONE: Reach = Reach { tile: 0, tiles: 0, start: 0, positions: 0 };
 
-    fn all(step: &Step<'_>) -> Self {
+    pub(super) fn all(step: &Step<'_>) -> Self {
         let Shape { rows, context } = step.shape;
         Self { tile: 0, tiles: rows * context.div_ceil(TILE), start: 0, positions: rows * context }
     }
 
     /// The tiles behind these that have so many positions at most; none behind the last.
-    fn next(self, step: &Step<'_>, most: usize) -> Option<Self> {
+    pub(super) fn next(self, step: &Step<'_>, most: usize) -> Option<Self> {
         let Shape { rows, context } = step.shape;
         let (tile, start) = (self.tile + self.tiles, self.start + self.positions);
         let mut next = Self { tile, tiles: 0, start, positions: 0 };
@@ -329,7 +329,7 @@ impl Context<'_> {
 }
 
 /// A context without a tile.
-fn whole<'a>(bases: Bases<'a>, step: &'a Step<'a>) -> Context<'a> {
+pub(super) fn whole<'a>(bases: Bases<'a>, step: &'a Step<'a>) -> Context<'a> {
     Context {
         step,
         bases: bases.0,
@@ -363,42 +363,6 @@ fn pack(packs: &[Pack], bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>
             unsafe {
                 let pack = if *rounds { pack_panel_bf16 } else { pack_panel };
                 pack(part, k.0, n.0, matrix, bases.0[out.0 as usize]);
-            }
-            return;
-        }
-    });
-}
-
-/// How many rows of a product are a part; each part of one of bf16 packs all columns for itself.
-const ROWS: usize = 96;
-const ROUNDED_ROWS: usize = 192;
-
-/// Products, which are counted as the kernel's operations behind so many others.
-fn multiply(
-    products: &[Contraction],
-    behind: usize,
-    reach: Reach,
-    bases: Bases<'_>,
-    step: &Step<'_>,
-    workers: &Workers<'_>,
-) {
-    let all = || Context { t: reach.start, start: reach.start, rows: reach.positions, ..whole(bases, step) };
-    let rows = |plan: &Contraction| all().count(plan.m.extent);
-    let rows_of = |plan: &Contraction| if plan.rounds { ROUNDED_ROWS } else { ROWS };
-    let pieces = |plan: &Contraction| rows(plan).div_ceil(rows_of(plan));
-    let parts = products.iter().map(pieces).sum();
-    workers.run(parts, &|mut part, worker| {
-        for (i, plan) in products.iter().enumerate() {
-            if part >= pieces(plan) {
-                part -= pieces(plan);
-                continue;
-            }
-            let from = part * rows_of(plan);
-            let to = (from + rows_of(plan)).min(rows(plan));
-            let mut watch = worker.room.meter.is_some().then(Watch::start);
-            all().contract_rows(plan, (from, to), plan.accumulate || reach.start > 0, &mut worker.room);
-            if let Some(watch) = &mut watch {
-                watch.lap(&mut worker.room.meter, behind + i);
             }
             return;
         }

@@ -13,6 +13,7 @@ pub(crate) mod kernel;
 pub(crate) mod map;
 pub(crate) mod meter;
 mod other;
+pub(crate) mod products;
 mod rows;
 mod sweep;
 pub(crate) mod walk;
