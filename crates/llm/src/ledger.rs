@@ -1,7 +1,8 @@
 //! What may be spent, and what was.
 //!
 //! Before a call its worst case is set aside; behind it what it took is noted instead. So the sum of both never passes the cap, however
-//! many threads call at once, and what fails is counted like what succeeds. A call that nobody settles is counted at its worst.
+//! many threads call at once, and what fails is counted like what succeeds. A call that nobody settles is counted at its worst. Of
+//! time nothing is set aside: it is counted as it goes by.
 //! A ledger may be kept on the disk, where it outlives a kill ([`journal`](crate::journal)).
 
 use std::collections::BTreeMap;
@@ -27,6 +28,9 @@ pub struct Cap {
     pub tokens: Option<u64>,
     /// In calls, those that fail included.
     pub calls: Option<u64>,
+    /// In milliseconds that calls take, those that go on at once added up. How long a call will take is not known before, so this
+    /// alone may be passed, by what is under way when it is reached.
+    pub millis: Option<u64>,
 }
 
 /// What calls take.
@@ -53,7 +57,14 @@ pub struct Ledger {
 struct Book {
     /// What was settled, and how many calls there were.
     balance: Balance,
-    reserved: BTreeMap<u64, Spent>,
+    reserved: BTreeMap<u64, Begun>,
+}
+
+/// A call under way.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    worst: Spent,
+    at: Instant,
 }
 
 /// What is set aside for a call.
@@ -63,7 +74,6 @@ pub struct Reservation<'a> {
     id: u64,
     role: String,
     worst: Spent,
-    begin: Instant,
 }
 
 impl Spent {
@@ -114,7 +124,7 @@ impl Ledger {
     pub fn reserve(&self, role: &str, model: &str, worst: Spent) -> Result<Reservation<'_>, LlmError> {
         let mut book = self.book();
         let sum = book.committed().plus(worst);
-        if let Some(why) = self.cap.passed(sum) {
+        if let Some(why) = self.cap.passed(sum).or_else(|| self.cap.passed_by(book.millis())) {
             return Err(LlmError::Budget(format!("a call of the {role} is not made: {why}")));
         }
         let id = book.balance.next;
@@ -123,8 +133,8 @@ impl Ledger {
             journal.note(&Entry::Reserved { call: id, role, model, worst })?;
         }
         book.balance.next += 1;
-        book.reserved.insert(id, worst);
-        Ok(Reservation { ledger: self, id, role: role.to_owned(), worst, begin: Instant::now() })
+        book.reserved.insert(id, Begun { worst, at: Instant::now() });
+        Ok(Reservation { ledger: self, id, role: role.to_owned(), worst })
     }
 
     /// What was spent, by role; what is set aside is not in it.
@@ -154,8 +164,18 @@ impl Ledger {
 
 impl Book {
     fn committed(&self) -> Spent {
-        self.balance.spent.values().chain(self.reserved.values()).fold(Spent::default(), |sum, one| sum.plus(*one))
+        let worst = self.reserved.values().map(|begun| begun.worst);
+        self.balance.spent.values().copied().chain(worst).fold(Spent::default(), Spent::plus)
     }
+
+    /// The time that calls took, and those under way took until now.
+    fn millis(&self) -> u64 {
+        self.reserved.values().fold(self.balance.millis, |sum, begun| sum.saturating_add(since(begun.at)))
+    }
+}
+
+fn since(at: Instant) -> u64 {
+    u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Cap {
@@ -170,6 +190,13 @@ impl Cap {
         let calls = self.calls.filter(|calls| sum.calls > *calls)?;
         Some(format!("it would be call {}, and the cap is {calls}", sum.calls))
     }
+
+    /// That the cap on time is reached.
+    fn passed_by(self, millis: u64) -> Option<String> {
+        let cap = self.millis.filter(|cap| millis >= *cap)?;
+        let seconds = |millis: u64| millis as f64 / 1e3;
+        Some(format!("calls took {:.1} s, and the cap is {} s", seconds(millis), seconds(cap)))
+    }
 }
 
 impl Reservation<'_> {
@@ -180,11 +207,9 @@ impl Reservation<'_> {
 
     /// Notes it once: what is not set aside any more was noted before.
     fn note(&self, took: Spent) {
-        let millis = u64::try_from(self.begin.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut book = self.ledger.book();
-        if book.reserved.remove(&self.id).is_none() {
-            return;
-        }
+        let Some(begun) = book.reserved.remove(&self.id) else { return };
+        let millis = since(begun.at);
         book.balance.add(&self.role, took);
         book.balance.millis += millis;
         if let Some(journal) = &self.ledger.journal {

@@ -3,6 +3,8 @@
 //! In: rows of the table `vector`. Out: ids, nearest first. Every vector is compared: at 10,000 documents that is a few
 //! million products, a millisecond or two. Nothing is approximate, and nothing is trained.
 
+use std::collections::HashMap;
+
 use rusqlite::Connection;
 
 use crate::embed::dot;
@@ -20,6 +22,10 @@ pub(super) struct Vectors {
     numbers: Vec<f32>,
 }
 
+/// What documents are, from indices that hold it: a document's own row has its text, too, which would be read with it.
+const KINDS: &str = "SELECT id, kind FROM document INDEXED BY document_of_kind";
+const KEYS: &str = "SELECT id, key FROM document INDEXED BY document_of_key";
+
 /// Whose a vector is.
 #[derive(Debug)]
 struct Owner {
@@ -28,18 +34,24 @@ struct Owner {
     key: String,
 }
 
+/// A text of each document.
+fn by_id(conn: &Connection, sql: &str) -> rusqlite::Result<HashMap<i64, String>> {
+    conn.prepare(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
 impl Vectors {
     /// All vectors of `model` that have `width` numbers.
     pub(super) fn read(conn: &Connection, model: &str, width: usize) -> rusqlite::Result<Self> {
         let mut vectors = Self { model: model.to_owned(), width, documents: Vec::new(), numbers: Vec::new() };
-        let mut select = conn.prepare(
-            "SELECT v.numbers, d.id, d.kind, d.key FROM vector v JOIN document d ON d.id = v.document
-             WHERE v.model = ?1 AND length(v.numbers) = 4 * ?2",
-        )?;
+        let (mut kinds, mut keys) = (by_id(conn, KINDS)?, by_id(conn, KEYS)?);
+        let mut select =
+            conn.prepare("SELECT document, numbers FROM vector WHERE model = ?1 AND length(numbers) = 4 * ?2")?;
         let mut rows = select.query(rusqlite::params![model, width as i64])?;
         while let Some(row) = rows.next()? {
-            vectors.documents.push(Owner { id: row.get(1)?, kind: row.get(2)?, key: row.get(3)? });
-            let (bytes, _) = row.get_ref(0)?.as_blob()?.as_chunks::<4>();
+            let id = row.get(0)?;
+            let (Some(kind), Some(key)) = (kinds.remove(&id), keys.remove(&id)) else { continue };
+            vectors.documents.push(Owner { id, kind, key });
+            let (bytes, _) = row.get_ref(1)?.as_blob()?.as_chunks::<4>();
             vectors.numbers.extend(bytes.iter().map(|bytes| f32::from_le_bytes(*bytes)));
         }
         Ok(vectors)

@@ -11,7 +11,7 @@ fn spent(money: u64, input: u64, output: u64) -> Spent {
 
 #[test]
 fn what_would_pass_a_cap_is_refused_with_both_numbers_and_sets_nothing_aside() {
-    let cap = Cap { money: Money::parse("1"), tokens: Some(100), calls: Some(2) };
+    let cap = Cap { money: Money::parse("1"), tokens: Some(100), calls: Some(2), millis: None };
     let ledger = Ledger::new(cap);
     let told = |worst: Spent| ledger.reserve("reviewer", "m", worst).unwrap_err().to_string();
     let over = Money::parse("1.5").unwrap().0;
@@ -86,4 +86,19 @@ proptest! {
         prop_assert_eq!(ledger.committed().money, Money(sum));
         prop_assert_eq!(ledger.committed().usage.input, sum);
     }
+}
+
+#[test]
+fn time_is_counted_while_it_goes_by_and_behind_a_call() {
+    let ledger = Ledger::new(Cap { millis: Some(20), ..Cap::default() });
+    let reserve = || ledger.reserve("proposer", "m", Spent::default());
+    let first = reserve().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(25));
+    let why = reserve().unwrap_err().to_string();
+    assert!(why.contains("calls took 0.0") && why.ends_with("the cap is 0.02 s"), "{why}");
+    first.settle(Spent::default());
+    assert!(reserve().is_err(), "what a call took is forgotten");
+    let (balance, none) = (ledger.balance(), Ledger::new(Cap { millis: Some(0), ..Cap::default() }));
+    assert!(balance.millis >= 25, "{balance:?}");
+    assert!(none.reserve("proposer", "m", Spent::default()).is_err());
 }
