@@ -8,15 +8,12 @@
 //!
 //! Who goes on takes finished rows as they stand, and has the answers of the row that was not done once more. Calls that failed are made again.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use genesys_llm::record::{Exchange, Lines, Outcome, Recorder};
-use genesys_llm::{LlmError, Reply, Request, Transport};
+use genesys_llm::{Continued, LlmError, Transport};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -113,15 +110,9 @@ impl Folder {
     ///
     /// # Errors
     /// Why the recording cannot be written.
-    pub fn answers<T: Transport>(&self, inner: T) -> Result<Continued<T>, LlmError> {
-        let mut kept = BTreeMap::<String, VecDeque<Reply>>::new();
-        for exchange in &self.rest {
-            if let Outcome::Reply(reply) = &exchange.outcome {
-                kept.entry(exchange.hash.clone()).or_default().push_back(reply.clone());
-            }
-        }
-        let inner = Recorder::new(inner, Lines::open(&self.dir.join("recording.jsonl"))?);
-        Ok(Continued { inner, kept: Mutex::new(kept), replayed: AtomicU64::new(0) })
+    pub fn answers<T: Transport>(&self, inner: T) -> Result<Continued<Recorder<T, Lines>>, LlmError> {
+        let recorder = Recorder::new(inner, Lines::open(&self.dir.join("recording.jsonl"))?);
+        Ok(Continued::new(self.rest.iter().cloned(), recorder))
     }
 
     /// Keeps a row; it is on the disk when this returns.
@@ -137,34 +128,6 @@ impl Folder {
         written.map_err(|error| FolderError::File(path, error))?;
         self.rows.push(row);
         Ok(())
-    }
-}
-
-/// Answers of a recording, then those of a transport, which are recorded.
-pub struct Continued<T> {
-    inner: Recorder<T, Lines>,
-    kept: Mutex<BTreeMap<String, VecDeque<Reply>>>,
-    replayed: AtomicU64,
-}
-
-impl<T> Continued<T> {
-    /// How many answers came from the recording so far.
-    pub fn replayed(&self) -> u64 {
-        self.replayed.load(Ordering::Relaxed)
-    }
-}
-
-impl<T: Transport> Transport for Continued<T> {
-    fn ask(&self, request: &Request, hear: &mut dyn FnMut(&str)) -> Result<Reply, LlmError> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let reply = kept.get_mut(&request.hash()).and_then(VecDeque::pop_front);
-        drop(kept);
-        if let Some(reply) = reply {
-            self.replayed.fetch_add(1, Ordering::Relaxed);
-            hear(&reply.text);
-            return Ok(reply);
-        }
-        self.inner.ask(request, hear)
     }
 }
 

@@ -16,9 +16,10 @@ use genesys_llm::throttle::Wall;
 use genesys_llm::{Prices, Target, Transport};
 use serde_json::json;
 
+use crate::answers::AnswerArgs;
 use crate::failure::Failure;
 use crate::llm::LlmArgs;
-use crate::{aside, design_file, number, output, scale};
+use crate::{aside, design_file, output};
 
 /// Measure what is made of written proposals.
 #[derive(Debug, clap::Args)]
@@ -58,18 +59,8 @@ struct AgentsArgs {
     variants: Vec<Variant>,
     #[command(flatten)]
     llm: LlmArgs,
-    /// A rung of the ladder at which designs have to run; may be given more than once [default: nano].
-    #[arg(long, value_name = "SCALE", value_parser = scale::parse)]
-    scale: Vec<Scale>,
-    /// How often each piece may be mended.
-    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u64).range(..=100))]
-    mends: u64,
-    /// The most tokens of an answer.
-    #[arg(long, value_name = "N", default_value_t = 4_000, value_parser = number::positive)]
-    tokens: u64,
-    /// What the model draws from, where it knows seeds, and the bootstrap.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = number::whole)]
-    seed: u64,
+    #[command(flatten)]
+    answers: AnswerArgs,
     /// The folder that keeps rows, answers and designs.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -87,13 +78,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 fn agents(args: &AgentsArgs) -> Result<(), Failure> {
     let (transport, model) = args.llm.open_patiently()?;
-    let nano = || vec![Scale::named("nano").expect("there is a rung `nano`")];
     let bench = Bench {
         proposals: proposals(&args.proposals)?,
         variants: if args.variants.is_empty() { Variant::ALL.to_vec() } else { distinct(&args.variants) },
-        scales: if args.scale.is_empty() { nano() } else { args.scale.clone() },
-        limits: Limits { mends: args.mends as usize, tokens: args.tokens, ..Limits::default() },
-        seed: args.seed,
+        scales: args.answers.scales(),
+        limits: args.answers.limits(),
+        seed: args.answers.seed,
         model,
         origin: match args.llm.target()? {
             Target::Replay(_) => Origin::Recording,
@@ -104,7 +94,7 @@ fn agents(args: &AgentsArgs) -> Result<(), Failure> {
         Some(dir) => bench.in_folder(transport, dir)?,
         None => bench.rows(&transport, Vec::new(), &mut |_| Ok(()))?,
     };
-    let report = report(&rows, args.seed);
+    let report = report(&rows, args.answers.seed);
     let json = format!("{:#}\n", json!({ "model": bench.model, "rows": rows, "report": report }));
     let told = format!("{}\n{}", bench.title(), table::table(&report));
     if let Some(dir) = &args.out {

@@ -10,17 +10,17 @@ use clap::ValueEnum;
 use genesys_agents::{Attempt, Commission, Desk, Known, Limits, Mode, Review, Variant, Way};
 use genesys_check::CheckedDesign;
 use genesys_compiler::check_text;
-use genesys_ladder::Scale;
 use genesys_literature::Index;
 use genesys_llm::ledger::{Cap, Ledger, Metered, Spent};
 use genesys_llm::price::Prices;
 use genesys_llm::{LlmError, Transport};
 use genesys_registry::Registry;
 
+use crate::answers::AnswerArgs;
 use crate::failure::Failure;
 use crate::literature::Shelf;
 use crate::llm::{self, LlmArgs};
-use crate::{design_file, number, output, scale, shipped};
+use crate::{design_file, output, shipped};
 
 /// Who answers, what is known, what is wanted.
 #[derive(Debug, clap::Args)]
@@ -33,9 +33,6 @@ pub(crate) struct CommissionArgs {
     /// From how many parents: scratch (none), mutation (one), crossover (two) [default: as many as are given].
     #[arg(long, value_enum, value_name = "MODE")]
     mode: Option<ModeArg>,
-    /// A rung of the ladder at which the design has to run; may be given more than once [default: nano].
-    #[arg(long, value_name = "SCALE", value_parser = scale::parse)]
-    scale: Vec<Scale>,
     /// A lesson to tell the proposer; may be given more than once.
     #[arg(long, value_name = "TEXT")]
     lesson: Vec<String>,
@@ -45,15 +42,8 @@ pub(crate) struct CommissionArgs {
     /// The most proposals: the first, and those that are written anew behind a review.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=20))]
     proposals: u64,
-    /// How often each piece may be mended.
-    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u64).range(..=100))]
-    mends: u64,
-    /// The most tokens of an answer.
-    #[arg(long, value_name = "N", default_value_t = 4_000, value_parser = number::positive)]
-    tokens: u64,
-    /// What the model draws from, where it knows seeds.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = number::whole)]
-    seed: u64,
+    #[command(flatten)]
+    answers: AnswerArgs,
     #[command(flatten)]
     shelf: Shelf,
 }
@@ -114,25 +104,18 @@ impl CommissionArgs {
         let (transport, model) = self.llm.open_patiently()?;
         let (ledger, prices) = (Arc::new(Ledger::new(Cap::default())), Prices::shipped());
         let priced = prices.of(&model).is_ok();
-        let scales = if self.scale.is_empty() {
-            vec![Scale::named("nano").expect("there is a rung `nano`")]
-        } else {
-            self.scale.clone()
-        };
         let commission = Commission {
             others: others(&parents),
             parents,
             lessons: self.lesson.clone(),
-            scales,
+            scales: self.answers.scales(),
             variant: Variant { way, review },
             limits: Limits {
                 searches: self.searches as usize,
                 proposals: self.proposals as usize,
-                mends: self.mends as usize,
-                tokens: self.tokens,
-                ..Limits::default()
+                ..self.answers.limits()
             },
-            seed: self.seed,
+            seed: self.answers.seed,
         };
         Ok(Studio {
             transport: Box::new(Metered::new(transport, prices, Arc::clone(&ledger))),

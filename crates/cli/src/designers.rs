@@ -4,17 +4,16 @@
 //! recording, from which a run that was stopped goes on; before it, what it may take at most.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use genesys_agents::Library;
 use genesys_agents::card::card;
 use genesys_evolve::{Agents, Asked, Designers, Settings};
 use genesys_llm::ledger::Metered;
 use genesys_llm::price::Price;
 use genesys_llm::record::{Lines, Recorder, Replay, exchanges};
 use genesys_llm::retry::{Patience, Retry};
-use genesys_llm::throttle::Wall;
+use genesys_llm::throttle::{Limits, Throttle, Wall};
 use genesys_llm::{Cap, Continued, Ledger, Money, Prices, Spent, Target, Transport};
 
 use crate::failure::Failure;
@@ -22,6 +21,7 @@ use crate::literature::Shelf;
 use crate::llm::{self, LlmArgs};
 use crate::number;
 use crate::output;
+use crate::well_read::WellRead;
 
 /// The recording of a run, in its folder.
 const RECORDING: &str = "exchanges.jsonl";
@@ -42,12 +42,27 @@ pub(crate) struct DesignerArgs {
     /// The most tokens that all calls of the run may read and write together; without it, no cap.
     #[arg(long, value_name = "N", value_parser = number::positive, requires = "llm")]
     tokens: Option<u64>,
+    /// The most seconds that all calls of the run may take together, those that go on at once added up; without it, no cap. A
+    /// call that has begun is not cut off.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000), requires = "llm")]
+    call_time: Option<u64>,
+    /// The most calls that are begun in a minute; without it, no limit.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000), requires = "llm")]
+    calls_a_minute: Option<u64>,
+    /// The most tokens that are asked for in a minute, read and written, each call with as many as it may write; without it, no
+    /// limit.
+    #[arg(long, value_name = "N", value_parser = number::positive, requires = "llm")]
+    tokens_a_minute: Option<u64>,
     /// Dialogues side by side; they do not change the result.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=256))]
     dialogues: u64,
     /// The most seconds that are waited for an answer [default: 1200; of files, without end].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=604_800), requires = "llm")]
     wait: Option<u64>,
+    /// A folder of papers and notes that models may find besides what is shipped and what the run made itself. May be given several
+    /// times.
+    #[arg(long, value_name = "DIR", requires = "llm")]
+    folder: Vec<PathBuf>,
     /// Prices besides those that are shipped, in a table as `crates/llm/prices.tsv`.
     #[arg(long, value_name = "FILE", requires = "llm")]
     prices: Option<PathBuf>,
@@ -69,6 +84,8 @@ pub(crate) struct Opened {
     pub(crate) price: Option<Price>,
     prices: Prices,
     cap: Cap,
+    limits: Limits,
+    shelf: Shelf,
     at_once: usize,
 }
 
@@ -125,9 +142,21 @@ impl DesignerArgs {
                  (--prices FILE), or cap tokens (--tokens N)"
             )));
         }
-        let cap = Cap { money: self.budget, tokens: self.tokens, calls: None };
+        let cap = Cap {
+            money: self.budget,
+            tokens: self.tokens,
+            calls: None,
+            millis: self.call_time.map(|seconds| seconds * 1_000),
+        };
         let at_once = usize::try_from(self.dialogues).unwrap_or(usize::MAX);
-        Ok(Some(Opened { target, transport, model, price, prices, cap, at_once }))
+        let (limits, shelf) = (self.limits(), Shelf::with(self.folder.clone()));
+        Ok(Some(Opened { target, transport, model, price, prices, cap, limits, shelf, at_once }))
+    }
+
+    /// What is sent in a minute; how many calls go on at once dialogues decide.
+    fn limits(&self) -> Limits {
+        let requests = self.calls_a_minute.map(|calls| usize::try_from(calls).unwrap_or(usize::MAX));
+        Limits { at_once: None, requests, tokens: self.tokens_a_minute }
     }
 
     fn table(&self) -> Result<Prices, Failure> {
@@ -165,7 +194,7 @@ impl Opened {
 
     /// Who designs in the run in `dir`: first by its recording, then live, each call in its ledger and each answer recorded.
     pub(crate) fn within(self, dir: &Path) -> Result<Studio, Failure> {
-        let Self { target, transport, model, price, prices, cap, at_once } = self;
+        let Self { target, transport, model, price, prices, cap, limits, shelf, at_once } = self;
         let is_priced = prices.of(&model).is_ok();
         let (transport, ledger): (Box<dyn Transport>, Option<Arc<Ledger>>) = match target {
             Target::Replay(_) => (transport, None),
@@ -176,16 +205,15 @@ impl Opened {
                 let before = exchanges(&path).map_err(|error| llm::failure(&error))?;
                 // What the ledger refuses was never asked, and is not recorded.
                 let metered = Metered::new(Recorder::new(transport, lines), prices, Arc::clone(&ledger));
-                let patient =
-                    Retry::new(Continued::new(before, metered), Patience::default(), Box::new(Wall::default()));
+                let calm = Throttle::new(metered, limits, Box::new(Wall::default()));
+                let patient = Retry::new(Continued::new(before, calm), Patience::default(), Box::new(Wall::default()));
                 (Box::new(patient), Some(ledger))
             }
         };
-        let (index, notes) = Shelf::shipped().index(false)?;
+        let (index, notes) = shelf.index_in_memory()?;
         notes.iter().for_each(output::say);
-        let library: Box<dyn Library + Send> = Box::new(Mutex::new(index));
-        let asked = Asked { transport, model, price, library: Some(library) };
-        Ok(Studio { designers: Designers { designer: Arc::new(asked), at_once }, ledger, is_priced })
+        let designer = Arc::new(WellRead::new(index, |library| Asked { transport, model, price, library }));
+        Ok(Studio { designers: Designers { designer, at_once }, ledger, is_priced })
     }
 
     /// Says about what the dialogues of a run take, and refuses a cap below a single call.

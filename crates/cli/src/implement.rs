@@ -5,14 +5,14 @@
 
 use std::path::PathBuf;
 
-use genesys_agents::{Attempt, Limits, Task, implement};
-use genesys_ladder::Scale;
+use genesys_agents::{Attempt, Task, implement};
 use serde_json::json;
 
+use crate::answers::AnswerArgs;
 use crate::commission::WayArg;
 use crate::failure::Failure;
 use crate::llm::{self, LlmArgs};
-use crate::{aside, design_file, number, output, scale};
+use crate::{aside, design_file, output};
 
 /// Have a language model write the design that a proposal describes.
 #[derive(Debug, clap::Args)]
@@ -37,18 +37,8 @@ pub(crate) struct Args {
     /// How it is written.
     #[arg(long, value_enum, default_value = "by-units")]
     way: WayArg,
-    /// A rung of the ladder at which the design has to run; may be given more than once [default: nano].
-    #[arg(long, value_name = "SCALE", value_parser = scale::parse)]
-    scale: Vec<Scale>,
-    /// How often each piece may be mended.
-    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u64).range(..=100))]
-    mends: u64,
-    /// The most tokens of an answer.
-    #[arg(long, value_name = "N", default_value_t = 4_000, value_parser = number::positive)]
-    tokens: u64,
-    /// What the model draws from, where it knows seeds.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = number::whole)]
-    seed: u64,
+    #[command(flatten)]
+    answers: AnswerArgs,
     /// The file to write, instead of standard output.
     #[arg(long, value_name = "FILE.gau")]
     out: Option<PathBuf>,
@@ -61,15 +51,15 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let proposal = design_file::read(&args.proposal).or_say()?;
     let (transport, model) = args.llm.open_patiently()?;
-    let nano = [Scale::named("nano").expect("there is a rung `nano`")];
+    let scales = args.answers.scales();
     let task = Task {
         transport: transport.as_ref(),
         model: &model,
         proposal: &proposal,
-        scales: if args.scale.is_empty() { &nano } else { &args.scale },
+        scales: &scales,
         way: args.way.way(),
-        limits: Limits { mends: args.mends as usize, tokens: args.tokens, ..Limits::default() },
-        seed: args.seed,
+        limits: args.answers.limits(),
+        seed: args.answers.seed,
     };
     let outcome = implement(&task, &mut |attempt| output::say(words(attempt))).map_err(|error| llm::failure(&error))?;
     if args.json {

@@ -13,6 +13,7 @@ mod show;
 
 use crate::failure::Failure;
 
+pub(crate) use runs::documents;
 pub(crate) use shelf::Shelf;
 
 /// Search what is known about architectures: works, designs, runs, your papers.

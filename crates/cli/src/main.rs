@@ -5,6 +5,7 @@
 //! in `failure`, `usage`, `output`, `design_file`, `commission`, `offspring`, `aside`, `scale`, `number`, `go`, `run_folder`, `stop` and
 //! `shield`. No decision about designs is taken here.
 
+mod answers;
 mod aside;
 mod bench;
 mod check;
@@ -51,6 +52,7 @@ mod tokens;
 mod train;
 mod units;
 mod usage;
+mod well_read;
 mod worker;
 
 use std::process::ExitCode;

@@ -79,7 +79,12 @@ fn said(asked: &Value) -> (&'static str, String) {
     );
     let json = |text: &str| ("answer.json", text.to_owned());
     match request["role"].as_str().unwrap() {
-        "proposer" if request["form"]["kind"] == "schema" => json(r#"{"notes": "", "questions": []}"#),
+        "proposer" if request["form"]["kind"] == "schema" && last.contains("<document ") => {
+            json(r#"{"notes": "", "questions": []}"#)
+        }
+        "proposer" if request["form"]["kind"] == "schema" => {
+            json(r#"{"notes": "", "questions": ["\"the run starts from\""]}"#)
+        }
         "proposer" if last.contains("write the proposal") => ("answer.md", proposal),
         "proposer" | "implementer" => ("answer.md", design),
         "reviewer" => {
@@ -143,6 +148,10 @@ fn a_run_with_models_is_stopped_in_mid_dialogue_gone_on_with_and_made_again_from
     assert!(!folder.path().join("b/ledger.jsonl").exists());
     let kinds: Vec<String> = Reader::open(&run).unwrap().events().map(|event| event.unwrap().kind).collect();
     assert!(kinds.iter().filter(|kind| *kind == "dialogue-finished").count() >= 3, "{kinds:?}");
+
+    // Models found what the run had made before.
+    let exchanges = fs::read_to_string(run.join("exchanges.jsonl")).unwrap();
+    assert!(exchanges.contains(r#"<document key=\"run/"#), "{exchanges}");
 
     // Each request was asked once, and the ledger has every call, those that the kill cut off included.
     let lines = |name: &str| fs::read_to_string(run.join(name)).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();

@@ -10,6 +10,8 @@ use genesys_llm::price::Price;
 use genesys_llm::{LlmError, Reply, Request, Spent, Transport, Usage};
 use genesys_registry::Registry;
 
+use crate::state::State;
+
 /// Somebody who designs.
 pub trait Designer: Send + Sync {
     /// Has a dialogue about a design. `see` is told each answer as it ends.
@@ -23,6 +25,10 @@ pub trait Designer: Send + Sync {
     /// # Errors
     /// As [`design`](Self::design).
     fn learn(&self, lesson: &Teaching, see: &mut dyn FnMut(&Attempt)) -> Result<Taught, LlmError>;
+
+    /// Hears what a run knows, before dialogues of its open generation begin: once for each generation, and again where a run goes on.
+    /// What it takes from there must be the same both times, so nothing of the open generation.
+    fn know(&self, _state: &State) {}
 }
 
 /// Results that are to teach something.

@@ -4,6 +4,7 @@
 //! a run is begun earlier. Threads are not waited for: a run that ends leaves them, and what they heard is in the recording.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -50,6 +51,8 @@ enum Message {
 /// The dialogues of a run.
 pub(crate) struct Studio {
     designers: Designers,
+    /// The generation that designers know what there was before.
+    knowing: Option<u64>,
     waiting: BTreeMap<Subject, Task>,
     under_way: BTreeSet<Subject>,
     ended: BTreeMap<Subject, Result<Product, LlmError>>,
@@ -61,7 +64,13 @@ impl Studio {
     pub(crate) fn new(designers: &Designers) -> Self {
         let (sender, receiver) = channel();
         let (waiting, under_way, ended) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        Self { designers: designers.clone(), waiting, under_way, ended, sender, receiver }
+        Self { designers: designers.clone(), knowing: None, waiting, under_way, ended, sender, receiver }
+    }
+
+    /// The designer, if it was not told yet what there was before that generation; it is from now on.
+    pub(crate) fn unknowing(&mut self, generation: u64) -> Option<Arc<dyn Designer>> {
+        let told = self.knowing.replace(generation) == Some(generation);
+        (!told).then(|| Arc::clone(&self.designers.designer))
     }
 
     /// Whether it was asked for already.
@@ -108,7 +117,7 @@ impl Studio {
 
     fn begin(&mut self, subject: Subject, task: Task) {
         self.under_way.insert(subject);
-        let designer = std::sync::Arc::clone(&self.designers.designer);
+        let designer = Arc::clone(&self.designers.designer);
         let end = End { subject, sender: self.sender.clone(), product: None };
         thread::spawn(move || {
             let product = work(designer.as_ref(), subject, task, &end.sender);

@@ -105,6 +105,9 @@ impl Run<'_> {
     /// Asks for every dialogue of the open generation that will be needed whatever comes of the others.
     fn commission(&mut self) -> Result<(), EvolveError> {
         let generation = self.state.generation;
+        if let Some(designer) = self.studio()?.unknowing(generation) {
+            designer.know(&self.state);
+        }
         for slot in 0..self.state.started.settings.population {
             if self.state.is_filled(generation, slot) {
                 continue;

@@ -259,8 +259,8 @@ fn a_model_that_says_rubbish_leaves_its_places_to_operators_and_each_attempt_lea
 
 #[test]
 fn a_design_that_is_known_is_rejected_and_the_next_attempt_hears_of_it() {
-    /// Gives the same design always.
-    struct Stubborn(Mutex<Vec<Commission>>);
+    /// Gives the same design always, and notes which generation it heard of when.
+    struct Stubborn(Mutex<Vec<Commission>>, Mutex<Vec<(u64, usize)>>);
     impl Designer for Stubborn {
         fn design(
             &self,
@@ -276,10 +276,13 @@ fn a_design_that_is_known_is_rejected_and_the_next_attempt_hears_of_it() {
         fn learn(&self, _: &Teaching, _: &mut dyn FnMut(&genesys_agents::Attempt)) -> Result<Taught, LlmError> {
             panic!("one generation teaches nobody")
         }
+        fn know(&self, state: &State) {
+            self.1.lock().unwrap().push((state.generation, self.0.lock().unwrap().len()));
+        }
     }
     let root = tempfile::tempdir().unwrap();
     let data = dataset(root.path());
-    let stubborn = Arc::new(Stubborn(Mutex::default()));
+    let stubborn = Arc::new(Stubborn(Mutex::default(), Mutex::default()));
     let designers = Designers { designer: Arc::clone(&stubborn) as Arc<dyn Designer>, at_once: 4 };
     let settings = Settings { generations: 1, population: 2, ..settings(9) };
     let state = run(&root.path().join("run"), &settings, &data, &designers).unwrap();
@@ -287,6 +290,7 @@ fn a_design_that_is_known_is_rejected_and_the_next_attempt_hears_of_it() {
     let known = Some(Rejection::Known);
     assert_eq!(rejected, [None, known.clone(), known.clone(), known], "the first is taken, by its own hash");
     assert!(state.designs.iter().all(|design| design.proposed.hash != "g0-wrong"));
+    assert_eq!(*stubborn.1.lock().unwrap(), [(1, 0)], "told once, before it is asked");
     let commissions = stubborn.0.lock().unwrap();
     let mut lessons: Vec<usize> = commissions.iter().map(|commission| commission.lessons.len()).collect();
     lessons.sort_unstable();

@@ -5,6 +5,7 @@
 //! Failures of the recording are asked anew.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::LlmError;
@@ -16,6 +17,7 @@ use crate::transport::Transport;
 pub struct Continued<T> {
     /// What is left of it, by the hashes of requests.
     replies: Mutex<BTreeMap<String, VecDeque<Reply>>>,
+    replayed: AtomicU64,
     live: T,
 }
 
@@ -28,7 +30,12 @@ impl<T: Transport> Continued<T> {
                 replies.entry(hash).or_default().push_back(reply);
             }
         }
-        Self { replies: Mutex::new(replies), live }
+        Self { replies: Mutex::new(replies), replayed: AtomicU64::new(0), live }
+    }
+
+    /// How many answers came from the recording so far.
+    pub fn replayed(&self) -> u64 {
+        self.replayed.load(Ordering::Relaxed)
     }
 
     fn recorded(&self, request: &Request) -> Option<Reply> {
@@ -41,6 +48,7 @@ impl<T: Transport> Transport for Continued<T> {
     fn ask(&self, request: &Request, hear: &mut dyn FnMut(&str)) -> Result<Reply, LlmError> {
         match self.recorded(request) {
             Some(reply) => {
+                self.replayed.fetch_add(1, Ordering::Relaxed);
                 hear(&reply.text);
                 Ok(reply)
             }

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use genesys_evolve::fact::Proposed;
-use genesys_evolve::{Row, State};
+use genesys_evolve::{Design, Row, State};
 use genesys_literature::{Batch, Document, Kind, Link, Relation};
 use genesys_report::number::short_hash;
 
@@ -15,11 +15,19 @@ use crate::failure::Failure;
 /// The documents of the run in `dir`.
 pub(super) fn batch(dir: &Path) -> Result<Batch, Failure> {
     let state = genesys_evolve::read(dir).map_err(|error| Failure::of(error.is_input(), &error))?;
-    let run = dir.display().to_string();
-    let proposals = state.designs.iter().map(|design| proposal(&run, &state, &design.proposed));
-    let rows = genesys_evolve::board::board(&state);
-    let results = rows.iter().filter(|row| row.seeds > 0 || row.failure.is_some()).map(|row| result(&run, row));
-    Ok(Batch::of(&run, proposals.chain(results).collect()))
+    Ok(documents(&dir.display().to_string(), &state, u64::MAX))
+}
+
+/// The documents of a run of that name, of the generations below `before`: ranks are those among these.
+pub(crate) fn documents(run: &str, state: &State, before: u64) -> Batch {
+    let is_asked = |design: &Design| design.proposed.place.generation < before;
+    let proposals =
+        state.designs.iter().filter(|design| is_asked(design)).map(|design| proposal(run, state, &design.proposed));
+    let rows = genesys_evolve::board::board(state);
+    let asked = rows.into_iter().filter(|row| state.design(&row.hash).is_some_and(is_asked));
+    let ranked: Vec<Row> = asked.zip(1..).map(|(row, rank)| Row { rank, ..row }).collect();
+    let results = ranked.iter().filter(|row| row.seeds > 0 || row.failure.is_some()).map(|row| result(run, row));
+    Batch::of(run, proposals.chain(results).collect())
 }
 
 fn proposal(run: &str, state: &State, proposed: &Proposed) -> Document {

@@ -29,15 +29,24 @@ pub(crate) struct Shelf {
 }
 
 impl Shelf {
-    /// What is shipped, and nothing else.
-    pub(crate) fn shipped() -> Self {
-        Self { folder: Vec::new(), run: Vec::new(), cache: None }
+    /// What is shipped, and what lies in these folders.
+    pub(crate) fn with(folder: Vec<PathBuf>) -> Self {
+        Self { folder, run: Vec::new(), cache: None }
     }
 
     /// The index, and what a person should know about it. With `has_vectors` it is kept even if all of it is shipped.
     pub(crate) fn index(&self, has_vectors: bool) -> Result<(Index, Vec<String>), Failure> {
         let mut notes = Vec::new();
-        let mut index = self.open(has_vectors, &mut notes)?;
+        let index = self.open(has_vectors, &mut notes)?;
+        self.filled(index, notes)
+    }
+
+    /// The same in memory, for one who puts in documents of their own.
+    pub(crate) fn index_in_memory(&self) -> Result<(Index, Vec<String>), Failure> {
+        self.filled(Index::in_memory().map_err(of_literature)?, Vec::new())
+    }
+
+    fn filled(&self, mut index: Index, mut notes: Vec<String>) -> Result<(Index, Vec<String>), Failure> {
         let works = library();
         let mut shipped = vec![Batch::of("library", works.iter().map(Work::document).collect())];
         shipped.extend(shipped::ALL.iter().map(|(path, text)| Batch::of(path, design::documents(path, text, &works))));
