@@ -86,9 +86,11 @@ fn refuses(error: &LlmError) -> bool {
     match error {
         LlmError::Refused { .. } => true,
         LlmError::Recorded { passes, before_work, .. } => !passes && *before_work,
+        LlmError::Declined { before_work, .. } => *before_work,
         LlmError::Unreachable { .. } | LlmError::Key { .. } | LlmError::Busy { .. } | LlmError::Silent { .. } => false,
         LlmError::CutOff(_) | LlmError::TooLarge { .. } | LlmError::Malformed(_) | LlmError::File { .. } => false,
         LlmError::Unrecorded(_) | LlmError::Budget(_) | LlmError::NoPrice { .. } | LlmError::Unsupported(_) => false,
+        LlmError::Misfit { .. } => false,
     }
 }
 

@@ -71,10 +71,14 @@ fn a_server_that_refuses_to_go_on_ends_the_row_and_any_other_failure_the_bench()
     assert!(matches!(whole(FULL, 0), Err(LlmError::Refused { .. })), "one that refuses from the first on is no row");
     assert!(matches!(whole(DEAD, 3), Err(LlmError::CutOff(_))));
     let recorded: fn() -> LlmError =
-        || LlmError::Recorded { says: "full".to_owned(), passes: false, before_work: true };
+        || LlmError::Recorded { says: "full".to_owned(), passes: false, before_work: true, after: None };
     assert!(whole(recorded, 3).unwrap().row.refused.is_some());
+    let declined: fn() -> LlmError = || LlmError::Declined { says: "too long".to_owned(), before_work: true };
+    assert!(whole(declined, 3).unwrap().row.refused.is_some());
+    let stuck: fn() -> LlmError = || LlmError::Declined { says: "no token".to_owned(), before_work: false };
+    assert!(whole(stuck, 3).is_err());
     let broken: fn() -> LlmError =
-        || LlmError::Recorded { says: "broken".to_owned(), passes: true, before_work: false };
+        || LlmError::Recorded { says: "broken".to_owned(), passes: true, before_work: false, after: None };
     assert!(whole(broken, 3).is_err());
 }
 

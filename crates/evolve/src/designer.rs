@@ -157,6 +157,7 @@ impl Designer for Asked {
 fn of_the_dialogue(error: LlmError, spent: Spent) -> Result<String, LlmError> {
     let of_one = match &error {
         LlmError::Refused { .. } | LlmError::TooLarge { .. } | LlmError::Malformed(_) => true,
+        LlmError::Misfit { .. } | LlmError::Declined { .. } => true,
         LlmError::Recorded { passes, .. } => !passes,
         LlmError::Unreachable { .. } | LlmError::Key { .. } | LlmError::Busy { .. } | LlmError::Silent { .. } => false,
         LlmError::CutOff(_) | LlmError::File { .. } | LlmError::Unrecorded(_) | LlmError::Budget(_) => false,

@@ -221,6 +221,12 @@ fn what_one_request_is_refused_for_ends_its_dialogue_and_not_the_run() {
     assert_eq!(first.rejected, Some(Rejection::NoDesign(why.into())));
     assert_eq!(first.talked.dialogue.attempts.len(), 1, "what was answered before stays visible");
     assert!(first.lesson().unwrap().as_str().contains("it is too long"));
+    let says = || "the dialogue is too long: say less".to_owned();
+    let declined = move |calls: usize| (calls == 1).then(|| LlmError::Declined { says: says(), before_work: true });
+    let state =
+        run(&root.path().join("long"), &settings, &data, &asked(Failing(Actor::default(), declined), 1)).unwrap();
+    let why = format!("the model did not answer: {}", says());
+    assert_eq!(state.dialogues[0].rejected, Some(Rejection::NoDesign(why.as_str().into())));
     // Where nothing was answered at all, the next would end alike.
     let error = run(&root.path().join("first"), &settings, &data, &asked(Failing(Actor::default(), refused(0)), 1));
     assert!(matches!(error, Err(EvolveError::Model(LlmError::Refused { .. }))));

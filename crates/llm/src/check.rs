@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::error::LlmError;
 use crate::message::{Form, Message, Reply, Request, Tool};
+use crate::schema::Held;
 use crate::transport::Transport;
 
 /// What became of a probe.
@@ -49,7 +50,7 @@ pub fn check(transport: &dyn Transport, model: &str) -> Result<Vec<Probe>, LlmEr
     }));
     let form = Form::Schema { name: "numbers".to_owned(), schema: numbers() };
     let request = Request { form, ..asked(model, "Give two numbers, a and b.") };
-    probes.push(probe("keeps to a schema", &transport.ask(&request, &mut |_| {}), |reply| {
+    probes.push(probe("keeps to a schema", &Held(transport).ask(&request, &mut |_| {}), |reply| {
         let value: Value = serde_json::from_str(&reply.text).unwrap_or_default();
         (value["a"].is_number() && value["b"].is_number(), shown(reply))
     }));
@@ -93,6 +94,7 @@ fn probe(name: &'static str, reply: &Result<Reply, LlmError>, see: impl FnOnce(&
     let (verdict, detail) = match reply.as_ref().map(see) {
         Ok((true, detail)) => (Verdict::Works, detail),
         Ok((false, detail)) => (Verdict::Ignored, detail),
+        Err(LlmError::Misfit { misfit, .. }) => (Verdict::Ignored, misfit.to_string()),
         Err(error) => (Verdict::Fails, error.to_string()),
     };
     Probe { name, verdict, detail }

@@ -55,6 +55,7 @@ fn falls_back(error: &LlmError) -> bool {
         LlmError::Unreachable { .. } | LlmError::Key { .. } | LlmError::Refused { .. } | LlmError::Busy { .. } => true,
         LlmError::Silent { .. } | LlmError::CutOff(_) | LlmError::TooLarge { .. } | LlmError::Malformed(_) => true,
         LlmError::Recorded { .. } | LlmError::NoPrice { .. } | LlmError::Unsupported(_) => true,
+        LlmError::Misfit { .. } | LlmError::Declined { .. } => true,
     }
 }
 
@@ -76,7 +77,8 @@ impl Transport for Ensemble {
         if others.is_empty() {
             return Err(error);
         }
-        let (passes, before_work) = (error.passes(), error.is_before_work());
-        Err(LlmError::Recorded { says: format!("{error}; and then {}", others.join("; ")), passes, before_work })
+        let says = format!("{error}; and then {}", others.join("; "));
+        let (passes, before_work, after) = (error.passes(), error.is_before_work(), error.after());
+        Err(LlmError::Recorded { says, passes, before_work, after })
     }
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::key::Key;
+use crate::message::Reply;
+use crate::schema::Misfit;
 
 /// Why there is no reply. Messages hold no key.
 #[derive(Debug)]
@@ -56,6 +58,13 @@ pub enum LlmError {
     },
     /// What came is no answer.
     Malformed(String),
+    /// What is answered is not of the schema that was asked for.
+    Misfit {
+        /// Where.
+        misfit: Misfit,
+        /// The whole reply.
+        reply: Box<Reply>,
+    },
     /// A file or a folder cannot be used.
     File {
         /// Which.
@@ -70,6 +79,15 @@ pub enum LlmError {
         /// Whether another try could help.
         passes: bool,
         /// Whether it came before the server did any work.
+        before_work: bool,
+        /// How long the server asked to wait.
+        after: Option<Duration>,
+    },
+    /// What answers cannot take this request, though it may take others.
+    Declined {
+        /// Why, with a way out.
+        says: String,
+        /// Whether that was known before it did any work.
         before_work: bool,
     },
     /// The recording has no answer to the request.
@@ -94,7 +112,7 @@ impl LlmError {
             Self::Unreachable { .. } | Self::Busy { .. } | Self::Silent { .. } | Self::CutOff(_) => true,
             Self::Key { .. } | Self::Refused { .. } | Self::TooLarge { .. } | Self::Malformed(_) => false,
             Self::File { .. } | Self::Unrecorded(_) | Self::Budget(_) | Self::NoPrice { .. } => false,
-            Self::Unsupported(_) => false,
+            Self::Unsupported(_) | Self::Misfit { .. } | Self::Declined { .. } => false,
         }
     }
 
@@ -102,11 +120,12 @@ impl LlmError {
     #[must_use]
     pub fn is_before_work(&self) -> bool {
         match self {
-            Self::Recorded { before_work, .. } => *before_work,
+            Self::Recorded { before_work, .. } | Self::Declined { before_work, .. } => *before_work,
             Self::Unreachable { .. } | Self::Key { .. } | Self::Refused { .. } | Self::Busy { .. } => true,
             Self::File { .. } | Self::Unrecorded(_) | Self::Budget(_) | Self::NoPrice { .. } => true,
             Self::Unsupported(_) => true,
             Self::Silent { .. } | Self::CutOff(_) | Self::TooLarge { .. } | Self::Malformed(_) => false,
+            Self::Misfit { .. } => false,
         }
     }
 
@@ -116,8 +135,9 @@ impl LlmError {
         match self {
             Self::Key { .. } | Self::Refused { .. } | Self::Unrecorded(_) | Self::Budget(_) => true,
             Self::NoPrice { .. } | Self::Unsupported(_) | Self::TooLarge { .. } | Self::File { .. } => true,
+            Self::Declined { .. } => true,
             Self::Unreachable { .. } | Self::Busy { .. } | Self::Silent { .. } | Self::CutOff(_) => false,
-            Self::Malformed(_) | Self::Recorded { .. } => false,
+            Self::Malformed(_) | Self::Recorded { .. } | Self::Misfit { .. } => false,
         }
     }
 
@@ -130,8 +150,11 @@ impl LlmError {
                 text
             }
             Self::CutOff(text) | Self::Malformed(text) | Self::Unrecorded(text) => text,
+            Self::Declined { says: text, .. } => text,
             Self::Budget(text) | Self::Unsupported(text) | Self::NoPrice { model: text } => text,
             Self::Key { .. } | Self::Silent { .. } | Self::TooLarge { .. } => return self,
+            // It is made of a reply in which no key stands any more.
+            Self::Misfit { .. } => return self,
         };
         *text = key.hidden_in(text);
         self
@@ -141,7 +164,7 @@ impl LlmError {
     #[must_use]
     pub fn after(&self) -> Option<Duration> {
         match self {
-            Self::Busy { after, .. } => *after,
+            Self::Busy { after, .. } | Self::Recorded { after, .. } => *after,
             _ => None,
         }
     }
@@ -178,8 +201,12 @@ impl std::fmt::Display for LlmError {
                 write!(f, "the answer is larger than {limit} bytes: ask for fewer tokens, or set a larger limit")
             }
             Self::Malformed(what) => write!(f, "what came is no answer: {what}; does the server speak this protocol?"),
+            Self::Misfit { misfit, .. } => write!(
+                f,
+                "the answer is not of the form that was asked for: {misfit}; ask again with this, or take a model that keeps to schemas"
+            ),
             Self::File { path, why } => write!(f, "{}: {why}", path.display()),
-            Self::Recorded { says, .. } => write!(f, "{says}"),
+            Self::Recorded { says, .. } | Self::Declined { says, .. } => write!(f, "{says}"),
             Self::Unrecorded(what) => write!(f, "{what}"),
             Self::Budget(what) => write!(f, "{what}"),
             Self::NoPrice { model } => write!(

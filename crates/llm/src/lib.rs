@@ -53,6 +53,6 @@ pub use key::Key;
 pub use ledger::{Cap, Ledger, Spent};
 pub use message::{Answer, Form, Message, Reply, Request, Stop, Tool, ToolCall, Usage};
 pub use price::{Money, Prices};
-pub use schema::{Misfit, Schema};
+pub use schema::{Held, Misfit, Schema};
 pub use target::Target;
 pub use transport::Transport;

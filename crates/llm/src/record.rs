@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,9 @@ pub enum Outcome {
         passes: bool,
         /// Whether it came before the server did any work.
         before_work: bool,
+        /// How many milliseconds the server asked to wait.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after_ms: Option<u64>,
     },
 }
 
@@ -51,7 +55,8 @@ impl Outcome {
             Ok(reply) => Self::Reply(reply.clone()),
             Err(error) => {
                 let (passes, before_work) = (error.passes(), error.is_before_work());
-                Self::Failure { says: error.to_string(), passes, before_work }
+                let after_ms = error.after().map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+                Self::Failure { says: error.to_string(), passes, before_work, after_ms }
             }
         }
     }
@@ -75,9 +80,12 @@ impl Outcome {
     fn result(&self) -> Result<Reply, LlmError> {
         match self {
             Self::Reply(reply) => Ok(reply.clone()),
-            Self::Failure { says, passes, before_work } => {
-                Err(LlmError::Recorded { says: says.clone(), passes: *passes, before_work: *before_work })
-            }
+            Self::Failure { says, passes, before_work, after_ms } => Err(LlmError::Recorded {
+                says: says.clone(),
+                passes: *passes,
+                before_work: *before_work,
+                after: after_ms.map(Duration::from_millis),
+            }),
         }
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | `held` | answers that are held to the schema that they were asked for by |
+//! | `held` | a transport whose answers are held to the schema that they were asked for by |
 //! | `read` | a schema from its JSON |
 
 mod held;
@@ -19,8 +19,8 @@ use std::fmt;
 
 use serde_json::{Number, Value};
 
-pub use held::admitted;
 pub(crate) use held::wanted;
+pub use held::{Held, admitted};
 
 /// A schema.
 #[derive(Clone, Debug, PartialEq)]

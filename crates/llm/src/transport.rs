@@ -13,6 +13,12 @@ pub trait Transport: Send + Sync {
     fn ask(&self, request: &Request, hear: &mut dyn FnMut(&str)) -> Result<Reply, LlmError>;
 }
 
+impl<T: Transport + ?Sized> Transport for &T {
+    fn ask(&self, request: &Request, hear: &mut dyn FnMut(&str)) -> Result<Reply, LlmError> {
+        (**self).ask(request, hear)
+    }
+}
+
 impl<T: Transport + ?Sized> Transport for Box<T> {
     fn ask(&self, request: &Request, hear: &mut dyn FnMut(&str)) -> Result<Reply, LlmError> {
         (**self).ask(request, hear)

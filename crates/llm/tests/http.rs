@@ -5,7 +5,7 @@ mod common;
 
 use common::{JSON, Part, SECRET, Server, ask, client, events, request, response, said, short, stream};
 use genesys_llm::http::Http;
-use genesys_llm::{Form, Key, LlmError, Message, Request, Stop, Target, Tool, ToolCall, Usage};
+use genesys_llm::{Form, Held, Key, LlmError, Message, Request, Stop, Target, Tool, ToolCall, Usage};
 use serde_json::json;
 
 fn bytes(text: &str) -> Part {
@@ -64,6 +64,31 @@ fn forms_and_tools_go_as_the_server_takes_them() {
     assert_eq!(body["tools"][0]["function"]["name"], "look");
     assert_eq!(body["messages"][2]["tool_calls"][0]["function"], json!({ "name": "look", "arguments": "{\"x\":1}" }));
     assert_eq!(body["messages"][3], json!({ "role": "tool", "tool_call_id": "c1", "content": "seen" }));
+}
+
+#[test]
+fn what_is_not_of_the_schema_is_told_with_its_place_and_the_reply() {
+    let number = json!({ "type": "integer", "maximum": 5 });
+    let schema = json!({ "type": "object", "properties": { "rating": number }, "required": ["rating"] });
+    let asked = Request { form: Form::Schema { name: "review".into(), schema }, ..request("Rate it.") };
+    let server = Server::new(vec![
+        said(&["```json\n{\"rating\": ", "9}\n```"], "stop"),
+        said(&["{\"rating\": 9"], "length"),
+        said(&["```json\n{\"rating\": 4}\n```"], "stop"),
+    ]);
+    let held = Held(client(&server.url, short()));
+    let error = ask(&held, &asked).unwrap_err();
+    assert!(!error.passes() && !error.is_before_work() && !error.is_input());
+    let LlmError::Misfit { misfit, reply } = error else { panic!("{error:?}") };
+    assert_eq!(misfit.to_string(), "at `rating`: expected an integer of 5 or less, found `9`");
+    assert_eq!((reply.text.as_str(), reply.usage.output), ("```json\n{\"rating\": 9}\n```", 3));
+    assert_eq!(ask(&held, &asked).unwrap().stop, Stop::Length, "what is cut off says so itself");
+    assert_eq!(ask(&held, &asked).unwrap().text, "{\"rating\": 4}");
+    assert!(ask(&held, &request("Say it.")).is_ok(), "where no schema is asked for, any answer is one");
+    let wrong = Form::Schema { name: "review".into(), schema: json!({ "type": "string", "pattern": "a" }) };
+    let told = ask(&held, &Request { form: wrong, ..request("a") }).unwrap_err().to_string();
+    assert!(told.contains("`review`") && told.contains("`pattern`"), "{told}");
+    assert_eq!(server.asked.lock().unwrap().len(), 4, "it is refused before anything is asked");
 }
 
 #[test]

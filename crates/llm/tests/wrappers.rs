@@ -77,6 +77,27 @@ fn a_recording_that_was_cut_off_keeps_what_is_whole_and_a_damaged_one_is_told() 
 }
 
 #[test]
+fn a_recorded_failure_says_how_long_the_server_asked_to_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.jsonl");
+    let live = Recorder::new(
+        by(|_, n| if n == 0 { Err(busy(Some(7))) } else { Err(busy(None)) }),
+        Lines::open(&path).unwrap(),
+    );
+    (0..2).for_each(|_| drop(ask(&live, &request("a")).unwrap_err()));
+    let replay = Replay::open(&path).unwrap();
+    let waits: Vec<_> = (0..2).map(|_| ask(&replay, &request("a")).unwrap_err().after()).collect();
+    assert_eq!(waits, [Some(Duration::from_secs(7)), None]);
+    // Recordings that were made before have no such field.
+    let text = std::fs::read_to_string(&path).unwrap();
+    let old = text.replace(",\"after_ms\":7000", "");
+    assert_ne!(old, text);
+    std::fs::write(&path, old).unwrap();
+    let error = ask(&Replay::open(&path).unwrap(), &request("a")).unwrap_err();
+    assert!(error.after().is_none() && error.passes() && error.is_before_work());
+}
+
+#[test]
 fn what_passes_is_tried_again_and_a_server_says_how_long_to_wait() {
     let clock = Still::default();
     let patience = Patience { tries: 5, ..Patience::default() };

@@ -1,10 +1,16 @@
-//! Answers that are held to the schema that they were asked for by.
+//! A transport whose answers are held to the schema that they were asked for by.
 
 use serde_json::Value;
 
 use super::{Misfit, Schema, shown};
 use crate::error::LlmError;
-use crate::message::{Form, Request};
+use crate::message::{Form, Reply, Request, Stop};
+use crate::transport::Transport;
+
+/// Hands on what is of the schema that was asked for, and anything where none was.
+///
+/// It stands outside of what records and counts, so that a recording has what was said, and a ledger what it took.
+pub struct Held<T>(pub T);
 
 /// The schema that an answer is asked for by; none where it is asked for otherwise.
 ///
@@ -40,4 +46,17 @@ pub fn admitted<'a>(schema: &Schema, text: &'a str) -> Result<&'a str, Misfit> {
         found: shown(text),
     })?;
     schema.misfit(&value).map_or(Ok(text), Err)
+}
+
+impl<T: Transport> Transport for Held<T> {
+    fn ask(&self, request: &Request, hear: &mut dyn FnMut(&str)) -> Result<Reply, LlmError> {
+        let wanted = wanted(request)?;
+        let reply = self.0.ask(request, hear)?;
+        // What was cut off, was refused or calls tools is no answer yet, and says so itself.
+        let Some(schema) = wanted.filter(|_| reply.stop == Stop::End) else { return Ok(reply) };
+        match admitted(&schema, &reply.text) {
+            Ok(text) => Ok(Reply { text: text.to_owned(), ..reply }),
+            Err(misfit) => Err(LlmError::Misfit { misfit, reply: Box::new(reply) }),
+        }
+    }
 }
