@@ -157,10 +157,13 @@ fn seen_count(seen: &Tensor, like: &Tensor) -> Result<Tensor> {
         .maximum(1.0)
 }
 
-/// `[t, n]`: how long ago each block of `size` positions ended; positions where the size is 1.
-fn age(t: usize, size: usize, like: &Tensor) -> Result<Tensor> {
+/// `[t, n]`: how long ago each block of `size` positions ended; positions where the size is 1. Of what
+/// is not seen it is the nearest age of what may be: a function of all ages has its derivatives there.
+fn age(t: usize, size: usize, window: Option<usize>, skip: usize, like: &Tensor) -> Result<Tensor> {
     let blocks = (t / size).max(1);
-    let age = |i: usize| (i / blocks) as f64 - ((i % blocks + 1) * size - 1) as f64;
+    let most = window.map_or(usize::MAX, |window| skip + window - 1);
+    let ago = |i: usize| (i / blocks).saturating_sub((i % blocks + 1) * size - 1);
+    let age = |i: usize| ago(i).clamp(skip, most) as f64;
     let ages: Vec<f64> = (0..t * blocks).map(age).collect();
     Tensor::from_vec(ages, (t, blocks), like.device())?.to_dtype(like.dtype())
 }

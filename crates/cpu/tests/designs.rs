@@ -46,6 +46,16 @@ fn large_states_are_cut_by_head() {
     }
 }
 
+/// A logarithm that has a value at the ages that are seen, and at no other, times a weight: what it is elsewhere reaches no gradient.
+#[test]
+fn functions_of_ages_need_no_value_where_nothing_is_seen() {
+    let (name, text) = designs("designs/mechanisms").into_iter().find(|(name, _)| name == "alibi").unwrap();
+    let (head, tail) = text.split_once("- outer(slope, age[Past])").unwrap();
+    let text = format!("{head}- outer(rate, log1p(age[Past])){tail}");
+    let text = text.replacen("    let q", "    param rate: [H] = 0.5 @decay\n    let q", 1);
+    assert_eq!(wrong(&name, &text, Shape { rows: 2, context: 70 }), Ok(vec![]), "{text}");
+}
+
 /// Large enough to be cut into strips: what strips add to (Mamba-2's readers and writers of all heads), and what they do not.
 #[test]
 fn large_states_are_gone_through_in_strips() {

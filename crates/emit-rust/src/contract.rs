@@ -123,14 +123,18 @@ impl Body<'_> {
     }
 
     fn seen_along(&mut self, axis: AxisId) -> Piece {
+        let args = self.reach(axis);
+        self.in_time(axis, "seen", &Code::call("seen_from", args), true)
+    }
+
+    /// What says which elements of a dependent axis a position sees: positions, the size of a block, a window, those skipped.
+    fn reach(&self, axis: AxisId) -> Vec<String> {
         let (size, window, skip) = match self.axes.domain(axis) {
             Domain::Past { window, skip } => (1, window.as_ref().map(plain), plain(skip)),
             Domain::Blocks { size } => (plain(size), None, 0),
             Domain::Static(_) => unreachable!("only dependent axes have masks"),
         };
-        let args =
-            vec!["t".to_owned(), size.to_string(), format!("{window:?}"), skip.to_string(), self.like.borrowed()];
-        self.in_time(axis, "seen", &Code::call("seen_from", args), true)
+        vec!["t".to_owned(), size.to_string(), format!("{window:?}"), skip.to_string(), self.like.borrowed()]
     }
 
     /// Whether the past holds anything: `[t]`.
@@ -147,11 +151,7 @@ impl Body<'_> {
 
     /// How long ago the elements of a past ended.
     pub(crate) fn age(&mut self, axis: AxisId) -> Piece {
-        let size = match self.axes.domain(axis) {
-            Domain::Blocks { size } => plain(size),
-            Domain::Past { .. } | Domain::Static(_) => 1,
-        };
-        let args = vec!["t".to_owned(), size.to_string(), self.like.borrowed()];
+        let args = self.reach(axis);
         self.in_time(axis, "age", &Code::call("age", args), true)
     }
 

@@ -41,6 +41,16 @@ impl Reach {
             Reach::Blocks { .. } => last <= t,
         }
     }
+
+    /// `t - last`; of an element that is not seen the nearest age of one that may be. So what has a value at all ages that there are
+    /// has one everywhere, and so have its derivatives, which are not selected but multiplied by 0.
+    fn age(self, t: usize, last: usize) -> usize {
+        let (least, most) = match self {
+            Reach::Past { window, skip } => (skip, window.map_or(usize::MAX, |window| skip + window - 1)),
+            Reach::Blocks { .. } => (0, usize::MAX),
+        };
+        t.saturating_sub(last).clamp(least, most)
+    }
 }
 
 /// The masks of one run over the positions `start .. start + positions`.
@@ -144,11 +154,12 @@ impl Window<'_> {
         self.mask(axis)?.map(|m| m.to_dtype(self.masks.place.dtype))?.sum(&[Label::Axis(axis)])
     }
 
-    /// `t - s`, where `s` is the last position of each element.
+    /// `t - s`, where `s` is the last position of each element, as [`Reach::age`] counts.
     pub(crate) fn age(&self, axis: AxisId) -> Result<Named> {
         let (last, now) = (self.masks.last(axis), self.masks.positions);
         let rows = self.step.map_or(0..now, |t| t..t + 1);
-        let age = |t: usize, last: &usize| (self.masks.start + t) as f64 - *last as f64;
+        let reach = self.masks.pasts[&axis];
+        let age = |t: usize, last: &usize| reach.age(self.masks.start + t, *last) as f64;
         let ages: Vec<f64> = rows.clone().flat_map(|t| last.iter().map(move |last| age(t, last))).collect();
         let (labels, shape) = match self.step {
             Some(_) => (vec![Label::Axis(axis)], vec![last.len()]),

@@ -96,6 +96,18 @@ impl Sight {
             Sight::Blocks { size } => (0, (t + 1) / size),
         }
     }
+
+    /// How long ago an element was, or ended; where it is not seen, the nearest age of one that may be. So what has a value at all
+    /// ages that there are has one everywhere, and so have its derivatives, which a sum multiplies by 0.
+    pub(crate) fn age(self, t: usize, element: usize) -> usize {
+        match self {
+            Sight::Past { window, skip } => {
+                let most = window.map_or(usize::MAX, |window| skip + window - 1);
+                t.saturating_sub(element).clamp(skip, most)
+            }
+            Sight::Blocks { size } => (t + 1).saturating_sub((element + 1) * size),
+        }
+    }
 }
 
 impl Context<'_> {

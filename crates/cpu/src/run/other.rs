@@ -25,15 +25,12 @@ impl Context<'_> {
     }
 
     pub(crate) fn age(&self, out: Spot) {
-        let last = |element: usize| match self.sight {
-            Some(crate::kernel::Sight::Blocks { size }) => (element + 1) * size - 1,
-            _ => element,
-        };
+        let sight = self.sight.expect("ages are those of what is seen");
         for row in 0..self.rows {
             // SAFETY: memory for what is seen, a row a position.
             let to = unsafe { slice_mut(self.at(out).add(row * out.row), self.seen) };
             for (i, to) in to.iter_mut().enumerate() {
-                *to = (self.t + row) as f32 - last(self.low + i) as f32;
+                *to = sight.age(self.t + row, self.low + i) as f32;
             }
         }
     }

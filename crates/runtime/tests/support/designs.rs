@@ -27,6 +27,7 @@ pub fn all() -> Vec<(&'static str, Module, bool)> {
         ("nonlinear scan", nonlinear_scan(), false),
         ("scan that attends", scan_that_attends(), false),
         ("scan in chunks", scan_in_chunks(), false),
+        ("functions of ages", functions_of_ages(), false),
         ("layout", layout(), false),
         ("elementwise", elementwise(), true),
     ]
@@ -122,6 +123,26 @@ fn reductions() -> Module {
         sum = s.map(Add, &[sum, y]);
     }
     s.finish(sum)
+}
+
+/// A logarithm and a root that have values at the ages 1 to 5, which are seen, and at no other.
+fn functions_of_ages() -> Module {
+    let mut s = Sketch::new(4);
+    let p = s.past_axis("P", Some(5), 1);
+    let (x, gain) = (s.input(), s.weight(&[D]));
+    let y = s.past(p, |s| {
+        let age = s.op(Op::Age(p), &[]);
+        let (log, negative) = (s.map(Log, &[age]), s.with(Mul, age, -1.0));
+        let left = s.with(Add, negative, 5.5);
+        let root = s.map(Sqrt, &[left]);
+        let shape = s.map(Mul, &[log, root]);
+        let score = s.map(Mul, &[gain, shape]);
+        let weights = s.softmax(score, &[p], Some(0.3));
+        let seen = s.view(x, p);
+        let product = s.map(Mul, &[weights, seen]);
+        s.reduce(Reduction::Sum, product, &[p], None)
+    });
+    s.finish(y)
 }
 
 /// Sums of products of pasts where neither, one or both factors vary with the position.

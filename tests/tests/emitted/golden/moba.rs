@@ -133,9 +133,9 @@ impl Block {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (b, t) = (x.dim(0)?, x.dim(1)?);
         let dtype = x.dtype();
-        let own_age = age(t, 1, x)?; // [t, own]
+        let own_age = age(t, 1, Some(16), 0, x)?; // [t, own]
         let own_seen = seen_from(t, 1, Some(16), 0, x)?; // [t, own]
-        let b_age = age(t, 16, x)?; // [t, bs]
+        let b_age = age(t, 16, None, 0, x)?; // [t, bs]
         let b_seen = seen_from(t, 16, None, 0, x)?; // [t, bs]
         // x / sqrt(mean[A..](x * x) + 1e-5) * gain
         let scaled = x.mul(x)?; // [b, t, D]
@@ -452,10 +452,13 @@ fn seen_from(
     )
 }
 
-/// `[t, n]`: how long ago each block of `size` positions ended; positions where the size is 1.
-fn age(t: usize, size: usize, like: &Tensor) -> Result<Tensor> {
+/// `[t, n]`: how long ago each block of `size` positions ended; positions where the size is 1. Of what
+/// is not seen it is the nearest age of what may be: a function of all ages has its derivatives there.
+fn age(t: usize, size: usize, window: Option<usize>, skip: usize, like: &Tensor) -> Result<Tensor> {
     let blocks = (t / size).max(1);
-    let age = |i: usize| (i / blocks) as f64 - ((i % blocks + 1) * size - 1) as f64;
+    let most = window.map_or(usize::MAX, |window| skip + window - 1);
+    let ago = |i: usize| (i / blocks).saturating_sub((i % blocks + 1) * size - 1);
+    let age = |i: usize| ago(i).clamp(skip, most) as f64;
     let ages: Vec<f64> = (0..t * blocks).map(age).collect();
     Tensor::from_vec(ages, (t, blocks), like.device())?.to_dtype(like.dtype())
 }
