@@ -138,8 +138,9 @@ impl DesignerArgs {
         let prices = if is_free { prices.with_free(&model) } else { prices };
         if let (None, Some(budget), false) = (&price, self.budget, is_free) {
             return Err(Failure::Input(format!(
-                "--budget {budget}: what `{model}` costs is not known, so no cap on money holds: name a table with its price \
-                 (--prices FILE), or cap tokens (--tokens N)"
+                "--budget {budget}: what {} costs is not known, so no cap on money holds: name a table with its price \
+                 (--prices FILE), or cap tokens (--tokens N)",
+                called(&model)
             )));
         }
         let cap = Cap {
@@ -167,6 +168,11 @@ impl DesignerArgs {
     }
 }
 
+/// A model as it is told of: a server that has but one need not be asked by its name.
+fn called(model: &str) -> String {
+    if model.is_empty() { "the only model of a server".to_owned() } else { format!("the model `{model}`") }
+}
+
 /// The replies of a recording, of a run's folder or a file.
 fn replay(path: &Path) -> Result<(Box<dyn Transport>, String), Failure> {
     let path = if path.is_dir() { path.join(RECORDING) } else { path.to_owned() };
@@ -187,8 +193,9 @@ impl Opened {
             return Ok(Self { price: agents.price.clone(), ..self });
         }
         Err(Failure::Input(format!(
-            "--llm: the run began with the model `{}`, whose answers it is made of, and this is `{}`: name that one, or begin another run",
-            agents.model, self.model
+            "--llm: the run began with {}, whose answers it is made of, and this is {}: name that one, or begin another run",
+            called(&agents.model),
+            called(&self.model)
         )))
     }
 
@@ -238,10 +245,10 @@ impl Opened {
             None => String::new(),
         };
         output::say(format_args!(
-            "models: `{}` is asked for about {places} places, {wanted} calls if every answer is taken at once; if each has the page \
+            "models: {} is asked for about {places} places, {wanted} calls if every answer is taken at once; if each has the page \
              about the language, a design, and as long an answer as may be, {} tokens{money}. A place has at most {} dialogues, a \
              dialogue at most {most} calls",
-            self.model,
+            called(&self.model),
             call.tokens().saturating_mul(wanted),
             agents.dialogues,
         ));
@@ -271,6 +278,11 @@ fn calls(agents: &Agents) -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_model_without_a_name_is_told_of_in_words() {
+        assert_eq!([called("m"), called("")], ["the model `m`", "the only model of a server"]);
+    }
 
     #[test]
     fn money_is_written_with_or_without_its_name() {

@@ -11,6 +11,7 @@ use genesys_train::Precision;
 
 use crate::corpus::{self, CorpusArgs};
 use crate::designers::{DesignerArgs, Opened};
+use crate::dialogue::DialogueArgs;
 use crate::failure::Failure;
 use crate::go::{self, GoArgs};
 use crate::number;
@@ -26,6 +27,7 @@ use crate::shipped;
   genesys discover --seed 1 --corpus books/         other draws, on your own text
   genesys discover --generations 10 --population 12 --run runs/long
   genesys discover --llm https://openrouter.ai/api/v1#VENDOR/MODEL --budget 5USD      a language model designs, too
+  genesys discover --llm http://localhost:8080/v1 --dialogues 1 --tries 1 --answer-tokens 500 --wait 3600   one that is slow
   genesys resume runs/long                          go on with a run that was stopped
 
 A run is a folder: the log of everything that happened (events.db), the loss curves, all designs as files, and at the end \
@@ -56,6 +58,8 @@ pub(crate) struct Args {
     /// For how many of a hundred places language models are asked; operators fill the others [default: 50].
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u64).range(0..=100), requires = "llm")]
     share: Option<u64>,
+    #[command(flatten)]
+    dialogue: DialogueArgs,
     #[command(flatten)]
     designers: DesignerArgs,
     #[command(flatten)]
@@ -92,7 +96,7 @@ impl Args {
         settings.population = self.population.unwrap_or(settings.population);
         settings.scale.steps = self.steps.unwrap_or(settings.scale.steps);
         settings.precision = precision::of_run(self.precision.unwrap_or_default());
-        settings.agents = opened.map(|opened| opened.agents(self.share.unwrap_or(50)));
+        settings.agents = opened.map(|opened| self.dialogue.within(opened.agents(self.share.unwrap_or(50))));
         settings
     }
 }

@@ -48,8 +48,8 @@ impl LlmArgs {
                 let host = base.host_str().unwrap_or_default();
                 let key = Key::for_host(host, &|name| std::env::var(name).ok());
                 let default = Limits::default();
-                let total = wait.unwrap_or(default.total);
-                let limits = Limits { total, first: default.first.min(total), ..default };
+                // Who says how long is waited means the first byte, too: a slow machine reads for minutes before it writes.
+                let limits = wait.map_or(default, |wait| Limits { total: wait, first: wait, ..default });
                 let http = Http::new(*protocol, base.clone(), key, limits).map_err(|error| failure(&error))?;
                 (Box::new(http), model.clone())
             }

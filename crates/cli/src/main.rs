@@ -15,6 +15,7 @@ mod crossover;
 mod design;
 mod design_file;
 mod designers;
+mod dialogue;
 mod discover;
 mod emit;
 mod explain;

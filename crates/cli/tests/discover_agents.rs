@@ -202,7 +202,7 @@ fn mistakes_are_told_before_a_run_is_made() {
     assert!(told(&["--llm", "nothing"]).contains("--llm: expected `https://HOST/v1#MODEL`"));
     assert!(told(&["--llm", "replay:none.jsonl"]).contains("none.jsonl"));
     let unknown = ["--llm", "http://localhost:9/v1#unknown", "--budget", "5USD"];
-    assert!(told(&unknown).contains("what `unknown` costs is not known"), "{}", told(&unknown));
+    assert!(told(&unknown).contains("what the model `unknown` costs is not known"), "{}", told(&unknown));
     assert!(told(&["--llm", "http://localhost:9/v1#m", "--tokens", "10"]).contains("one call may take"));
     assert!(told(&["--llm", "http://localhost:9/v1#m", "--budget", "five"]).contains("5USD"));
 }
