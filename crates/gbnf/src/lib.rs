@@ -8,17 +8,26 @@
 //!
 //! The pest text is read here and not by `pest_meta`: that would switch the default features of `pest` on for the parser
 //! of designs too. Nothing is checked that pest checks when the parser is derived.
+//!
+//! The other way round, [`Grammar`] reads GBNF, any, and [`Reader`] follows a text by it byte by byte: what may come next, of bytes or of
+//! a vocabulary's tokens, and whether the text may end. That is what a decoder is held by.
 
 mod bound;
 mod emit;
+pub mod grammar;
 mod layout;
 mod pest;
+pub mod reader;
+pub mod vocabulary;
 mod words;
 
 use layout::Layout;
 use pest::Rules;
 
+pub use grammar::{BadGbnf, ByteSet, Grammar};
 pub use pest::BadGrammar;
+pub use reader::{Reader, State};
+pub use vocabulary::Vocabulary;
 
 /// The grammar of `.gau` files, in pest's notation.
 pub const GRAMMAR: &str = include_str!("../../../grammar/gau.pest");
