@@ -12,6 +12,7 @@ use genesys_llm::record::{Lines, Recorder, Replay, exchanges};
 use genesys_llm::retry::{Patience, Retry};
 use genesys_llm::throttle::{Clock, Wall};
 use genesys_llm::{Continued, Key, LlmError, Target, Transport};
+use genesys_local::Local;
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -21,7 +22,7 @@ use crate::output;
 #[derive(Debug, clap::Args)]
 pub(crate) struct LlmArgs {
     /// What answers: `https://HOST/v1#MODEL` (chat completions; `https://api.anthropic.com#MODEL`, messages), `file:DIR` (whoever
-    /// answers the files there), `replay:FILE` (a recording).
+    /// answers the files there), `local:FILE` (a model in GGUF, run by this program), `replay:FILE` (a recording).
     // Parsed later: what is refused here would be shown with the key that stands in it.
     #[arg(long, value_name = "TARGET")]
     pub(crate) llm: String,
@@ -29,7 +30,7 @@ pub(crate) struct LlmArgs {
     /// dialogue which was stopped goes on.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
-    /// The most seconds that are waited for an answer [default: 1200; of files, without end].
+    /// The most seconds that are waited for an answer [default: 1200; of files, without end]; `local:` takes the time it takes.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=604_800))]
     pub(crate) wait: Option<u64>,
 }
@@ -63,10 +64,9 @@ impl LlmArgs {
                 (Box::new(replay), model)
             }
             Target::Local(path) => {
-                return Err(Failure::Input(format!(
-                    "local:{}: models are not run by this program yet: start a server of llama.cpp with it, and name that",
-                    path.display()
-                )));
+                let local = Local::open(path).map_err(|error| failure(&error))?;
+                let model = local.name().to_owned();
+                (Box::new(local), model)
             }
         };
         let transport: Box<dyn Transport> = match &self.record {
@@ -130,6 +130,7 @@ enum Command {
   genesys llm check --llm http://localhost:8080/v1                 a server of llama.cpp, vLLM or Ollama
   genesys llm check --llm https://openrouter.ai/api/v1#VENDOR/MODEL
   genesys llm check --llm https://api.anthropic.com#MODEL --json
+  genesys llm check --llm local:model.gguf                         a small model of the Llama family, without a server
   genesys llm check --llm file:asked                               you answer, in the folder asked/
 
 Keys come from OPENAI_API_KEY, ANTHROPIC_API_KEY and OPENROUTER_API_KEY, each for its own host alone, and from GENESYS_LLM_KEY for \

@@ -75,6 +75,12 @@ impl Tokenizer {
         Self::from_inner(inner).expect("the byte tokenizer gives every text back")
     }
 
+    /// The 256 bytes as the characters that tokens are spelled with, in the order of the bytes.
+    #[must_use]
+    pub fn alphabet() -> [char; 256] {
+        byte_chars()
+    }
+
     /// Reads a `tokenizer.json`: one written by [`Tokenizer::to_json`], or any byte-level BPE made elsewhere.
     /// Truncation and padding settings in it are dropped.
     ///
