@@ -118,8 +118,9 @@ proptest! {
         prop_assert!((0.0..=rate).contains(&low) && (rate..=1.0).contains(&high));
         let (other_low, other_high) = wilson(n - k, n);
         prop_assert!((low - (1.0 - other_high)).abs() < 1e-12 && (high - (1.0 - other_low)).abs() < 1e-12);
-        // It is known to fall below 95 % at rates near 0 and 1, and nowhere below this.
-        prop_assert!(coverage(n, p) > 0.82, "{} of {n} at {p}", coverage(n, p));
+        // It is known to fall below 95 % at rates near 0 and 1; to 0.793 of one draw, to 0.819 of two, and
+        // nowhere below 0.826 of more.
+        prop_assert!(coverage(n, p) > if n == 1 { 0.79 } else { 0.81 }, "{} of {n} at {p}", coverage(n, p));
     }
 
     #[test]

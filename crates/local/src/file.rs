@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::BufReader;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
@@ -28,7 +29,10 @@ impl Gguf {
         let of_file = |why: String| LlmError::File { path: path.to_owned(), why };
         let file = File::open(path).map_err(|error| of_file(error.to_string()))?;
         let mut reader = BufReader::new(file);
-        let content = Content::read(&mut reader);
+        // Of some files its reader panics, as where an alignment is 0.
+        let content = catch_unwind(AssertUnwindSafe(|| Content::read(&mut reader)));
+        let content =
+            content.map_err(|_| of_file("expected a model in GGUF, and its head cannot be read".to_owned()))?;
         let content = content.map_err(|error| of_file(format!("expected a model in GGUF ({})", first(&error))))?;
         Ok(Self { path: path.to_owned(), reader, content })
     }

@@ -173,6 +173,7 @@ fn a_file_that_is_no_model_of_ours_is_told_by_what_it_is() {
             "expected a whole number up to 16777216 as `llama.block_count`, found String(\"two\")",
         ),
         ("tokenizer.ggml.tokens", Value::U32(1), "expected texts"),
+        ("general.alignment", Value::U32(0), "its head cannot be read"),
     ];
     for (name, value, expected) in cases {
         let told = told(&Tiny::new().set(name, value));
