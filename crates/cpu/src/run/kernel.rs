@@ -351,22 +351,28 @@ pub(super) fn whole<'a>(bases: Bases<'a>, step: &'a Step<'a>) -> Context<'a> {
 
 fn pack(packs: &[Pack], bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
     let parts = packs.iter().map(|pack| panels(pack.n.0)).sum();
-    workers.run(parts, &|mut part, _| {
-        for Pack { b, k, n, out, of: _, rounds } in packs {
-            if part >= panels(n.0) {
-                part -= panels(n.0);
-                continue;
-            }
-            let data = whole(bases, step).at(*b).cast_const();
-            let matrix = Matrix { data, row: k.1 as isize, column: n.1 as isize };
-            // SAFETY: the buffer has room for the packed matrix, and each panel is one part's.
-            unsafe {
-                let pack = if *rounds { pack_panel_bf16 } else { pack_panel };
-                pack(part, k.0, n.0, matrix, bases.0[out.0 as usize]);
-            }
-            return;
+    workers.run(parts, &|part, _| {
+        let (i, panel) = located(part, packs.iter().map(|pack| panels(pack.n.0)));
+        let Pack { b, k, n, out, of: _, rounds } = packs[i];
+        let data = whole(bases, step).at(b).cast_const();
+        let matrix = Matrix { data, row: k.1 as isize, column: n.1 as isize };
+        // SAFETY: the buffer has room for the packed matrix, and each panel is one part's.
+        unsafe {
+            let pack = if rounds { pack_panel_bf16 } else { pack_panel };
+            pack(panel, k.0, n.0, matrix, bases.0[out.0 as usize]);
         }
     });
+}
+
+/// Which of several works a part is of, where they have so many each, and which of that one's.
+pub(super) fn located(mut part: usize, counts: impl Iterator<Item = usize>) -> (usize, usize) {
+    for (i, count) in counts.enumerate() {
+        if part < count {
+            return (i, part);
+        }
+        part -= count;
+    }
+    unreachable!("parts are counted before they are run")
 }
 
 fn finish(finishes: &[Finish], bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {

@@ -4,7 +4,7 @@ use genesys_kernels::{Matrix, pack_panel, panels};
 
 use crate::contract::Contraction;
 use crate::kernel::{Products, Shared};
-use crate::run::kernel::{Bases, Reach, Workers, whole};
+use crate::run::kernel::{Bases, Reach, Workers, located, whole};
 use crate::run::meter::Watch;
 use crate::run::{Context, Step};
 
@@ -36,21 +36,16 @@ fn reached<'a>(reach: Reach, bases: Bases<'a>, step: &'a Step<'a>) -> Context<'a
 /// Packs operands for some positions; counted as the kernel's operations behind so many others.
 fn pack(shared: &[Shared], behind: usize, reach: Reach, bases: Bases<'_>, step: &Step<'_>, workers: &Workers<'_>) {
     let parts = shared.iter().map(|shared| panels(shared.n)).sum();
-    workers.run(parts, &|mut part, worker| {
-        for (i, Shared { b, n, out, of: _ }) in shared.iter().enumerate() {
-            if part >= panels(*n) {
-                part -= panels(*n);
-                continue;
-            }
-            let mut watch = worker.room.meter.is_some().then(Watch::start);
-            let data = reached(reach, bases, step).at(*b).cast_const();
-            let matrix = Matrix { data, row: b.row as isize, column: 1 };
-            // SAFETY: the buffer has room for a block of positions, and each panel is one part's.
-            unsafe { pack_panel(part, reach.positions, *n, matrix, bases.0[out.0 as usize]) };
-            if let Some(watch) = &mut watch {
-                watch.lap(&mut worker.room.meter, behind + i);
-            }
-            return;
+    workers.run(parts, &|part, worker| {
+        let (i, panel) = located(part, shared.iter().map(|shared| panels(shared.n)));
+        let Shared { b, n, out, of: _ } = shared[i];
+        let mut watch = worker.room.meter.is_some().then(Watch::start);
+        let data = reached(reach, bases, step).at(b).cast_const();
+        let matrix = Matrix { data, row: b.row as isize, column: 1 };
+        // SAFETY: the buffer has room for a block of positions, and each panel is one part's.
+        unsafe { pack_panel(panel, reach.positions, n, matrix, bases.0[out.0 as usize]) };
+        if let Some(watch) = &mut watch {
+            watch.lap(&mut worker.room.meter, behind + i);
         }
     });
 }
@@ -69,20 +64,15 @@ pub(super) fn multiply(
     let rows_of = |plan: &Contraction| if plan.rounds { ROUNDED_ROWS } else { ROWS };
     let pieces = |plan: &Contraction| rows(plan).div_ceil(rows_of(plan));
     let parts = products.iter().map(pieces).sum();
-    workers.run(parts, &|mut part, worker| {
-        for (i, plan) in products.iter().enumerate() {
-            if part >= pieces(plan) {
-                part -= pieces(plan);
-                continue;
-            }
-            let from = part * rows_of(plan);
-            let to = (from + rows_of(plan)).min(rows(plan));
-            let mut watch = worker.room.meter.is_some().then(Watch::start);
-            all().contract_rows(plan, (from, to), plan.accumulate || reach.start > 0, &mut worker.room);
-            if let Some(watch) = &mut watch {
-                watch.lap(&mut worker.room.meter, behind + i);
-            }
-            return;
+    workers.run(parts, &|part, worker| {
+        let (i, piece) = located(part, products.iter().map(pieces));
+        let plan = &products[i];
+        let from = piece * rows_of(plan);
+        let to = (from + rows_of(plan)).min(rows(plan));
+        let mut watch = worker.room.meter.is_some().then(Watch::start);
+        all().contract_rows(plan, (from, to), plan.accumulate || reach.start > 0, &mut worker.room);
+        if let Some(watch) = &mut watch {
+            watch.lap(&mut worker.room.meter, behind + i);
         }
     });
 }
