@@ -4,6 +4,7 @@
 //! dialogue that was stopped goes on where its answers end, if those before are given once more.
 
 use genesys_check::CheckedDesign;
+use genesys_family::Families;
 use genesys_llm::{LlmError, Transport};
 use genesys_registry::Registry;
 
@@ -32,6 +33,8 @@ pub struct Desk<'a> {
     pub library: Option<&'a dyn Library>,
     /// Units that may be used again.
     pub registry: Option<&'a Registry>,
+    /// The families of designs that were compared before.
+    pub families: &'a Families,
 }
 
 /// Has a design made. `see` is told each answer as it ends.
@@ -152,7 +155,7 @@ impl Studio<'_> {
             let Some((design, text)) = self.implemented(&proposal, sketch.as_deref(), remarks.as_deref())? else {
                 return Ok(End::Unwritten);
             };
-            let mut observation = look(self.commission, &proposal, &design, &text);
+            let mut observation = look(self.desk.families, self.commission, &proposal, &design, &text);
             observation.opinion = self.observed(&proposal, &text, &observation)?;
             let (holds, words) = (observation.holds(), observation.words());
             self.made.observations.push(observation);

@@ -6,7 +6,7 @@
 use genesys_check::CheckedDesign;
 use genesys_compiler::{CheckedText, check_text};
 use genesys_explain::explain;
-use genesys_family::{FamilyKey, Fingerprint};
+use genesys_family::{Families, Fingerprint};
 use genesys_llm::{Form, LlmError};
 use genesys_registry::Diff;
 use serde::{Deserialize, Serialize};
@@ -79,8 +79,14 @@ impl Observation {
 }
 
 /// What there is to know about a design, and which claims of its proposal do not hold.
-pub(crate) fn look(commission: &Commission, proposal: &Proposal, design: &CheckedDesign, text: &str) -> Observation {
-    let facts = Facts::of(commission, design, text);
+pub(crate) fn look(
+    families: &Families,
+    commission: &Commission,
+    proposal: &Proposal,
+    design: &CheckedDesign,
+    text: &str,
+) -> Observation {
+    let facts = Facts::of(families, commission, design, text);
     let mut broken = facts.against(&proposal.claims);
     if let Some(twin) = &facts.twin {
         broken.push(format!("the design is equal to `{twin}`, which is known: nothing would be learned from it"));
@@ -89,15 +95,15 @@ pub(crate) fn look(commission: &Commission, proposal: &Proposal, design: &Checke
 }
 
 impl Facts {
-    fn of(commission: &Commission, design: &CheckedDesign, text: &str) -> Self {
+    fn of(families: &Families, commission: &Commission, design: &CheckedDesign, text: &str) -> Self {
         let known: Vec<(&Known, CheckedDesign)> =
             commission.known().filter_map(|one| Some((one, checked(one)?))).collect();
         let parents: Vec<&CheckedDesign> =
             known.iter().take(commission.parents.len()).map(|(_, design)| design).collect();
-        let (print, family) = (Fingerprint::of(design), FamilyKey::of(design));
+        let (print, family) = (Fingerprint::of(design), families.key(design));
         let far = known.iter().map(|(one, other)| (one.name.clone(), print.distance(&Fingerprint::of(other))));
         let nearest = far.min_by(|a, b| a.1.total_cmp(&b.1));
-        let equal = |other: &CheckedDesign| other.hash() == design.hash() || FamilyKey::of(other) == family;
+        let equal = |other: &CheckedDesign| other.hash() == design.hash() || families.key(other) == family;
         let twin = known.iter().find(|(_, other)| equal(other)).map(|(one, _)| one.name.clone());
         let (state, power) = costs(&check_text("design.gau", text), design);
         Self { state, power, diff: Diff::of(&parents, design), nearest, twin }

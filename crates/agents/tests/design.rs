@@ -11,6 +11,7 @@ use genesys_agents::{
     review,
 };
 use genesys_compiler::check_text;
+use genesys_family::Families;
 use genesys_ladder::Scale;
 use genesys_literature::{Batch, Document, Index, Kind};
 use genesys_llm::Stop;
@@ -89,7 +90,13 @@ fn well() -> Script {
 
 fn run(script: &Script, commission: &Commission) -> Dialogue {
     let library = library();
-    let desk = Desk { transport: script, model: "script", library: Some(&library), registry: None };
+    let desk = Desk {
+        transport: script,
+        model: "script",
+        library: Some(&library),
+        registry: None,
+        families: &Families::default(),
+    };
     let mut seen = Vec::new();
     let dialogue = design(&desk, commission, &mut |attempt| seen.push(attempt.clone())).unwrap();
     assert_eq!(seen, dialogue.attempts, "who watches sees all");
@@ -266,7 +273,13 @@ fn units_that_are_known_may_be_taken() {
         .with(Role::Reviewer, &[PASSED])
         .with(Role::Planner, &[PLAN])
         .with(Role::Observer, &[SEEN]);
-    let desk = Desk { transport: &script, model: "script", library: None, registry: Some(&registry) };
+    let desk = Desk {
+        transport: &script,
+        model: "script",
+        library: None,
+        registry: Some(&registry),
+        families: &Families::default(),
+    };
     let dialogue = design(&desk, &commission(), &mut |_| {}).unwrap();
     let told = last(&script.asked_as(Role::Implementer)[0]);
     assert!(told.contains(&format!("{key} `unit Stir(x: Seq[D]) -> Seq[D]`: Looks three back.")), "{told}");
@@ -320,7 +333,13 @@ fn what_others_planted_is_data_in_tags() {
 fn a_proposal_alone_is_written_and_reviewed() {
     let script = well();
     let library = library();
-    let desk = Desk { transport: &script, model: "script", library: Some(&library), registry: None };
+    let desk = Desk {
+        transport: &script,
+        model: "script",
+        library: Some(&library),
+        registry: None,
+        families: &Families::default(),
+    };
     let dialogue = propose(&desk, &commission(), &mut |_| {}).unwrap();
     assert_eq!((dialogue.end, dialogue.proposals.len(), dialogue.design), (End::Designed, 1, None));
     let script = Script::default().with(Role::Reviewer, &[DECLINED]);
@@ -341,7 +360,8 @@ fn results_give_lessons_or_none() {
     };
     let analysed = |answers: &[&str]| {
         let script = Script::default().with(Role::Analyst, answers);
-        let desk = Desk { transport: &script, model: "script", library: None, registry: None };
+        let desk =
+            Desk { transport: &script, model: "script", library: None, registry: None, families: &Families::default() };
         let lessons = analyse(&desk, std::slice::from_ref(&case), 1, 500, 3, &mut |_| {}).unwrap();
         (lessons, script.told(0))
     };
@@ -355,7 +375,13 @@ fn results_give_lessons_or_none() {
 
 #[test]
 fn a_model_that_falls_silent_is_an_error_and_one_that_refuses_is_told() {
-    let desk = Desk { transport: &Script::default(), model: "script", library: None, registry: None };
+    let desk = Desk {
+        transport: &Script::default(),
+        model: "script",
+        library: None,
+        registry: None,
+        families: &Families::default(),
+    };
     assert!(design(&desk, &commission(), &mut |_| {}).is_err());
     let script = Script::default();
     for _ in 0..4 {

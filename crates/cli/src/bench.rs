@@ -87,7 +87,7 @@ fn agents(args: &AgentsArgs) -> Result<(), Failure> {
         model,
         origin: match args.llm.target()? {
             Target::Replay(_) => Origin::Recording,
-            Target::Http { .. } | Target::Folder(_) | Target::Local(_) => Origin::Model,
+            Target::Http { .. } | Target::Folder { .. } | Target::Local(_) => Origin::Model,
         },
     };
     let rows = match &args.out {

@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use genesys_agents::{Attempt, Commission, Desk, Known, Limits, Mode, Review, Variant, Way};
 use genesys_check::CheckedDesign;
 use genesys_compiler::check_text;
+use genesys_family::Families;
 use genesys_literature::Index;
 use genesys_llm::ledger::{Cap, Ledger, Metered, Spent};
 use genesys_llm::price::Prices;
@@ -167,6 +168,7 @@ impl Studio {
             model: &self.model,
             library: Some(&self.library),
             registry: Some(&self.registry),
+            families: &Families::default(),
         };
         let done = work(&desk).map_err(|error| llm::failure(&error));
         output::say(self.bill());

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use genesys_agents::card::card;
 use genesys_evolve::{Agents, Asked, Designers, Settings};
+use genesys_family::Families;
 use genesys_llm::ledger::Metered;
 use genesys_llm::price::Price;
 use genesys_llm::record::{Lines, Recorder, Replay, exchanges};
@@ -31,7 +32,7 @@ const LEDGER: &str = "ledger.jsonl";
 /// Who answers, and what may be spent.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DesignerArgs {
-    /// Language models that design beside the operators: `https://HOST/v1#MODEL` (or another target of docs/llm.md), `file:DIR`
+    /// Language models that design beside the operators: `https://HOST/v1#MODEL` (or another target of docs/llm.md), `file:DIR#NAME`
     /// (whoever answers the files there), `replay:RUN` (the recording of a run).
     // Parsed later: what is refused here would be shown with the key that stands in it.
     #[arg(long, value_name = "TARGET")]
@@ -126,13 +127,13 @@ impl DesignerArgs {
         let target = args.target()?;
         let (transport, model) = match &target {
             Target::Replay(path) => replay(path)?,
-            Target::Http { .. } | Target::Folder(_) | Target::Local(_) => args.open()?,
+            Target::Http { .. } | Target::Folder { .. } | Target::Local(_) => args.open()?,
         };
         let prices = self.table()?;
         let price = prices.of(&model).ok().cloned();
         // Who answers here takes no money; in a run that is replayed nobody does.
         let is_free = match &target {
-            Target::Folder(_) | Target::Local(_) | Target::Replay(_) => price.is_none(),
+            Target::Folder { .. } | Target::Local(_) | Target::Replay(_) => price.is_none(),
             Target::Http { .. } => false,
         };
         let prices = if is_free { prices.with_free(&model) } else { prices };
@@ -205,7 +206,7 @@ impl Opened {
         let is_priced = prices.of(&model).is_ok();
         let (transport, ledger): (Box<dyn Transport>, Option<Arc<Ledger>>) = match target {
             Target::Replay(_) => (transport, None),
-            Target::Http { .. } | Target::Folder(_) | Target::Local(_) => {
+            Target::Http { .. } | Target::Folder { .. } | Target::Local(_) => {
                 let ledger = Ledger::open(cap, &dir.join(LEDGER)).map_err(|error| llm::failure(&error))?;
                 let (ledger, path) = (Arc::new(ledger), dir.join(RECORDING));
                 let lines = Lines::open(&path).map_err(|error| llm::failure(&error))?;
@@ -219,7 +220,13 @@ impl Opened {
         };
         let (index, notes) = shelf.index_in_memory()?;
         notes.iter().for_each(output::say);
-        let designer = Arc::new(WellRead::new(index, |library| Asked { transport, model, price, library }));
+        let designer = Arc::new(WellRead::new(index, |library| Asked {
+            transport,
+            model,
+            price,
+            library,
+            families: Families::default(),
+        }));
         Ok(Studio { designers: Designers { designer, at_once }, ledger, is_priced })
     }
 

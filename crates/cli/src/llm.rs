@@ -21,8 +21,8 @@ use crate::output;
 /// What answers, in its one spelling.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LlmArgs {
-    /// What answers: `https://HOST/v1#MODEL` (chat completions; `https://api.anthropic.com#MODEL`, messages), `file:DIR` (whoever
-    /// answers the files there), `local:FILE` (a model in GGUF, run by this program), `replay:FILE` (a recording).
+    /// What answers: `https://HOST/v1#MODEL` (chat completions; `https://api.anthropic.com#MODEL`, messages), `file:DIR#NAME`
+    /// (whoever answers the files there, named as they like), `local:FILE` (a model in GGUF, run by this program), `replay:FILE` (a recording).
     // Parsed later: what is refused here would be shown with the key that stands in it.
     #[arg(long, value_name = "TARGET")]
     pub(crate) llm: String,
@@ -54,9 +54,11 @@ impl LlmArgs {
                 let http = Http::new(*protocol, base.clone(), key, limits).map_err(|error| failure(&error))?;
                 (Box::new(http), model.clone())
             }
-            Target::Folder(dir) => {
+            Target::Folder { dir, model } => {
                 let folder = Folder::new(dir, wait, Box::new(Wall::default())).map_err(|error| failure(&error))?;
-                (Box::new(folder), "file".to_owned())
+                let folder = folder.answered_by(model);
+                let model = folder.model().to_owned();
+                (Box::new(folder), model)
             }
             Target::Replay(path) => {
                 let replay = Replay::open(path).map_err(|error| failure(&error))?;
@@ -94,7 +96,7 @@ impl LlmArgs {
             Target::Http { .. } => (continued(transport), Box::new(Wall::default())),
             Target::Replay(_) => (transport, Box::new(Skipping)),
             // Who answers files is waited for.
-            Target::Folder(_) | Target::Local(_) => return Ok((continued(transport), model)),
+            Target::Folder { .. } | Target::Local(_) => return Ok((continued(transport), model)),
         };
         Ok((Box::new(Retry::new(transport, Patience::default(), clock)), model))
     }

@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use genesys_agents::{Attempt, Case, Commission, Desk, Dialogue, Lesson, Library, analyse, design};
+use genesys_family::Families;
 use genesys_llm::price::Price;
 use genesys_llm::{LlmError, Reply, Request, Spent, Transport, Usage};
 use genesys_registry::Registry;
@@ -102,12 +103,14 @@ pub struct Asked {
     pub price: Option<Price>,
     /// Where documents are looked for.
     pub library: Option<Box<dyn Library + Send>>,
+    /// The families of designs that dialogues compared theirs with.
+    pub families: Families,
 }
 
 impl Asked {
     fn desk<'a>(&'a self, counted: &'a Counted<'a>, registry: Option<&'a Registry>) -> Desk<'a> {
         let library = self.library.as_deref().map(|library| library as &dyn Library);
-        Desk { transport: counted, model: &self.model, library, registry }
+        Desk { transport: counted, model: &self.model, library, registry, families: &self.families }
     }
 
     fn counted(&self) -> Counted<'_> {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use genesys_check::{CheckedDesign, Library, check};
-use genesys_family::{FamilyKey, Fingerprint};
+use genesys_family::{Families, FamilyKey, Fingerprint};
 use genesys_span::Sources;
 use proptest::prelude::*;
 
@@ -113,4 +113,19 @@ fn what_has_more_in_common_is_nearer() {
     assert!(far("silu(y) * g", "gelu(y) * g") < far("silu(y) * g", BODIES[5]));
     assert!(far(BODIES[5], BODIES[6]) < far(BODIES[5], BODIES[7]));
     assert!(far(BODIES[5], BODIES[7]) > 0.2);
+}
+
+#[test]
+fn a_key_that_was_found_once_is_the_one_that_is_found() {
+    let (families, designs) = (Families::default(), ONE_FAMILY.iter().map(|(one, _)| design(one)).collect::<Vec<_>>());
+    let expected: Vec<FamilyKey> = designs.iter().map(FamilyKey::of).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..2 {
+                    assert_eq!(designs.iter().map(|design| families.key(design)).collect::<Vec<_>>(), expected);
+                }
+            });
+        }
+    });
 }

@@ -26,9 +26,14 @@ use crate::transport::Transport;
 /// A folder in which others answer.
 pub struct Folder {
     dir: PathBuf,
+    /// Who answers.
+    model: String,
     limit: Option<Duration>,
     clock: Box<dyn Clock>,
 }
+
+/// What the model is called where nobody says who answers.
+const UNNAMED: &str = "file";
 
 /// How often is looked for an answer.
 const LOOK: Duration = Duration::from_millis(200);
@@ -57,7 +62,20 @@ impl Folder {
     /// [`LlmError::File`]
     pub fn new(dir: &Path, limit: Option<Duration>, clock: Box<dyn Clock>) -> Result<Self, LlmError> {
         fs::create_dir_all(dir).map_err(|error| of_file(dir, &error))?;
-        Ok(Self { dir: dir.to_owned(), limit, clock })
+        Ok(Self { dir: dir.to_owned(), model: UNNAMED.to_owned(), limit, clock })
+    }
+
+    /// The same, answered by whom the name says; an empty one says nothing.
+    #[must_use]
+    pub fn answered_by(self, name: &str) -> Self {
+        let model = if name.is_empty() { self.model } else { name.to_owned() };
+        Self { model, ..self }
+    }
+
+    /// Who answers.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
     }
 
     /// The stem of a request: of one that was asked, is not done and that nobody waits for, or a new one. It is waited for as long as
@@ -189,7 +207,7 @@ impl Transport for Folder {
         hear(&text);
         let output = (text.len() as u64).div_ceil(4);
         let usage = Usage { input: request.about_input(), cached: 0, output, estimated: true };
-        Ok(Reply { text, calls: Vec::new(), stop: Stop::End, usage, model: "file".to_owned() })
+        Ok(Reply { text, calls: Vec::new(), stop: Stop::End, usage, model: self.model.clone() })
     }
 }
 

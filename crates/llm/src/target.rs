@@ -6,6 +6,7 @@
 //! https://api.anthropic.com#claude-x  messages
 //! anthropic+http://localhost:9000#m   messages, at another address
 //! file:DIR                            files in a folder
+//! file:DIR#NAME                       the same, answered by whom the name says
 //! replay:FILE                         a recording
 //! ```
 
@@ -35,7 +36,12 @@ pub enum Target {
         model: String,
     },
     /// A folder of requests and answers.
-    Folder(PathBuf),
+    Folder {
+        /// The folder.
+        dir: PathBuf,
+        /// Who answers, as given; empty where nobody said.
+        model: String,
+    },
     /// A model on this machine.
     Local(PathBuf),
     /// A recording.
@@ -43,7 +49,7 @@ pub enum Target {
 }
 
 /// What may stand there, for messages.
-const FORMS: &str = "`https://HOST/v1#MODEL`, `file:DIR`, `local:PATH` or `replay:FILE`";
+const FORMS: &str = "`https://HOST/v1#MODEL`, `file:DIR#NAME`, `local:PATH` or `replay:FILE`";
 
 impl Target {
     /// Reads the spelling.
@@ -56,7 +62,9 @@ impl Target {
             rest => Ok(PathBuf::from(rest)),
         };
         if let Some(rest) = text.strip_prefix("file:") {
-            return Ok(Self::Folder(path(rest, "a folder")?));
+            // What stands behind the last `#` is the name, as of servers.
+            let (dir, model) = rest.rsplit_once('#').unwrap_or((rest, ""));
+            return Ok(Self::Folder { dir: path(dir, "a folder")?, model: model.to_owned() });
         }
         if let Some(rest) = text.strip_prefix("local:") {
             return Ok(Self::Local(path(rest, "a model's file")?));
@@ -105,7 +113,8 @@ impl Target {
         match self {
             Self::Http { base, model, .. } if model.is_empty() => base.to_string(),
             Self::Http { base, model, .. } => format!("{base}#{model}"),
-            Self::Folder(path) => format!("file:{}", path.display()),
+            Self::Folder { dir, model } if model.is_empty() => format!("file:{}", dir.display()),
+            Self::Folder { dir, model } => format!("file:{}#{model}", dir.display()),
             Self::Local(path) => format!("local:{}", path.display()),
             Self::Replay(path) => format!("replay:{}", path.display()),
         }
@@ -143,7 +152,13 @@ mod tests {
         assert_eq!(http("https://api.anthropic.com#claude-x").0, Protocol::Messages);
         assert_eq!(http("anthropic+http://localhost:9#m").0, Protocol::Messages);
         assert_eq!(http("openai+https://api.anthropic.com/v1#m").0, Protocol::Chat);
-        assert_eq!(Target::parse("file:asked"), Ok(Target::Folder("asked".into())));
+        let folder = |dir: &str, model: &str| Target::Folder { dir: dir.into(), model: model.into() };
+        for (text, dir, model) in
+            [("file:asked", "asked", ""), ("file:asked#Ada", "asked", "Ada"), ("file:a#b#Ada", "a#b", "Ada")]
+        {
+            assert_eq!(Target::parse(text), Ok(folder(dir, model)));
+            assert_eq!(folder(dir, model).name(), text);
+        }
         assert_eq!(Target::parse("replay:run.jsonl"), Ok(Target::Replay("run.jsonl".into())));
         assert_eq!(Target::parse("local:model.gguf").unwrap().name(), "local:model.gguf");
     }
@@ -153,7 +168,7 @@ mod tests {
         let told = |text: &str| Target::parse(text).unwrap_err();
         assert!(told("gpt-x").starts_with("expected `https://HOST/v1#MODEL`"), "{}", told("gpt-x"));
         assert!(told("ftp://host/v1").contains("found `ftp://host/v1`"));
-        assert!(told("file:").contains("a folder"));
+        assert!(["file:", "file:#Ada"].iter().all(|text| told(text).contains("a folder")));
         assert!(told("https://api.anthropic.com").contains("a model behind `#`"));
         assert!(told("https://host/v1?key=s3cret").contains("without `?`"));
         for text in

@@ -94,6 +94,17 @@ fn what_is_still_written_is_not_taken() {
 }
 
 #[test]
+fn who_answers_is_named_as_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = || Folder::new(dir.path(), None, Box::new(Wall::default())).unwrap();
+    for (number, given, named) in [(1, "Ada", "Ada"), (2, "", "file")] {
+        fs::write(dir.path().join(format!("000{number}-proposer.answer.md")), "Said.").unwrap();
+        let folder = folder().answered_by(given);
+        assert_eq!((folder.model(), ask(&folder, &request(given)).unwrap().model.as_str()), (named, named));
+    }
+}
+
+#[test]
 fn an_answer_that_is_wrong_is_told_and_may_be_mended() {
     let dir = tempfile::tempdir().unwrap();
     let rating = json!({ "type": "integer", "maximum": 5 });
