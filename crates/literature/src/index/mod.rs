@@ -43,7 +43,7 @@ const LIKE: f64 = 0.85;
 pub struct Index {
     conn: Connection,
     path: Option<PathBuf>,
-    /// Read from the tables at the first search by meaning, and again after a change.
+    /// Read from the tables when a model has given all their vectors, or at the first search by meaning, and again after a change.
     vectors: RefCell<Option<Vectors>>,
 }
 

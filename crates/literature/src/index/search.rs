@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 use serde::Serialize;
 
 use super::vectors::Vectors;
@@ -166,32 +166,32 @@ impl Index {
 
     /// The ids of the documents that match, best first.
     fn by_words(&self, expression: &str, kinds: &[Kind], most: usize) -> Result<Vec<i64>, LiteratureError> {
-        let sql = "SELECT d.id FROM
-                       (SELECT rowid, rank AS score FROM words WHERE words MATCH ?1
-                        AND (?2 = '[]' OR rowid IN
-                            (SELECT id FROM document WHERE kind IN (SELECT value FROM json_each(?2))))
-                        ORDER BY rank LIMIT ?3) found
-                   JOIN document d ON d.id = found.rowid
-                   ORDER BY found.score, d.key, d.source, d.id";
+        // Not ordered there: FTS5 would carry the places of all words of all that matches through its sorter.
+        let sql = "SELECT rowid, -rank FROM words WHERE words MATCH ?1 AND (?2 = '[]' OR rowid IN
+                       (SELECT id FROM document WHERE kind IN (SELECT value FROM json_each(?2))))";
         let kinds = serde_json::to_string(kinds).expect("kinds are words");
-        self.read("search", |conn| {
+        let found: Vec<(f64, i64)> = self.read("search", |conn| {
             let mut select = conn.prepare_cached(sql)?;
-            select.query_map(params![expression, kinds, most as i64], |row| row.get(0))?.collect()
-        })
+            select.query_map(params![expression, kinds], |row| Ok((row.get(1)?, row.get(0)?)))?.collect()
+        })?;
+        Ok(self.best(found, most)?.into_iter().map(|(_, id)| id).collect())
     }
 
     /// The ids of the documents that mean the like, nearest first.
     fn by_meaning(&self, query: &Query<'_>, model: &dyn Embed, most: usize) -> Result<Vec<i64>, LiteratureError> {
         let vector = unit_vectors(model, &[query.text])?.remove(0);
-        let mut kept = self.vectors.borrow_mut();
-        let vectors = match kept.take().filter(|vectors| vectors.model == model.model()) {
-            Some(vectors) => vectors,
-            None => self.read("read", |conn| Vectors::read(conn, model.model(), model.width()))?,
-        };
         let is_asked = |kind: &str| query.kinds.is_empty() || query.kinds.iter().any(|asked| asked.word() == kind);
-        let near = vectors.nearest(&vector, most, is_asked);
-        *kept = Some(vectors);
-        Ok(near)
+        self.load(model)?;
+        Ok(self.vectors.borrow().as_ref().map_or_else(Vec::new, |vectors| vectors.nearest(&vector, most, is_asked)))
+    }
+
+    /// Has the vectors of a model in memory.
+    pub(super) fn load(&self, model: &dyn Embed) -> Result<(), LiteratureError> {
+        let mut kept = self.vectors.borrow_mut();
+        if kept.as_ref().is_none_or(|vectors| vectors.model != model.model()) {
+            *kept = Some(self.read("read", |conn| Vectors::read(conn, model.model(), model.width()))?);
+        }
+        Ok(())
     }
 
     /// The best of what was found, with their documents.
@@ -201,13 +201,33 @@ impl Index {
         limit: usize,
         expression: Option<&str>,
     ) -> Result<Vec<Hit>, LiteratureError> {
-        let mut best: Vec<(Ranks, String, i64)> = Vec::new();
-        for (id, ranks) in ranks {
-            best.push((ranks, self.order(id)?, id));
+        let best = self.best(ranks.iter().map(|(id, ranks)| (ranks.score(), *id)).collect(), limit)?;
+        let by_words: Vec<i64> = best.iter().map(|(_, id)| *id).filter(|id| ranks[id].words.is_some()).collect();
+        let mut marked = match expression {
+            Some(expression) => self.marked(&by_words, expression)?,
+            None => BTreeMap::new(),
+        };
+        best.into_iter().map(|(_, id)| self.hit(id, ranks[&id], &marked.remove(&id).unwrap_or_default())).collect()
+    }
+
+    /// The ids of the `most` best scores, best first; of equal ones the first by key.
+    fn best(&self, mut scored: Vec<(f64, i64)>, most: usize) -> Result<Vec<(f64, i64)>, LiteratureError> {
+        if most == 0 {
+            return Ok(Vec::new());
         }
-        best.sort_by(|a, b| b.0.score().total_cmp(&a.0.score()).then_with(|| (&a.1, a.2).cmp(&(&b.1, b.2))));
-        best.truncate(limit);
-        best.into_iter().map(|(ranks, _, id)| self.hit(id, ranks, expression)).collect()
+        if scored.len() > most {
+            let (_, last, _) = scored.select_nth_unstable_by(most - 1, |a, b| b.0.total_cmp(&a.0));
+            let least = last.0;
+            scored.retain(|(score, _)| *score >= least);
+        }
+        scored.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        for equal in scored.chunk_by_mut(|a, b| a.0 == b.0).filter(|equal| equal.len() > 1) {
+            let keys = equal.iter().map(|(_, id)| Ok((*id, self.order(*id)?)));
+            let keys = keys.collect::<Result<BTreeMap<i64, String>, LiteratureError>>()?;
+            equal.sort_by(|a, b| (&keys[&a.1], a.1).cmp(&(&keys[&b.1], b.1)));
+        }
+        scored.truncate(most);
+        Ok(scored)
     }
 
     /// What equal scores are told apart by.
@@ -222,13 +242,10 @@ impl Index {
         self.read("read", |conn| conn.prepare_cached(&sql)?.query_row([id], document))
     }
 
-    fn hit(&self, id: i64, ranks: Ranks, expression: Option<&str>) -> Result<Hit, LiteratureError> {
+    /// A hit, with the fields of its document as they are marked.
+    fn hit(&self, id: i64, ranks: Ranks, marked: &[String]) -> Result<Hit, LiteratureError> {
         let document = self.by_id(id)?;
-        let marked = match expression.filter(|_| ranks.words.is_some()) {
-            Some(expression) => self.marked(id, expression)?,
-            None => Vec::new(),
-        };
-        let matched = Field::ALL.iter().zip(&marked).filter_map(|(field, text)| matched(*field, text));
+        let matched = Field::ALL.iter().zip(marked).filter_map(|(field, text)| matched(*field, text));
         let excerpt = match marked.last().filter(|text| text.contains(MARKS.0)) {
             Some(text) => one_line(&text.replace(MARKS.0, "").replace(MARKS.1, "")),
             None => {
@@ -245,19 +262,22 @@ impl Index {
         })
     }
 
-    /// The fields of a document with marks around the words that were found; of its text, the passage that has most.
-    fn marked(&self, id: i64, expression: &str) -> Result<Vec<String>, LiteratureError> {
+    /// The fields of documents with marks around the words that were found; of their texts, the passages that have most.
+    fn marked(&self, ids: &[i64], expression: &str) -> Result<BTreeMap<i64, Vec<String>>, LiteratureError> {
+        // The sign keeps the number from being looked up: FTS5 would begin the search anew for each.
         let sql = "SELECT highlight(words, 0, ?3, ?4), highlight(words, 1, ?3, ?4), highlight(words, 2, ?3, ?4),
-                          highlight(words, 3, ?3, ?4), highlight(words, 4, ?3, ?4), snippet(words, 5, ?3, ?4, ' ... ', 32)
-                   FROM words WHERE words MATCH ?1 AND rowid = ?2";
-        let marked = self.read("search", |conn| {
+                          highlight(words, 3, ?3, ?4), highlight(words, 4, ?3, ?4), snippet(words, 5, ?3, ?4, ' ... ', 32),
+                          rowid
+                   FROM words WHERE words MATCH ?1 AND +rowid IN (SELECT value FROM json_each(?2))";
+        let ids = serde_json::to_string(ids).expect("numbers have a JSON form");
+        self.read("search", |conn| {
             let mut select = conn.prepare_cached(sql)?;
-            let row = select.query_row(params![expression, id, MARKS.0, MARKS.1], |row| {
-                (0..Field::ALL.len()).map(|at| row.get(at)).collect::<Result<Vec<String>, _>>()
-            });
-            row.optional()
-        })?;
-        Ok(marked.unwrap_or_default())
+            let rows = select.query_map(params![expression, ids, MARKS.0, MARKS.1], |row| {
+                let fields = (0..Field::ALL.len()).map(|at| row.get(at)).collect::<Result<Vec<String>, _>>()?;
+                Ok((row.get(Field::ALL.len())?, fields))
+            })?;
+            rows.collect()
+        })
     }
 }
 

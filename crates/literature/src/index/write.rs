@@ -125,7 +125,8 @@ impl Index {
         self.update(collection, batches, &BTreeSet::new())
     }
 
-    /// Gives every document a vector of that model that has none yet; `told` hears how many are done. Says how many there were.
+    /// Gives every document a vector of that model that has none yet; `told` hears how many are done. Says how many there were. The
+    /// vectors then lie in memory, so that the first question by meaning takes no longer than others.
     ///
     /// # Errors
     /// [`LiteratureError::Embedding`] of the model, [`LiteratureError::Index`] where SQLite cannot; what is done is kept.
@@ -141,6 +142,7 @@ impl Index {
         if !missing.is_empty() {
             self.vectors.take();
         }
+        self.load(model)?;
         Ok(missing.len())
     }
 
