@@ -3,10 +3,12 @@
 //! In: who answers, what is known, a commission. Out: all that was said and made. It is a function of these and of the answers: a
 //! dialogue that was stopped goes on where its answers end, if those before are given once more.
 
+use std::collections::BTreeMap;
+
 use genesys_check::CheckedDesign;
 use genesys_family::Families;
 use genesys_llm::{LlmError, Transport};
-use genesys_registry::Registry;
+use genesys_registry::{Credit, Registry, UnitKey};
 
 use crate::commission::{Commission, Review, Way};
 use crate::conversation::{Conversation, Model, Record};
@@ -14,6 +16,7 @@ use crate::dialogue::{Attempt, Considered, Dialogue, End, Written};
 use crate::implement::{Given, Work};
 use crate::library::Library;
 use crate::observer::{Observation, Opinion, look, observe};
+use crate::offer::Units;
 use crate::planner::Plan;
 use crate::proposal::Proposal;
 use crate::proposer::Proposer;
@@ -33,6 +36,8 @@ pub struct Desk<'a> {
     pub library: Option<&'a dyn Library>,
     /// Units that may be used again.
     pub registry: Option<&'a Registry>,
+    /// What units were worth, as far as it is known.
+    pub credits: &'a BTreeMap<UnitKey, Credit>,
     /// The families of designs that were compared before.
     pub families: &'a Families,
 }
@@ -184,7 +189,9 @@ impl Studio<'_> {
         let target = Target { scales, units: limits.units };
         let text = proposal.text();
         let work = Work { model: self.model, target, way: variant.way, mends: limits.mends, proposal: &text };
-        let given = Given { sketch, plan: self.made.plan.as_ref(), registry: self.desk.registry, remarks };
+        let credits = self.desk.credits;
+        let units = self.desk.registry.map(|registry| Units { registry, credits });
+        let given = Given { sketch, plan: self.made.plan.as_ref(), units, remarks };
         work.design(&mut self.record, given)
     }
 

@@ -4,28 +4,23 @@
 //! none was given, then fills one of them at a time; each is fixed at its first valid version, and may be a unit that is known. What the
 //! checker says of an answer goes back to the model, as often as [`Limits::mends`] says for each piece. Asked directly, it has one answer.
 
-use std::fmt::Write;
-
 use genesys_check::CheckedDesign;
 use genesys_check::sketch::Hole;
 use genesys_compiler::check_text;
 use genesys_ladder::Scale;
 use genesys_llm::{Form, LlmError, Transport};
-use genesys_registry::{Fit, Registry};
+use genesys_registry::Fit;
 use genesys_syntax::print;
 
 use crate::card::card;
 use crate::commission::{Limits, Way};
 use crate::conversation::{Conversation, Feedback, Model, Record};
 use crate::dialogue::Attempt;
+use crate::offer::{Units, offered};
 use crate::planner::Plan;
-use crate::prompt::{FILL, FITTING, IMPLEMENTER, SKETCH, WHOLE, cut, enclosed};
+use crate::prompt::{FILL, IMPLEMENTER, SKETCH, WHOLE, enclosed};
 use crate::role::Role;
 use crate::write::{Target, widths};
-
-/// How many units that fit are offered, and how much of the comment of each.
-const OFFERED: usize = 6;
-const COMMENT: usize = 160;
 
 /// What is asked for, and of whom.
 pub struct Task<'a> {
@@ -62,7 +57,7 @@ pub(crate) struct Given<'a> {
     /// In which order units are written, and how.
     pub(crate) plan: Option<&'a Plan>,
     /// Units that are known.
-    pub(crate) registry: Option<&'a Registry>,
+    pub(crate) units: Option<Units<'a>>,
     /// What was said of the design that was written before.
     pub(crate) remarks: Option<&'a str>,
 }
@@ -143,7 +138,7 @@ impl Work<'_> {
                 return Ok(target.design(&checked).ok());
             };
             let hole = given.plan.and_then(|plan| plan.first(sketch.holes())).unwrap_or(&sketch.holes()[0]);
-            let fits = given.registry.map_or_else(Vec::new, |registry| fits(registry, sketch, hole));
+            let fits = given.units.map_or_else(Vec::new, |units| units.fits(sketch, &checked.syntax, hole));
             // The conversation begins anew with what is fixed: it stays short however many units there are.
             talk.forget();
             let asked = self.asked(hole, &text, &fits, given);
@@ -173,24 +168,6 @@ impl Work<'_> {
             ("fits", &offered(fits)),
         ])
     }
-}
-
-/// What fits a hole, one entry of the registry each; those with a known worth stand first.
-fn fits<'a>(registry: &'a Registry, sketch: &genesys_check::Sketch, hole: &Hole) -> Vec<Fit<'a>> {
-    let mut fits = registry.fitting(sketch, hole, &std::collections::BTreeMap::new());
-    fits.retain(|fit| fit.entry.is_some());
-    fits.truncate(OFFERED);
-    fits
-}
-
-/// The units that fit, as they are offered.
-fn offered(fits: &[Fit<'_>]) -> String {
-    let mut list = String::new();
-    for entry in fits.iter().filter_map(|fit| fit.entry) {
-        let docs = enclosed(&cut(&entry.docs.replace('\n', " "), COMMENT));
-        writeln!(list, "{} `{}`: {docs}", entry.key, entry.signature).expect("a string takes any text");
-    }
-    if list.is_empty() { String::new() } else { format!("\n\n{}", FITTING.filled(&[("units", list.trim_end())])) }
 }
 
 /// The text that a unit of the registry gives, if the answer takes one: `take u1-...` and nothing else.

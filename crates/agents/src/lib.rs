@@ -15,6 +15,7 @@
 //! | [`observer`] | whether a design is what was proposed |
 //! | [`analyst`] | what results teach |
 //! | [`library`] | documents, and references to their sentences |
+//! | `offer` | known units for a hole |
 //! | `conversation` | asking until an answer can be taken |
 //! | `write`, `join`, `code` | what is taken of an answer |
 //!
@@ -32,6 +33,7 @@ pub mod implement;
 mod join;
 pub mod library;
 pub mod observer;
+mod offer;
 pub mod planner;
 pub mod prompt;
 pub mod proposal;

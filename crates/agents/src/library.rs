@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 
 use genesys_literature::{Document, Index, Kind, Query};
+use genesys_registry::Entry;
 
 use crate::prompt::{cut, enclosed};
 use crate::proposal::Reference;
@@ -24,6 +25,16 @@ impl Library for Mutex<Index> {
         let index = self.lock().unwrap_or_else(PoisonError::into_inner);
         let found = index.search(&Query { text: question, limit, kinds }, None).map_err(|error| error.to_string())?;
         Ok(found.hits.into_iter().map(|hit| hit.document).collect())
+    }
+}
+
+/// A unit as a document, under its key: what its comment says, and its text.
+#[must_use]
+pub fn unit_document(entry: &Entry) -> Document {
+    Document {
+        summary: entry.docs.split_whitespace().collect::<Vec<_>>().join(" "),
+        text: format!("{}\n\n{}", entry.signature, entry.text),
+        ..Document::new(Kind::Unit, entry.key.as_str(), &entry.name, entry.key.as_str())
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use genesys_agents::prompt::PROMPTS;
@@ -15,7 +16,7 @@ use genesys_family::Families;
 use genesys_ladder::Scale;
 use genesys_literature::{Batch, Document, Index, Kind};
 use genesys_llm::Stop;
-use genesys_registry::{Origin, Registry};
+use genesys_registry::{Credit, Origin, Registry};
 
 use common::{Script, fenced, golden, last};
 
@@ -95,6 +96,7 @@ fn run(script: &Script, commission: &Commission) -> Dialogue {
         model: "script",
         library: Some(&library),
         registry: None,
+        credits: &BTreeMap::new(),
         families: &Families::default(),
     };
     let mut seen = Vec::new();
@@ -278,6 +280,7 @@ fn units_that_are_known_may_be_taken() {
         model: "script",
         library: None,
         registry: Some(&registry),
+        credits: &BTreeMap::new(),
         families: &Families::default(),
     };
     let dialogue = design(&desk, &commission(), &mut |_| {}).unwrap();
@@ -338,6 +341,7 @@ fn a_proposal_alone_is_written_and_reviewed() {
         model: "script",
         library: Some(&library),
         registry: None,
+        credits: &BTreeMap::new(),
         families: &Families::default(),
     };
     let dialogue = propose(&desk, &commission(), &mut |_| {}).unwrap();
@@ -360,8 +364,14 @@ fn results_give_lessons_or_none() {
     };
     let analysed = |answers: &[&str]| {
         let script = Script::default().with(Role::Analyst, answers);
-        let desk =
-            Desk { transport: &script, model: "script", library: None, registry: None, families: &Families::default() };
+        let desk = Desk {
+            transport: &script,
+            model: "script",
+            library: None,
+            registry: None,
+            credits: &BTreeMap::new(),
+            families: &Families::default(),
+        };
         let lessons = analyse(&desk, std::slice::from_ref(&case), 1, 500, 3, &mut |_| {}).unwrap();
         (lessons, script.told(0))
     };
@@ -380,6 +390,7 @@ fn a_model_that_falls_silent_is_an_error_and_one_that_refuses_is_told() {
         model: "script",
         library: None,
         registry: None,
+        credits: &BTreeMap::new(),
         families: &Families::default(),
     };
     assert!(design(&desk, &commission(), &mut |_| {}).is_err());
@@ -413,4 +424,41 @@ fn prompts_are_as_they_were_and_within_their_bounds() {
         assert!(found <= most, "{}: {found} tokens", request.role);
     }
     golden("dialogue.md", &text);
+}
+
+#[test]
+fn of_units_that_fit_those_are_offered_that_say_the_like_or_were_worth_something() {
+    let unit = |n: usize, says: &str| {
+        format!("/// {says}\nunit Stir{n}(x: Seq[D]) -> Seq[D] {{ linear[D -> D](shift(x, {n})) }}\n")
+    };
+    let calls: String = (1..=9).map(|n| format!(" + Stir{n}(x)")).collect();
+    let says = |n| if n == 8 { "A mixer of positions." } else { "Something else." };
+    let units: String = (1..=9).map(|n| unit(n, says(n))).collect();
+    let donor = format!("design Donor {{ stack = [B*] }}\nunit B(x: Seq[D]) -> Seq[D] {{ x{calls} }}\n{units}");
+    let mut registry = Registry::default();
+    registry.add(&check_text("donor.gau", &donor).design.unwrap(), Origin::default());
+    let key = |name: &str| registry.entries().find(|entry| entry.name == name).unwrap().key.clone();
+    let credits = BTreeMap::from([
+        (key("Stir9"), Credit { gain: 0.1, steps: 1 }),
+        (key("Stir7"), Credit { gain: -0.1, steps: 1 }),
+    ]);
+    let sketch = SKETCH.replace("unit Mixer", "/// It mixes positions.\nunit Mixer");
+    let script = Script::new(&[&fenced(MIXER)])
+        .with(Role::Proposer, &[NOTHING, &proposal("none", "none"), &fenced(&sketch)])
+        .with(Role::Reviewer, &[PASSED])
+        .with(Role::Planner, &[PLAN])
+        .with(Role::Observer, &[SEEN]);
+    let desk = Desk {
+        transport: &script,
+        model: "script",
+        library: None,
+        registry: Some(&registry),
+        credits: &credits,
+        families: &Families::default(),
+    };
+    design(&desk, &commission(), &mut |_| {}).unwrap();
+    let told = last(&script.asked_as(Role::Implementer)[0]);
+    let at = |name: &str| told.find(&format!("`unit {name}(x: Seq[D])"));
+    assert!(at("Stir9").is_some() && at("Stir8").is_some() && at("Stir1").is_some(), "{told}");
+    assert!(at("Stir8") < at("Stir1") && at("Stir9") < at("Stir1") && at("Stir7").is_none(), "{told}");
 }

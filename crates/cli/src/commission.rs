@@ -168,6 +168,7 @@ impl Studio {
             model: &self.model,
             library: Some(&self.library),
             registry: Some(&self.registry),
+            credits: &BTreeMap::new(),
             families: &Families::default(),
         };
         let done = work(&desk).map_err(|error| llm::failure(&error));

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use genesys_agents::card::card;
 use genesys_evolve::{Agents, Asked, Designers, Settings};
-use genesys_family::Families;
 use genesys_llm::ledger::Metered;
 use genesys_llm::price::Price;
 use genesys_llm::record::{Lines, Recorder, Replay, exchanges};
@@ -220,13 +219,7 @@ impl Opened {
         };
         let (index, notes) = shelf.index_in_memory()?;
         notes.iter().for_each(output::say);
-        let designer = Arc::new(WellRead::new(index, |library| Asked {
-            transport,
-            model,
-            price,
-            library,
-            families: Families::default(),
-        }));
+        let designer = Arc::new(WellRead::new(index, |library| Asked::new(transport, model, price, library)));
         Ok(Studio { designers: Designers { designer, at_once }, ledger, is_priced })
     }
 

@@ -5,7 +5,9 @@
 
 mod http;
 mod live;
+mod meaning;
 mod pages;
+mod place;
 mod runs;
 mod search;
 mod shelf;
@@ -13,8 +15,10 @@ mod show;
 
 use crate::failure::Failure;
 
+pub(crate) use meaning::{MeaningArgs, WORDS_ALONE, give_vectors};
+pub(crate) use place::Place;
 pub(crate) use runs::documents;
-pub(crate) use shelf::Shelf;
+pub(crate) use shelf::{Shelf, of_literature};
 
 /// Search what is known about architectures: works, designs, runs, your papers.
 #[derive(Debug, clap::Args)]

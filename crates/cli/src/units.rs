@@ -1,7 +1,9 @@
 //! `genesys units`: the units that are known, and which of them fit the holes of a sketch.
 //!
-//! In: design files, or a run's folder, or nothing, for the shipped designs; a sketch. Out: a list, as text or as JSON; with a
+//! In: design files, or a run's folder, or nothing, for the shipped designs; a sketch; a text. Out: a list, as text or as JSON; with a
 //! folder, a text for each way to fill the sketch. What a unit was worth is known of runs only.
+
+mod about;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,19 +13,23 @@ use std::path::{Path, PathBuf};
 use genesys_check::Sketch;
 use genesys_check::sketch::Hole;
 use genesys_compiler::check_text;
+use genesys_literature::Hit;
 use genesys_registry::{Credit, Entry, Fit, Origin, Registry, UnitKey};
 use genesys_syntax::print;
 use serde_json::{Value, json};
 
+use about::About;
+
 use crate::failure::Failure;
 use crate::{aside, design_file, output, shipped};
 
-/// List the units that are known, or those that fit the holes of a sketch.
+/// List the units that are known, those that mean the like of a text, or those that fit the holes of a sketch.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   genesys units                                      units of the shipped designs
   genesys units --run runs/001                       units of a run, with what each was worth
   genesys units designs/mechanisms/*.gau --json | jq '.[] | select(.cost.label == \"recurrent\") | .name'
+  genesys units --about 'a memory that forgets'        those that mean the like, likest first
   genesys units --fits my.gau                        what can stand where my.gau has a unit without a body
   genesys units --fits my.gau --run runs/001 --out filled
 
@@ -32,7 +38,7 @@ A unit is known by a key that its name, the names of the units it calls and comm
 much bits per byte fell, on the mean, in the steps of evolution in which it came, or rose where it went.
 
 JSON: [{key, name, docs, signature, interface, text, cost: {parameters, forward, class, label, reach}, designs, from, credit: {gain, \
-steps} or null}]; with --fits [{hole, wanted, fits: [{unit, key or null, credit, open, text}]}], `open` being the holes that \
+steps} or null}], with --about each with {by_words, by_meaning}, its ranks; with --fits [{hole, wanted, fits: [{unit, key or null, credit, open, text}]}], `open` being the holes that \
 are left.")]
 pub(crate) struct Args {
     /// Design files whose units are listed; without them and without --run, those of the shipped designs.
@@ -47,9 +53,18 @@ pub(crate) struct Args {
     /// A folder to write the filled texts of --fits to.
     #[arg(long, value_name = "DIR", requires = "fits")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    about: About,
     /// Print JSON for programs instead of text.
     #[arg(long)]
     json: bool,
+}
+
+impl Args {
+    /// The files and folders that units are from; none where they are those of the shipped designs.
+    fn sources(&self) -> Vec<PathBuf> {
+        self.files.iter().chain(&self.run).cloned().collect()
+    }
 }
 
 /// Lists units, or what fits.
@@ -62,6 +77,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let known = Known { registry, credits };
     match &args.fits {
         Some(path) => known.fitting(path, args),
+        None if args.about.is_asked() => known.alike(args),
         None if args.json => {
             let all: Vec<Value> = known.registry.entries().map(|entry| known.value(entry)).collect();
             output::line(format_args!("{:#}", Value::from(all)))
@@ -143,12 +159,43 @@ impl Known {
         value
     }
 
+    /// What means the like of a text.
+    fn alike(&self, args: &Args) -> Result<(), Failure> {
+        let hits = args.about.found(&self.registry, &args.sources(), None)?;
+        let found = hits.iter().filter_map(|hit| Some((hit, self.named(&hit.document.key)?)));
+        if args.json {
+            let value = |(hit, entry): (&Hit, &Entry)| {
+                let mut value = self.value(entry);
+                value["by_words"] = json!(hit.by_words);
+                value["by_meaning"] = json!(hit.by_meaning);
+                value
+            };
+            return output::line(format_args!("{:#}", found.map(value).collect::<Value>()));
+        }
+        if hits.is_empty() {
+            return output::line("nothing found: other words, or a beginning* of them, may do");
+        }
+        found.map(|(_, entry)| self.words(entry)).try_for_each(output::line)
+    }
+
+    /// The unit of that key.
+    fn named(&self, key: &str) -> Option<&Entry> {
+        self.registry.entries().find(|entry| entry.key.as_str() == key)
+    }
+
     /// What fits each hole of a sketch.
     fn fitting(&self, path: &Path, args: &Args) -> Result<(), Failure> {
         let sketch = sketch(path)?;
+        let alike = args.about.found(&self.registry, &args.sources(), Some(usize::MAX))?;
+        // Those that do not mean the like stand behind, in the order of their credit.
+        let rank = |fit: &Fit<'_>| {
+            let key = fit.entry.map(|entry| entry.key.as_str());
+            alike.iter().position(|hit| Some(hit.document.key.as_str()) == key).unwrap_or(usize::MAX)
+        };
         let mut values = Vec::new();
         for hole in sketch.holes() {
-            let fits = self.registry.fitting(&sketch, hole, &self.credits);
+            let mut fits = self.registry.fitting(&sketch, hole, &self.credits);
+            fits.sort_by_key(rank);
             if let Some(out) = &args.out {
                 write_all(out, hole, &fits)?;
             }

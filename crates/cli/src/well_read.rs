@@ -41,6 +41,7 @@ impl Designer for WellRead {
     }
 
     fn know(&self, state: &State) {
+        self.asked.know(state);
         let documents = documents(RUN, state, state.generation);
         let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = index.replace(RUN, &[documents]) {

@@ -39,6 +39,29 @@ fn what_fits_a_sketch_makes_designs() {
 }
 
 #[test]
+fn units_are_found_by_what_they_say() {
+    let asked = ["units", "--about", "rotary positions in interleaved pairs, softmax attention"];
+    let found = genesys(asked);
+    assert!(found.stderr.contains("searched by words alone"), "{}", found.stderr);
+    assert!(found.ok().lines().next().unwrap().starts_with("unit Attention<"));
+    let json = genesys(asked.into_iter().chain(["--limit", "2", "--json"])).ok();
+    let found: Value = serde_json::from_str(&json).unwrap();
+    let found = found.as_array().unwrap();
+    assert_eq!((found.len(), &found[0]["by_words"], &found[0]["by_meaning"]), (2, &Value::from(1), &Value::Null));
+    assert!(found[0]["interface"].is_string() && found[0]["cost"].is_object());
+    assert!(genesys(["units", "--about", "zzzz"]).ok().contains("nothing found"));
+    assert!(genesys(["units", "--about", "?!"]).refused().contains("expected"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "sketch.gau", SKETCH);
+    let first = |about: &[&str]| {
+        let words = genesys(["units", "--fits", &path].into_iter().chain(about.iter().copied())).ok();
+        words.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned()
+    };
+    assert_ne!(first(&[]), "SwiGlu");
+    assert!(first(&["--about", "causal softmax attention"]).contains("Attention"));
+}
+
+#[test]
 fn what_is_no_sketch_or_no_design_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(folder.path(), "sketch.gau", SKETCH);

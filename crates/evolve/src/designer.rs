@@ -3,14 +3,16 @@
 //! In: a commission. Out: a dialogue, and what its answers took. A [`Designer`] may be asked by several threads at once. [`Asked`] is
 //! one over a transport; a test may be another.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use genesys_agents::{Attempt, Case, Commission, Desk, Dialogue, Lesson, Library, analyse, design};
 use genesys_family::Families;
 use genesys_llm::price::Price;
 use genesys_llm::{LlmError, Reply, Request, Spent, Transport, Usage};
-use genesys_registry::Registry;
+use genesys_registry::{Credit, Origin, Registry, UnitKey};
 
+use crate::propose::checked;
 use crate::state::State;
 
 /// Somebody who designs.
@@ -95,22 +97,62 @@ pub struct Designers {
 
 /// A model behind a transport.
 pub struct Asked {
-    /// Who answers.
-    pub transport: Box<dyn Transport>,
-    /// The model's name.
-    pub model: String,
-    /// What it costs; none counts tokens alone.
-    pub price: Option<Price>,
-    /// Where documents are looked for.
-    pub library: Option<Box<dyn Library + Send>>,
-    /// The families of designs that dialogues compared theirs with.
-    pub families: Families,
+    transport: Box<dyn Transport>,
+    model: String,
+    price: Option<Price>,
+    library: Option<Box<dyn Library + Send>>,
+    families: Families,
+    worth: Mutex<Worth>,
+}
+
+/// What the units of a run were worth, before its open generation.
+#[derive(Default)]
+struct Worth {
+    registry: Registry,
+    credits: Arc<BTreeMap<UnitKey, Credit>>,
+}
+
+impl Worth {
+    /// Takes in the designs that are closed now.
+    fn know(&mut self, state: &State) {
+        let mut scores = BTreeMap::new();
+        for design in state.closed() {
+            let proposed = &design.proposed;
+            if !self.registry.has(&proposed.hash)
+                && let Ok(checked) = checked(&proposed.text)
+            {
+                self.registry.add(&checked, Origin { parents: proposed.parents.clone() });
+            }
+            scores.extend(state.score(&proposed.hash).map(|score| (proposed.hash.clone(), score)));
+        }
+        self.credits = Arc::new(self.registry.credits(&scores));
+    }
 }
 
 impl Asked {
-    fn desk<'a>(&'a self, counted: &'a Counted<'a>, registry: Option<&'a Registry>) -> Desk<'a> {
+    /// The model of that name behind `transport`. A price that is not known counts tokens alone; without a library no document is found.
+    #[must_use]
+    pub fn new(
+        transport: Box<dyn Transport>,
+        model: String,
+        price: Option<Price>,
+        library: Option<Box<dyn Library + Send>>,
+    ) -> Self {
+        Self { transport, model, price, library, families: Families::default(), worth: Mutex::default() }
+    }
+
+    fn desk<'a>(
+        &'a self,
+        counted: &'a Counted<'a>,
+        registry: Option<&'a Registry>,
+        credits: &'a BTreeMap<UnitKey, Credit>,
+    ) -> Desk<'a> {
         let library = self.library.as_deref().map(|library| library as &dyn Library);
-        Desk { transport: counted, model: &self.model, library, registry, families: &self.families }
+        Desk { transport: counted, model: &self.model, library, registry, credits, families: &self.families }
+    }
+
+    fn credits(&self) -> Arc<BTreeMap<UnitKey, Credit>> {
+        Arc::clone(&self.worth.lock().unwrap_or_else(PoisonError::into_inner).credits)
     }
 
     fn counted(&self) -> Counted<'_> {
@@ -120,9 +162,9 @@ impl Asked {
 
 impl Designer for Asked {
     fn design(&self, commission: &Commission, see: &mut dyn FnMut(&Attempt)) -> Result<Made, LlmError> {
-        let (counted, units) = (self.counted(), commission.units());
+        let (counted, units, credits) = (self.counted(), commission.units(), self.credits());
         let mut attempts = Vec::new();
-        let dialogue = design(&self.desk(&counted, Some(&units)), commission, &mut |attempt| {
+        let dialogue = design(&self.desk(&counted, Some(&units), &credits), commission, &mut |attempt| {
             see(attempt);
             attempts.push(attempt.clone());
         });
@@ -136,14 +178,19 @@ impl Designer for Asked {
         }
     }
 
+    fn know(&self, state: &State) {
+        self.worth.lock().unwrap_or_else(PoisonError::into_inner).know(state);
+    }
+
     fn learn(&self, teaching: &Teaching, see: &mut dyn FnMut(&Attempt)) -> Result<Taught, LlmError> {
         let counted = self.counted();
         let mut attempts = Vec::new();
         let Teaching { cases, mends, tokens, seed } = teaching;
-        let lessons = analyse(&self.desk(&counted, None), cases, *mends, *tokens, *seed, &mut |attempt| {
-            see(attempt);
-            attempts.push(attempt.clone());
-        });
+        let lessons =
+            analyse(&self.desk(&counted, None, &BTreeMap::new()), cases, *mends, *tokens, *seed, &mut |attempt| {
+                see(attempt);
+                attempts.push(attempt.clone());
+            });
         let spent = counted.spent();
         let (lessons, unanswered) = match lessons {
             Ok(lessons) => (lessons, None),

@@ -17,18 +17,11 @@ use genesys_evolve::{
     Agents, Asked, Designer, Designers, EvolveError, Fact, InProcess, News, Observer, Rejection, Settings, State,
     Subject, Submitted, Words, discover_with, read, resume_with,
 };
-use genesys_family::Families;
 use genesys_llm::record::{Lines, Recorder, Replay, exchanges};
 use genesys_llm::{Continued, LlmError, Reply, Request, Transport};
 
 fn asked(transport: impl Transport + 'static, at_once: usize) -> Designers {
-    let asked = Asked {
-        transport: Box::new(transport),
-        model: "m".into(),
-        price: None,
-        library: None,
-        families: Families::default(),
-    };
+    let asked = Asked::new(Box::new(transport), "m".into(), None, None);
     Designers { designer: Arc::new(asked), at_once }
 }
 

@@ -11,7 +11,6 @@ use std::time::Duration;
 use common::{Actor, dataset, digest, settings, shipped};
 use genesys_data::Dataset;
 use genesys_evolve::{Asked, Designers, InProcess, Settings, State, discover_with};
-use genesys_family::Families;
 use genesys_llm::{LlmError, Reply, Request, Transport};
 
 const CROWD: usize = 32;
@@ -42,13 +41,7 @@ impl Transport for Together {
 
 fn run(dir: &Path, data: &Dataset, transport: impl Transport + 'static, at_once: usize) -> State {
     let settings = Settings { generations: 1, population: CROWD as u64, ..settings(6) };
-    let asked = Asked {
-        transport: Box::new(transport),
-        model: "m".into(),
-        price: None,
-        library: None,
-        families: Families::default(),
-    };
+    let asked = Asked::new(Box::new(transport), "m".into(), None, None);
     let designers = Designers { designer: Arc::new(asked), at_once };
     discover_with(dir, &settings, &shipped(), data, Some(&designers), &mut InProcess::default(), &mut ()).unwrap()
 }

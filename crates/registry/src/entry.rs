@@ -74,14 +74,6 @@ pub struct Cost {
     pub reach: String,
 }
 
-impl Entry {
-    /// What is to be found by its meaning: name, comment and signature, then its text.
-    #[must_use]
-    pub fn document(&self) -> String {
-        format!("{}\n{}\n{}\n\n{}", self.name, self.docs, self.signature, self.text)
-    }
-}
-
 /// The units of a checked file that have a body, in the order of the text; `designs` of each is empty.
 pub(crate) fn units(file: &ast::File, context: &Context) -> Vec<Entry> {
     let inspected = inspect(file, standard_units());

@@ -2,8 +2,8 @@
 //! comes from, and what it was worth.
 //!
 //! Designs go in, in the order in which they came to be, with their parents; a [`Registry`] comes out, which is a pure function of
-//! them. It is asked for the units that fit a hole ([`Registry::fitting`]), for what each is credited with
-//! ([`Registry::credits`]), and for what there is to search by meaning ([`Entry::document`]).
+//! them. It is asked for the units that fit a hole ([`Registry::fitting`]) and for what each is credited with
+//! ([`Registry::credits`]).
 //!
 //! | file | holds |
 //! | --- | --- |

@@ -53,7 +53,7 @@ impl Registry {
     /// Takes in the units of a design; a design that is known already changes nothing. Returns the keys of those that were new.
     pub fn add(&mut self, design: &CheckedDesign, origin: Origin) -> Vec<UnitKey> {
         let hash = design.hash().to_string();
-        if self.designs.iter().any(|known| known.hash == hash) {
+        if self.has(&hash) {
             return Vec::new();
         }
         let found = units(design.file(), &self.context);
@@ -73,6 +73,12 @@ impl Registry {
         }
         self.designs.push(Known { design: Arc::new(design.clone()), hash, parents: origin.parents, units: held });
         new
+    }
+
+    /// Whether the design of that hash was taken in.
+    #[must_use]
+    pub fn has(&self, hash: &str) -> bool {
+        self.designs.iter().any(|known| known.hash == hash)
     }
 
     /// The unit of a parent that has the entry's name.

@@ -38,7 +38,7 @@ fn an_entry_says_what_a_unit_takes_gives_and_costs() {
     assert_eq!((mix.docs.as_str(), mix.interface.as_str()), ("Mixes what stands before.", "Seq[D] -> Seq[D]"));
     assert_eq!((mix.cost.parameters.as_str(), mix.cost.forward.as_str()), ("D*D", "2 D^2 * T"));
     assert_eq!((mix.cost.label.as_str(), mix.cost.reach.as_str()), ("local", "2"));
-    assert!(mix.document().contains("Mixes what stands before.") && mix.document().contains("shift(x, 2)"));
+    assert!(mix.text.contains("/// Mixes what stands before.") && mix.text.contains("shift(x, 2)"), "{}", mix.text);
     assert_eq!(mix.designs, [one.hash().to_string()]);
     let [block] = named(&registry, "B")[..] else { panic!("there is one `B`") };
     assert!(block.text.contains("unit Mix<H = 4>") && block.text.starts_with("use std::RmsNorm"), "{}", block.text);

@@ -5,9 +5,10 @@
 
 use std::num::NonZeroUsize;
 
-use genesys_literature::{Embed, Index, Kind, Query, show};
+use genesys_literature::{Kind, Query, show};
 
 use super::live::Live;
+use super::meaning::{MeaningArgs, WORDS_ALONE, give_vectors};
 use super::shelf::{Shelf, of_literature};
 use crate::failure::Failure;
 use crate::output;
@@ -43,41 +44,23 @@ pub(super) struct Args {
     json: bool,
     #[command(flatten)]
     live: Live,
-    /// Search by meaning, too: the folder of a BERT for sentences, with its config.json, tokenizer.json, model.safetensors.
-    #[cfg(feature = "embeddings")]
-    #[arg(long, value_name = "DIR")]
-    embeddings: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    meaning: MeaningArgs,
     #[command(flatten)]
     shelf: Shelf,
-}
-
-impl Args {
-    /// The model of meaning, where one is named.
-    #[cfg(feature = "embeddings")]
-    fn model(&self) -> Result<Option<Box<dyn Embed>>, Failure> {
-        let open = |folder| genesys_literature::bert::Bert::open(folder).map_err(of_literature);
-        let model = self.embeddings.as_deref().map(open).transpose()?;
-        Ok(model.map(|model| Box::new(model) as Box<dyn Embed>))
-    }
-
-    /// None: this program was built without the feature `embeddings`.
-    #[cfg(not(feature = "embeddings"))]
-    fn model(&self) -> Result<Option<Box<dyn Embed>>, Failure> {
-        Ok(None)
-    }
 }
 
 /// Searches and prints.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let question = args.text.join(" ");
-    let model = args.model()?;
+    let model = args.meaning.model()?;
     let (mut index, mut notes) = args.shelf.index(model.is_some())?;
     let live = args.live.documents(&question, args.limit.get(), args.shelf.place());
     notes.extend(live.notes);
     index.replace("live", &live.batches).map_err(of_literature)?;
     match &model {
         Some(model) => give_vectors(&mut index, model.as_ref())?,
-        None => notes.push("searched by words alone, there is no model of meaning: see docs/literature.md".to_owned()),
+        None => notes.push(WORDS_ALONE.to_owned()),
     }
     let query = Query { text: &question, limit: args.limit.get(), kinds: &args.kind };
     let found = index.search(&query, model.as_deref()).map_err(of_literature)?;
@@ -90,15 +73,4 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         return output::line("nothing found: other words, or a beginning* of them, may do");
     }
     output::now(&show::hits(&found))
-}
-
-/// Gives every document a vector that has none yet, and tells how far it is.
-fn give_vectors(index: &mut Index, model: &dyn Embed) -> Result<(), Failure> {
-    let all = index.len().map_err(of_literature)?;
-    let told = |done: usize| {
-        if done.is_multiple_of(320) {
-            output::say(format_args!("{done} of at most {all} entries have a vector"));
-        }
-    };
-    index.embed(model, told).map(|_| ()).map_err(of_literature)
 }

@@ -4,12 +4,11 @@
 //! are now, and notes about what could not be read. It is kept on disk where it holds papers or vectors, which take time; the
 //! rest is put together anew.
 
-use std::env;
-use std::fs;
 use std::path::PathBuf;
 
 use genesys_literature::{Batch, Index, LiteratureError, Work, design, folder, library};
 
+use super::place::Place;
 use super::{pages, runs};
 use crate::failure::Failure;
 use crate::shipped;
@@ -23,15 +22,14 @@ pub(crate) struct Shelf {
     /// The folder of a run: its designs, and what came of them. May be given several times.
     #[arg(long, value_name = "RUN")]
     run: Vec<PathBuf>,
-    /// Where the index of folders and answers of live sources are kept [default: genesys in $XDG_CACHE_HOME, or in ~/.cache].
-    #[arg(long, value_name = "DIR")]
-    cache: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
 }
 
 impl Shelf {
     /// What is shipped, and what lies in these folders.
     pub(crate) fn with(folder: Vec<PathBuf>) -> Self {
-        Self { folder, run: Vec::new(), cache: None }
+        Self { folder, run: Vec::new(), place: Place::default() }
     }
 
     /// The index, and what a person should know about it. With `has_vectors` it is kept even if all of it is shipped.
@@ -67,7 +65,7 @@ impl Shelf {
 
     /// Where things are kept between searches.
     pub(crate) fn place(&self) -> Option<PathBuf> {
-        self.cache.clone().or_else(default_cache)
+        self.place.folder()
     }
 
     /// An index in memory, or, where there is something to keep, in a file of its own for these folders.
@@ -75,16 +73,10 @@ impl Shelf {
         if self.folder.is_empty() && !has_vectors {
             return Index::in_memory().map_err(of_literature);
         }
-        let whole = |folder: &PathBuf| fs::canonicalize(folder).unwrap_or_else(|_| folder.clone());
-        let mut folders: Vec<PathBuf> = self.folder.iter().map(whole).collect();
-        folders.sort();
-        let name = blake3::hash(format!("{folders:?}").as_bytes()).to_hex();
-        let place = self.place();
-        let made = place.as_ref().filter(|place| fs::create_dir_all(place).is_ok());
-        match made {
-            Some(place) => Index::open(&place.join(format!("literature-{}.db", &name[..16]))).map_err(of_literature),
+        match self.place.file("literature", &self.folder) {
+            Some(file) => Index::open(&file).map_err(of_literature),
             None => {
-                let where_to = place.map_or("a cache".to_owned(), |place| place.display().to_string());
+                let where_to = self.place().map_or("a cache".to_owned(), |place| place.display().to_string());
                 notes.push(format!(
                     "{where_to} cannot be made, so that the index is not kept; --cache names another place"
                 ));
@@ -92,13 +84,6 @@ impl Shelf {
             }
         }
     }
-}
-
-/// Where programs keep what they can make again.
-fn default_cache() -> Option<PathBuf> {
-    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")))?;
-    Some(base.join("genesys"))
 }
 
 /// The failure that an error of the knowledge engine is.
