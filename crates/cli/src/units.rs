@@ -5,7 +5,6 @@
 
 mod about;
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use std::path::{Path, PathBuf};
 use genesys_check::Sketch;
 use genesys_check::sketch::Hole;
 use genesys_compiler::check_text;
+use genesys_evolve::Units;
 use genesys_literature::Hit;
 use genesys_registry::{Credit, Entry, Fit, Origin, Registry, UnitKey};
 use genesys_syntax::print;
@@ -69,20 +69,20 @@ impl Args {
 
 /// Lists units, or what fits.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let (registry, credits) = match &args.run {
+    let known = match &args.run {
         Some(run) => of_run(run)?,
-        None if args.files.is_empty() => (of_shipped(), BTreeMap::new()),
-        None => (of_files(&args.files)?, BTreeMap::new()),
+        None if args.files.is_empty() => Units { registry: of_shipped(), ..Units::default() },
+        None => Units { registry: of_files(&args.files)?, ..Units::default() },
     };
-    let known = Known { registry, credits };
+    let known = Known(known);
     match &args.fits {
         Some(path) => known.fitting(path, args),
         None if args.about.is_asked() => known.alike(args),
         None if args.json => {
-            let all: Vec<Value> = known.registry.entries().map(|entry| known.value(entry)).collect();
+            let all: Vec<Value> = known.0.registry.entries().map(|entry| known.value(entry)).collect();
             output::line(format_args!("{:#}", Value::from(all)))
         }
-        None => known.registry.entries().try_for_each(|entry| output::line(known.words(entry))),
+        None => known.0.registry.entries().try_for_each(|entry| output::line(known.words(entry))),
     }
 }
 
@@ -105,30 +105,20 @@ fn of_files(files: &[PathBuf]) -> Result<Registry, Failure> {
     Ok(registry)
 }
 
-/// The units of a run's designs, and their credits by the runs' scores.
-fn of_run(dir: &Path) -> Result<(Registry, BTreeMap<UnitKey, Credit>), Failure> {
+/// The units of a run's designs, and their credits by the run's scores.
+fn of_run(dir: &Path) -> Result<Units, Failure> {
     let state = genesys_evolve::read(dir).map_err(|error| Failure::of(error.is_input(), &error))?;
-    let (mut registry, mut scores) = (Registry::default(), BTreeMap::new());
-    for design in &state.designs {
-        let proposed = &design.proposed;
-        if let Some(checked) = check_text(&proposed.name, &proposed.text).design {
-            registry.add(&checked, Origin { parents: proposed.parents.clone() });
-        }
-        scores.extend(state.score(&proposed.hash).map(|score| (proposed.hash.clone(), score)));
-    }
-    let credits = registry.credits(&scores);
-    Ok((registry, credits))
+    let mut units = Units::default();
+    units.know(&state, u64::MAX);
+    Ok(units)
 }
 
 /// Units, and what they were worth.
-struct Known {
-    registry: Registry,
-    credits: BTreeMap<UnitKey, Credit>,
-}
+struct Known(Units);
 
 impl Known {
     fn credit(&self, entry: &Entry) -> Option<&Credit> {
-        self.credits.get(&entry.key)
+        self.0.credits.get(&entry.key)
     }
 
     /// What a unit was worth, to be added to a line; nothing where that is not known.
@@ -161,7 +151,7 @@ impl Known {
 
     /// What means the like of a text.
     fn alike(&self, args: &Args) -> Result<(), Failure> {
-        let hits = args.about.found(&self.registry, &args.sources(), None)?;
+        let hits = args.about.found(&self.0.registry, &args.sources(), None)?;
         let found = hits.iter().filter_map(|hit| Some((hit, self.named(&hit.document.key)?)));
         if args.json {
             let value = |(hit, entry): (&Hit, &Entry)| {
@@ -180,13 +170,13 @@ impl Known {
 
     /// The unit of that key.
     fn named(&self, key: &str) -> Option<&Entry> {
-        self.registry.entries().find(|entry| entry.key.as_str() == key)
+        self.0.registry.entries().find(|entry| entry.key.as_str() == key)
     }
 
     /// What fits each hole of a sketch.
     fn fitting(&self, path: &Path, args: &Args) -> Result<(), Failure> {
         let sketch = sketch(path)?;
-        let alike = args.about.found(&self.registry, &args.sources(), Some(usize::MAX))?;
+        let alike = args.about.found(&self.0.registry, &args.sources(), Some(usize::MAX))?;
         // Those that do not mean the like stand behind, in the order of their credit.
         let rank = |fit: &Fit<'_>| {
             let key = fit.entry.map(|entry| entry.key.as_str());
@@ -194,7 +184,7 @@ impl Known {
         };
         let mut values = Vec::new();
         for hole in sketch.holes() {
-            let mut fits = self.registry.fitting(&sketch, hole, &self.credits);
+            let mut fits = self.0.registry.fitting(&sketch, hole, &self.0.credits);
             fits.sort_by_key(rank);
             if let Some(out) = &args.out {
                 write_all(out, hole, &fits)?;

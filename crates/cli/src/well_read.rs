@@ -1,7 +1,7 @@
 //! A designer that finds what its own run made, among what is known besides.
 //!
-//! In: an index, a designer over it. Out: that designer, which before each generation finds the designs of those before it and what came
-//! of them. What is found is a function of the run's log, so a run that goes on or is replayed finds the same.
+//! In: an index, a designer over it. Out: that designer, which before each generation finds the designs of those before it, what came
+//! of them, and their units. What is found is a function of the run's log, so a run that goes on or is replayed finds the same.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -42,7 +42,7 @@ impl Designer for WellRead {
 
     fn know(&self, state: &State) {
         self.asked.know(state);
-        let documents = documents(RUN, state, state.generation);
+        let documents = self.asked.units(|units| documents(RUN, state, state.generation, units));
         let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = index.replace(RUN, &[documents]) {
             output::say(format_args!("models cannot look for what the run made: {error}"));

@@ -36,6 +36,14 @@ fn two_runs_of_one_seed_give_the_same_hashes_and_the_same_bits_per_byte() {
     assert_eq!(designs.len(), 7);
     let check = ["check", "--scale", "nano"].map(Into::into);
     genesys(check.into_iter().chain(designs.into_iter().map(PathBuf::into_os_string))).ok();
+
+    // Its units are found, too, with what they were worth.
+    let run = folder.path().join("a").into_os_string().into_string().unwrap();
+    let words = genesys(["units", "--run", &run, "--about", "causal softmax attention", "--limit", "1"]).ok();
+    assert!(words.starts_with("unit ") && words.contains("looks back"), "{words}");
+    let search = ["literature", "search", "causal softmax attention", "--run", &run, "--kind", "unit", "--limit", "40"];
+    let found = genesys(search).ok();
+    assert!(found.contains(&format!("{run}#u1-")) && found.contains("operations."), "{found}");
 }
 
 #[test]

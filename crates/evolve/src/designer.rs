@@ -10,10 +10,10 @@ use genesys_agents::{Attempt, Case, Commission, Desk, Dialogue, Lesson, Library,
 use genesys_family::Families;
 use genesys_llm::price::Price;
 use genesys_llm::{LlmError, Reply, Request, Spent, Transport, Usage};
-use genesys_registry::{Credit, Origin, Registry, UnitKey};
+use genesys_registry::{Credit, Registry, UnitKey};
 
-use crate::propose::checked;
 use crate::state::State;
+use crate::units::Units;
 
 /// Somebody who designs.
 pub trait Designer: Send + Sync {
@@ -102,31 +102,7 @@ pub struct Asked {
     price: Option<Price>,
     library: Option<Box<dyn Library + Send>>,
     families: Families,
-    worth: Mutex<Worth>,
-}
-
-/// What the units of a run were worth, before its open generation.
-#[derive(Default)]
-struct Worth {
-    registry: Registry,
-    credits: Arc<BTreeMap<UnitKey, Credit>>,
-}
-
-impl Worth {
-    /// Takes in the designs that are closed now.
-    fn know(&mut self, state: &State) {
-        let mut scores = BTreeMap::new();
-        for design in state.closed() {
-            let proposed = &design.proposed;
-            if !self.registry.has(&proposed.hash)
-                && let Ok(checked) = checked(&proposed.text)
-            {
-                self.registry.add(&checked, Origin { parents: proposed.parents.clone() });
-            }
-            scores.extend(state.score(&proposed.hash).map(|score| (proposed.hash.clone(), score)));
-        }
-        self.credits = Arc::new(self.registry.credits(&scores));
-    }
+    units: Mutex<Units>,
 }
 
 impl Asked {
@@ -138,7 +114,7 @@ impl Asked {
         price: Option<Price>,
         library: Option<Box<dyn Library + Send>>,
     ) -> Self {
-        Self { transport, model, price, library, families: Families::default(), worth: Mutex::default() }
+        Self { transport, model, price, library, families: Families::default(), units: Mutex::default() }
     }
 
     fn desk<'a>(
@@ -152,7 +128,12 @@ impl Asked {
     }
 
     fn credits(&self) -> Arc<BTreeMap<UnitKey, Credit>> {
-        Arc::clone(&self.worth.lock().unwrap_or_else(PoisonError::into_inner).credits)
+        self.units(|units| Arc::clone(&units.credits))
+    }
+
+    /// What `read` takes of the units that the run had before its open generation.
+    pub fn units<T>(&self, read: impl FnOnce(&Units) -> T) -> T {
+        read(&self.units.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn counted(&self) -> Counted<'_> {
@@ -179,7 +160,7 @@ impl Designer for Asked {
     }
 
     fn know(&self, state: &State) {
-        self.worth.lock().unwrap_or_else(PoisonError::into_inner).know(state);
+        self.units.lock().unwrap_or_else(PoisonError::into_inner).know(state, state.generation);
     }
 
     fn learn(&self, teaching: &Teaching, see: &mut dyn FnMut(&Attempt)) -> Result<Taught, LlmError> {

@@ -13,6 +13,7 @@
 //! | `propose` | proposals and rejections |
 //! | `commission` | what language models are asked for |
 //! | [`designer`] | who designs beside the operators |
+//! | [`units`] | the units of its designs, and what each was worth |
 //! | `studio` | dialogues side by side |
 //! | `decode_state` | bytes that decoding has to keep |
 //! | [`runner`] | who trains |
@@ -51,6 +52,7 @@ pub mod state;
 mod studio;
 mod talking;
 mod training;
+pub mod units;
 mod worker;
 
 pub use board::{Ancestor, Row};
@@ -65,4 +67,5 @@ pub use runner::{Assignment, InProcess, Keep, Progress, Runner, Score, Told, Ver
 pub use settings::{Agents, Settings, Shipped, TextMark};
 pub use state::{Design, State, Talk, Training};
 pub use studio::Subject;
+pub use units::Units;
 pub use worker::serve;

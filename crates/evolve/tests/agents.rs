@@ -15,7 +15,7 @@ use genesys_data::Dataset;
 use genesys_evolve::designer::{Made, Taught, Teaching};
 use genesys_evolve::{
     Agents, Asked, Designer, Designers, EvolveError, Fact, InProcess, News, Observer, Rejection, Settings, State,
-    Subject, Submitted, Words, discover_with, read, resume_with,
+    Subject, Submitted, Units, Words, discover_with, read, resume_with,
 };
 use genesys_llm::record::{Lines, Recorder, Replay, exchanges};
 use genesys_llm::{Continued, LlmError, Reply, Request, Transport};
@@ -56,6 +56,26 @@ fn models_fill_places_and_the_log_tells_each_dialogue_before_what_came_of_it() {
     let events = kinds.iter().filter(|kind| *kind == "lesson-learned").count();
     assert_eq!((events, state.lessons.len()), (2, 2), "the last generation teaches nobody");
     assert_eq!(read(&dir).unwrap(), state, "the state is a function of the events");
+}
+
+#[test]
+fn the_units_of_a_run_are_those_of_the_generations_that_are_closed() {
+    let root = tempfile::tempdir().unwrap();
+    let (data, dir) = (dataset(root.path()), root.path().join("run"));
+    let state = run(&dir, &settings(1), &data, &asked(Actor::default(), 2)).unwrap();
+    let known = |befores: &[u64]| {
+        let mut units = Units::default();
+        befores.iter().for_each(|before| units.know(&state, *before));
+        (units.registry.entries().cloned().collect::<Vec<_>>(), units.credits)
+    };
+    let (first, (all, credits)) = (known(&[1]), known(&[u64::MAX]));
+    assert!(!first.0.is_empty() && first.1.is_empty(), "nothing was bred yet");
+    assert!(all.len() > first.0.len() && !credits.is_empty(), "{} and {}", all.len(), first.0.len());
+    assert_eq!(known(&[1, 2, u64::MAX]), (all, credits), "whenever it was told");
+
+    let asked = Asked::new(Box::new(Actor::default()), "m".into(), None, None);
+    asked.know(&state);
+    assert_eq!(asked.units(|units| Arc::clone(&units.credits)), known(&[state.generation]).1);
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! A run's designs, and what came of them, as documents.
 //!
-//! In: a run's folder. Out: a batch: a proposal for each design, with its parents, and a result for each that was trained.
+//! In: a run's folder. Out: a batch: a proposal for each design, with its parents, a result for each that was trained, and each of their
+//! units, with what it costs and was worth.
 //! Figures are those of the leaderboard. The run is only read.
 
 use std::path::Path;
 
+use genesys_agents::library::unit_document;
 use genesys_evolve::fact::Proposed;
-use genesys_evolve::{Design, Row, State};
+use genesys_evolve::{Design, Row, State, Units};
 use genesys_literature::{Batch, Document, Kind, Link, Relation};
+use genesys_registry::entry::Cost;
+use genesys_registry::{Credit, Entry};
 use genesys_report::number::short_hash;
 
 use crate::failure::Failure;
@@ -15,11 +19,13 @@ use crate::failure::Failure;
 /// The documents of the run in `dir`.
 pub(super) fn batch(dir: &Path) -> Result<Batch, Failure> {
     let state = genesys_evolve::read(dir).map_err(|error| Failure::of(error.is_input(), &error))?;
-    Ok(documents(&dir.display().to_string(), &state, u64::MAX))
+    let mut units = Units::default();
+    units.know(&state, u64::MAX);
+    Ok(documents(&dir.display().to_string(), &state, u64::MAX, &units))
 }
 
-/// The documents of a run of that name, of the generations below `before`: ranks are those among these.
-pub(crate) fn documents(run: &str, state: &State, before: u64) -> Batch {
+/// The documents of a run of that name, of the generations below `before`, whose units these are: ranks are those among these.
+pub(crate) fn documents(run: &str, state: &State, before: u64, units: &Units) -> Batch {
     let is_asked = |design: &Design| design.proposed.place.generation < before;
     let proposals =
         state.designs.iter().filter(|design| is_asked(design)).map(|design| proposal(run, state, &design.proposed));
@@ -27,7 +33,28 @@ pub(crate) fn documents(run: &str, state: &State, before: u64) -> Batch {
     let asked = rows.into_iter().filter(|row| state.design(&row.hash).is_some_and(is_asked));
     let ranked: Vec<Row> = asked.zip(1..).map(|(row, rank)| Row { rank, ..row }).collect();
     let results = ranked.iter().filter(|row| row.seeds > 0 || row.failure.is_some()).map(|row| result(run, row));
-    Batch::of(run, proposals.chain(results).collect())
+    let units = units.registry.entries().map(|entry| unit(run, state, entry, units.credits.get(&entry.key)));
+    Batch::of(run, proposals.chain(results).chain(units).collect())
+}
+
+/// A unit, with the designs that have it.
+fn unit(run: &str, state: &State, entry: &Entry, credit: Option<&Credit>) -> Document {
+    let document = unit_document(entry);
+    let says = if document.summary.is_empty() { String::new() } else { format!("{} ", document.summary) };
+    let Cost { parameters, forward, label, .. } = &entry.cost;
+    let worth = credit.map_or_else(String::new, |credit| {
+        format!(" Where it came, bits per byte fell by {:+.4} on the mean ({} times).", credit.gain, credit.steps)
+    });
+    let has = |hash: &String| state.design(hash).map(|design| design.proposed.name.clone());
+    let names: Vec<String> = entry.designs.iter().filter_map(has).collect();
+    let link = |name: &String| Link { relation: Relation::PartOf, key: format!("{run}/{name}") };
+    Document {
+        key: format!("{run}#{}", entry.key),
+        source: format!("{run}, {}", names.join(", ")),
+        summary: format!("{says}It is {label}, with {parameters} parameters and {forward} operations.{worth}"),
+        links: names.iter().map(link).collect(),
+        ..document
+    }
 }
 
 fn proposal(run: &str, state: &State, proposed: &Proposed) -> Document {
