@@ -55,6 +55,15 @@ mod tests {
     }
 
     #[test]
+    fn it_has_the_words_that_are_no_names() {
+        let words = genesys_syntax::KEYWORDS.join(" ");
+        assert!(
+            card().split_whitespace().collect::<Vec<_>>().join(" ").contains(&format!("is one of {words}.")),
+            "{words}"
+        );
+    }
+
+    #[test]
     fn every_block_of_code_is_a_design() {
         let card = card();
         let blocks: Vec<&str> = card.split("```gau\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
