@@ -119,8 +119,9 @@ impl Studio {
 }
 
 impl DesignerArgs {
-    /// Opens who answers, if anybody is named; nobody is asked yet.
-    pub(crate) fn open(&self) -> Result<Option<Opened>, Failure> {
+    /// Opens who answers, if anybody is named; nobody is asked yet. A run that has begun counts by the price that it began with, and so does
+    /// one that is made again from its folder.
+    pub(crate) fn open(&self, began: Option<&Agents>) -> Result<Option<Opened>, Failure> {
         let Some(llm) = &self.llm else { return Ok(None) };
         let args = LlmArgs { llm: llm.clone(), record: None, wait: self.wait };
         let target = args.target()?;
@@ -128,7 +129,14 @@ impl DesignerArgs {
             Target::Replay(path) => replay(path)?,
             Target::Http { .. } | Target::Folder { .. } | Target::Local(_) => args.open()?,
         };
-        let prices = self.table()?;
+        let again = match &target {
+            Target::Replay(path) if path.is_dir() => agents_of(path),
+            Target::Replay(_) | Target::Http { .. } | Target::Folder { .. } | Target::Local(_) => None,
+        };
+        let prices = match began.or(again.as_ref()).and_then(|agents| agents.price.clone()) {
+            Some(price) => self.table()?.with(&model, price),
+            None => self.table()?,
+        };
         let price = prices.of(&model).ok().cloned();
         // Who answers here takes no money; in a run that is replayed nobody does.
         let is_free = match &target {
@@ -171,6 +179,11 @@ impl DesignerArgs {
 /// A model as it is told of: a server that has but one need not be asked by its name.
 fn called(model: &str) -> String {
     if model.is_empty() { "the only model of a server".to_owned() } else { format!("the model `{model}`") }
+}
+
+/// Who designed in the run in a folder, as far as it can be read.
+fn agents_of(dir: &Path) -> Option<Agents> {
+    genesys_evolve::read(dir).ok()?.started.settings.agents
 }
 
 /// The replies of a recording, of a run's folder or a file.

@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         None => run_folder::next_run(Path::new("runs"))?,
     };
     refuse_a_run(&dir)?;
-    let opened = args.designers.open()?;
+    let opened = args.designers.open(None)?;
     let (settings, shipped) = (args.settings(opened.as_ref()), shipped());
     opened.as_ref().map_or(Ok(()), |opened| opened.estimate(&settings))?;
     let place = TextPlace::of(&args.corpus)?;

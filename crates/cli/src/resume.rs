@@ -63,7 +63,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 /// Who designs in a run, where its settings say that somebody does.
 fn studio_of(dir: &Path, state: &State, args: &DesignerArgs) -> Result<Option<Studio>, Failure> {
-    match (&state.started.settings.agents, args.open()?) {
+    let agents = &state.started.settings.agents;
+    match (agents, args.open(agents.as_ref())?) {
         (None, None) => Ok(None),
         (None, Some(_)) => Err(Failure::Input(format!(
             "--llm: {} is a run of operators alone, and its settings are fixed: leave the option away, or begin another run",

@@ -188,6 +188,31 @@ fn a_cap_stops_a_run_and_says_how_to_go_on() {
 }
 
 #[test]
+fn a_run_counts_by_the_price_that_it_began_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, asked) = (folder.path().join("a"), folder.path().join("asked"));
+    let prices = folder.path().join("prices.tsv");
+    let shipped = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../llm/prices.tsv")).unwrap();
+    let header = shipped.lines().next().unwrap();
+    fs::write(&prices, format!("{header}\nAda\t1\t1\t2\t2026-11-28\tAda says so\n")).unwrap();
+    let llm = format!("file:{}#Ada", asked.display());
+    let _person = Person::at(asked, usize::MAX);
+    let first = ["--llm", &llm, "--tokens", "60000", "--prices", prices.to_str().unwrap()];
+    finished(small(folder.path(), "a", &first).output().unwrap()).refused();
+    let mut command = command(["resume".as_ref(), run.as_os_str()]);
+    command.args(["--llm", &llm, "--budget", "9USD"]).env("GENESYS_CACHE", folder.path().join("cache"));
+    let resumed = finished(command.output().unwrap());
+    assert!(resumed.stderr.contains(" USD") && !resumed.stderr.contains("not known"), "{}", resumed.stderr);
+    let board = resumed.ok();
+    let ledger = fs::read_to_string(run.join("ledger.jsonl")).unwrap();
+    let free = ledger.lines().filter(|line| line.contains("settled") && line.contains("\"money\":0,")).count();
+    assert!(ledger.contains("\"money\":") && free == 0, "{free} of\n{ledger}");
+    let again = small(folder.path(), "b", &["--llm", &format!("replay:{}", run.display())]).output().unwrap();
+    assert_eq!(finished(again).ok(), board);
+    assert_eq!(digest(&folder.path().join("b")), digest(&run), "the prices are those of the run");
+}
+
+#[test]
 fn mistakes_are_told_before_a_run_is_made() {
     let folder = tempfile::tempdir().unwrap();
     let told = |more: &[&str]| {

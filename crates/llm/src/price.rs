@@ -153,7 +153,7 @@ impl Prices {
 
     /// A model that costs nothing: one's own server, a person.
     #[must_use]
-    pub fn with_free(mut self, model: &str) -> Self {
+    pub fn with_free(self, model: &str) -> Self {
         let price = Price {
             input: Money(0),
             cached: Money(0),
@@ -161,6 +161,12 @@ impl Prices {
             date: String::new(),
             source: "said to be free".to_owned(),
         };
+        self.with(model, price)
+    }
+
+    /// The same with that price for a model, such as the one that a run began with.
+    #[must_use]
+    pub fn with(mut self, model: &str, price: Price) -> Self {
         self.0.insert(model.to_owned(), price);
         self
     }
