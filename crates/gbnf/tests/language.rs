@@ -49,3 +49,21 @@ fn what_the_exported_grammar_generates_is_read() {
         assert_eq!(first, None, "{text}");
     }
 }
+
+#[test]
+fn a_comment_at_the_margin_before_the_last_line_is_in_the_language() {
+    let rules = exported();
+    let unit = |between: &str| format!("unit U(x: Seq[D]) -> Seq[D] {{\n    let y = x{between}    y\n}}\n");
+    let mut missed = Vec::new();
+    for between in ["\n", "\n    // a\n", "\n// a\n", "\n// a\n// b\n", " // a\n// b\n", "\n\n// a\n"] {
+        let text = unit(between);
+        let mut sources = Sources::default();
+        let file = sources.add("margin.gau", text.as_str());
+        let parsed = genesys_syntax::parse(&sources, file).diagnostics.is_empty();
+        let admitted = Recognizer::reads(&rules, &text);
+        if parsed != admitted {
+            missed.push(between);
+        }
+    }
+    assert!(missed.is_empty(), "{missed:?}");
+}
