@@ -40,15 +40,16 @@ impl<'a> Units<'a> {
         let mut fits = self.registry.fitting(sketch, hole, self.credits);
         fits.retain(|fit| fit.entry.is_some());
         let alike = alike(&fits, &said(file, hole));
-        let rank = |at: usize| 1.0 / (FUSION + at as f64);
+        // Ranks count from 1.
+        let score = |at: usize| 1.0 / (FUSION + (at + 1) as f64);
         let key = |fit: &Fit<'_>| fit.entry.map(|entry| entry.key.clone()).expect("those without an entry are gone");
         let mut scored: Vec<(f64, Fit<'a>)> = (0..)
             .zip(fits)
             .map(|(at, fit)| {
                 let key = key(&fit);
                 // Those with more credit stand first.
-                let worth = self.credits.get(&key).filter(|credit| credit.gain > 0.0).map_or(0.0, |_| rank(at));
-                let meaning = alike.iter().position(|other| other == key.as_str()).map_or(0.0, rank);
+                let worth = self.credits.get(&key).filter(|credit| credit.gain > 0.0).map_or(0.0, |_| score(at));
+                let meaning = alike.iter().position(|other| other == key.as_str()).map_or(0.0, score);
                 (worth + meaning, fit)
             })
             .collect();

@@ -75,9 +75,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         None => Units { registry: of_files(&args.files)?, ..Units::default() },
     };
     let known = Known(known);
+    let is_asked = args.about.is_asked()?;
     match &args.fits {
         Some(path) => known.fitting(path, args),
-        None if args.about.is_asked() => known.alike(args),
+        None if is_asked => known.alike(args),
         None if args.json => {
             let all: Vec<Value> = known.0.registry.entries().map(|entry| known.value(entry)).collect();
             output::line(format_args!("{:#}", Value::from(all)))

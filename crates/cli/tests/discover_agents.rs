@@ -83,7 +83,7 @@ fn said(asked: &Value) -> (&'static str, String) {
             json(r#"{"notes": "", "questions": []}"#)
         }
         "proposer" if request["form"]["kind"] == "schema" => {
-            json(r#"{"notes": "", "questions": ["\"the run starts from\""]}"#)
+            json(r#"{"notes": "", "questions": ["\"the run starts from\"", "\"it is global with\""]}"#)
         }
         "proposer" if last.contains("write the proposal") => ("answer.md", proposal),
         "proposer" | "implementer" => ("answer.md", design),
@@ -152,6 +152,7 @@ fn a_run_with_models_is_stopped_in_mid_dialogue_gone_on_with_and_made_again_from
     // Models found what the run had made before.
     let exchanges = fs::read_to_string(run.join("exchanges.jsonl")).unwrap();
     assert!(exchanges.contains(r#"<document key=\"run/"#), "{exchanges}");
+    assert!(exchanges.contains(r#"<document key=\"run#u1-"#), "nor its units: {exchanges}");
 
     // Each request was asked once, and the ledger has every call, those that the kill cut off included.
     let lines = |name: &str| fs::read_to_string(run.join(name)).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();

@@ -21,20 +21,33 @@ pub(crate) struct MeaningArgs {
 /// What is said where there is no model.
 pub(crate) const WORDS_ALONE: &str = "searched by words alone, there is no model of meaning: see docs/literature.md";
 
+#[cfg(feature = "embeddings")]
 impl MeaningArgs {
     /// The model, where one is named.
-    #[cfg(feature = "embeddings")]
     pub(crate) fn model(&self) -> Result<Option<Box<dyn Embed>>, Failure> {
         let open = |folder| genesys_literature::bert::Bert::open(folder).map_err(of_literature);
         let model = self.embeddings.as_deref().map(open).transpose()?;
         Ok(model.map(|model| Box::new(model) as Box<dyn Embed>))
     }
 
+    /// Refuses a model where nothing is searched without `wanted`.
+    pub(crate) fn unused(&self, wanted: &str) -> Result<(), Failure> {
+        let refused = |_| Err(Failure::Input(format!("--embeddings: expected {wanted} beside it, which it is for")));
+        self.embeddings.as_ref().map_or(Ok(()), refused)
+    }
+}
+
+#[cfg(not(feature = "embeddings"))]
+#[allow(clippy::unused_self, clippy::unnecessary_wraps)] // as with the feature
+impl MeaningArgs {
     /// None: this program was built without the feature `embeddings`.
-    #[cfg(not(feature = "embeddings"))]
-    #[allow(clippy::unused_self)]
     pub(crate) fn model(&self) -> Result<Option<Box<dyn Embed>>, Failure> {
         Ok(None)
+    }
+
+    /// Nothing to refuse.
+    pub(crate) fn unused(&self, _: &str) -> Result<(), Failure> {
+        Ok(())
     }
 }
 

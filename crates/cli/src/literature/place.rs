@@ -20,15 +20,23 @@ impl Place {
         self.cache.clone().or_else(default_cache)
     }
 
-    /// The file of an index of these files and folders; none where there is no folder to keep it in.
-    pub(crate) fn file(&self, what: &str, of: &[PathBuf]) -> Option<PathBuf> {
-        let folder = self.folder().filter(|folder| fs::create_dir_all(folder).is_ok())?;
+    /// The file of an index of these files and folders.
+    ///
+    /// # Errors
+    /// What to say where there is no folder to keep it in.
+    pub(crate) fn file(&self, what: &str, of: &[PathBuf]) -> Result<PathBuf, String> {
+        let folder = self.folder().ok_or_else(|| not_kept("a cache"))?;
+        fs::create_dir_all(&folder).map_err(|_| not_kept(&folder.display().to_string()))?;
         let whole = |path: &PathBuf| fs::canonicalize(path).unwrap_or_else(|_| path.clone());
         let mut of: Vec<PathBuf> = of.iter().map(whole).collect();
         of.sort();
         let name = blake3::hash(format!("{of:?}").as_bytes()).to_hex();
-        Some(folder.join(format!("{what}-{}.db", &name[..16])))
+        Ok(folder.join(format!("{what}-{}.db", &name[..16])))
     }
+}
+
+fn not_kept(folder: &str) -> String {
+    format!("{folder} cannot be made, so that the index is not kept; --cache names another place")
 }
 
 /// Where programs keep what they can make again.

@@ -43,7 +43,8 @@ fn unit(run: &str, state: &State, entry: &Entry, credit: Option<&Credit>) -> Doc
     let says = if document.summary.is_empty() { String::new() } else { format!("{} ", document.summary) };
     let Cost { parameters, forward, label, .. } = &entry.cost;
     let worth = credit.map_or_else(String::new, |credit| {
-        format!(" Where it came, bits per byte fell by {:+.4} on the mean ({} times).", credit.gain, credit.steps)
+        let steps = if credit.steps == 1 { "1 step".to_owned() } else { format!("{} steps", credit.steps) };
+        format!(" Its credit is {:+.4} bits per byte in {steps}.", credit.gain)
     });
     let has = |hash: &String| state.design(hash).map(|design| design.proposed.name.clone());
     let names: Vec<String> = entry.designs.iter().filter_map(has).collect();

@@ -74,12 +74,9 @@ impl Shelf {
             return Index::in_memory().map_err(of_literature);
         }
         match self.place.file("literature", &self.folder) {
-            Some(file) => Index::open(&file).map_err(of_literature),
-            None => {
-                let where_to = self.place().map_or("a cache".to_owned(), |place| place.display().to_string());
-                notes.push(format!(
-                    "{where_to} cannot be made, so that the index is not kept; --cache names another place"
-                ));
+            Ok(file) => Index::open(&file).map_err(of_literature),
+            Err(note) => {
+                notes.push(note);
                 Index::in_memory().map_err(of_literature)
             }
         }

@@ -32,9 +32,12 @@ pub(super) struct About {
 const TOLD: usize = 10;
 
 impl About {
-    /// Whether units are asked for by what they say.
-    pub(super) fn is_asked(&self) -> bool {
-        self.about.is_some()
+    /// Whether units are asked for by what they say. A model without a text to ask is refused.
+    pub(super) fn is_asked(&self) -> Result<bool, Failure> {
+        match self.about {
+            Some(_) => Ok(true),
+            None => self.meaning.unused("--about TEXT").map(|()| false),
+        }
     }
 
     /// The units that mean the like of what is asked, likest first, at most `otherwise` where no number is given; `of` are the files or
@@ -47,9 +50,9 @@ impl About {
     ) -> Result<Vec<Hit>, Failure> {
         let Some(text) = &self.about else { return Ok(Vec::new()) };
         let model = self.meaning.model()?;
-        let mut index = match (&model, self.place.file("units", of)) {
-            (Some(_), Some(file)) => Index::open(&file).map_err(of_literature)?,
-            _ => Index::in_memory().map_err(of_literature)?,
+        let mut index = match &model {
+            Some(_) => self.kept(of)?,
+            None => Index::in_memory().map_err(of_literature)?,
         };
         let batches: Vec<Batch> =
             registry.entries().map(|entry| Batch::of(entry.key.as_str(), vec![unit_document(entry)])).collect();
@@ -61,5 +64,17 @@ impl About {
         let limit = self.limit.map(usize::from).or(otherwise).unwrap_or(TOLD);
         let query = Query { text, limit, kinds: &[Kind::Unit] };
         Ok(index.search(&query, model.as_deref()).map_err(of_literature)?.hits)
+    }
+
+    /// The index that is kept for units of these files and folders, with the vectors that it has.
+    fn kept(&self, of: &[PathBuf]) -> Result<Index, Failure> {
+        match self.place.file("units", of) {
+            Ok(file) => Index::open(&file),
+            Err(note) => {
+                output::say(format_args!("note: {note}"));
+                Index::in_memory()
+            }
+        }
+        .map_err(of_literature)
     }
 }
