@@ -15,6 +15,7 @@
 //! | [`observer`] | whether a design is what was proposed |
 //! | [`analyst`] | what results teach |
 //! | [`library`] | documents, and references to their sentences |
+//! | [`searches`] | what dialogues found, kept to be found again |
 //! | `offer` | known units for a hole |
 //! | `conversation` | asking until an answer can be taken |
 //! | `write`, `join`, `code` | what is taken of an answer |
@@ -40,6 +41,7 @@ pub mod proposal;
 mod proposer;
 pub mod reviewer;
 pub mod role;
+pub mod searches;
 mod write;
 
 pub use analyst::{Case, Lesson, analyse};
@@ -47,7 +49,8 @@ pub use commission::{Commission, Known, Limits, Mode, Review, Variant, Way};
 pub use design::{Desk, design, propose, review};
 pub use dialogue::{Attempt, Dialogue, End};
 pub use implement::{Outcome, Task, implement};
-pub use library::Library;
+pub use library::{Found, Library};
 pub use proposal::Proposal;
 pub use reviewer::Verdict;
 pub use role::Role;
+pub use searches::Searches;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use genesys_literature::{Document, Index, Kind, Query};
+use genesys_literature::{Document, Index, Kind, LiteratureError, Query};
+use genesys_llm::LlmError;
 use genesys_registry::Entry;
 
 use crate::prompt::{cut, enclosed};
@@ -15,16 +16,42 @@ pub trait Library: Sync {
     /// At most so many documents for a question, best first.
     ///
     /// # Errors
-    /// Why nothing can be looked for, in words.
-    fn search(&self, question: &str, kinds: &[Kind], limit: usize) -> Result<Vec<Document>, String>;
+    /// Why no dialogue can go on: what is found cannot be kept, or a recording does not have it.
+    fn search(&self, question: &str, kinds: &[Kind], limit: usize) -> Result<Found, LlmError>;
+}
+
+/// What a library says to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Documents, best first; perhaps none.
+    Documents(Vec<Document>),
+    /// Why nothing can be looked for: the dialogue is told, and goes on.
+    Nothing(String),
+}
+
+impl Found {
+    /// What a search of an index came to.
+    #[must_use]
+    pub fn of(found: Result<genesys_literature::Found, LiteratureError>) -> Self {
+        match found {
+            Ok(found) => Self::Documents(found.hits.into_iter().map(|hit| hit.document).collect()),
+            Err(error) => Self::Nothing(error.to_string()),
+        }
+    }
 }
 
 /// An index, by words.
 impl Library for Mutex<Index> {
-    fn search(&self, question: &str, kinds: &[Kind], limit: usize) -> Result<Vec<Document>, String> {
+    fn search(&self, question: &str, kinds: &[Kind], limit: usize) -> Result<Found, LlmError> {
         let index = self.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = index.search(&Query { text: question, limit, kinds }, None).map_err(|error| error.to_string())?;
-        Ok(found.hits.into_iter().map(|hit| hit.document).collect())
+        Ok(Found::of(index.search(&Query { text: question, limit, kinds }, None)))
+    }
+}
+
+/// One that somebody else has, too.
+impl<L: Library + Send + ?Sized> Library for Arc<L> {
+    fn search(&self, question: &str, kinds: &[Kind], limit: usize) -> Result<Found, LlmError> {
+        self.as_ref().search(question, kinds, limit)
     }
 }
 
@@ -78,13 +105,19 @@ impl Seen {
     }
 }
 
+/// The part of a document's text that [`said`] reads.
+pub(crate) fn shown(document: &Document) -> &str {
+    match document.kind {
+        // The text of a work is its title and tags once more.
+        Kind::Work => "",
+        // One more than is shown, so that it is seen that there is more.
+        _ => document.text.char_indices().nth(SHOWN + 1).map_or(&document.text, |(end, _)| &document.text[..end]),
+    }
+}
+
 /// What is shown of a document: what it does, and the beginning of its text.
 fn said(document: &Document) -> String {
-    let text = match document.kind {
-        // The text of a work is its title and tags once more.
-        Kind::Work => String::new(),
-        _ => cut(&document.text, SHOWN),
-    };
+    let text = cut(shown(document), SHOWN);
     let parts = [document.summary.as_str(), text.as_str()].map(|part| enclosed(part.trim()));
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }

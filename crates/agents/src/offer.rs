@@ -1,18 +1,15 @@
 //! Which known units are offered for a hole: those that were worth something, and those that say what the hole says.
 //!
-//! In: a sketch, a hole, units with their credits. Out: a few ways to fill it, each checked in that place, best first:
-//!
-//! ```text
-//! score = 1 / (60 + rank by credit, if it has any) + 1 / (60 + rank by words of the hole's name and comment, if it has any)
-//! ```
-//!
-//! which is reciprocal rank fusion (Cormack et al., 2009). Equal scores keep the order in which the units were met.
+//! In: a sketch, a hole, units with their credits. Out: a few ways to fill it, each checked in that place, best first: by reciprocal
+//! rank fusion ([`genesys_literature::fusion`]) of the order by credit, for those that have any, and of the order by the words of the
+//! hole's name and comment, for those that have any of them. Equal scores keep the order in which the units were met.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use genesys_check::Sketch;
 use genesys_check::sketch::Hole;
+use genesys_literature::fusion::worth;
 use genesys_literature::{Batch, Index, Kind, Query};
 use genesys_registry::{Credit, Fit, Registry, UnitKey};
 use genesys_syntax::ast::{File, ItemKind};
@@ -23,9 +20,6 @@ use crate::prompt::{FITTING, cut, enclosed};
 /// How many units that fit are offered, and how much of the comment of each.
 const OFFERED: usize = 6;
 const COMMENT: usize = 160;
-
-/// The constant of reciprocal rank fusion.
-const FUSION: f64 = 60.0;
 
 /// Units, and what they were worth.
 #[derive(Clone, Copy)]
@@ -41,16 +35,16 @@ impl<'a> Units<'a> {
         fits.retain(|fit| fit.entry.is_some());
         let alike = alike(&fits, &said(file, hole));
         // Ranks count from 1.
-        let score = |at: usize| 1.0 / (FUSION + (at + 1) as f64);
+        let score = |at: usize| worth(at + 1);
         let key = |fit: &Fit<'_>| fit.entry.map(|entry| entry.key.clone()).expect("those without an entry are gone");
         let mut scored: Vec<(f64, Fit<'a>)> = (0..)
             .zip(fits)
             .map(|(at, fit)| {
                 let key = key(&fit);
                 // Those with more credit stand first.
-                let worth = self.credits.get(&key).filter(|credit| credit.gain > 0.0).map_or(0.0, |_| score(at));
+                let brought = self.credits.get(&key).filter(|credit| credit.gain > 0.0).map_or(0.0, |_| score(at));
                 let meaning = alike.iter().position(|other| other == key.as_str()).map_or(0.0, score);
-                (worth + meaning, fit)
+                (brought + meaning, fit)
             })
             .collect();
         scored.sort_by(|a, b| b.0.total_cmp(&a.0));

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::conversation::{Conversation, Record, value};
-use crate::library::{Library, Seen};
+use crate::library::{Found, Library, Seen};
 use crate::prompt::{PLAN, PLANNER, enclosed};
 use crate::proposal::Proposal;
 
@@ -85,8 +85,10 @@ pub(crate) fn plan(
     let Some(open) = &checked.sketch else { return Ok(None) };
     let open: Vec<String> = open.holes().iter().map(|hole| hole.unit.clone()).collect();
     let question = format!("{} {}", proposal.title, proposal.change);
-    let found = library.and_then(|library| library.search(&question, &[Kind::Unit], SHOWN).ok()).unwrap_or_default();
-    let known = if found.is_empty() { "none".to_owned() } else { Seen::default().show(&found) };
+    let known = match library.map(|library| library.search(&question, &[Kind::Unit], SHOWN)).transpose()? {
+        Some(Found::Documents(found)) if !found.is_empty() => Seen::default().show(&found),
+        Some(Found::Documents(_) | Found::Nothing(_)) | None => "none".to_owned(),
+    };
     let asked = PLAN.filled(&[
         ("units", &known),
         ("proposal", &enclosed(&proposal.text())),

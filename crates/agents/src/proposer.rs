@@ -1,5 +1,6 @@
 //! The proposer: searches, writes a proposal, and sketches its interfaces.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use genesys_compiler::check_text;
@@ -13,7 +14,7 @@ use crate::card::card;
 use crate::commission::{Commission, Known, Mode};
 use crate::conversation::{Conversation, Record, value};
 use crate::design::Desk;
-use crate::library::Seen;
+use crate::library::{Found, Seen};
 use crate::prompt::{DECLINED, FOUND, INTERFACES, PROPOSAL, PROPOSE, PROPOSER, SEARCH, cut, enclosed};
 use crate::proposal::Proposal;
 use crate::reviewer::Verdict;
@@ -66,25 +67,24 @@ impl<'a> Proposer<'a> {
             let take = |reply: &Reply| Round::take(reply);
             let round = self.talk.piece(record, &format!("search {round}"), asked, &round_form(), &take)?;
             let Some(Round { questions, .. }) = round.filter(|round| !round.questions.is_empty()) else { break };
-            told = FOUND.filled(&[("documents", &self.found(&questions))]);
+            told = FOUND.filled(&[("documents", &self.found(&questions)?)]);
         }
         Ok(())
     }
 
     /// What is found for some questions, each document once.
-    fn found(&mut self, questions: &[String]) -> String {
-        let mut documents = Vec::new();
-        let kinds: Vec<Kind> = Kind::ALL.to_vec();
+    fn found(&mut self, questions: &[String]) -> Result<String, LlmError> {
+        let (mut documents, mut nothing) = (Vec::new(), "nothing".to_owned());
         for question in questions {
-            match self.desk.library.map(|library| library.search(question, &kinds, DOCUMENTS)) {
-                Some(Ok(found)) => documents.extend(found),
-                Some(Err(why)) => return format!("nothing: {why}"),
+            match self.desk.library.map(|library| library.search(question, Kind::ALL, DOCUMENTS)).transpose()? {
+                Some(Found::Documents(found)) => documents.extend(found),
+                Some(Found::Nothing(why)) => nothing = format!("nothing: {why}"),
                 None => {}
             }
         }
-        let mut keys = std::collections::BTreeSet::new();
+        let mut keys = BTreeSet::new();
         documents.retain(|document| keys.insert(document.key.clone()));
-        if documents.is_empty() { "nothing".to_owned() } else { self.seen.show(&documents) }
+        Ok(if documents.is_empty() { nothing } else { self.seen.show(&documents) })
     }
 
     /// Writes a proposal; none where no answer could be taken.

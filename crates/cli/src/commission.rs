@@ -4,24 +4,23 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use clap::ValueEnum;
-use genesys_agents::{Attempt, Commission, Desk, Known, Limits, Mode, Review, Variant, Way};
+use genesys_agents::{Attempt, Commission, Desk, Known, Limits, Mode, Review, Searches, Variant, Way};
 use genesys_check::CheckedDesign;
 use genesys_compiler::check_text;
 use genesys_family::Families;
-use genesys_literature::Index;
 use genesys_llm::ledger::{Cap, Ledger, Metered, Spent};
 use genesys_llm::price::Prices;
-use genesys_llm::{LlmError, Transport};
+use genesys_llm::{LlmError, Target, Transport};
 use genesys_registry::Registry;
 
 use crate::answers::AnswerArgs;
 use crate::failure::Failure;
-use crate::literature::Shelf;
+use crate::literature::{Live, MeaningArgs, Reading, Shelf};
 use crate::llm::{self, LlmArgs};
-use crate::{design_file, output, shipped};
+use crate::{design_file, output, searches, shipped};
 
 /// Who answers, what is known, what is wanted.
 #[derive(Debug, clap::Args)]
@@ -45,6 +44,10 @@ pub(crate) struct CommissionArgs {
     proposals: u64,
     #[command(flatten)]
     answers: AnswerArgs,
+    #[command(flatten)]
+    live: Live,
+    #[command(flatten)]
+    meaning: MeaningArgs,
     #[command(flatten)]
     shelf: Shelf,
 }
@@ -88,7 +91,7 @@ impl WayArg {
 pub(crate) struct Studio {
     transport: Box<dyn Transport>,
     model: String,
-    library: Mutex<Index>,
+    library: Searches<Reading>,
     registry: Registry,
     ledger: Arc<Ledger>,
     priced: bool,
@@ -100,8 +103,7 @@ impl CommissionArgs {
     /// Opens everything; nobody is asked yet.
     pub(crate) fn open(&self, way: Way, review: Review) -> Result<Studio, Failure> {
         let parents = self.parents()?;
-        let (index, notes) = self.shelf.index(false)?;
-        notes.iter().for_each(output::say);
+        let library = self.library()?;
         let (transport, model) = self.llm.open_patiently()?;
         let (ledger, prices) = (Arc::new(Ledger::new(Cap::default())), Prices::shipped());
         let priced = prices.of(&model).is_ok();
@@ -121,12 +123,22 @@ impl CommissionArgs {
         Ok(Studio {
             transport: Box::new(Metered::new(transport, prices, Arc::clone(&ledger))),
             model,
-            library: Mutex::new(index),
+            library,
             registry: commission.units(),
             ledger,
             priced,
             commission,
         })
+    }
+
+    /// What is searched; a recording has its searches beside it.
+    fn library(&self) -> Result<Searches<Reading>, Failure> {
+        let replayed = match self.llm.target()? {
+            Target::Replay(path) => Some(path),
+            Target::Http { .. } | Target::Folder { .. } | Target::Local(_) => None,
+        };
+        let open = || Reading::open(&self.shelf, &self.live, &self.meaning);
+        searches::of(replayed.as_deref(), self.llm.record.as_deref(), open)
     }
 
     /// The parents, as many as the mode asks for.

@@ -17,10 +17,11 @@ use genesys_llm::throttle::{Limits, Throttle, Wall};
 use genesys_llm::{Cap, Continued, Ledger, Money, Prices, Spent, Target, Transport};
 
 use crate::failure::Failure;
-use crate::literature::Shelf;
+use crate::literature::ReadingArgs;
 use crate::llm::{self, LlmArgs};
 use crate::number;
 use crate::output;
+use crate::searches;
 use crate::well_read::WellRead;
 
 /// The recording of a run, in its folder.
@@ -59,10 +60,8 @@ pub(crate) struct DesignerArgs {
     /// The most seconds that are waited for an answer [default: 1200; of files, without end].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=604_800), requires = "llm")]
     wait: Option<u64>,
-    /// A folder of papers and notes that models may find besides what is shipped and what the run made itself. May be given several
-    /// times.
-    #[arg(long, value_name = "DIR", requires = "llm")]
-    folder: Vec<PathBuf>,
+    #[command(flatten)]
+    reading: ReadingArgs,
     /// Prices besides those that are shipped, in a table as `crates/llm/prices.tsv`.
     #[arg(long, value_name = "FILE", requires = "llm")]
     prices: Option<PathBuf>,
@@ -85,7 +84,7 @@ pub(crate) struct Opened {
     prices: Prices,
     cap: Cap,
     limits: Limits,
-    shelf: Shelf,
+    reading: ReadingArgs,
     at_once: usize,
 }
 
@@ -122,7 +121,7 @@ impl DesignerArgs {
     /// Opens who answers, if anybody is named; nobody is asked yet. A run that has begun counts by the price that it began with, and so does
     /// one that is made again from its folder.
     pub(crate) fn open(&self, began: Option<&Agents>) -> Result<Option<Opened>, Failure> {
-        let Some(llm) = &self.llm else { return Ok(None) };
+        let Some(llm) = &self.llm else { return self.reading.unused().map(|()| None) };
         let args = LlmArgs { llm: llm.clone(), record: None, wait: self.wait };
         let target = args.target()?;
         let (transport, model) = match &target {
@@ -158,8 +157,8 @@ impl DesignerArgs {
             millis: self.call_time.map(|seconds| seconds * 1_000),
         };
         let at_once = usize::try_from(self.dialogues).unwrap_or(usize::MAX);
-        let (limits, shelf) = (self.limits(), Shelf::with(self.folder.clone()));
-        Ok(Some(Opened { target, transport, model, price, prices, cap, limits, shelf, at_once }))
+        let (limits, reading) = (self.limits(), self.reading.clone());
+        Ok(Some(Opened { target, transport, model, price, prices, cap, limits, reading, at_once }))
     }
 
     /// What is sent in a minute; how many calls go on at once dialogues decide.
@@ -186,10 +185,14 @@ fn agents_of(dir: &Path) -> Option<Agents> {
     genesys_evolve::read(dir).ok()?.started.settings.agents
 }
 
+/// The recording that a replay names: that of a run's folder, or a file.
+fn recording(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(RECORDING) } else { path.to_owned() }
+}
+
 /// The replies of a recording, of a run's folder or a file.
 fn replay(path: &Path) -> Result<(Box<dyn Transport>, String), Failure> {
-    let path = if path.is_dir() { path.join(RECORDING) } else { path.to_owned() };
-    let replay = Replay::settled(exchanges(&path).map_err(|error| llm::failure(&error))?);
+    let replay = Replay::settled(exchanges(&recording(path)).map_err(|error| llm::failure(&error))?);
     let model = replay.model().to_owned();
     Ok((Box::new(replay), model))
 }
@@ -200,10 +203,12 @@ impl Opened {
         Agents { share, ..Agents::new(&self.model, self.price.clone()) }
     }
 
-    /// The same for a run that has begun, which counts by the price that it began with. Another model is refused.
-    pub(crate) fn going_on(self, agents: &Agents) -> Result<Self, Failure> {
+    /// The same for a run that has begun in `dir`, which counts by the price that it began with, and whose models search what they did
+    /// where nothing else is named. Another model is refused.
+    pub(crate) fn going_on(self, agents: &Agents, dir: &Path) -> Result<Self, Failure> {
         if agents.model == self.model {
-            return Ok(Self { price: agents.price.clone(), ..self });
+            let (price, reading) = (agents.price.clone(), self.reading.or_noted(dir)?);
+            return Ok(Self { price, reading, ..self });
         }
         Err(Failure::Input(format!(
             "--llm: the run began with {}, whose answers it is made of, and this is {}: name that one, or begin another run",
@@ -212,27 +217,32 @@ impl Opened {
         )))
     }
 
-    /// Who designs in the run in `dir`: first by its recording, then live, each call in its ledger and each answer recorded.
+    /// The same for a new run in `dir`, which notes what its models search.
+    pub(crate) fn begun(self, dir: &Path) -> Result<Self, Failure> {
+        self.reading.note(dir)?;
+        Ok(self)
+    }
+
+    /// Who designs in the run in `dir`: first by its recording, then live, each call in its ledger, each answer and each search recorded.
     pub(crate) fn within(self, dir: &Path) -> Result<Studio, Failure> {
-        let Self { target, transport, model, price, prices, cap, limits, shelf, at_once } = self;
+        let Self { target, transport, model, price, prices, cap, limits, reading, at_once } = self;
         let is_priced = prices.of(&model).is_ok();
-        let (transport, ledger): (Box<dyn Transport>, Option<Arc<Ledger>>) = match target {
-            Target::Replay(_) => (transport, None),
+        let (path, open) = (dir.join(RECORDING), || reading.open());
+        let (transport, ledger, searches): (Box<dyn Transport>, _, _) = match target {
+            Target::Replay(from) => (transport, None, searches::of(Some(&recording(&from)), None, open)?),
             Target::Http { .. } | Target::Folder { .. } | Target::Local(_) => {
                 let ledger = Ledger::open(cap, &dir.join(LEDGER)).map_err(|error| llm::failure(&error))?;
-                let (ledger, path) = (Arc::new(ledger), dir.join(RECORDING));
+                let ledger = Arc::new(ledger);
                 let lines = Lines::open(&path).map_err(|error| llm::failure(&error))?;
                 let before = exchanges(&path).map_err(|error| llm::failure(&error))?;
                 // What the ledger refuses was never asked, and is not recorded.
                 let metered = Metered::new(Recorder::new(transport, lines), prices, Arc::clone(&ledger));
                 let calm = Throttle::new(metered, limits, Box::new(Wall::default()));
                 let patient = Retry::new(Continued::new(before, calm), Patience::default(), Box::new(Wall::default()));
-                (Box::new(patient), Some(ledger))
+                (Box::new(patient), Some(ledger), searches::of(None, Some(&path), open)?)
             }
         };
-        let (index, notes) = shelf.index_in_memory()?;
-        notes.iter().for_each(output::say);
-        let designer = Arc::new(WellRead::new(index, |library| Asked::new(transport, model, price, library)));
+        let designer = Arc::new(WellRead::new(searches, |library| Asked::new(transport, model, price, library)));
         Ok(Studio { designers: Designers { designer, at_once }, ledger, is_priced })
     }
 

@@ -27,13 +27,14 @@ use crate::shipped;
   genesys discover --seed 1 --corpus books/         other draws, on your own text
   genesys discover --generations 10 --population 12 --run runs/long
   genesys discover --llm https://openrouter.ai/api/v1#VENDOR/MODEL --budget 5USD      a language model designs, too
+  genesys discover --llm https://openrouter.ai/api/v1#VENDOR/MODEL --live arxiv --folder papers/       it reads, too
   genesys discover --llm http://localhost:8080/v1 --dialogues 1 --tries 1 --answer-tokens 500 --wait 3600   one that is slow
   genesys resume runs/long                          go on with a run that was stopped
 
 A run is a folder: the log of everything that happened (events.db), the loss curves, all designs as files, and at the end \
 a report to read in a browser (report.html). The same seed, numbers and text give the same designs and the same bits per \
 byte, whatever the number of workers. With --llm half of the places are given to a language model (docs/llm.md): what it says \
-is in the run's recording (exchanges.jsonl), of which `--llm replay:RUN` makes the same run again; what it takes is in its \
+is in the run's recording (exchanges.jsonl), and what it finds beside it, of which `--llm replay:RUN` makes the same run again; what it takes is in its \
 ledger (ledger.jsonl). A run that was stopped, by Ctrl-C or in whatever way, is gone on with by `genesys \
 resume`.")]
 pub(crate) struct Args {
@@ -82,7 +83,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let data = corpus::dataset(&args.corpus.read()?, settings.scale.vocabulary)?;
     place.note(&dir)?;
     output::say(format_args!("run:  {}, seed {}", dir.display(), settings.seed));
-    let studio = opened.map(|opened| opened.within(&dir)).transpose()?;
+    let studio = opened.map(|opened| opened.begun(&dir)?.within(&dir)).transpose()?;
     let designers = studio.as_ref().map(|studio| &studio.designers);
     go::through(&dir, &settings, &args.go, studio.as_ref(), |pool, live| {
         discover_with(&dir, &settings, &shipped, &data, designers, pool, live)

@@ -8,6 +8,7 @@ mod live;
 mod meaning;
 mod pages;
 mod place;
+mod reading;
 mod runs;
 mod search;
 mod shelf;
@@ -15,8 +16,10 @@ mod show;
 
 use crate::failure::Failure;
 
+pub(crate) use live::Live;
 pub(crate) use meaning::{MeaningArgs, WORDS_ALONE, give_vectors};
 pub(crate) use place::Place;
+pub(crate) use reading::{Reading, ReadingArgs};
 pub(crate) use runs::documents;
 pub(crate) use shelf::{Shelf, of_literature};
 

@@ -46,6 +46,7 @@ mod resume;
 mod review;
 mod run_folder;
 mod scale;
+mod searches;
 mod shield;
 mod shipped;
 mod stop;

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use genesys_data::{Corpus, DataError, Dataset};
-use genesys_evolve::{EvolveError, Repair, State, TextMark, repair, resume_with};
+use genesys_evolve::{EvolveError, Held, Repair, State, TextMark, repair};
 use genesys_store::StoreError;
 
 use crate::corpus::{self, CorpusArgs};
@@ -50,15 +50,17 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         tell_repair(&repair(dir).map_err(|error| of_damage(dir, &error, true))?);
     }
     let state = genesys_evolve::read(dir).map_err(|error| of_damage(dir, &error, false))?;
-    let settings = &state.started.settings;
-    output::say(format_args!("run:  {}, seed {}", dir.display(), settings.seed));
+    output::say(format_args!("run:  {}, seed {}", dir.display(), state.started.settings.seed));
     if state.board.is_some() {
         return run_folder::finish(dir, &state);
     }
-    let studio = studio_of(dir, &state, &args.designers)?;
-    let data = data_of(dir, &state, &args.corpus)?;
+    // Held before its recording and its ledger are opened, which mends their last lines.
+    let held = Held::take(dir).map_err(|error| of_damage(dir, &error, false))?;
+    let studio = studio_of(dir, held.state(), &args.designers)?;
+    let data = data_of(dir, held.state(), &args.corpus)?;
     let designers = studio.as_ref().map(|studio| &studio.designers);
-    go::through(dir, settings, &args.go, studio.as_ref(), |pool, live| resume_with(dir, &data, designers, pool, live))
+    let settings = held.state().started.settings.clone();
+    go::through(dir, &settings, &args.go, studio.as_ref(), |pool, live| held.go_on(&data, designers, pool, live))
 }
 
 /// Who designs in a run, where its settings say that somebody does.
@@ -71,7 +73,7 @@ fn studio_of(dir: &Path, state: &State, args: &DesignerArgs) -> Result<Option<St
             dir.display()
         ))),
         (Some(agents), None) => Err(run_folder::of_run(dir, &EvolveError::NoDesigner { model: agents.model.clone() })),
-        (Some(agents), Some(opened)) => opened.going_on(agents)?.within(dir).map(Some),
+        (Some(agents), Some(opened)) => opened.going_on(agents, dir)?.within(dir).map(Some),
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use genesys_evolve::{EvolveError, Settings, State, board};
 use genesys_llm::LlmError;
+use genesys_store::StoreError;
 use serde::{Deserialize, Serialize};
 
 use crate::aside;
@@ -105,6 +106,8 @@ pub(crate) fn quoted(path: &Path) -> String {
 /// A failure of the run in `dir`. Where the world is at fault, the run can be gone on with.
 pub(crate) fn of_run(dir: &Path, error: &EvolveError) -> Failure {
     match Failure::of(error.is_input(), error) {
+        // Its message has the way out.
+        failure if matches!(error, EvolveError::Store(StoreError::Locked { .. })) => failure,
         failure if is_of_models(error) && is_kept(dir) => {
             let kept = format!("what is finished is kept: go on with `{} --llm TARGET`", go_on(dir));
             let budget = if matches!(error, EvolveError::Model(LlmError::Budget(_))) { ", and allow more" } else { "" };

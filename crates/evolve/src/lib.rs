@@ -62,7 +62,7 @@ pub use error::EvolveError;
 pub use fact::{Fact, Failure, Rejection, Submitted, Talked};
 pub use process::{ProcessPool, Stopper};
 pub use repair::{Repair, repair};
-pub use run::{News, Observer, Words, discover, discover_with, read, resume, resume_with};
+pub use run::{Held, News, Observer, Words, discover, discover_with, read, resume, resume_with};
 pub use runner::{Assignment, InProcess, Keep, Progress, Runner, Score, Told, Verdict};
 pub use settings::{Agents, Settings, Shipped, TextMark};
 pub use state::{Design, State, Talk, Training};

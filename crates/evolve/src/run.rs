@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use genesys_agents::Attempt;
 use genesys_data::Dataset;
@@ -170,25 +170,70 @@ pub fn resume_with(
     runner: &mut dyn Runner,
     observer: &mut dyn Observer,
 ) -> Result<State, EvolveError> {
-    let log = Log::open(dir)?;
-    let other = |why: &str| EvolveError::OtherRun { run: dir.to_owned(), why: why.to_owned() };
-    let events = log.read().events().collect::<Result<Vec<_>, _>>()?;
-    let state = State::fold(&events)?.ok_or_else(|| EvolveError::Empty { run: dir.to_owned() })?;
-    if state.started.text != TextMark::of(data) {
-        return Err(other("its text or tokenizer is another one"));
+    Held::take(dir)?.go_on(data, designers, runner, observer)
+}
+
+/// A run to go on with, in which nobody else writes as long as this lives.
+pub struct Held {
+    dir: PathBuf,
+    log: Log,
+    state: State,
+}
+
+impl Held {
+    /// Takes the run in the folder `dir`.
+    ///
+    /// # Errors
+    /// [`EvolveError::Store`], also where another process writes in it, [`EvolveError::Event`], or [`EvolveError::Empty`].
+    pub fn take(dir: &Path) -> Result<Self, EvolveError> {
+        let log = Log::open(dir)?;
+        let events = log.read().events().collect::<Result<Vec<_>, _>>()?;
+        let state = State::fold(&events)?.ok_or_else(|| EvolveError::Empty { run: dir.to_owned() })?;
+        Ok(Self { dir: dir.to_owned(), log, state })
     }
-    if state.started.trainer != TRAINER {
-        return Err(other("its trainings are of another version of this program"));
+
+    /// What the run knows.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
     }
-    let precision = state.started.settings.precision;
-    if precision.here() != precision && state.board.is_none() {
-        return Err(other(&format!("its trainings are in {precision}, which this processor does not multiply")));
+
+    /// Goes on with it, with those who design in it.
+    ///
+    /// # Errors
+    /// As [`resume_with`].
+    pub fn go_on(
+        self,
+        data: &Dataset,
+        designers: Option<&Designers>,
+        runner: &mut dyn Runner,
+        observer: &mut dyn Observer,
+    ) -> Result<State, EvolveError> {
+        let Self { dir, log, state } = self;
+        if let Some(why) = otherness(&state, data) {
+            return Err(EvolveError::OtherRun { run: dir, why });
+        }
+        Run::new(&dir, log, state, data, designers, observer)?.go(runner)
     }
-    let agents = state.started.settings.agents.as_ref();
-    if agents.is_some_and(|agents| agents.prompts != prompts()) && state.board.is_none() {
-        return Err(other("its dialogues have the prompts of another version of this program"));
+}
+
+/// What keeps a run from being gone on with here, with that text.
+fn otherness(state: &State, data: &Dataset) -> Option<String> {
+    let Started { text, trainer, settings, .. } = &state.started;
+    let is_over = state.board.is_some();
+    let precision = settings.precision;
+    let has_other_prompts = settings.agents.as_ref().is_some_and(|agents| agents.prompts != prompts());
+    match () {
+        () if *text != TextMark::of(data) => Some("its text or tokenizer is another one".to_owned()),
+        () if *trainer != TRAINER => Some("its trainings are of another version of this program".to_owned()),
+        () if precision.here() != precision && !is_over => {
+            Some(format!("its trainings are in {precision}, which this processor does not multiply"))
+        }
+        () if has_other_prompts && !is_over => {
+            Some("its dialogues have the prompts of another version of this program".to_owned())
+        }
+        () => None,
     }
-    Run::new(dir, log, state, data, designers, observer)?.go(runner)
 }
 
 /// Every hash of a run depends on this.

@@ -6,7 +6,7 @@
 use crate::error::LiteratureError;
 
 /// Turns texts into vectors, so that texts of like meaning lie near each other.
-pub trait Embed {
+pub trait Embed: Send {
     /// What the model is called; vectors of another one are not compared with its own.
     fn model(&self) -> &str;
 

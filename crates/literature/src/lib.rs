@@ -15,6 +15,7 @@
 //! | [`live`] | arXiv and Semantic Scholar, with their rules, a cache, and an offline mode |
 //! | [`mod@terms`] | a question as words, phrases and beginnings |
 //! | [`index`] | documents by words and by meaning |
+//! | [`mod@fusion`] | one order of several |
 //! | [`embed`] | what a model of meaning has to give |
 //! | `bert` | such a model on candle, behind the feature `embeddings` |
 //! | [`show`] | what was found, to read and for programs |
@@ -28,6 +29,7 @@ pub mod document;
 pub mod embed;
 pub mod error;
 pub mod folder;
+pub mod fusion;
 pub mod index;
 pub mod live;
 pub mod plain;

@@ -166,6 +166,27 @@ fn two_who_write_wait_for_each_other() {
     assert_eq!(Index::open(&path).unwrap().len().unwrap(), 16);
 }
 
+#[test]
+fn a_copy_in_memory_has_all_of_a_file_and_changes_nothing_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index.db");
+    let mut kept = Index::open(&path).unwrap();
+    kept.replace("works", &[Batch::of("works", works())]).unwrap();
+    kept.embed(&Topics, |_| ()).unwrap();
+    let mut copy = kept.copied().unwrap();
+    assert_eq!(copy.embed(&Topics, |_| ()).unwrap(), 0, "vectors are copied, too");
+    for (text, model) in [("linear attention", None), ("vanishing", Some(&Topics as &dyn Embed))] {
+        let found = |index: &Index| index.search(&query(text), model).unwrap();
+        assert_eq!(keys(&found(&copy)), keys(&found(&kept)), "{text}");
+    }
+    let more = [Batch::of("more", vec![work("new", "Herons", &[], "They wait.")])];
+    copy.replace("more", &more).unwrap();
+    copy.replace("works", &[]).unwrap();
+    drop(copy);
+    let again = Index::open(&path).unwrap();
+    assert_eq!((again.len().unwrap(), again.search(&query("herons"), None).unwrap().hits.len()), (4, 0));
+}
+
 /// A model for which texts that speak of fading mean the same as those that speak of gates, and nothing else does.
 struct Topics;
 

@@ -19,7 +19,7 @@
 //! | [`price`] | what tokens cost |
 //! | [`ledger`] | what may be spent, and what was |
 //! | [`journal`] | the same on the disk: it outlives a kill |
-//! | `lines` | files of lines of JSON |
+//! | [`lines`] | files of lines of JSON, which outlive a kill |
 //! | [`key`] | secrets that are never shown |
 //! | [`get`] | fetching an address, for those who need the network and no model |
 //! | [`check`] | what works with a target |
@@ -37,7 +37,7 @@ pub mod http;
 pub mod journal;
 pub mod key;
 pub mod ledger;
-mod lines;
+pub mod lines;
 pub mod message;
 pub mod price;
 pub mod record;

@@ -13,9 +13,9 @@ use serde::de::DeserializeOwned;
 
 use crate::error::LlmError;
 
-/// A file to add to.
+/// A file to add to; several threads may.
 #[derive(Debug)]
-pub(crate) struct LineFile {
+pub struct LineFile {
     path: PathBuf,
     file: Mutex<File>,
 }
@@ -25,7 +25,7 @@ impl LineFile {
     ///
     /// # Errors
     /// [`LlmError::File`], also where the file ends with something that is no part of such a line.
-    pub(crate) fn open(path: &Path, beginnings: &[&str]) -> Result<Self, LlmError> {
+    pub fn open(path: &Path, beginnings: &[&str]) -> Result<Self, LlmError> {
         let told = |error: std::io::Error| of_file(path, error.to_string());
         let file = OpenOptions::new().create(true).append(true).open(path).map_err(told)?;
         let bytes = fs::read(path).map_err(told)?;
@@ -46,7 +46,7 @@ impl LineFile {
     ///
     /// # Errors
     /// [`LlmError::File`]
-    pub(crate) fn add(&self, value: &impl Serialize) -> Result<(), LlmError> {
+    pub fn add(&self, value: &impl Serialize) -> Result<(), LlmError> {
         let mut line = serde_json::to_vec(value).expect("a line has a JSON form");
         line.push(b'\n');
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,7 +65,7 @@ impl LineFile {
 ///
 /// # Errors
 /// [`LlmError::File`] with the number of the line that is none.
-pub(crate) fn read<T: DeserializeOwned>(
+pub fn read<T: DeserializeOwned>(
     path: &Path,
     what: &str,
     flaw: impl Fn(&T) -> Option<String>,

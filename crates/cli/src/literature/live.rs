@@ -1,23 +1,31 @@
 //! arXiv and Semantic Scholar, where they are asked for.
 //!
 //! In: a question and the sources. Out: what they answer, as documents, and a note for each that does not answer: a search
-//! goes on without it. Answers are kept by address, and what was answered lately is not asked again.
+//! goes on without it. Answers are kept by address, and what was answered lately is not asked again. All who ask in one process keep
+//! one pace, and leave a source alone for a while that is in trouble.
 
 use std::env;
+use std::mem::{Discriminant, discriminant};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use genesys_literature::live::{Cache, Caller, LiveError, Mode, arxiv, scholar};
-use genesys_literature::{Batch, Document};
+use genesys_literature::live::{Cache, Caller, Clock, LiveError, Mode, Pace, Rules, arxiv, scholar};
+use genesys_literature::{Document, Kind};
+use serde::{Deserialize, Serialize};
 
 use super::http::{Http, SystemClock};
 
 /// The environment's variable for a key of Semantic Scholar.
 const KEY: &str = "SEMANTIC_SCHOLAR_API_KEY";
 
+/// How long a source is left alone that is in trouble: each failed question takes half a minute of tries.
+const REST: Duration = Duration::from_mins(5);
+
 /// Which live sources are asked, and how.
-#[derive(Debug, clap::Args)]
-pub(super) struct Live {
-    /// Also ask these live sources, for as many works each as --limit says.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args, Serialize, Deserialize)]
+pub(crate) struct Live {
+    /// Also ask these live sources, for as many works each as are wanted; several with commas.
     #[arg(long, value_name = "SOURCE", value_delimiter = ',')]
     live: Vec<Source>,
     /// Take the answers of live sources from the cache alone, however old.
@@ -32,74 +40,140 @@ pub(super) struct Live {
 }
 
 /// A live source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Source {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Source {
     /// arXiv: three seconds between requests.
     Arxiv,
     /// Semantic Scholar: one second between requests; SEMANTIC_SCHOLAR_API_KEY may hold a key.
     SemanticScholar,
 }
 
+impl Source {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Arxiv => Kind::Arxiv,
+            Self::SemanticScholar => Kind::SemanticScholar,
+        }
+    }
+
+    fn rules(self) -> Rules {
+        match self {
+            Self::Arxiv => arxiv::RULES,
+            Self::SemanticScholar => scholar::RULES,
+        }
+    }
+}
+
 /// What live sources said.
 #[derive(Debug, Default)]
-pub(super) struct Said {
-    /// Their works.
-    pub(super) batches: Vec<Batch>,
+pub(crate) struct Said {
+    /// Their works, as each ranks them.
+    pub(crate) found: Vec<(Source, Vec<Document>)>,
     /// What a person should know.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<Note>,
+}
+
+/// What a person should know of a source.
+#[derive(Debug)]
+pub(crate) struct Note {
+    /// Whose it is, and which kind of trouble; none where an old answer was taken.
+    pub(crate) of: (Source, Option<Discriminant<LiveError>>),
+    /// What it says.
+    pub(crate) text: String,
+}
+
+/// Live sources that can be asked, by several threads at once.
+pub(crate) struct LiveSources {
+    http: Http,
+    mode: Mode,
+    cache: Option<Cache>,
+    doors: Vec<Door>,
+}
+
+/// A source, before which those who ask wait for each other.
+struct Door {
+    source: Source,
+    url: String,
+    state: Mutex<State>,
+}
+
+/// What is known of a source by those who asked.
+#[derive(Clone, Copy, Default)]
+struct State {
+    pace: Pace,
+    /// Until when it is left alone, since 1970.
+    rest: Option<Duration>,
 }
 
 impl Live {
-    /// What the sources say to a question; answers are kept in `place`.
-    pub(super) fn documents(&self, question: &str, limit: usize, place: Option<PathBuf>) -> Said {
-        let mut said = Said::default();
+    /// Whether any is named.
+    pub(crate) fn is_given(&self) -> bool {
+        !self.live.is_empty()
+    }
+
+    /// The sources that are named, if any; answers are kept in `place`.
+    ///
+    /// # Errors
+    /// Why this machine makes no connections.
+    pub(crate) fn open(&self, place: Option<PathBuf>) -> Result<Option<LiveSources>, String> {
         if self.live.is_empty() {
-            return said;
+            return Ok(None);
         }
-        let http = match Http::new() {
-            Ok(http) => http,
-            Err(message) => {
-                said.notes.push(format!("live sources cannot be asked: {message}"));
-                return said;
-            }
+        let url = |source| match source {
+            Source::Arxiv => self.arxiv_url.clone(),
+            Source::SemanticScholar => self.semantic_scholar_url.clone(),
         };
-        let cache = place.map(|place| Cache::new(place.join("answers")));
-        for source in [Source::Arxiv, Source::SemanticScholar].into_iter().filter(|one| self.live.contains(one)) {
-            let (found, told) = self.ask(source, &http, cache.clone(), question, limit);
-            said.notes.extend(told);
+        let named = [Source::Arxiv, Source::SemanticScholar].into_iter().filter(|one| self.live.contains(one));
+        Ok(Some(LiveSources {
+            http: Http::new().map_err(|why| format!("live sources cannot be asked: {why}"))?,
+            mode: if self.offline { Mode::Offline } else { Mode::Online },
+            cache: place.map(|place| Cache::new(place.join("answers"))),
+            doors: named.map(|source| Door { source, url: url(source), state: Mutex::default() }).collect(),
+        }))
+    }
+}
+
+impl LiveSources {
+    /// What the sources say to a question, those of these kinds alone; all where none is named.
+    pub(crate) fn ask(&self, question: &str, kinds: &[Kind], limit: usize) -> Said {
+        let mut said = Said::default();
+        let is_wanted = |door: &&Door| kinds.is_empty() || kinds.contains(&door.source.kind());
+        for door in self.doors.iter().filter(is_wanted) {
+            let source = door.source;
+            let (found, told) = self.at(door, question, limit);
+            said.notes.extend(told.into_iter().map(|text| Note { of: (source, None), text }));
             match found {
-                Ok(documents) => said.batches.push(Batch::of(&format!("{source:?}"), documents)),
-                Err(error) => said.notes.push(with_cause(&error)),
+                Some(Ok(documents)) => said.found.push((source, documents.into_iter().map(Document::plain).collect())),
+                Some(Err(error)) => {
+                    said.notes.push(Note { of: (source, Some(discriminant(&error))), text: with_cause(&error) });
+                }
+                None => {}
             }
         }
         said
     }
 
-    /// What a source says, and what is to be told of it.
-    fn ask(
-        &self,
-        source: Source,
-        http: &Http,
-        cache: Option<Cache>,
-        question: &str,
-        limit: usize,
-    ) -> (Result<Vec<Document>, LiveError>, Vec<String>) {
-        let mode = if self.offline { Mode::Offline } else { Mode::Online };
-        let rules = match source {
-            Source::Arxiv => arxiv::RULES,
-            Source::SemanticScholar => scholar::RULES,
-        };
-        let mut caller = Caller::new(rules, http, &SystemClock, cache, mode);
-        let found = match source {
-            Source::Arxiv => arxiv::search(&mut caller, &self.arxiv_url, question, limit),
+    /// What a source says, and what is to be told of it; nothing while it is left alone.
+    fn at(&self, door: &Door, question: &str, limit: usize) -> (Option<Result<Vec<Document>, LiveError>>, Vec<String>) {
+        let mut state = door.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.rest.is_some_and(|until| SystemClock.now() < until) {
+            return (None, Vec::new());
+        }
+        let caller = Caller::new(door.source.rules(), &self.http, &SystemClock, self.cache.clone(), self.mode);
+        let mut caller = caller.with_pace(state.pace);
+        let found = match door.source {
+            Source::Arxiv => arxiv::search(&mut caller, &door.url, question, limit),
             Source::SemanticScholar => {
                 if let Some(key) = env::var(KEY).ok().filter(|key| !key.is_empty()) {
                     caller = caller.with_header(scholar::KEY_HEADER, &key);
                 }
-                scholar::search(&mut caller, &self.semantic_scholar_url, question, limit)
+                scholar::search(&mut caller, &door.url, question, limit)
             }
         };
-        (found, caller.told().to_vec())
+        let is_over = found.as_ref().is_err_and(LiveError::lasts);
+        *state = State { pace: caller.pace(), rest: is_over.then(|| SystemClock.now() + REST) };
+        (Some(found), caller.told().to_vec())
     }
 }
 

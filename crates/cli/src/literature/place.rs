@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Where things are kept between searches.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Place {
     /// Where indices, vectors and answers of live sources are kept [default: genesys in $XDG_CACHE_HOME, or in ~/.cache].
     #[arg(long, value_name = "DIR")]

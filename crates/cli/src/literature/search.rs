@@ -5,11 +5,11 @@
 
 use std::num::NonZeroUsize;
 
-use genesys_literature::{Kind, Query, show};
+use genesys_literature::{Batch, Kind, Query, show};
 
-use super::live::Live;
+use super::live::{Live, Said};
 use super::meaning::{MeaningArgs, WORDS_ALONE, give_vectors};
-use super::shelf::{Shelf, of_literature};
+use super::shelf::{LIVE, Shelf, of_literature};
 use crate::failure::Failure;
 use crate::output;
 
@@ -55,11 +55,19 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let question = args.text.join(" ");
     let model = args.meaning.model()?;
     let (mut index, mut notes) = args.shelf.index(model.is_some())?;
-    let live = args.live.documents(&question, args.limit.get(), args.shelf.place());
-    notes.extend(live.notes);
-    index.replace("live", &live.batches).map_err(of_literature)?;
+    let said = match args.live.open(args.shelf.place()) {
+        Ok(live) => live.map_or_else(Said::default, |live| live.ask(&question, &args.kind, args.limit.get())),
+        Err(why) => {
+            notes.push(why);
+            Said::default()
+        }
+    };
+    notes.extend(said.notes.into_iter().map(|note| note.text));
+    let batch = |(source, documents)| Batch::of(&format!("{source:?}"), documents);
+    let batches: Vec<Batch> = said.found.into_iter().map(batch).collect();
+    index.replace(LIVE, &batches).map_err(of_literature)?;
     match &model {
-        Some(model) => give_vectors(&mut index, model.as_ref())?,
+        Some(model) => give_vectors(&mut index, model.as_ref()).map_err(of_literature)?,
         None => notes.push(WORDS_ALONE.to_owned()),
     }
     let query = Query { text: &question, limit: args.limit.get(), kinds: &args.kind };

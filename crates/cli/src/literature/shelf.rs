@@ -6,12 +6,16 @@
 
 use std::path::PathBuf;
 
-use genesys_literature::{Batch, Index, LiteratureError, Work, design, folder, library};
+use genesys_literature::{Batch, Embed, Index, LiteratureError, Work, design, folder, library};
 
+use super::meaning::give_vectors;
 use super::place::Place;
 use super::{pages, runs};
 use crate::failure::Failure;
 use crate::shipped;
+
+/// The collection of what live sources answered.
+pub(super) const LIVE: &str = "live";
 
 /// What is searched besides the shipped works and designs.
 #[derive(Debug, clap::Args)]
@@ -28,23 +32,31 @@ pub(crate) struct Shelf {
 
 impl Shelf {
     /// What is shipped, and what lies in these folders.
-    pub(crate) fn with(folder: Vec<PathBuf>) -> Self {
-        Self { folder, run: Vec::new(), place: Place::default() }
+    pub(crate) fn with(folder: Vec<PathBuf>, place: Place) -> Self {
+        Self { folder, run: Vec::new(), place }
     }
 
     /// The index, and what a person should know about it. With `has_vectors` it is kept even if all of it is shipped.
     pub(crate) fn index(&self, has_vectors: bool) -> Result<(Index, Vec<String>), Failure> {
         let mut notes = Vec::new();
-        let index = self.open(has_vectors, &mut notes)?;
-        self.filled(index, notes)
+        let mut index = self.open(has_vectors, &mut notes)?;
+        notes.extend(self.fill(&mut index)?);
+        Ok((index, notes))
     }
 
-    /// The same in memory, for one who puts in documents of their own.
-    pub(crate) fn index_in_memory(&self) -> Result<(Index, Vec<String>), Failure> {
-        self.filled(Index::in_memory().map_err(of_literature)?, Vec::new())
+    /// The same in memory, for one who puts in documents of their own; all have a vector of the model, where there is one.
+    pub(crate) fn index_in_memory(&self, model: Option<&dyn Embed>) -> Result<(Index, Vec<String>), Failure> {
+        let (mut kept, notes) = self.index(model.is_some())?;
+        model.map_or(Ok(()), |model| give_vectors(&mut kept, model)).map_err(of_literature)?;
+        let mut index = kept.copied().map_err(of_literature)?;
+        // What a search before was answered is found by that search alone.
+        index.replace(LIVE, &[]).map_err(of_literature)?;
+        Ok((index, notes))
     }
 
-    fn filled(&self, mut index: Index, mut notes: Vec<String>) -> Result<(Index, Vec<String>), Failure> {
+    /// Makes an index hold what is shipped and what lies in the folders; what a person should know about it.
+    fn fill(&self, index: &mut Index) -> Result<Vec<String>, Failure> {
+        let mut notes = Vec::new();
         let works = library();
         let mut shipped = vec![Batch::of("library", works.iter().map(Work::document).collect())];
         shipped.extend(shipped::ALL.iter().map(|(path, text)| Batch::of(path, design::documents(path, text, &works))));
@@ -60,7 +72,7 @@ impl Shelf {
         }
         let runs: Result<Vec<Batch>, Failure> = self.run.iter().map(|run| runs::batch(run)).collect();
         index.replace("runs", &runs?).map_err(of_literature)?;
-        Ok((index, notes))
+        Ok(notes)
     }
 
     /// Where things are kept between searches.

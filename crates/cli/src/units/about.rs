@@ -58,7 +58,7 @@ impl About {
             registry.entries().map(|entry| Batch::of(entry.key.as_str(), vec![unit_document(entry)])).collect();
         index.replace("units", &batches).map_err(of_literature)?;
         match &model {
-            Some(model) => give_vectors(&mut index, model.as_ref())?,
+            Some(model) => give_vectors(&mut index, model.as_ref()).map_err(of_literature)?,
             None => output::say(format_args!("note: {WORDS_ALONE}")),
         }
         let limit = self.limit.map(usize::from).or(otherwise).unwrap_or(TOLD);

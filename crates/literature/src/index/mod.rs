@@ -18,7 +18,9 @@ mod write;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rusqlite::backup::Backup;
 use rusqlite::{Connection, Row};
 
 pub use self::search::{Field, Found, Hit, Matched, Query, Ways};
@@ -34,6 +36,9 @@ const DOCUMENT: &str = "d.key, d.kind, d.title, d.year, d.people, d.venue, d.tag
 
 /// What stands between authors, and between tags.
 const BETWEEN: &str = "; ";
+
+/// How many pages are copied at a time.
+const PAGES: i32 = 1_000;
 
 /// From which similarity on (Jaro and Winkler's, 1 for equal words) a key may be what was meant.
 const LIKE: f64 = 0.85;
@@ -62,6 +67,18 @@ impl Index {
     /// [`LiteratureError::NotAnIndex`] where the file is another one, [`LiteratureError::Index`] where SQLite cannot.
     pub fn open(path: &Path) -> Result<Self, LiteratureError> {
         Ok(Self { conn: schema::open(Some(path))?, path: Some(path.to_owned()), vectors: RefCell::default() })
+    }
+
+    /// The same documents and vectors in memory: what is put in there stays there.
+    ///
+    /// # Errors
+    /// [`LiteratureError::Index`] where SQLite cannot.
+    pub fn copied(&self) -> Result<Self, LiteratureError> {
+        let mut copy = Self::in_memory()?;
+        let whole =
+            |from: &Connection| Backup::new(from, &mut copy.conn)?.run_to_completion(PAGES, Duration::ZERO, None);
+        self.read("copy", whole)?;
+        Ok(copy)
     }
 
     /// How many documents there are.

@@ -1,13 +1,8 @@
 //! Words, meaning, and the two together.
 //!
 //! In: a question, and a model of meaning where there is one. Out: hits, best first. By words: BM25 over name, title, tags,
-//! summary, people and text, each with its weight. By meaning: the cosine of vectors. Together: a document's score is
-//!
-//! ```text
-//! score = sum over the ways that found it of 1 / (60 + rank)      reciprocal rank fusion (Cormack et al., 2009)
-//! ```
-//!
-//! which needs no scale common to both. Equal scores are told apart by key, so that one index gives one order. No word of a
+//! summary, people and text, each with its weight. By meaning: the cosine of vectors. Together: by reciprocal rank fusion
+//! ([`mod@crate::fusion`]) of both ways. Equal scores are told apart by key, so that one index gives one order. No word of a
 //! question is an operator, and no text that is found is obeyed.
 
 use std::collections::BTreeMap;
@@ -20,11 +15,9 @@ use super::{DOCUMENT, Index, document};
 use crate::document::{Document, Kind};
 use crate::embed::{Embed, unit_vectors};
 use crate::error::LiteratureError;
+use crate::fusion::worth;
 use crate::plain::{cut, one_line};
 use crate::terms::{MOST_EXPANSIONS, expression, terms, words};
-
-/// The constant of reciprocal rank fusion: how slowly a rank loses its worth.
-const FUSION: f64 = 60.0;
 
 /// How many documents each way of searching gives to the fusion, beyond those that are asked for.
 const POOL: usize = 100;
@@ -70,7 +63,7 @@ pub struct Found {
 pub struct Hit {
     /// The document.
     pub document: Document,
-    /// Its score; see the head of this file.
+    /// Its score, by [`worth`].
     pub score: f64,
     /// Its rank by words, from 1.
     pub by_words: Option<usize>,
@@ -122,7 +115,7 @@ struct Ranks {
 
 impl Ranks {
     fn score(self) -> f64 {
-        [self.words, self.meaning].into_iter().flatten().map(|rank| 1.0 / (FUSION + rank as f64)).sum()
+        [self.words, self.meaning].into_iter().flatten().map(worth).sum()
     }
 }
 

@@ -47,6 +47,10 @@ pub enum Mode {
     Offline,
 }
 
+/// When a server was asked last: one for all who ask it, however many callers there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pace(Option<Duration>);
+
 /// One who asks a server.
 pub struct Caller<'a> {
     rules: Rules,
@@ -55,8 +59,7 @@ pub struct Caller<'a> {
     cache: Option<Cache>,
     mode: Mode,
     headers: Vec<(String, String)>,
-    /// When it was last asked.
-    last: Option<Duration>,
+    pace: Pace,
     told: Vec<String>,
 }
 
@@ -72,7 +75,7 @@ impl<'a> Caller<'a> {
     /// One who asks by these rules. Without a cache nothing is kept.
     #[must_use]
     pub fn new(rules: Rules, fetch: &'a dyn Fetch, clock: &'a dyn Clock, cache: Option<Cache>, mode: Mode) -> Self {
-        Self { rules, fetch, clock, cache, mode, headers: Vec::new(), last: None, told: Vec::new() }
+        Self { rules, fetch, clock, cache, mode, headers: Vec::new(), pace: Pace::default(), told: Vec::new() }
     }
 
     /// The same with a header on every request, such as a key. It is neither kept nor told.
@@ -80,6 +83,18 @@ impl<'a> Caller<'a> {
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// The same behind what was asked before, by whomever.
+    #[must_use]
+    pub fn with_pace(self, pace: Pace) -> Self {
+        Self { pace, ..self }
+    }
+
+    /// When the server was asked last.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        self.pace
     }
 
     /// What a person should know of the answers so far, such as that one is old.
@@ -141,13 +156,13 @@ impl<'a> Caller<'a> {
 
     /// Waits until the server may be asked again.
     fn keep_pace(&mut self) {
-        if let Some(last) = self.last {
+        if let Pace(Some(last)) = self.pace {
             let passed = self.clock.now().saturating_sub(last);
             if passed < self.rules.between {
                 self.clock.wait(self.rules.between - passed);
             }
         }
-        self.last = Some(self.clock.now());
+        self.pace = Pace(Some(self.clock.now()));
     }
 
     fn try_once<T>(&self, url: &str, read: &impl Fn(&str) -> Result<T, String>) -> Try<T> {

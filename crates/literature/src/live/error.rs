@@ -55,6 +55,18 @@ pub enum LiveError {
     },
 }
 
+impl LiveError {
+    /// Whether the next question would fare alike: the server is at fault, or the key, and not what was asked.
+    #[must_use]
+    pub fn lasts(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Busy { .. } | Self::Unreadable { .. } => true,
+            Self::Refused { status, .. } => matches!(status, 401 | 403 | 429 | 500..),
+            Self::NotCached { .. } | Self::Cache { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for LiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -24,7 +24,7 @@ pub mod fetch;
 pub mod scholar;
 
 pub use cache::Cache;
-pub use caller::{Caller, Mode, Rules};
+pub use caller::{Caller, Mode, Pace, Rules};
 pub use day::Day;
 pub use error::LiveError;
 pub use fetch::{Answer, Clock, Fetch};

@@ -1,7 +1,7 @@
 //! Pace, cache and the offline mode.
 
 use genesys_literature::live::arxiv::{RULES, search};
-use genesys_literature::live::{Cache, Caller, LiveError, Mode};
+use genesys_literature::live::{Cache, Caller, LiveError, Mode, Pace};
 
 use super::arxiv::feed;
 use super::server::{Plain, Server, Still, Told, ok};
@@ -68,4 +68,25 @@ fn a_server_that_is_not_there_is_told() {
     let error = found.unwrap_err();
     assert!(error.to_string().starts_with("arXiv does not answer: "), "{error}");
     assert_eq!(asked, 4);
+}
+
+#[test]
+fn one_pace_is_kept_by_all_who_ask() {
+    let server = Server::of((0..3).map(|_| ok(feed(0, 1, 1))).collect());
+    let (fetch, clock) = (Plain::default(), Still::later(0));
+    let mut pace = Pace::default();
+    for _ in 0..3 {
+        let mut caller = Caller::new(RULES, &fetch, &clock, None, Mode::Online).with_pace(pace);
+        search(&mut caller, &server.base, "gates", 1).unwrap();
+        pace = caller.pace();
+    }
+    assert_eq!(*clock.waits.borrow(), [3, 3]);
+    server.asked();
+}
+
+#[test]
+fn what_is_wrong_with_a_server_lasts_and_what_is_wrong_with_a_question_does_not() {
+    let refused = |status| LiveError::Refused { server: "arXiv", status, message: String::new() }.lasts();
+    assert_eq!([400, 401, 403, 404, 429, 500, 503].map(refused), [false, true, true, false, true, true, true]);
+    assert!(!LiveError::NotCached { server: "arXiv" }.lasts());
 }
