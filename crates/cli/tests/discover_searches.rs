@@ -146,8 +146,11 @@ fn a_source_in_trouble_is_told_once_and_the_dialogue_goes_on_without_it() {
 fn a_run_that_somebody_goes_on_with_is_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let (run, llm) = (folder.path().join("a"), format!("file:{}", folder.path().join("asked").display()));
-    let mut first =
-        small(folder.path(), "a", &["--llm", &llm]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut first = small(folder.path(), "a", &["--llm", &llm, "--dialogues", "1"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     wait_for(&mut || fs::read_to_string(run.join("ledger.jsonl")).is_ok_and(|text| text.contains("reserved")));
     let torn = "{\"hash\":\"q1-0";
     file(&run, "exchanges.jsonl", torn);

@@ -253,7 +253,63 @@ fn instructions_in_a_document_are_words_to_find_and_move_no_cursor() {
     assert_eq!(index.len().unwrap(), 1);
 }
 
+/// A model whose vectors stand in what it reads: `p3 m12 p0` is (3, -12, 0).
+struct Spelled;
+
+/// The numbers that a text spells.
+fn spelled(text: &str) -> Vec<f32> {
+    let number = |word: &str| match word.split_at_checked(1)? {
+        ("p", digits) => digits.parse::<f32>().ok(),
+        ("m", digits) => digits.parse::<f32>().ok().map(|number| -number),
+        _ => None,
+    };
+    text.split_whitespace().filter_map(number).take(3).collect()
+}
+
+fn spell(numbers: [i8; 3]) -> String {
+    let word = |number: &i8| format!("{}{}", if *number < 0 { 'm' } else { 'p' }, number.unsigned_abs());
+    numbers.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+impl Embed for Spelled {
+    fn model(&self) -> &str {
+        "spelled"
+    }
+
+    fn width(&self) -> usize {
+        3
+    }
+
+    fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, LiteratureError> {
+        Ok(texts.iter().map(|text| spelled(text)).collect())
+    }
+}
+
+fn cosine(a: [i8; 3], b: [i8; 3]) -> f64 {
+    let dot = |a: [i8; 3], b: [i8; 3]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(b)).sum::<f64>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
+fn directions() -> impl Strategy<Value = [i8; 3]> {
+    proptest::array::uniform3(-99_i8..=99).prop_filter("a direction", |numbers| *numbers != [0; 3])
+}
+
 proptest! {
+    #[test]
+    fn ranks_by_meaning_are_those_of_the_cosine(all in proptest::collection::vec(directions(), 1..12), asked in directions()) {
+        let mut index = Index::in_memory().unwrap();
+        let document = |(at, numbers): (usize, &[i8; 3])| work(&at.to_string(), &format!("{} .", spell(*numbers)), &[], "");
+        index.replace("all", &[Batch::of("all", all.iter().enumerate().map(document).collect())]).unwrap();
+        index.embed(&Spelled, |_| ()).unwrap();
+        let found = index.search(&Query { limit: 20, ..query(&spell(asked)) }, Some(&Spelled)).unwrap();
+        let mut ranked: Vec<(usize, f64)> = found.hits.iter().map(|hit| {
+            (hit.by_meaning.unwrap(), cosine(all[hit.document.key.parse::<usize>().unwrap()], asked))
+        }).collect();
+        ranked.sort_by_key(|(rank, _)| *rank);
+        prop_assert_eq!(ranked.iter().map(|(rank, _)| *rank).collect::<Vec<_>>(), (1..=all.len()).collect::<Vec<_>>());
+        prop_assert!(ranked.windows(2).all(|pair| pair[0].1 >= pair[1].1 - 1e-5), "{ranked:?}");
+    }
+
     #[test]
     fn no_question_breaks_the_search(text in "\\PC{0,40}|[\"*:^(){}+-]{0,8}|(NEAR|AND|OR|NOT|\"|\\*| |a){0,12}") {
         let index = index();
