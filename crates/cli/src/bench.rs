@@ -13,12 +13,12 @@ use genesys_agents_bench::measure::{Measured, Setting};
 use genesys_agents_bench::{Proposal, Row, Variant, report, run as run_rows, table};
 use genesys_ladder::Scale;
 use genesys_llm::throttle::Wall;
-use genesys_llm::{Prices, Target, Transport};
+use genesys_llm::{Prices, Transport};
 use serde_json::json;
 
 use crate::answers::AnswerArgs;
 use crate::failure::Failure;
-use crate::llm::LlmArgs;
+use crate::llm::{LlmArgs, Opened};
 use crate::{aside, design_file, output};
 
 /// Measure what is made of written proposals.
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn agents(args: &AgentsArgs) -> Result<(), Failure> {
-    let (transport, model) = args.llm.open_patiently()?;
+    let Opened { transport, model, .. } = args.llm.open()?;
     let bench = Bench {
         proposals: proposals(&args.proposals)?,
         variants: if args.variants.is_empty() { Variant::ALL.to_vec() } else { distinct(&args.variants) },
@@ -85,9 +85,9 @@ fn agents(args: &AgentsArgs) -> Result<(), Failure> {
         limits: args.answers.limits(),
         seed: args.answers.seed,
         model,
-        origin: match args.llm.target()? {
-            Target::Replay(_) => Origin::Recording,
-            Target::Http { .. } | Target::Folder { .. } | Target::Local(_) => Origin::Model,
+        origin: match args.llm.targets()?.replayed() {
+            Some(_) => Origin::Recording,
+            None => Origin::Model,
         },
     };
     let rows = match &args.out {

@@ -12,8 +12,7 @@ use genesys_check::CheckedDesign;
 use genesys_compiler::check_text;
 use genesys_family::Families;
 use genesys_llm::ledger::{Cap, Ledger, Metered, Spent};
-use genesys_llm::price::Prices;
-use genesys_llm::{LlmError, Target, Transport};
+use genesys_llm::{LlmError, Transport};
 use genesys_registry::Registry;
 
 use crate::answers::AnswerArgs;
@@ -104,8 +103,9 @@ impl CommissionArgs {
     pub(crate) fn open(&self, way: Way, review: Review) -> Result<Studio, Failure> {
         let parents = self.parents()?;
         let library = self.library()?;
-        let (transport, model) = self.llm.open_patiently()?;
-        let (ledger, prices) = (Arc::new(Ledger::new(Cap::default())), Prices::shipped());
+        let opened = self.llm.open()?;
+        let (ledger, prices) = (Arc::new(Ledger::new(Cap::default())), opened.prices());
+        let llm::Opened { transport, model, .. } = opened;
         let priced = prices.of(&model).is_ok();
         let commission = Commission {
             others: others(&parents),
@@ -133,12 +133,8 @@ impl CommissionArgs {
 
     /// What is searched; a recording has its searches beside it.
     fn library(&self) -> Result<Searches<Reading>, Failure> {
-        let replayed = match self.llm.target()? {
-            Target::Replay(path) => Some(path),
-            Target::Http { .. } | Target::Folder { .. } | Target::Local(_) => None,
-        };
         let open = || Reading::open(&self.shelf, &self.live, &self.meaning);
-        searches::of(replayed.as_deref(), self.llm.record.as_deref(), open)
+        searches::of(self.llm.targets()?.replayed(), self.llm.record.as_deref(), open)
     }
 
     /// The parents, as many as the mode asks for.

@@ -9,19 +9,20 @@ use std::time::Duration;
 
 use genesys_agents::card::card;
 use genesys_evolve::{Agents, Asked, Designers, Settings};
+use genesys_llm::ensemble::Member;
 use genesys_llm::ledger::Metered;
-use genesys_llm::price::Price;
 use genesys_llm::record::{Lines, Recorder, Replay, exchanges};
 use genesys_llm::retry::{Patience, Retry};
 use genesys_llm::throttle::{Limits, Throttle, Wall};
-use genesys_llm::{Cap, Continued, Ledger, Money, Prices, Spent, Target, Transport};
+use genesys_llm::{Cap, Continued, Ledger, Money, Prices, Spent, Transport};
 
 use crate::failure::Failure;
 use crate::literature::ReadingArgs;
-use crate::llm::{self, LlmArgs};
 use crate::number;
 use crate::output;
+use crate::priced::{Priced, called};
 use crate::searches;
+use crate::targets::{Targets, joined};
 use crate::well_read::WellRead;
 
 /// The recording of a run, in its folder.
@@ -33,10 +34,11 @@ const LEDGER: &str = "ledger.jsonl";
 #[derive(Debug, clap::Args)]
 pub(crate) struct DesignerArgs {
     /// Language models that design beside the operators: `https://HOST/v1#MODEL` (or another target of docs/llm.md), `file:DIR#NAME`
-    /// (whoever answers the files there), `replay:RUN` (the recording of a run).
+    /// (whoever answers the files there), `replay:RUN` (the recording of a run). May be given several times, each with a weight as
+    /// `0.5*TARGET`: which is asked is drawn from the request, and others answer where it fails.
     // Parsed later: what is refused here would be shown with the key that stands in it.
     #[arg(long, value_name = "TARGET")]
-    llm: Option<String>,
+    llm: Vec<String>,
     /// The most money that all calls of the run may cost together, as 5USD; without it, no cap.
     #[arg(long, value_name = "USD", value_parser = money, requires = "llm")]
     budget: Option<Money>,
@@ -75,12 +77,11 @@ fn money(text: &str) -> Result<Money, String> {
 
 /// Who answers, opened.
 pub(crate) struct Opened {
-    target: Target,
-    transport: Box<dyn Transport>,
-    /// The model's name.
-    pub(crate) model: String,
-    /// What it costs.
-    pub(crate) price: Option<Price>,
+    /// The recording that answers, if one does.
+    replayed: Option<PathBuf>,
+    members: Vec<Member>,
+    /// What they are called, and what they cost.
+    agents: Agents,
     prices: Prices,
     cap: Cap,
     limits: Limits,
@@ -121,35 +122,20 @@ impl DesignerArgs {
     /// Opens who answers, if anybody is named; nobody is asked yet. A run that has begun counts by the price that it began with, and so does
     /// one that is made again from its folder.
     pub(crate) fn open(&self, began: Option<&Agents>) -> Result<Option<Opened>, Failure> {
-        let Some(llm) = &self.llm else { return self.reading.unused().map(|()| None) };
-        let args = LlmArgs { llm: llm.clone(), record: None, wait: self.wait };
-        let target = args.target()?;
-        let (transport, model) = match &target {
-            Target::Replay(path) => replay(path)?,
-            Target::Http { .. } | Target::Folder { .. } | Target::Local(_) => args.open()?,
-        };
-        let again = match &target {
-            Target::Replay(path) if path.is_dir() => agents_of(path),
-            Target::Replay(_) | Target::Http { .. } | Target::Folder { .. } | Target::Local(_) => None,
-        };
-        let prices = match began.or(again.as_ref()).and_then(|agents| agents.price.clone()) {
-            Some(price) => self.table()?.with(&model, price),
-            None => self.table()?,
-        };
-        let price = prices.of(&model).ok().cloned();
-        // Who answers here takes no money; in a run that is replayed nobody does.
-        let is_free = match &target {
-            Target::Folder { .. } | Target::Local(_) | Target::Replay(_) => price.is_none(),
-            Target::Http { .. } => false,
-        };
-        let prices = if is_free { prices.with_free(&model) } else { prices };
-        if let (None, Some(budget), false) = (&price, self.budget, is_free) {
-            return Err(Failure::Input(format!(
-                "--budget {budget}: what {} costs is not known, so no cap on money holds: name a table with its price \
-                 (--prices FILE), or cap tokens (--tokens N)",
-                called(&model)
-            )));
+        if self.llm.is_empty() {
+            return self.reading.unused().map(|()| None);
         }
+        let targets = Targets::parse(&self.llm)?;
+        let replayed = targets.replayed().map(Path::to_owned);
+        let again = replayed.as_deref().filter(|path| path.is_dir()).and_then(agents_of);
+        let known = began.or(again.as_ref());
+        let members = match &replayed {
+            Some(path) => vec![replay(path)?],
+            None => targets.open(self.wait.map(Duration::from_secs))?,
+        };
+        // Who answers here takes no money; in a run that is replayed nobody does.
+        let free: Vec<bool> = targets.takes_money().map(|takes| !takes).collect();
+        let Priced { prices, agents } = Priced::of(self.table()?, &members, &free, known).held_to(self.budget)?;
         let cap = Cap {
             money: self.budget,
             tokens: self.tokens,
@@ -158,7 +144,7 @@ impl DesignerArgs {
         };
         let at_once = usize::try_from(self.dialogues).unwrap_or(usize::MAX);
         let (limits, reading) = (self.limits(), self.reading.clone());
-        Ok(Some(Opened { target, transport, model, price, prices, cap, limits, reading, at_once }))
+        Ok(Some(Opened { replayed, members, agents, prices, cap, limits, reading, at_once }))
     }
 
     /// What is sent in a minute; how many calls go on at once dialogues decide.
@@ -175,11 +161,6 @@ impl DesignerArgs {
     }
 }
 
-/// A model as it is told of: a server that has but one need not be asked by its name.
-fn called(model: &str) -> String {
-    if model.is_empty() { "the only model of a server".to_owned() } else { format!("the model `{model}`") }
-}
-
 /// Who designed in the run in a folder, as far as it can be read.
 fn agents_of(dir: &Path) -> Option<Agents> {
     genesys_evolve::read(dir).ok()?.started.settings.agents
@@ -191,29 +172,36 @@ fn recording(path: &Path) -> PathBuf {
 }
 
 /// The replies of a recording, of a run's folder or a file.
-fn replay(path: &Path) -> Result<(Box<dyn Transport>, String), Failure> {
-    let replay = Replay::settled(exchanges(&recording(path)).map_err(|error| llm::failure(&error))?);
-    let model = replay.model().to_owned();
-    Ok((Box::new(replay), model))
+fn replay(path: &Path) -> Result<Member, Failure> {
+    let replay = Replay::settled(exchanges(&recording(path))?);
+    Ok(Member { weight: 1.0, model: replay.model().to_owned(), transport: Box::new(replay) })
+}
+
+/// The same members, each call of each in the ledger.
+fn metered(members: Vec<Member>, prices: &Prices, ledger: &Arc<Ledger>) -> Vec<Member> {
+    let one = |member: Member| {
+        let transport = Metered::new(member.transport, prices.clone(), Arc::clone(ledger));
+        Member { transport: Box::new(transport), ..member }
+    };
+    members.into_iter().map(one).collect()
 }
 
 impl Opened {
     /// The settings of agents in a new run.
     pub(crate) fn agents(&self, share: u64) -> Agents {
-        Agents { share, ..Agents::new(&self.model, self.price.clone()) }
+        Agents { share, ..self.agents.clone() }
     }
 
     /// The same for a run that has begun in `dir`, which counts by the price that it began with, and whose models search what they did
     /// where nothing else is named. Another model is refused.
     pub(crate) fn going_on(self, agents: &Agents, dir: &Path) -> Result<Self, Failure> {
-        if agents.model == self.model {
-            let (price, reading) = (agents.price.clone(), self.reading.or_noted(dir)?);
-            return Ok(Self { price, reading, ..self });
+        if agents.model == self.agents.model {
+            return Ok(Self { agents: agents.clone(), reading: self.reading.or_noted(dir)?, ..self });
         }
         Err(Failure::Input(format!(
             "--llm: the run began with {}, whose answers it is made of, and this is {}: name that one, or begin another run",
             called(&agents.model),
-            called(&self.model)
+            called(&self.agents.model)
         )))
     }
 
@@ -225,25 +213,24 @@ impl Opened {
 
     /// Who designs in the run in `dir`: first by its recording, then live, each call in its ledger, each answer and each search recorded.
     pub(crate) fn within(self, dir: &Path) -> Result<Studio, Failure> {
-        let Self { target, transport, model, price, prices, cap, limits, reading, at_once } = self;
-        let is_priced = prices.of(&model).is_ok();
+        let Self { replayed, members, agents, prices, cap, limits, reading, at_once } = self;
+        let is_priced = prices.of(&agents.model).is_ok();
         let (path, open) = (dir.join(RECORDING), || reading.open());
-        let (transport, ledger, searches): (Box<dyn Transport>, _, _) = match target {
-            Target::Replay(from) => (transport, None, searches::of(Some(&recording(&from)), None, open)?),
-            Target::Http { .. } | Target::Folder { .. } | Target::Local(_) => {
-                let ledger = Ledger::open(cap, &dir.join(LEDGER)).map_err(|error| llm::failure(&error))?;
-                let ledger = Arc::new(ledger);
-                let lines = Lines::open(&path).map_err(|error| llm::failure(&error))?;
-                let before = exchanges(&path).map_err(|error| llm::failure(&error))?;
-                // What the ledger refuses was never asked, and is not recorded.
-                let metered = Metered::new(Recorder::new(transport, lines), prices, Arc::clone(&ledger));
-                let calm = Throttle::new(metered, limits, Box::new(Wall::default()));
+        let (transport, ledger, searches): (Box<dyn Transport>, _, _) = match replayed {
+            Some(from) => (joined(members).0, None, searches::of(Some(&recording(&from)), None, open)?),
+            None => {
+                let ledger = Arc::new(Ledger::open(cap, &dir.join(LEDGER))?);
+                let (lines, before) = (Lines::open(&path)?, exchanges(&path)?);
+                let live = Recorder::new(joined(metered(members, &prices, &ledger)).0, lines);
+                let calm = Throttle::new(live, limits, Box::new(Wall::default()));
                 let patient = Retry::new(Continued::new(before, calm), Patience::default(), Box::new(Wall::default()));
                 (Box::new(patient), Some(ledger), searches::of(None, Some(&path), open)?)
             }
         };
-        let designer = Arc::new(WellRead::new(searches, |library| Asked::new(transport, model, price, library)));
-        Ok(Studio { designers: Designers { designer, at_once }, ledger, is_priced })
+        let Agents { model, price, members, .. } = agents;
+        let designer =
+            WellRead::new(searches, |library| Asked::new(transport, model, price, library).with_members(members));
+        Ok(Studio { designers: Designers { designer: Arc::new(designer), at_once }, ledger, is_priced })
     }
 
     /// Says about what the dialogues of a run take, and refuses a cap below a single call.
@@ -263,7 +250,7 @@ impl Opened {
         let places = settings.generations * settings.population * agents.share / 100;
         let (least, most) = calls(agents);
         let wanted = places.saturating_mul(least);
-        let money = match &self.price {
+        let money = match &self.agents.price {
             Some(_) => format!(" and {}", call.money.times(wanted)),
             None => String::new(),
         };
@@ -271,7 +258,7 @@ impl Opened {
             "models: {} is asked for about {places} places, {wanted} calls if every answer is taken at once; if each has the page \
              about the language, a design, and as long an answer as may be, {} tokens{money}. A place has at most {} dialogues, a \
              dialogue at most {most} calls",
-            called(&self.model),
+            called(&self.agents.model),
             call.tokens().saturating_mul(wanted),
             agents.dialogues,
         ));
@@ -283,7 +270,7 @@ impl Opened {
         let longest = crate::shipped::DESIGNS.iter().map(|(_, text)| text.len()).max().unwrap_or(0);
         let input = (card().len() + longest) as u64;
         let usage = genesys_llm::Usage { input, output: agents.limits.tokens, ..genesys_llm::Usage::default() };
-        Spent::call(self.price.as_ref().map(|price| price.of(usage)).unwrap_or_default(), usage)
+        Spent::call(self.agents.price.as_ref().map(|price| price.of(usage)).unwrap_or_default(), usage)
     }
 }
 

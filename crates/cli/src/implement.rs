@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::answers::AnswerArgs;
 use crate::commission::WayArg;
 use crate::failure::Failure;
-use crate::llm::{self, LlmArgs};
+use crate::llm::{self, LlmArgs, Opened};
 use crate::{aside, design_file, output};
 
 /// Have a language model write the design that a proposal describes.
@@ -50,7 +50,7 @@ pub(crate) struct Args {
 /// Has a proposal implemented.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let proposal = design_file::read(&args.proposal).or_say()?;
-    let (transport, model) = args.llm.open_patiently()?;
+    let Opened { transport, model, .. } = args.llm.open()?;
     let scales = args.answers.scales();
     let task = Task {
         transport: transport.as_ref(),

@@ -2,30 +2,29 @@
 //!
 //! In: a target, keys from the environment. Out: what works with it, as text or as JSON.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use genesys_llm::check::{Probe, Verdict, check};
-use genesys_llm::folder::Folder;
-use genesys_llm::http::{Http, Limits};
-use genesys_llm::record::{Lines, Recorder, Replay, exchanges};
+use genesys_llm::record::{Lines, Recorder, exchanges};
 use genesys_llm::retry::{Patience, Retry};
 use genesys_llm::throttle::{Clock, Wall};
-use genesys_llm::{Continued, Key, LlmError, Target, Transport};
-use genesys_local::Local;
+use genesys_llm::{Continued, LlmError, Prices, Transport};
 use serde_json::json;
 
 use crate::failure::Failure;
 use crate::output;
+use crate::targets::{Targets, joined};
 
 /// What answers, in its one spelling.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LlmArgs {
     /// What answers: `https://HOST/v1#MODEL` (chat completions; `https://api.anthropic.com#MODEL`, messages), `file:DIR#NAME`
     /// (whoever answers the files there, named as they like), `local:FILE` (a model in GGUF, run by this program), `replay:FILE` (a recording).
+    /// May be given several times, each with a weight as `0.5*TARGET`: which is asked is drawn, and others answer where it fails.
     // Parsed later: what is refused here would be shown with the key that stands in it.
-    #[arg(long, value_name = "TARGET")]
-    pub(crate) llm: String,
+    #[arg(long, value_name = "TARGET", required = true)]
+    pub(crate) llm: Vec<String>,
     /// Records every exchange in this file, a line of JSON each, to be replayed; what it has already is not asked again, so that a
     /// dialogue which was stopped goes on.
     #[arg(long, value_name = "FILE")]
@@ -37,69 +36,65 @@ pub(crate) struct LlmArgs {
 
 impl LlmArgs {
     /// What answers.
-    pub(crate) fn target(&self) -> Result<Target, Failure> {
-        Target::parse(&self.llm).map_err(|why| Failure::Input(format!("--llm: {why}")))
+    pub(crate) fn targets(&self) -> Result<Targets, Failure> {
+        Targets::parse(&self.llm)
     }
 
-    /// The same to be asked, and the model's name.
-    pub(crate) fn open(&self) -> Result<(Box<dyn Transport>, String), Failure> {
-        let wait = self.wait.map(Duration::from_secs);
-        let (transport, model): (Box<dyn Transport>, String) = match &self.target()? {
-            Target::Http { protocol, base, model } => {
-                let host = base.host_str().unwrap_or_default();
-                let key = Key::for_host(host, &|name| std::env::var(name).ok());
-                let default = Limits::default();
-                // Who says how long is waited means the first byte, too: a slow machine reads for minutes before it writes.
-                let limits = wait.map_or(default, |wait| Limits { total: wait, first: wait, ..default });
-                let http = Http::new(*protocol, base.clone(), key, limits).map_err(|error| failure(&error))?;
-                (Box::new(http), model.clone())
-            }
-            Target::Folder { dir, model } => {
-                let folder = Folder::new(dir, wait, Box::new(Wall::default())).map_err(|error| failure(&error))?;
-                let folder = folder.answered_by(model);
-                let model = folder.model().to_owned();
-                (Box::new(folder), model)
-            }
-            Target::Replay(path) => {
-                let replay = Replay::open(path).map_err(|error| failure(&error))?;
-                let model = replay.model().to_owned();
-                (Box::new(replay), model)
-            }
-            Target::Local(path) => {
-                let local = Local::open(path).map_err(|error| failure(&error))?;
-                let model = local.name().to_owned();
-                (Box::new(local), model)
-            }
-        };
-        let transport: Box<dyn Transport> = match &self.record {
-            Some(path) => {
-                let lines = Lines::open(path).map_err(|error| failure(&error))?;
-                Box::new(Recorder::new(transport, lines))
-            }
+    /// How long is waited for an answer, if it is told.
+    fn patience(&self) -> Option<Duration> {
+        self.wait.map(Duration::from_secs)
+    }
+
+    /// What answers, to be asked, and the model's name. A server is asked again where that may help; so is a recording, which then goes
+    /// the way it went. What a recording that is added to has already is not asked again: what was stopped goes on where it was.
+    pub(crate) fn open(&self) -> Result<Opened, Failure> {
+        let targets = self.targets()?;
+        let members = targets.open(self.patience())?;
+        let names = members.iter().map(|member| member.model.clone()).collect();
+        let (transport, model) = joined(members);
+        let transport = match &self.record {
+            Some(path) => recorded(transport, path)?,
             None => transport,
         };
-        Ok((transport, model))
+        let clock: Option<Box<dyn Clock>> = match (targets.replayed(), targets.has_server()) {
+            (Some(_), _) => Some(Box::new(Skipping)),
+            (None, true) => Some(Box::new(Wall::default())),
+            // Who answers files is waited for.
+            (None, false) => None,
+        };
+        let transport = match clock {
+            Some(clock) => Box::new(Retry::new(transport, Patience::default(), clock)),
+            None => transport,
+        };
+        Ok(Opened { transport, model, names })
     }
 }
 
-impl LlmArgs {
-    /// As [`open`](Self::open), but a server is asked again where that may help; so is a recording, which then goes the way it went.
-    /// What a recording that is added to has already is not asked again: what was stopped goes on where it was.
-    pub(crate) fn open_patiently(&self) -> Result<(Box<dyn Transport>, String), Failure> {
-        let (transport, model) = self.open()?;
-        let before = self.record.as_deref().map(exchanges).transpose().map_err(|error| failure(&error))?;
-        let continued = |transport| match before {
-            Some(before) => Box::new(Continued::new(before, transport)) as Box<dyn Transport>,
-            None => transport,
-        };
-        let (transport, clock): (Box<dyn Transport>, Box<dyn Clock>) = match self.target()? {
-            Target::Http { .. } => (continued(transport), Box::new(Wall::default())),
-            Target::Replay(_) => (transport, Box::new(Skipping)),
-            // Who answers files is waited for.
-            Target::Folder { .. } | Target::Local(_) => return Ok((continued(transport), model)),
-        };
-        Ok((Box::new(Retry::new(transport, Patience::default(), clock)), model))
+/// What answers, opened.
+pub(crate) struct Opened {
+    /// Who is asked.
+    pub(crate) transport: Box<dyn Transport>,
+    /// What it is called.
+    pub(crate) model: String,
+    /// The models it is made of.
+    names: Vec<String>,
+}
+
+impl Opened {
+    /// The shipped prices, with what its answers cost.
+    pub(crate) fn prices(&self) -> Prices {
+        match &self.names[..] {
+            [_] => Prices::shipped(),
+            names => Prices::shipped().with_joint(&self.model, names),
+        }
     }
+}
+
+/// The same with a recording, which answers what it has already.
+fn recorded(transport: Box<dyn Transport>, path: &Path) -> Result<Box<dyn Transport>, Failure> {
+    let lines = Lines::open(path).map_err(|error| failure(&error))?;
+    let before = exchanges(path).map_err(|error| failure(&error))?;
+    Ok(Box::new(Continued::new(before, Recorder::new(transport, lines))))
 }
 
 /// A clock for what was waited for before.
@@ -126,7 +121,7 @@ enum Command {
     Check(CheckArgs),
 }
 
-/// Ask a target a few small questions, and say what works.
+/// Ask a target a few small questions, and say what works; several are asked one after the other.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   genesys llm check --llm http://localhost:8080/v1                 a server of llama.cpp, vLLM or Ollama
@@ -155,14 +150,19 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn probe(args: &CheckArgs) -> Result<(), Failure> {
-    let (transport, model) = args.llm.open()?;
-    let probes = check(transport.as_ref(), &model).map_err(|error| failure(&error))?;
-    let target = args.llm.target()?.name();
-    if args.json {
-        return output::line(format_args!("{:#}", json!({ "target": target, "probes": probes })));
-    }
-    output::line(target)?;
-    probes.iter().try_for_each(|probe| output::line(words(probe)))
+    args.llm.targets()?.each().try_for_each(|(alone, target)| {
+        let (transport, model) = joined(alone.open(args.llm.patience())?);
+        let transport = match &args.llm.record {
+            Some(path) => Box::new(Recorder::new(transport, Lines::open(path)?)),
+            None => transport,
+        };
+        let probes = check(transport.as_ref(), &model).map_err(|error| failure(&error))?;
+        if args.json {
+            return output::line(format_args!("{:#}", json!({ "target": target, "probes": probes })));
+        }
+        output::line(target)?;
+        probes.iter().try_for_each(|probe| output::line(words(probe)))
+    })
 }
 
 fn words(probe: &Probe) -> String {

@@ -109,6 +109,44 @@ fn a_run_counts_by_the_price_that_it_began_with() {
 }
 
 #[test]
+fn several_models_answer_for_each_other_in_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, prices) = (folder.path().join("a"), folder.path().join("prices.tsv"));
+    let shipped = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../llm/prices.tsv")).unwrap();
+    let price = |name, usd| format!("{name}\t{usd}\t{usd}\t{usd}\t2026-11-28\thttps://prices\n");
+    let header = shipped.lines().next().unwrap();
+    fs::write(&prices, format!("{header}\n{}{}", price("Ada", 1), price("Bob", 8))).unwrap();
+    let asked = ["Ada", "Bob"].map(|name| folder.path().join(name));
+    let [ada, bob] =
+        asked.clone().map(|dir| format!("file:{}#{}", dir.display(), dir.file_name().unwrap().to_str().unwrap()));
+    let persons = asked.map(|dir| Person::at(dir, usize::MAX));
+    let more = ["--llm", &ada, "--llm", &format!("2*{bob}"), "--prices", prices.to_str().unwrap()];
+    let board = finished(small(folder.path(), "a", &more).output().unwrap()).ok();
+    let answered = persons.map(|person| person.answered.load(Ordering::SeqCst));
+    assert!(answered.iter().all(|count| *count > 0), "{answered:?}");
+
+    // Each call is counted as that of the model that was asked.
+    let ledger = fs::read_to_string(run.join("ledger.jsonl")).unwrap();
+    let lines = |name: &str| ledger.matches(&format!("\"model\":\"{name}\"")).count();
+    assert_eq!([lines("Ada"), lines("Bob")], answered);
+    let sum = |events: &str| -> u64 {
+        let money = events.split("\"money\":").skip(1).map(|rest| rest.split([',', '}']).next().unwrap());
+        money.map(|number| number.parse::<u64>().unwrap()).sum()
+    };
+    let settled: String = ledger.lines().filter(|line| line.starts_with("{\"settled\"")).collect();
+    let events = Reader::open(&run).unwrap();
+    let talked = events.events().map(|event| event.unwrap()).filter(|event| event.kind == "dialogue-finished");
+    let told: String = talked.map(|event| event.payload["spent"].to_string()).collect();
+    assert!(sum(&settled) > 0);
+    assert_eq!(sum(&told), sum(&settled), "the log counts as the ledger does");
+
+    // The recording has the answers of both.
+    let again = small(folder.path(), "b", &["--llm", &format!("replay:{}", run.display())]).output().unwrap();
+    assert_eq!(finished(again).ok(), board);
+    assert_eq!(digest(&folder.path().join("b")), digest(&run));
+}
+
+#[test]
 fn mistakes_are_told_before_a_run_is_made() {
     let folder = tempfile::tempdir().unwrap();
     let told = |more: &[&str]| {
@@ -123,6 +161,8 @@ fn mistakes_are_told_before_a_run_is_made() {
     assert!(told(&["--llm", "file:asked", "--share", "101"]).contains("101"));
     assert!(told(&["--llm", "nothing"]).contains("--llm: expected `https://HOST/v1#MODEL`"));
     assert!(told(&["--llm", "replay:none.jsonl"]).contains("none.jsonl"));
+    let replayed = ["--llm", "replay:none.jsonl", "--llm", "file:asked#Ada"];
+    assert!(told(&replayed).contains("replay:none.jsonl alone"));
     let unknown = ["--llm", "http://localhost:9/v1#unknown", "--budget", "5USD"];
     assert!(told(&unknown).contains("what the model `unknown` costs is not known"), "{}", told(&unknown));
     assert!(told(&["--llm", "http://localhost:9/v1#m", "--tokens", "10"]).contains("one call may take"));

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use genesys_agents::{Attempt, Case, Commission, Desk, Dialogue, Lesson, Library, analyse, design};
 use genesys_family::Families;
 use genesys_llm::price::Price;
-use genesys_llm::{LlmError, Reply, Request, Spent, Transport, Usage};
+use genesys_llm::{LlmError, Reply, Request, Spent, Transport};
 use genesys_registry::{Credit, Registry, UnitKey};
 
 use crate::state::State;
@@ -100,6 +100,7 @@ pub struct Asked {
     transport: Box<dyn Transport>,
     model: String,
     price: Option<Price>,
+    members: BTreeMap<String, Option<Price>>,
     library: Option<Box<dyn Library + Send>>,
     families: Families,
     units: Mutex<Units>,
@@ -114,7 +115,14 @@ impl Asked {
         price: Option<Price>,
         library: Option<Box<dyn Library + Send>>,
     ) -> Self {
-        Self { transport, model, price, library, families: Families::default(), units: Mutex::default() }
+        let (members, families, units) = (BTreeMap::new(), Families::default(), Mutex::default());
+        Self { transport, model, price, members, library, families, units }
+    }
+
+    /// The same, of several models that answer for each other: an answer counts by the price of the one that it names.
+    #[must_use]
+    pub fn with_members(self, members: BTreeMap<String, Option<Price>>) -> Self {
+        Self { members, ..self }
     }
 
     fn desk<'a>(
@@ -137,7 +145,7 @@ impl Asked {
     }
 
     fn counted(&self) -> Counted<'_> {
-        Counted { inner: self.transport.as_ref(), price: self.price.as_ref(), spent: Mutex::default() }
+        Counted { asked: self, spent: Mutex::default() }
     }
 }
 
@@ -200,8 +208,7 @@ fn of_the_dialogue(error: LlmError, spent: Spent) -> Result<String, LlmError> {
 /// Counts what the answers of one dialogue take. It is a function of the answers, so that a replay counts the same; what failed on
 /// the way is in the ledger.
 struct Counted<'a> {
-    inner: &'a dyn Transport,
-    price: Option<&'a Price>,
+    asked: &'a Asked,
     spent: Mutex<Spent>,
 }
 
@@ -210,17 +217,18 @@ impl Counted<'_> {
         *self.spent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn count(&self, usage: Usage) {
-        let money = self.price.map(|price| price.of(usage)).unwrap_or_default();
+    fn count(&self, reply: &Reply) {
+        let price = self.asked.members.get(&reply.model).unwrap_or(&self.asked.price);
+        let money = price.as_ref().map(|price| price.of(reply.usage)).unwrap_or_default();
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        *spent = spent.plus(Spent::call(money, usage));
+        *spent = spent.plus(Spent::call(money, reply.usage));
     }
 }
 
 impl Transport for Counted<'_> {
     fn ask(&self, request: &Request, hear: &mut dyn FnMut(&str)) -> Result<Reply, LlmError> {
-        let reply = self.inner.ask(request, hear)?;
-        self.count(reply.usage);
+        let reply = self.asked.transport.ask(request, hear)?;
+        self.count(&reply);
         Ok(reply)
     }
 }

@@ -55,6 +55,9 @@ pub struct Agents {
     pub model: String,
     /// What it costs, as the run counts it; none where that is not known.
     pub price: Option<Price>,
+    /// Where several models answer for each other: what an answer of each costs, by its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub members: BTreeMap<String, Option<Price>>,
     /// The versions of the prompts, by their names.
     pub prompts: BTreeMap<String, String>,
     /// Which parts of the work are done.
@@ -68,7 +71,8 @@ impl Agents {
     #[must_use]
     pub fn new(model: &str, price: Option<Price>) -> Self {
         let (variant, limits) = (Variant::default(), Limits::default());
-        Self { share: 50, dialogues: 3, model: model.to_owned(), price, prompts: prompts(), variant, limits }
+        let (model, members) = (model.to_owned(), BTreeMap::new());
+        Self { share: 50, dialogues: 3, model, price, members, prompts: prompts(), variant, limits }
     }
 }
 

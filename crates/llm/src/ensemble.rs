@@ -1,7 +1,8 @@
 //! Several models, by weight, and others where one fails.
 //!
 //! Which is asked is drawn from the seed and the request, so it does not depend on who asks when. Where it fails in a way that another
-//! model may not, the others are asked in their order. The reply names the model that gave it.
+//! model may not, the others are asked in their order. The reply names the member that gave it, by the name that it has here: what it
+//! cost can be told by it, from a recording, too.
 
 use crate::error::LlmError;
 use crate::message::{Reply, Request};
@@ -48,6 +49,16 @@ impl Ensemble {
     }
 }
 
+/// What members are called together, as `a + 0.5*b`: by their names, and by weights that are not 1.
+#[must_use]
+pub fn together(members: &[Member]) -> String {
+    let name = |Member { weight, model, .. }: &Member| match weight {
+        1.0 => model.clone(),
+        weight => format!("{weight}*{model}"),
+    };
+    members.iter().map(name).collect::<Vec<_>>().join(" + ")
+}
+
 /// Whether another model may answer where one did not.
 fn falls_back(error: &LlmError) -> bool {
     match error {
@@ -68,7 +79,7 @@ impl Transport for Ensemble {
             let Member { model, transport, .. } = &self.members[i];
             match transport.ask(&Request { model: model.clone(), ..request.clone() }, hear) {
                 Err(error) if falls_back(&error) => told.push((model, error)),
-                result => return result,
+                result => return result.map(|reply| Reply { model: model.clone(), ..reply }),
             }
         }
         // The first failure is that of the model that was meant.

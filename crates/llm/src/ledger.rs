@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::LlmError;
 use crate::journal::{Balance, Entry, Journal};
 use crate::message::{Reply, Request, Usage};
-use crate::price::{Money, Prices};
+use crate::price::{Money, Price, Prices};
 use crate::transport::Transport;
 
 /// The most that may be spent; none where there is no cap.
@@ -245,12 +245,17 @@ impl<T: Transport> Transport for Metered<T> {
             Some(_) => Some(self.prices.of(&request.model)?),
             None => self.prices.of(&request.model).ok(),
         };
-        let cost = |usage: Usage| Spent::call(price.map(|price| price.of(usage)).unwrap_or_default(), usage);
+        let cost_by =
+            |price: Option<&Price>, usage| Spent::call(price.map(|one| one.of(usage)).unwrap_or_default(), usage);
+        let cost = |usage: Usage| cost_by(price, usage);
         let most = Usage { input: request.most_input(), output: request.max_tokens, ..Usage::default() };
         let reserved = self.ledger.reserve(&request.role, &request.model, cost(most))?;
         let reply = self.inner.ask(request, hear);
         match &reply {
-            Ok(reply) => reserved.settle(cost(reply.usage)),
+            Ok(reply) => {
+                let own = self.prices.of_answer(&request.model, &reply.model).ok();
+                reserved.settle(cost_by(own, reply.usage));
+            }
             Err(error) if error.is_before_work() => reserved.settle(cost(Usage::default())),
             // What a server did before it fell silent is not known.
             Err(_) => drop(reserved),

@@ -3,7 +3,7 @@
 //! Money is whole, in 10^-12 USD, so that sums are exact whatever their order; a price of a million tokens in USD with six decimals is
 //! a whole number a token. The table is data, `prices.tsv`; a run keeps the one that it was counted by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::iter::Sum;
 use std::ops::Add;
@@ -86,12 +86,23 @@ impl Price {
         let cached = usage.cached.min(usage.input);
         self.input.times(usage.input - cached) + self.cached.times(cached) + self.output.times(usage.output)
     }
+
+    /// What costs no less than either.
+    #[must_use]
+    pub fn dearer(self, other: Self) -> Self {
+        let (input, cached, output) =
+            (self.input.max(other.input), self.cached.max(other.cached), self.output.max(other.output));
+        Self { input, cached, output, date: self.date.max(other.date), source: self.source.max(other.source) }
+    }
 }
 
 /// Prices by model: a name, or the beginning of one and `*`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Prices(BTreeMap<String, Price>);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prices {
+    by_model: BTreeMap<String, Price>,
+    /// Models that answer for each other, by what they are called together.
+    joint: BTreeMap<String, Vec<String>>,
+}
 
 /// The table that comes with the program.
 const TABLE: &str = include_str!("../prices.tsv");
@@ -141,13 +152,14 @@ impl Prices {
                 return Err(format!("{name}:{number}: expected a model that no other line has, found `{model}`"));
             }
         }
-        Ok(Self(prices))
+        Ok(Self { by_model: prices, joint: BTreeMap::new() })
     }
 
     /// These, and those of `other` where both have one.
     #[must_use]
     pub fn overridden(mut self, other: Self) -> Self {
-        self.0.extend(other.0);
+        self.by_model.extend(other.by_model);
+        self.joint.extend(other.joint);
         self
     }
 
@@ -167,8 +179,31 @@ impl Prices {
     /// The same with that price for a model, such as the one that a run began with.
     #[must_use]
     pub fn with(mut self, model: &str, price: Price) -> Self {
-        self.0.insert(model.to_owned(), price);
+        self.by_model.insert(model.to_owned(), price);
         self
+    }
+
+    /// The same for models that answer for each other: together they cost what the dearest of them does, if all have a price, and an
+    /// answer what the one does that gave it.
+    #[must_use]
+    pub fn with_joint(mut self, together: &str, models: &[String]) -> Self {
+        let each: Option<Vec<Price>> = models.iter().map(|model| self.of(model).ok().cloned()).collect();
+        if let Some(dearest) = each.and_then(|each| each.into_iter().reduce(Price::dearer)) {
+            let names: BTreeSet<&str> = models.iter().map(String::as_str).collect();
+            let source = format!("the dearest of {}", names.into_iter().collect::<Vec<_>>().join(", "));
+            self.by_model.insert(together.to_owned(), Price { source, ..dearest });
+        }
+        self.joint.insert(together.to_owned(), models.to_vec());
+        self
+    }
+
+    /// The price of an answer that the model `by` gave where `asked` was asked.
+    ///
+    /// # Errors
+    /// [`LlmError::NoPrice`]
+    pub fn of_answer(&self, asked: &str, by: &str) -> Result<&Price, LlmError> {
+        let is_member = self.joint.get(asked).is_some_and(|models| models.iter().any(|model| model == by));
+        self.of(if is_member { by } else { asked })
     }
 
     /// The price of a model: that of its name, else that of the longest beginning.
@@ -178,8 +213,9 @@ impl Prices {
     pub fn of(&self, model: &str) -> Result<&Price, LlmError> {
         let begins =
             |(pattern, _): &(&String, &Price)| pattern.strip_suffix('*').is_some_and(|part| model.starts_with(part));
-        let longest = || self.0.iter().filter(begins).max_by_key(|(pattern, _)| pattern.len()).map(|(_, price)| price);
-        self.0.get(model).or_else(longest).ok_or_else(|| LlmError::NoPrice { model: model.to_owned() })
+        let longest =
+            || self.by_model.iter().filter(begins).max_by_key(|(pattern, _)| pattern.len()).map(|(_, price)| price);
+        self.by_model.get(model).or_else(longest).ok_or_else(|| LlmError::NoPrice { model: model.to_owned() })
     }
 }
 
@@ -191,7 +227,7 @@ mod tests {
 
     #[test]
     fn the_shipped_table_can_be_read_and_every_price_has_a_source() {
-        for (model, price) in &Prices::shipped().0 {
+        for (model, price) in &Prices::shipped().by_model {
             assert!(price.source.starts_with("https://") && price.date.len() == 10, "{model}: {price:?}");
             assert!(price.cached <= price.input, "{model}: {price:?}");
         }
@@ -225,6 +261,20 @@ mod tests {
         assert_eq!(prices.of("m-small-2").unwrap().of(usage), Money::parse("0.75").unwrap());
         assert!(matches!(prices.of("other"), Err(LlmError::NoPrice { model }) if model == "other"));
         assert_eq!(prices.with_free("other").of("other").unwrap().of(usage), Money(0));
+    }
+
+    #[test]
+    fn models_that_answer_for_each_other_are_reserved_at_the_dearest_and_counted_each_at_its_own() {
+        let text = "model\tinput\tcached\toutput\tdate\tsource\na\t2\t1\t4\t2026-01-01\thttps://a\nb\t1\t1\t8\t2026-01-01\thttps://b\n";
+        let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let prices = Prices::parse("p.tsv", text).unwrap().with_joint("a + b", &names(&["a", "b"]));
+        let million = Usage { input: 1_000_000, cached: 0, output: 1_000_000, estimated: false };
+        let dollars = |price: Result<&Price, LlmError>| price.ok().map(|price| price.of(million).0 / USD);
+        assert_eq!(dollars(prices.of("a + b")), Some(10));
+        assert_eq!(["a", "b", "other"].map(|by| dollars(prices.of_answer("a + b", by))), [Some(6), Some(9), Some(10)]);
+        assert_eq!(dollars(prices.of_answer("a", "b")), Some(6), "by its own name a server may be called anything");
+        let lacking = prices.with_joint("a + c", &names(&["a", "c"]));
+        assert_eq!([lacking.of("a + c"), lacking.of_answer("a + c", "c")].map(dollars), [None, None]);
     }
 
     #[test]

@@ -144,6 +144,10 @@ impl<T: Transport, K: Keep> Recorder<T, K> {
 impl<T: Transport, K: Keep> Transport for Recorder<T, K> {
     fn ask(&self, request: &Request, hear: &mut dyn FnMut(&str)) -> Result<Reply, LlmError> {
         let result = self.inner.ask(request, hear);
+        // What a ledger refuses was never asked.
+        if matches!(result, Err(LlmError::Budget(_) | LlmError::NoPrice { .. })) {
+            return result;
+        }
         let exchange = Exchange { hash: request.hash(), request: request.clone(), outcome: Outcome::of(&result) };
         self.keep.keep(&exchange)?;
         result

@@ -80,6 +80,19 @@ impl Target {
         Self::http(named, rest)
     }
 
+    /// Reads the spelling with a weight before it, as `0.5*TARGET`; without one it is 1.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and where the weight is negative or too large to be one.
+    pub fn weighted(text: &str) -> Result<(f64, Self), String> {
+        let given = text.split_once('*').and_then(|(weight, rest)| Some((weight.trim().parse::<f64>().ok()?, rest)));
+        match given {
+            Some((weight, rest)) if (0.0..=1e6).contains(&weight) => Ok((weight, Self::parse(rest.trim())?)),
+            Some((weight, _)) => Err(format!("expected a weight from 0 to 1000000 before `*`, found {weight}")),
+            None => Ok((1.0, Self::parse(text)?)),
+        }
+    }
+
     fn http(named: Option<Protocol>, text: &str) -> Result<Self, String> {
         let mut base = Url::parse(text).map_err(|why| format!("expected {FORMS}, found `{}` ({why})", shown(text)))?;
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
@@ -161,6 +174,18 @@ mod tests {
         }
         assert_eq!(Target::parse("replay:run.jsonl"), Ok(Target::Replay("run.jsonl".into())));
         assert_eq!(Target::parse("local:model.gguf").unwrap().name(), "local:model.gguf");
+    }
+
+    #[test]
+    fn a_weight_may_stand_before_a_target() {
+        let read = |text: &str| Target::weighted(text).map(|(weight, target)| (weight, target.name()));
+        assert_eq!(read("file:asked#Ada"), Ok((1.0, "file:asked#Ada".to_owned())));
+        assert_eq!(read("0.25*file:asked"), Ok((0.25, "file:asked".to_owned())));
+        assert_eq!(read("0 * https://host/v1#a*b"), Ok((0.0, "https://host/v1#a*b".to_owned())));
+        assert_eq!(read("https://host/v1#a*b"), Ok((1.0, "https://host/v1#a*b".to_owned())));
+        for wrong in ["-1*file:asked", "NaN*file:asked", "inf*file:asked", "2*", "2*3*file:asked", "x*file:asked"] {
+            assert!(read(wrong).is_err_and(|why| why.starts_with("expected")), "{wrong}: {:?}", read(wrong));
+        }
     }
 
     #[test]

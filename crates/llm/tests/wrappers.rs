@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{Server, Still, ask, busy, by, client, reply, request, said, short};
-use genesys_llm::ensemble::{Ensemble, Member};
+use genesys_llm::ensemble::{Ensemble, Member, together};
 use genesys_llm::ledger::{Metered, Spent};
 use genesys_llm::record::{Lines, Recorder, Replay};
 use genesys_llm::retry::{Patience, Retry};
@@ -163,14 +163,17 @@ fn no_more_are_asked_at_once_and_a_minute_than_the_limits_admit() {
 
 #[test]
 fn models_are_asked_by_their_weight_and_others_where_one_fails() {
-    let model = |name: &str, weight, fails: bool| Member {
+    let model = |name: &'static str, weight, fails: bool| Member {
         weight,
         model: name.to_owned(),
         transport: Box::new(by(move |request, _| {
-            if fails { Err(busy(None)) } else { Ok(genesys_llm::Reply { model: request.model.clone(), ..reply("x") }) }
+            assert_eq!(request.model, name);
+            // It calls itself otherwise.
+            if fails { Err(busy(None)) } else { Ok(genesys_llm::Reply { model: "x-2026".to_owned(), ..reply("x") }) }
         })),
     };
     let models = vec![model("a", 5.0, false), model("b", 2.0, false), model("c", 1.0, false)];
+    assert_eq!(together(&models), "5*a + 2*b + c");
     let ensemble = Ensemble::new(models, 5).unwrap();
     let mut asked = BTreeMap::new();
     for i in 0..400 {
