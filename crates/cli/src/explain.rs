@@ -20,7 +20,7 @@ use crate::scale;
   genesys explain designs/gla.gau --json             for programs; see docs/explain.md
 
 A multiply-add is two operations. Contractions and updates of states are exact, causal pasts are counted as they are: \
-T(T+1)/2; elementwise operations stand apart.")]
+T(T+1)/2; elementwise operations stand apart. Why a design of a run is as it is tells `genesys leaderboard RUN --why NAME`.")]
 pub(crate) struct Args {
     /// A design file.
     #[arg(value_name = "FILE")]

@@ -1,13 +1,88 @@
-//! The leaderboard as text.
+//! `genesys leaderboard`: the leaderboard as text, or why one of its designs is as it is.
 //!
-//! In: rows, best first, and what all of them had in common. Out: a table. It holds nothing that differs between two
-//! runs of one seed: no time, no folder.
+//! In: a run's folder, finished or not; rows, best first, and what all of them had in common. Out: a table, or what is known of
+//! one design; or JSON. It holds nothing that differs between two runs of one seed: no time, no folder. The run is only read.
 
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 
-use genesys_evolve::Row;
 use genesys_evolve::fact::Started;
+use genesys_evolve::{Row, State, board};
 use genesys_report::number::{bytes, grouped, short_hash};
+use genesys_report::why::{self, Unfound, Why};
+
+use crate::failure::Failure;
+use crate::output;
+use crate::run_folder::{go_on_with, quoted};
+
+/// Print the leaderboard of a run, or why one of its designs is as it is.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  genesys leaderboard runs/001                            the table that `discover` ends with
+  genesys leaderboard runs/001 --why gpt-1.3              who made that design, what it rests on, what it brought
+  genesys leaderboard runs/001 --why g2-3198ef37 --json   the same for programs, by the beginning of its hash
+
+With --why: the operator and what it drew, or the dialogue with language models with the title, the idea and the expected effect of its \
+proposal; the parents; the units that were added, changed and removed; the documents that it refers to, each with the sentence; and the \
+bits per byte of the design less those of each parent, below 0 it is better. A run that is not finished tells what is known so far.
+
+JSON: [{rank, hash, name, generation, lineage: [{name, operator}], parameters, state_bytes, seeds, tokens, bits_per_byte, deviation, \
+baseline, failure}], best design first.
+
+JSON with --why: {name, hash, generation, rank, made, parents: [{name, hash, bpb, bpb_sd, seeds, effect: {same_seed, mean, error}}], \
+best_parent, units: {added, changed, removed}, bpb, bpb_sd, seeds, failure, verdict}. `made` is {by: run}, {by: operator, operator}, or \
+{by: dialogue, mode, title, idea, expected, rating, references: [{key, sentence}]}. `same_seed` is by the first training of both, \
+`mean` by all, `error` the standard error of `mean`; `best_parent` is a hash. What is not known is null; `verdict` is as in \
+`genesys report --help`.")]
+pub(crate) struct Args {
+    /// A run's folder.
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    /// The name of a design, its hash, or a beginning of that which no other has: tell why it is as it is.
+    #[arg(long, value_name = "NAME")]
+    why: Option<String>,
+    /// Print JSON for programs instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints what is asked for.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let state = genesys_evolve::read(&args.run).map_err(|error| Failure::of(error.is_input(), &error))?;
+    if state.board.is_none() {
+        let next = go_on_with(&args.run, &state.started.settings);
+        output::say(format_args!("the run is not finished: `{next}` goes on with it"));
+    }
+    match &args.why {
+        Some(asked) => tell_why(args, &state, asked),
+        None if args.json => json(&board::board(&state)),
+        None => output::now(&table(&board::board(&state), &state.started)),
+    }
+}
+
+fn tell_why(args: &Args, state: &State, asked: &str) -> Result<(), Failure> {
+    let found = why::find(state, asked).map_err(|unfound| missing(&args.run, asked, &unfound))?;
+    let why = Why::of(state, found);
+    if args.json { json(&why) } else { output::now(&why::text(&why)) }
+}
+
+fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    output::line(serde_json::to_string_pretty(value).expect("what is known of a run has a JSON form"))
+}
+
+/// The failure where `asked` is not one design of the run in `dir`.
+fn missing(dir: &Path, asked: &str, unfound: &Unfound) -> Failure {
+    let all = format!("`genesys leaderboard {}` lists them", quoted(dir));
+    let (found, way_out) = match unfound {
+        Unfound::NoOne(like) if like.is_empty() => ("which none has", all),
+        Unfound::NoOne(like) => ("which none has", format!("do you mean `{}`?", like.join("`, `"))),
+        Unfound::Several(names) => {
+            ("with which several hashes begin", format!("name one of `{}`, or more of its hash", names.join("`, `")))
+        }
+    };
+    let dir = dir.display();
+    Failure::Input(format!("expected the name or the hash of a design of {dir}, found `{asked}`, {found}; {way_out}"))
+}
 
 /// The table, with the conditions of the comparison under it.
 pub(crate) fn table(rows: &[Row], run: &Started) -> String {
@@ -41,7 +116,8 @@ fn cells(row: &Row, reference: Option<f64>) -> [String; 9] {
     let score = match (row.bits_per_byte, row.deviation) {
         (Some(mean), Some(deviation)) => format!("{mean:.4} ±{deviation:.4}"),
         (Some(mean), None) => format!("{mean:.4}        "),
-        (None, _) => "failed        ".to_owned(),
+        (None, _) if row.failure.is_some() => "failed        ".to_owned(),
+        (None, _) => "untrained     ".to_owned(),
     };
     let lead = match (row.bits_per_byte, reference) {
         _ if row.baseline => "baseline".to_owned(),
@@ -141,6 +217,12 @@ mod tests {
         let cells = cells(&row("gpt-1.2", None, None), Some(2.75));
         assert_eq!(cells[2].trim(), "failed");
         assert_eq!(cells[8], "the loss is not a finite number at step 3");
+    }
+
+    #[test]
+    fn a_design_that_is_not_trained_yet_did_not_fail() {
+        let row = Row { failure: None, ..row("gpt-1.2", None, None) };
+        assert_eq!(cells(&row, Some(2.75))[2].trim(), "untrained");
     }
 
     #[test]

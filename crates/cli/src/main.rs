@@ -79,6 +79,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
     after_help = "Start with:
   genesys discover                          evolve the shipped designs, and rank them
   genesys report runs/001                   a run as a page, to read in a browser
+  genesys leaderboard runs/001 --why gpt-1.2    who made a design, what it rests on, what it brought
   genesys resume runs/001                   go on with a run that was stopped
   genesys check designs/gpt.gau             is this a design?
   genesys explain designs/gpt.gau           what it costs, how far it looks, what it may do
@@ -99,6 +100,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Discover(discover::Args),
+    Leaderboard(leaderboard::Args),
     Report(report::Args),
     Resume(resume::Args),
     Check(check::Args),
@@ -150,6 +152,7 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Discover(args) => discover::run(args),
+        Command::Leaderboard(args) => leaderboard::run(args),
         Command::Report(args) => report::run(args),
         Command::Resume(args) => resume::run(args),
         Command::Check(args) => check::run(args),

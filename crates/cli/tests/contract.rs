@@ -7,8 +7,9 @@ use std::process::Stdio;
 
 use common::{command, design, finished, genesys};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "discover",
+    "leaderboard",
     "resume",
     "report",
     "check",

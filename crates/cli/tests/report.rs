@@ -7,8 +7,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use common::{command, corpus, finished, genesys};
-use genesys_store::{Log, NewEvent, Reader};
+use common::{command, corpus, cut, finished, genesys};
+use genesys_store::Reader;
 use serde_json::Value;
 
 /// A run of one generation of two, a few steps each, on a small text.
@@ -23,15 +23,6 @@ fn discover(folder: &Path, name: &str, workers: &str) -> PathBuf {
 
 fn report(run: &Path, more: &[&str]) -> common::Run {
     genesys(["report", run.to_str().unwrap()].iter().chain(more))
-}
-
-/// The same run, as it was after `events` events; without curves.
-fn cut(run: &Path, events: usize, dir: &Path) {
-    let reader = Reader::open(run).unwrap();
-    let mut log = Log::create(dir, reader.header()).unwrap();
-    for event in reader.events().take(events).map(Result::unwrap) {
-        log.append(NewEvent::new(event.kind, event.schema, &event.payload).unwrap(), None).unwrap();
-    }
 }
 
 #[test]

@@ -17,6 +17,7 @@
 //! | `ticks` | round numbers for an axis, and classes for a color |
 //! | `section` | one design: scores, changes, source |
 //! | [`provenance`] | what a design of a dialogue rests on |
+//! | [`mod@why`] | why one design is as it is, as data and as text |
 //! | `needs` | where a design runs |
 //! | `diff` | what differs between two texts |
 //! | `highlight` | a design's source with its words marked |
@@ -60,7 +61,9 @@ mod summary;
 mod ticks;
 mod tree;
 pub mod verdict;
+pub mod why;
 
 pub use json::json;
 pub use page::page;
 pub use run::{Curves, Run};
+pub use why::Why;

@@ -4,6 +4,7 @@
 //! was found are texts of others: the markup's maker escapes them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use genesys_agents::proposal::Reference;
 use genesys_check::CheckedDesign;
@@ -37,6 +38,18 @@ pub struct Provenance {
     pub effect: BTreeMap<String, Option<f64>>,
 }
 
+/// The units in which a design differs from its parents.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Changes {
+    /// Units that no parent has, by name.
+    pub added: Vec<String>,
+    /// Units that a parent has under the same name, and that are others now.
+    pub changed: Vec<String>,
+    /// Units of the first parent that are not there any more.
+    pub removed: Vec<String>,
+}
+
 impl Provenance {
     /// What a design rests on; none where no dialogue proposed it.
     #[must_use]
@@ -46,8 +59,7 @@ impl Provenance {
         let last = dialogue.proposals.last()?;
         let parents: Vec<&Proposed> =
             proposed.parents.iter().filter_map(|hash| Some(&state.design(hash)?.proposed)).collect();
-        let diff = difference(&parents, proposed);
-        let names = |names: Vec<&String>| names.into_iter().cloned().collect();
+        let Changes { added, changed, removed } = Changes::of(state, proposed);
         let score = state.score(&proposed.hash);
         let effect = |parent: &&Proposed| {
             let before = state.score(&parent.hash);
@@ -58,37 +70,54 @@ impl Provenance {
             idea: last.proposal.idea.clone(),
             rating: last.verdict.as_ref().map(|verdict| verdict.rating),
             references: last.proposal.references.clone(),
-            added: names(diff.added.keys().collect()),
-            changed: names(diff.changed.keys().collect()),
-            removed: names(diff.removed.keys().collect()),
+            added,
+            changed,
+            removed,
             effect: parents.iter().map(effect).collect(),
         })
     }
 }
 
-fn difference(parents: &[&Proposed], child: &Proposed) -> Diff {
-    let design = |proposed: &Proposed| check_text(&proposed.name, &proposed.text).design;
-    let before: Vec<CheckedDesign> = parents.iter().filter_map(|parent| design(parent)).collect();
-    match design(child) {
-        Some(child) => Diff::of(&before.iter().collect::<Vec<_>>(), &child),
-        None => Diff::default(),
+impl Changes {
+    /// Those of a design of a run: told apart by what units compute, so that a new name or another comment is none.
+    #[must_use]
+    pub fn of(state: &State, proposed: &Proposed) -> Self {
+        let design = |proposed: &Proposed| check_text(&proposed.name, &proposed.text).design;
+        let parents = proposed.parents.iter().filter_map(|hash| state.design(hash));
+        let before: Vec<CheckedDesign> = parents.filter_map(|parent| design(&parent.proposed)).collect();
+        let Some(child) = design(proposed) else { return Self::default() };
+        let Diff { added, changed, removed } = Diff::of(&before.iter().collect::<Vec<_>>(), &child);
+        Self {
+            added: added.into_keys().collect(),
+            changed: changed.into_keys().collect(),
+            removed: removed.into_keys().collect(),
+        }
+    }
+}
+
+impl fmt::Display for Changes {
+    /// `added: Extra; changed: none; removed: none`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { added, changed, removed } = self;
+        write!(f, "added: {}; changed: {}; removed: {}", listed(added), listed(changed), listed(removed))
     }
 }
 
 /// The chain from what was cited to what came of it.
 pub(crate) fn chain(state: &State, proposed: &Proposed) -> Markup {
     let Some(provenance) = Provenance::of(state, proposed) else { return html! {} };
-    let Provenance { title, idea, rating, references, added, changed, removed, effect } = &provenance;
+    let Provenance { title, idea, rating, references, added, changed, removed, effect } = provenance;
+    let changes = Changes { added, changed, removed };
     html! {
         details {
             summary { "Proposal: " (title) }
             p { (idea) }
             @if let Some(rating) = rating { p { "A reviewer gave it " (rating) " of 5." } }
             @if references.is_empty() { p { "It refers to no document." } } @else {
-                ul { @for Reference { key, sentence } in references { li { code { (key) } ": " q { (sentence) } } } }
+                ul { @for Reference { key, sentence } in &references { li { code { (key) } ": " q { (sentence) } } } }
             }
-            p { "Units added: " (listed(added)) "; changed: " (listed(changed)) "; removed: " (listed(removed)) "." }
-            @for (parent, effect) in effect {
+            p { "Units " (changes) "." }
+            @for (parent, effect) in &effect {
                 p {
                     "Against " (state.design(parent).map_or("a parent", |parent| parent.proposed.name.as_str())) ", with the same seed: "
                     @match effect {

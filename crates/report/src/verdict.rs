@@ -99,8 +99,8 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Of the difference of two means, where both have a spread.
-fn standard_error(a: &Row, b: &Row) -> Option<f64> {
+/// Of the difference of two means in bits per byte, where both have a spread.
+pub(crate) fn standard_error(a: &Row, b: &Row) -> Option<f64> {
     let variance = |row: &Row| Some(row.deviation?.powi(2) / row.seeds as f64);
     Some((variance(a)? + variance(b)?).sqrt())
 }

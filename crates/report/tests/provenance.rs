@@ -3,14 +3,12 @@
 
 mod support;
 
-use genesys_agents::dialogue::{Considered, Written};
 use genesys_agents::proposal::{Claims, Proposal, Reference};
-use genesys_agents::{Attempt, Dialogue, End, Mode, Role};
+use genesys_agents::{Attempt, Role};
 use genesys_evolve::Fact;
-use genesys_evolve::fact::{Draw, Place, Rejected, Rejection, Talked};
-use genesys_llm::Spent;
+use genesys_evolve::fact::{Draw, Place, Rejected, Rejection};
 use genesys_report::{json, page};
-use support::{GPT, Made};
+use support::{GPT, Made, dialogue};
 
 const HOSTILE: &str = "<script>alert(1)</script> & \"so\"";
 
@@ -29,7 +27,6 @@ fn proposal() -> Proposal {
 }
 
 fn talked(slot: u64, design: Option<&str>) -> Fact {
-    let written = design.map(|text| Written { hash: "g1-0".to_owned(), text: text.to_owned() });
     let attempt = Attempt {
         role: Role::Proposer,
         piece: "proposal".into(),
@@ -37,22 +34,9 @@ fn talked(slot: u64, design: Option<&str>) -> Fact {
         answer: "no".into(),
         errors: vec![HOSTILE.into()],
     };
-    let dialogue = Dialogue {
-        proposals: vec![Considered { proposal: proposal(), sketch: None, verdict: None }],
-        end: if design.is_some() { End::Designed } else { End::Unwritten },
-        design: written,
-        attempts: vec![attempt],
-        ..Dialogue::default()
-    };
-    Fact::Talked(Box::new(Talked {
-        place: Place { generation: 1, slot, attempt: 0 },
-        mode: Mode::Mutation,
-        parents: Vec::new(),
-        draw: Draw { parent: 0.5, operator: 1, mate: None },
-        dialogue,
-        unanswered: None,
-        spent: Spent::default(),
-    }))
+    let mut talked = dialogue(slot, proposal(), design);
+    talked.dialogue.attempts.push(attempt);
+    Fact::Talked(Box::new(talked))
 }
 
 /// The GPT with one unit more, proposed in a dialogue.

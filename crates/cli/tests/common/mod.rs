@@ -7,6 +7,8 @@ pub mod scholar;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use genesys_store::{Log, NewEvent, Reader};
+
 /// What a run gave.
 #[derive(Debug)]
 pub struct Run {
@@ -130,4 +132,15 @@ pub fn corpus(folder: &Path) -> PathBuf {
         std::fs::write(path.join(format!("{document:02}.txt")), text).expect("the test's folder can be written");
     }
     path
+}
+
+/// The same run, as it was after `events` events; without curves.
+pub fn cut(run: &Path, events: usize, dir: &Path) {
+    let reader = Reader::open(run).expect("the run can be read");
+    let mut log = Log::create(dir, reader.header()).expect("the test's folder can be written");
+    for event in reader.events().take(events) {
+        let event = event.expect("the run is sound");
+        let event = NewEvent::new(event.kind, event.schema, &event.payload).expect("it was an event before");
+        log.append(event, None).expect("the test's folder can be written");
+    }
 }

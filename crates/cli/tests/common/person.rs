@@ -93,14 +93,20 @@ fn said(asked: &Value, questions: fn(u64) -> Vec<String>) -> (&'static str, Stri
         }
         "planner" => json(r#"{"units": []}"#),
         "observer" => json(r#"{"faithful": 4, "novelty": 2, "quality": 4, "remarks": "It does."}"#),
+        "analyst" => json(r#"{"lessons": ["It is blind."]}"#),
         role => panic!("nobody knows the role {role}"),
     }
 }
 
 /// A run of one generation of three in which models have every place, a few steps each.
 pub fn small(folder: &Path, run: &str, more: &[&str]) -> Command {
-    let mut command =
-        super::command(["discover", "--generations", "1", "--population", "3", "--steps", "3", "--share", "100"]);
+    of_generations(1, 3, folder, run, more)
+}
+
+/// The same, of so many generations of so many places.
+pub fn of_generations(generations: u64, places: u64, folder: &Path, run: &str, more: &[&str]) -> Command {
+    let mut command = super::command(["discover", "--steps", "3", "--share", "100"]);
+    command.args(["--generations", &generations.to_string(), "--population", &places.to_string()]);
     command.arg("--run").arg(folder.join(run)).arg("--corpus").arg(super::corpus(folder)).args(more);
     command.env("GENESYS_CACHE", folder.join("cache"));
     command

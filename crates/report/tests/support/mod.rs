@@ -4,8 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use genesys_evolve::fact::{Closed, Draw, Finalists, Finished, Over, Place, Proposed, Rejected, Rejection, Started};
+use genesys_agents::dialogue::{Considered, Written};
+use genesys_agents::proposal::Proposal;
+use genesys_agents::{Dialogue, End, Mode};
+use genesys_evolve::fact::{
+    Closed, Draw, Finalists, Finished, Over, Place, Proposed, Rejected, Rejection, Started, Talked,
+};
 use genesys_evolve::{Fact, Failure, Settings, State, Submitted, TextMark, board};
+use genesys_llm::Spent;
 use genesys_report::{Curves, Run};
 use genesys_store::{Event, Hash};
 use genesys_train::Validation;
@@ -47,10 +53,16 @@ impl Made {
 
     /// Proposes a design in a generation, from parents of these numbers (from 0).
     pub fn propose(&mut self, name: &str, generation: u64, parents: &[usize], text: &str) {
+        let number = self.state.designs.len();
+        let operator = (!parents.is_empty()).then(|| format!("swap-activation: unit {number}, silu to relu"));
+        self.propose_as(name, generation, parents, text, operator.as_deref());
+    }
+
+    /// The same, with what made it.
+    pub fn propose_as(&mut self, name: &str, generation: u64, parents: &[usize], text: &str, operator: Option<&str>) {
         let number = self.state.designs.len() as u64;
         let parents: Vec<String> = parents.iter().map(|at| self.state.designs[*at].proposed.hash.clone()).collect();
         let mate = (parents.len() == 2).then_some(0.25);
-        let operator = (!parents.is_empty()).then(|| format!("swap-activation: unit {number}, silu to relu"));
         let proposed = Proposed {
             place: Place { generation, slot: number, attempt: 0 },
             hash: format!("g1-{number:032x}"),
@@ -58,7 +70,7 @@ impl Made {
             text: text.to_owned(),
             baseline: number == 0,
             parents,
-            operator,
+            operator: operator.map(str::to_owned),
             draw: (number > 0).then_some(Draw { parent: 0.5, operator: 1, mate }),
             parameters: 200_000 + number,
             state_bytes: 16_384,
@@ -114,6 +126,26 @@ impl Made {
     /// What the report is made of.
     pub fn run(&self) -> Run<'_> {
         Run { digest: DIGEST, state: &self.state, curves: &self.curves }
+    }
+}
+
+/// A dialogue at a place of generation 1, with the text of a design or without one.
+pub fn dialogue(slot: u64, proposal: Proposal, design: Option<&str>) -> Talked {
+    let written = design.map(|text| Written { hash: "g1-0".to_owned(), text: text.to_owned() });
+    let dialogue = Dialogue {
+        proposals: vec![Considered { proposal, sketch: None, verdict: None }],
+        end: if design.is_some() { End::Designed } else { End::Unwritten },
+        design: written,
+        ..Dialogue::default()
+    };
+    Talked {
+        place: Place { generation: 1, slot, attempt: 0 },
+        mode: Mode::Mutation,
+        parents: Vec::new(),
+        draw: Draw { parent: 0.5, operator: 1, mate: None },
+        dialogue,
+        unanswered: None,
+        spent: Spent::default(),
     }
 }
 
