@@ -60,11 +60,18 @@ fn what_models_found_is_found_again_without_the_folder_and_the_server_that_had_i
     // What one search was answered is in no other, though its words would find it.
     assert!(!found(&first, "gates of stripes").contains(&"s2:0a1b".to_owned()), "{first:?}");
 
+    // What it searches is noted, and missed where it is gone.
+    let mut go_on = command(["resume".as_ref(), run.as_os_str()]);
+    go_on.args(["--llm", &llm]).env("GENESYS_CACHE", folder.path().join("cache")).env("XDG_CACHE_HOME", &cache);
+    let moved = folder.path().join("moved");
+    fs::rename(&notes, &moved).unwrap();
+    let said = finished(go_on.output().unwrap()).refused();
+    assert!(said.contains("library.json: bring it back, or name another with --folder"), "{said}");
+    fs::rename(&moved, &notes).unwrap();
+
     // The source answers otherwise now; the run goes on with what it was answered, and searches where it did without being told.
     server.knows("2c3d", "Later Okapi", "It is later.");
     let person = Person::asking(asked, usize::MAX, questions);
-    let mut go_on = command(["resume".as_ref(), run.as_os_str()]);
-    go_on.args(["--llm", &llm]).env("GENESYS_CACHE", folder.path().join("cache")).env("XDG_CACHE_HOME", &cache);
     let board = finished(go_on.output().unwrap()).ok();
     drop(person);
     let all = lines(&searched);

@@ -41,6 +41,10 @@ pub(crate) struct ReadingArgs {
     #[command(flatten)]
     #[serde(skip)]
     place: Place,
+    /// The note that it is from, if it is from one.
+    #[arg(skip)]
+    #[serde(skip)]
+    note: Option<PathBuf>,
 }
 
 impl ReadingArgs {
@@ -75,16 +79,25 @@ impl ReadingArgs {
         if self.is_given() {
             return self.note(dir).map(|()| self);
         }
-        let noted = || serde_json::from_slice::<Self>(&fs::read(dir.join(NOTED)).ok()?).ok();
+        let path = dir.join(NOTED);
+        let noted = || serde_json::from_slice::<Self>(&fs::read(&path).ok()?).ok();
         Ok(match noted() {
-            Some(noted) => Self { place: self.place, ..noted },
+            Some(noted) => Self { place: self.place, note: Some(path), ..noted },
             None => self,
         })
     }
 
     /// What is named, opened.
     pub(crate) fn open(&self) -> Result<Reading, Failure> {
-        Reading::open(&Shelf::with(self.folder.clone(), self.place.clone()), &self.live, &self.meaning)
+        let shelf = Shelf::with(self.folder.clone(), self.place.clone());
+        Reading::open(&shelf, &self.live, &self.meaning).map_err(|failure| match (failure, &self.note) {
+            (Failure::Input(why), Some(note)) => Failure::Input(format!(
+                "{why}; what the models of the run search is noted in {}: bring it back, or name another with --folder, --live, \
+                 --embeddings",
+                note.display()
+            )),
+            (failure, _) => failure,
+        })
     }
 }
 
