@@ -71,12 +71,12 @@ pub(crate) struct Args {
 
 /// Makes a run and prints its leaderboard.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let opened = args.designers.open(None)?;
     let dir = match &args.run {
         Some(dir) => dir.clone(),
         None => run_folder::next_run(Path::new("runs"))?,
     };
     refuse_a_run(&dir)?;
-    let opened = args.designers.open(None)?;
     let (settings, shipped) = (args.settings(opened.as_ref()), shipped());
     opened.as_ref().map_or(Ok(()), |opened| opened.estimate(&settings))?;
     let place = TextPlace::of(&args.corpus)?;

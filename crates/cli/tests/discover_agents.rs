@@ -75,6 +75,8 @@ fn a_cap_stops_a_run_and_says_how_to_go_on() {
     let _person = Person::at(asked, usize::MAX);
     let said = finished(small(folder.path(), "a", &["--llm", &llm, "--tokens", "60000"]).output().unwrap()).refused();
     assert!(said.contains("the cap is 60000") && said.contains("--llm TARGET`, and allow more"), "{said}");
+    let exchanges = fs::read_to_string(run.join("exchanges.jsonl")).unwrap();
+    assert!(!exchanges.contains("the cap is"), "what was never asked is no exchange: {exchanges}");
     let mut command = command(["resume".as_ref(), run.as_os_str()]);
     command.args(["--llm", &llm, "--tokens", "9000000"]).env("GENESYS_CACHE", folder.path().join("cache"));
     let board = finished(command.output().unwrap()).ok();

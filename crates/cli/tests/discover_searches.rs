@@ -147,6 +147,42 @@ fn a_source_in_trouble_is_told_once_and_the_dialogue_goes_on_without_it() {
     file(&asked, "0005-proposer.answer.json", r#"{"notes": "", "questions": []}"#);
     let out = propose(&llm, &[&live[..], &["--wait", "60"]].concat()).ok();
     assert!(out.contains("- s2:0a1b: \"Okapi gates help.\""), "{out}");
+    assert_eq!(server.asked(), 8);
+    // Its clock and ours differ by what a request takes.
+    assert!(server.least_pause(3).as_millis() > 900, "one second between requests, whoever asks");
+}
+
+#[test]
+fn what_a_search_was_answered_live_is_found_by_no_dialogue() {
+    let folder = tempfile::tempdir().unwrap();
+    let (asked, papers) = (folder.path().join("asked"), folder.path().join("papers"));
+    fs::create_dir(&asked).unwrap();
+    fs::create_dir(&papers).unwrap();
+    file(&papers, "okapi.md", "# Okapi\nOf okapi.\n");
+    file(&asked, "0001-proposer.answer.json", r#"{"notes": "", "questions": ["okapi gates", "gates of okapi"]}"#);
+    file(&asked, "0002-proposer.answer.json", r#"{"notes": "", "questions": []}"#);
+    file(&asked, "0003-proposer.answer.md", PROPOSAL.replace("- s2:0a1b: \"Okapi gates help.\"", "none"));
+    let server = Scholar::knowing("0a1b", "Gates of Stripes", PLANTED);
+    let (papers, record) = (papers.to_str().unwrap(), folder.path().join("new.jsonl"));
+    let live = ["--live", "semantic-scholar", "--semantic-scholar-url", &server.url, "--folder", papers];
+    let genesys = |arguments: &[&str]| {
+        let mut command = command(arguments);
+        finished(
+            command.env("XDG_CACHE_HOME", folder.path().join("cache")).env("NO_PROXY", "127.0.0.1").output().unwrap(),
+        )
+    };
+    let found_live = genesys(&[&["literature", "search", "okapi"], &live[..]].concat()).ok();
+    assert!(found_live.contains("s2:0a1b"), "{found_live}");
+    let llm = format!("file:{}", asked.display());
+    let propose = ["propose", "--unreviewed", "--llm", &llm, "--wait", "60", "--offline"];
+    let run = genesys(&[&propose[..], &live, &["--record", record.to_str().unwrap()]].concat());
+    let told = run.stderr.matches("was not asked this before").count();
+    assert_eq!(told, 1, "two questions that are not in the cache: {}", run.stderr);
+    run.ok();
+    let searches = lines(&folder.path().join("new.searches.jsonl"));
+    assert_eq!(found(&searches, "okapi gates")[0], "okapi.md:1");
+    assert!(!found(&searches, "").contains(&"s2:0a1b".to_owned()), "{searches:?}");
+    assert_eq!(server.asked(), 1);
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// A server on a port of this machine.
 pub struct Scholar {
@@ -18,7 +19,8 @@ pub struct Scholar {
 struct Told {
     /// The one work that it knows, as JSON; none where it is in trouble.
     work: Mutex<Option<String>>,
-    asked: AtomicUsize,
+    /// When it was asked.
+    asked: Mutex<Vec<Instant>>,
     over: AtomicBool,
 }
 
@@ -55,7 +57,14 @@ impl Scholar {
 
     /// How often it was asked.
     pub fn asked(&self) -> usize {
-        self.told.asked.load(Ordering::SeqCst)
+        self.told.asked.lock().unwrap().len()
+    }
+
+    /// The shortest time between two of the last requests, so many of them.
+    pub fn least_pause(&self, last: usize) -> Duration {
+        let asked = self.told.asked.lock().unwrap();
+        let times = &asked[asked.len() - last..];
+        times.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap()
     }
 }
 
@@ -64,7 +73,7 @@ impl Told {
         let mut head = BufReader::new(stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
         let Some(first) = head.next() else { return };
         head.for_each(drop);
-        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.asked.lock().unwrap().push(Instant::now());
         let (status, body) = match &*self.work.lock().unwrap() {
             None => ("503 Service Unavailable\r\nRetry-After: 0", "down".to_owned()),
             Some(work) if first.contains("okapi") => {
