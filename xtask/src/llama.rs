@@ -34,7 +34,7 @@ const PACKAGES: Packages<'_> = Packages {
 const PARTS: [&str; 3] = ["check", "grammar", "discovery"];
 
 /// What has to work for agents; a model of this size calls no tools.
-const NEEDED: [&str; 5] = ["answers", "streams", "counts tokens", "keeps to a schema", "keeps to a grammar"];
+const NEEDED: [&str; 5] = ["answers", "streams", "counts tokens", "keeps to a schema", "keeps to our grammar"];
 
 /// Where everything is.
 struct Place {

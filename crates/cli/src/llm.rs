@@ -2,6 +2,8 @@
 //!
 //! In: a target, keys from the environment. Out: what works with it, as text or as JSON.
 
+mod language;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -131,7 +133,7 @@ enum Command {
   genesys llm check --llm file:asked                               you answer, in the folder asked/
 
 Keys come from OPENAI_API_KEY, ANTHROPIC_API_KEY and OPENROUTER_API_KEY, each for its own host alone, and from GENESYS_LLM_KEY for \
-any other. Four small requests are made. docs/llm.md says more.
+any other. Four small requests are made, the last with the grammar of designs. docs/llm.md says more.
 
 Exit status: 0 something answers, 1 the address or the key is wrong, 2 nothing answers.")]
 struct CheckArgs {
@@ -156,7 +158,7 @@ fn probe(args: &CheckArgs) -> Result<(), Failure> {
             Some(path) => Box::new(Recorder::new(transport, Lines::open(path)?)),
             None => transport,
         };
-        let probes = check(transport.as_ref(), &model).map_err(|error| failure(&error))?;
+        let probes = check(transport.as_ref(), &model, &language::language()).map_err(|error| failure(&error))?;
         if args.json {
             return output::line(format_args!("{:#}", json!({ "target": target, "probes": probes })));
         }

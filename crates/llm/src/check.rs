@@ -1,4 +1,6 @@
 //! What works with a target: small requests, one for each thing that a server may or may not do.
+//!
+//! In: a transport; a grammar, of which nothing is known here. Out: what became of each probe.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -31,11 +33,22 @@ pub struct Probe {
     pub detail: String,
 }
 
+/// The grammar that answers will be held to, and who reads them.
+#[derive(Clone, Debug)]
+pub struct Language {
+    /// The grammar, in GBNF.
+    pub gbnf: String,
+    /// What is asked: what one answers freely is no text of the grammar.
+    pub question: &'static str,
+    /// Whether an answer is of the grammar: a text of it, or the beginning of one where it was cut off.
+    pub reads: fn(&Reply) -> bool,
+}
+
 /// Tries a transport, with the model of that name, by four requests.
 ///
 /// # Errors
 /// Why the first one has no reply: then no other is made.
-pub fn check(transport: &dyn Transport, model: &str) -> Result<Vec<Probe>, LlmError> {
+pub fn check(transport: &dyn Transport, model: &str, language: &Language) -> Result<Vec<Probe>, LlmError> {
     let mut pieces = 0;
     let reply = Ok(transport.ask(&asked(model, "Say yes."), &mut |_| pieces += 1)?);
     let mut probes = vec![probe("answers", &reply, |reply| (true, format!("by {}", named(&reply.model))))];
@@ -54,10 +67,10 @@ pub fn check(transport: &dyn Transport, model: &str) -> Result<Vec<Probe>, LlmEr
         let value: Value = serde_json::from_str(&reply.text).unwrap_or_default();
         (value["a"].is_number() && value["b"].is_number(), shown(reply))
     }));
-    let gbnf = "root ::= \"violet\" | \"indigo\"\n".to_owned();
-    let request = Request { form: Form::Grammar { gbnf }, ..asked(model, "Name a number.") };
-    probes.push(probe("keeps to a grammar", &transport.ask(&request, &mut |_| {}), |reply| {
-        (["violet", "indigo"].contains(&reply.text.trim()), shown(reply))
+    let form = Form::Grammar { gbnf: language.gbnf.clone() };
+    let request = Request { form, ..asked(model, language.question) };
+    probes.push(probe("keeps to our grammar", &transport.ask(&request, &mut |_| {}), |reply| {
+        ((language.reads)(reply), shown(reply))
     }));
     Ok(probes)
 }
