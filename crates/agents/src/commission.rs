@@ -3,8 +3,11 @@
 //! A dialogue is a function of its commission and of what is answered. So a commission has all that decides, and no time of day.
 
 use std::fmt;
+use std::sync::Arc;
 
+use genesys_check::CheckedDesign;
 use genesys_compiler::check_text;
+use genesys_family::{Fingerprint, Fingerprints};
 use genesys_ladder::Scale;
 use genesys_registry::{Origin, Registry};
 use serde::{Deserialize, Serialize};
@@ -131,21 +134,35 @@ impl Commission {
         }
     }
 
-    /// The units of parents and others, which may be used again.
+    /// The units that may be used again: those of `known`, the designs of a run or none, then those of parents and others that are not
+    /// among them.
     #[must_use]
-    pub fn units(&self) -> Registry {
-        let mut registry = Registry::default();
-        for known in self.known() {
-            if let Some(design) = check_text(&known.name, &known.text).design {
-                registry.add(&design, Origin::default());
+    pub fn units(&self, mut known: Arc<Registry>) -> Arc<Registry> {
+        for one in self.known() {
+            if !known.has(&one.hash)
+                && let Some(design) = one.checked()
+            {
+                Arc::make_mut(&mut known).add(&design, Origin::default());
             }
         }
-        registry
+        known
     }
 
     /// Parents, then others.
     pub(crate) fn known(&self) -> impl Iterator<Item = &Known> {
         self.parents.iter().chain(&self.others)
+    }
+}
+
+impl Known {
+    /// The design; none where its text does not check.
+    pub(crate) fn checked(&self) -> Option<CheckedDesign> {
+        check_text(&self.name, &self.text).design
+    }
+
+    /// Its fingerprint.
+    pub(crate) fn print(&self, prints: &Fingerprints) -> Option<Arc<Fingerprint>> {
+        prints.print(&self.text, |_| self.checked())
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use genesys_check::CheckedDesign;
-use genesys_family::Families;
+use genesys_family::{Families, Fingerprints};
 use genesys_llm::{LlmError, Transport};
 use genesys_registry::{Credit, Registry, UnitKey};
 
@@ -40,6 +40,8 @@ pub struct Desk<'a> {
     pub credits: &'a BTreeMap<UnitKey, Credit>,
     /// The families of designs that were compared before.
     pub families: &'a Families,
+    /// Their fingerprints.
+    pub prints: &'a Fingerprints,
 }
 
 /// Has a design made. `see` is told each answer as it ends.
@@ -73,7 +75,7 @@ pub fn review(
 ) -> Result<Option<Verdict>, LlmError> {
     let model = Model::of(desk, commission);
     let mut talk = Conversation::new(&model, Role::Reviewer, reviewer::system(), commission.limits.mends);
-    reviewer::review(&mut talk, &mut Record::new(see), commission, proposal, None)
+    reviewer::review(&mut talk, &mut Record::new(see), desk.prints, commission, proposal, None)
 }
 
 /// A dialogue under way.
@@ -140,7 +142,7 @@ impl Studio<'_> {
             Review::Asked => {
                 let (model, mends) = (self.model, self.commission.limits.mends);
                 let mut talk = Conversation::new(model, Role::Reviewer, reviewer::system(), mends);
-                reviewer::review(&mut talk, &mut self.record, self.commission, proposal, sketch)
+                reviewer::review(&mut talk, &mut self.record, self.desk.prints, self.commission, proposal, sketch)
             }
             Review::Skipped => Ok(None),
         }
@@ -160,7 +162,7 @@ impl Studio<'_> {
             let Some((design, text)) = self.implemented(&proposal, sketch.as_deref(), remarks.as_deref())? else {
                 return Ok(End::Unwritten);
             };
-            let mut observation = look(self.desk.families, self.commission, &proposal, &design, &text);
+            let mut observation = look(self.desk, self.commission, &proposal, &design, &text);
             observation.opinion = self.observed(&proposal, &text, &observation)?;
             let (holds, words) = (observation.holds(), observation.words());
             self.made.observations.push(observation);
@@ -189,8 +191,8 @@ impl Studio<'_> {
         let target = Target { scales, units: limits.units };
         let text = proposal.text();
         let work = Work { model: self.model, target, way: variant.way, mends: limits.mends, proposal: &text };
-        let credits = self.desk.credits;
-        let units = self.desk.registry.map(|registry| Units { registry, credits });
+        let (credits, commission) = (self.desk.credits, self.commission);
+        let units = self.desk.registry.map(|registry| Units { registry, credits, commission });
         let given = Given { sketch, plan: self.made.plan.as_ref(), units, remarks };
         work.design(&mut self.record, given)
     }

@@ -6,7 +6,7 @@
 use genesys_check::CheckedDesign;
 use genesys_compiler::{CheckedText, check_text};
 use genesys_explain::explain;
-use genesys_family::{Families, Fingerprint};
+use genesys_family::Fingerprint;
 use genesys_llm::{Form, LlmError};
 use genesys_registry::Diff;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::commission::{Commission, Known};
 use crate::conversation::{Conversation, Record, value};
+use crate::design::Desk;
 use crate::prompt::{OBSERVE, OBSERVER, enclosed};
 use crate::proposal::{Claims, Proposal, State, class};
 
@@ -80,13 +81,13 @@ impl Observation {
 
 /// What there is to know about a design, and which claims of its proposal do not hold.
 pub(crate) fn look(
-    families: &Families,
+    desk: &Desk<'_>,
     commission: &Commission,
     proposal: &Proposal,
     design: &CheckedDesign,
     text: &str,
 ) -> Observation {
-    let facts = Facts::of(families, commission, design, text);
+    let facts = Facts::of(desk, commission, design, text);
     let mut broken = facts.against(&proposal.claims);
     if let Some(twin) = &facts.twin {
         broken.push(format!("the design is equal to `{twin}`, which is known: nothing would be learned from it"));
@@ -95,15 +96,16 @@ pub(crate) fn look(
 }
 
 impl Facts {
-    fn of(families: &Families, commission: &Commission, design: &CheckedDesign, text: &str) -> Self {
+    fn of(desk: &Desk<'_>, commission: &Commission, design: &CheckedDesign, text: &str) -> Self {
         let known: Vec<(&Known, CheckedDesign)> =
-            commission.known().filter_map(|one| Some((one, checked(one)?))).collect();
+            commission.known().filter_map(|one| Some((one, one.checked()?))).collect();
         let parents: Vec<&CheckedDesign> =
             known.iter().take(commission.parents.len()).map(|(_, design)| design).collect();
-        let (print, family) = (Fingerprint::of(design), families.key(design));
-        let far = known.iter().map(|(one, other)| (one.name.clone(), print.distance(&Fingerprint::of(other))));
+        let (print, family) = (Fingerprint::of(design), desk.families.key(design));
+        let prints = known.iter().filter_map(|(one, _)| Some((one.name.clone(), one.print(desk.prints)?)));
+        let far = prints.map(|(name, other)| (name, print.distance(&other)));
         let nearest = far.min_by(|a, b| a.1.total_cmp(&b.1));
-        let equal = |other: &CheckedDesign| other.hash() == design.hash() || families.key(other) == family;
+        let equal = |other: &CheckedDesign| other.hash() == design.hash() || desk.families.key(other) == family;
         let twin = known.iter().find(|(_, other)| equal(other)).map(|(one, _)| one.name.clone());
         let (state, power) = costs(&check_text("design.gau", text), design);
         Self { state, power, diff: Diff::of(&parents, design), nearest, twin }
@@ -143,10 +145,6 @@ impl Facts {
             names(self.diff.removed.keys().collect()),
         )
     }
-}
-
-fn checked(known: &Known) -> Option<CheckedDesign> {
-    check_text(&known.name, &known.text).design
 }
 
 /// What decoding keeps, and how the work grows. Where a figure does not fit in 64 bits, the worst of both.

@@ -2,7 +2,9 @@
 //!
 //! In: a sketch, a hole, units with their credits. Out: a few ways to fill it, each checked in that place, best first: by reciprocal
 //! rank fusion ([`genesys_literature::fusion`]) of the order by credit, for those that have any, and of the order by the words of the
-//! hole's name and comment, for those that have any of them. Equal scores keep the order in which the units were met.
+//! hole's name and comment, for those that have any of them, over all units that have the signature of the hole. Of equal scores those of
+//! parents come first, then those of the others of the commission, then the order in which the units were met. A run has hundreds of
+//! units and a check takes milliseconds, so they are checked in this order, until there are enough.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,9 +13,10 @@ use genesys_check::Sketch;
 use genesys_check::sketch::Hole;
 use genesys_literature::fusion::worth;
 use genesys_literature::{Batch, Index, Kind, Query};
-use genesys_registry::{Credit, Fit, Registry, UnitKey};
+use genesys_registry::{Credit, Entry, Fit, Registry, UnitKey};
 use genesys_syntax::ast::{File, ItemKind};
 
+use crate::commission::Commission;
 use crate::library::unit_document;
 use crate::prompt::{FITTING, cut, enclosed};
 
@@ -21,34 +24,51 @@ use crate::prompt::{FITTING, cut, enclosed};
 const OFFERED: usize = 6;
 const COMMENT: usize = 160;
 
-/// Units, and what they were worth.
+/// How many of those that say the like have a rank for it: each is looked at for what it says where.
+const ALIKE: usize = 48;
+
+/// Units, what they were worth, and for whom they are.
 #[derive(Clone, Copy)]
 pub(crate) struct Units<'a> {
     pub(crate) registry: &'a Registry,
     pub(crate) credits: &'a BTreeMap<UnitKey, Credit>,
+    pub(crate) commission: &'a Commission,
 }
 
 impl<'a> Units<'a> {
     /// What fits a hole of the sketch whose text is `file`, one entry of the registry each.
     pub(crate) fn fits(self, sketch: &Sketch, file: &File, hole: &Hole) -> Vec<Fit<'a>> {
-        let mut fits = self.registry.fitting(sketch, hole, self.credits);
-        fits.retain(|fit| fit.entry.is_some());
-        let alike = alike(&fits, &said(file, hole));
+        let Some(opening) = self.registry.opening(sketch, hole) else { return Vec::new() };
+        let ranked = self.ranked(self.registry.of_shape(&opening).collect(), &said(file, hole));
+        ranked.into_iter().filter_map(|entry| self.registry.filled(&opening, entry)).take(OFFERED).collect()
+    }
+
+    /// Units by their scores, the best first.
+    fn ranked(self, mut units: Vec<&'a Entry>, said: &str) -> Vec<&'a Entry> {
+        let near = self.near();
+        units.sort_by_key(|entry| near.get(&entry.key).copied().unwrap_or(usize::MAX));
+        let gain = |entry: &Entry| self.credits.get(&entry.key).map_or(0.0, |credit| credit.gain);
+        units.sort_by(|a, b| gain(b).total_cmp(&gain(a)));
+        let alike: BTreeMap<String, usize> = alike(&units, said).into_iter().zip(0..).collect();
         // Ranks count from 1.
         let score = |at: usize| worth(at + 1);
-        let key = |fit: &Fit<'_>| fit.entry.map(|entry| entry.key.clone()).expect("those without an entry are gone");
-        let mut scored: Vec<(f64, Fit<'a>)> = (0..)
-            .zip(fits)
-            .map(|(at, fit)| {
-                let key = key(&fit);
-                // Those with more credit stand first.
-                let brought = self.credits.get(&key).filter(|credit| credit.gain > 0.0).map_or(0.0, |_| score(at));
-                let meaning = alike.iter().position(|other| other == key.as_str()).map_or(0.0, score);
-                (brought + meaning, fit)
-            })
-            .collect();
+        let scored = units.iter().enumerate().map(|(at, entry)| {
+            let brought = if gain(entry) > 0.0 { score(at) } else { 0.0 };
+            let meaning = alike.get(entry.key.as_str()).map_or(0.0, |at| score(*at));
+            (brought + meaning, *entry)
+        });
+        let mut scored: Vec<(f64, &Entry)> = scored.collect();
         scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-        scored.into_iter().take(OFFERED).map(|(_, fit)| fit).collect()
+        scored.into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    /// The units of the commission's designs, each with the place of the first design that has it.
+    fn near(self) -> BTreeMap<&'a UnitKey, usize> {
+        let mut near = BTreeMap::new();
+        for (place, known) in self.commission.known().enumerate() {
+            self.registry.units_of(&known.hash).for_each(|key| _ = near.entry(key).or_insert(place));
+        }
+        near
     }
 }
 
@@ -63,12 +83,12 @@ fn said(file: &File, hole: &Hole) -> String {
 }
 
 /// The keys of the units that say the like, likest first; none where nothing can be searched.
-fn alike(fits: &[Fit<'_>], said: &str) -> Vec<String> {
-    let documents = fits.iter().filter_map(|fit| fit.entry).map(unit_document).collect();
+fn alike(units: &[&Entry], said: &str) -> Vec<String> {
+    let documents = units.iter().map(|entry| unit_document(entry)).collect();
     let find = || {
         let mut index = Index::in_memory()?;
         index.replace("units", &[Batch::of("units", documents)])?;
-        index.search(&Query { text: said, limit: fits.len(), kinds: &[Kind::Unit] }, None)
+        index.search(&Query { text: said, limit: units.len().min(ALIKE), kinds: &[Kind::Unit] }, None)
     };
     find().map_or_else(|_| Vec::new(), |found| found.hits.into_iter().map(|hit| hit.document.key).collect())
 }

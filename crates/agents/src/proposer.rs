@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::sync::Arc;
 
-use genesys_compiler::check_text;
-use genesys_family::Fingerprint;
+use genesys_family::{Fingerprint, Fingerprints};
 use genesys_literature::Kind;
 use genesys_llm::{Form, LlmError, Reply};
 use serde::Deserialize;
@@ -59,7 +59,7 @@ impl<'a> Proposer<'a> {
     /// Searches in rounds; the first question is asked with what the commission is. An answer that cannot be taken ends the
     /// search, not the dialogue.
     pub(crate) fn search(&mut self, record: &mut Record<'_>) -> Result<(), LlmError> {
-        let mut told = propose(self.commission);
+        let mut told = propose(self.desk.prints, self.commission);
         for round in 1..=self.commission.limits.searches {
             let left = self.commission.limits.searches - round;
             let asked =
@@ -90,7 +90,7 @@ impl<'a> Proposer<'a> {
     /// Writes a proposal; none where no answer could be taken.
     pub(crate) fn propose(&mut self, record: &mut Record<'_>) -> Result<Option<Proposal>, LlmError> {
         let first = self.commission.limits.searches == 0;
-        let told = if first { propose(self.commission) } else { String::new() };
+        let told = if first { propose(self.desk.prints, self.commission) } else { String::new() };
         let asked = PROPOSAL.filled(&[("told", &told)]);
         self.written(record, asked)
     }
@@ -145,7 +145,7 @@ fn round_form() -> Form {
 }
 
 /// What is wanted, as the proposer is told it.
-fn propose(commission: &Commission) -> String {
+fn propose(prints: &Fingerprints, commission: &Commission) -> String {
     let mode = match commission.mode() {
         Mode::Scratch => "a design that is made from no other",
         Mode::Mutation => "a design that changes one thing of the parent, and has a reason to",
@@ -157,7 +157,7 @@ fn propose(commission: &Commission) -> String {
         ("mode", mode),
         ("widths", &widths(&commission.scales)),
         ("parents", &parents(commission)),
-        ("others", &others(commission)),
+        ("others", &others(prints, commission)),
         ("lessons", &or_none(lessons.join("\n"))),
     ])
 }
@@ -172,9 +172,9 @@ pub(crate) fn parents(commission: &Commission) -> String {
 }
 
 /// The other designs in a line each: those that are nearest to the parents first, by the parts that they share.
-pub(crate) fn others(commission: &Commission) -> String {
-    let print = |known: &Known| Some(Fingerprint::of(&check_text(&known.name, &known.text).design?));
-    let parents: Vec<Fingerprint> = commission.parents.iter().filter_map(print).collect();
+pub(crate) fn others(prints: &Fingerprints, commission: &Commission) -> String {
+    let print = |known: &Known| known.print(prints);
+    let parents: Vec<Arc<Fingerprint>> = commission.parents.iter().filter_map(print).collect();
     let far = |known: &Known| {
         let own = print(known)?;
         parents.iter().map(|parent| parent.distance(&own)).min_by(f64::total_cmp)

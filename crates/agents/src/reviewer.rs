@@ -1,5 +1,6 @@
 //! The reviewer: rates a proposal by stated criteria, and says what is wrong with it.
 
+use genesys_family::Fingerprints;
 use genesys_llm::{Form, LlmError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -79,13 +80,14 @@ pub(crate) fn system() -> String {
 pub(crate) fn review(
     talk: &mut Conversation<'_>,
     record: &mut Record<'_>,
+    prints: &Fingerprints,
     commission: &Commission,
     proposal: &Proposal,
     sketch: Option<&str>,
 ) -> Result<Option<Verdict>, LlmError> {
     let asked = REVIEW.filled(&[
         ("parents", &parents(commission)),
-        ("others", &others(commission)),
+        ("others", &others(prints, commission)),
         ("proposal", &enclosed(&proposal.text())),
         ("sketch", &enclosed(sketch.unwrap_or("none"))),
     ]);

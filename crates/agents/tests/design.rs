@@ -4,7 +4,7 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::sync::{LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use genesys_agents::prompt::PROMPTS;
 use genesys_agents::{
@@ -12,7 +12,7 @@ use genesys_agents::{
     review,
 };
 use genesys_compiler::check_text;
-use genesys_family::Families;
+use genesys_family::{Families, Fingerprints};
 use genesys_ladder::Scale;
 use genesys_literature::{Batch, Document, Index, Kind};
 use genesys_llm::Stop;
@@ -94,7 +94,17 @@ fn desk(script: &Script) -> Desk<'_> {
     static NO_CREDIT: BTreeMap<UnitKey, Credit> = BTreeMap::new();
     // A key is that of its design, whichever test asked first.
     static FAMILIES: LazyLock<Families> = LazyLock::new(Families::default);
-    Desk { transport: script, model: "script", library: None, registry: None, credits: &NO_CREDIT, families: &FAMILIES }
+    static PRINTS: LazyLock<Fingerprints> = LazyLock::new(Fingerprints::default);
+    let (library, registry) = (None, None);
+    Desk {
+        transport: script,
+        model: "script",
+        library,
+        registry,
+        credits: &NO_CREDIT,
+        families: &FAMILIES,
+        prints: &PRINTS,
+    }
 }
 
 fn run(script: &Script, commission: &Commission) -> Dialogue {
@@ -430,4 +440,35 @@ fn of_units_that_fit_those_are_offered_that_say_the_like_or_were_worth_something
     let offered: Vec<usize> = (1..=10).filter(|n| at(&format!("Stir{n}")).is_some()).collect();
     assert!(offered.len() == 6 && offered.contains(&9), "{offered:?} in {told}");
     assert!(!offered.contains(&1) && !offered.contains(&10), "{offered:?} in {told}");
+}
+
+#[test]
+fn where_nothing_else_tells_units_apart_those_of_parents_are_offered_before_those_that_were_met_first() {
+    let unit = |n: usize| {
+        format!("/// Something else.\nunit Stir{n}(x: Seq[D]) -> Seq[D] {{ linear[D -> D](shift(x, {n})) }}\n")
+    };
+    let calls: String = (1..=10).map(|n| format!(" + Stir{n}(x)")).collect();
+    let units: String = (1..=10).map(unit).collect();
+    let donor = format!("design Donor {{ stack = [B*] }}\nunit B(x: Seq[D]) -> Seq[D] {{ x{calls} }}\n{units}");
+    let known = commission().units(Arc::default());
+    let mut registry = Registry::default();
+    registry.add(&check_text("donor.gau", &donor).design.unwrap(), Origin::default());
+    let all = commission().units(Arc::new(registry));
+    assert_eq!(all.entries().count(), 11 + known.entries().count(), "those of the commission are added");
+    assert!(Arc::ptr_eq(&all, &commission().units(Arc::clone(&all))), "and added once");
+    let script = Script::new(&[&fenced(MIXER)])
+        .with(Role::Proposer, &[NOTHING, &proposal("none", "none"), &fenced(SKETCH)])
+        .with(Role::Reviewer, &[PASSED])
+        .with(Role::Planner, &[PLAN])
+        .with(Role::Observer, &[SEEN]);
+    let desk = Desk { registry: Some(&all), ..desk(&script) };
+    design(&desk, &commission(), &mut |_| {}).unwrap();
+    let told = last(&script.asked_as(Role::Implementer)[0]);
+    let keys = |registry: &Registry| registry.entries().map(|entry| entry.key.to_string()).collect::<Vec<_>>();
+    let at = |key: &String| told.find(&format!("\n{key} `unit "));
+    let first: Vec<usize> = keys(&known).iter().map(|key| at(key).unwrap()).collect();
+    assert!(first.is_sorted(), "parents, then others: {told}");
+    let rest: Vec<usize> = keys(&all).iter().filter(|key| !keys(&known).contains(key)).filter_map(at).collect();
+    assert_eq!(first.len() + rest.len(), 6, "{told}");
+    assert!(rest.iter().all(|at| at > first.last().unwrap()), "{told}");
 }

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use genesys_agents::{Attempt, Commission, Desk, Known, Limits, Mode, Review, Searches, Variant, Way};
 use genesys_check::CheckedDesign;
 use genesys_compiler::check_text;
-use genesys_family::Families;
+use genesys_family::{Families, Fingerprints};
 use genesys_llm::ledger::{Cap, Ledger, Metered, Spent};
 use genesys_llm::{LlmError, Transport};
 use genesys_registry::Registry;
@@ -91,7 +91,7 @@ pub(crate) struct Studio {
     transport: Box<dyn Transport>,
     model: String,
     library: Searches<Reading>,
-    registry: Registry,
+    registry: Arc<Registry>,
     ledger: Arc<Ledger>,
     priced: bool,
     /// What is wanted.
@@ -124,7 +124,7 @@ impl CommissionArgs {
             transport: Box::new(Metered::new(transport, prices, Arc::clone(&ledger))),
             model,
             library,
-            registry: commission.units(),
+            registry: commission.units(Arc::default()),
             ledger,
             priced,
             commission,
@@ -178,6 +178,7 @@ impl Studio {
             registry: Some(&self.registry),
             credits: &BTreeMap::new(),
             families: &Families::default(),
+            prints: &Fingerprints::default(),
         };
         let done = work(&desk).map_err(|error| llm::failure(&error));
         output::say(self.bill());

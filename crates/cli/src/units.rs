@@ -8,6 +8,7 @@ mod about;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use genesys_check::Sketch;
 use genesys_check::sketch::Hole;
@@ -71,8 +72,8 @@ impl Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let known = match &args.run {
         Some(run) => of_run(run)?,
-        None if args.files.is_empty() => Units { registry: of_shipped(), ..Units::default() },
-        None => Units { registry: of_files(&args.files)?, ..Units::default() },
+        None if args.files.is_empty() => Units { registry: Arc::new(of_shipped()), ..Units::default() },
+        None => Units { registry: Arc::new(of_files(&args.files)?), ..Units::default() },
     };
     let known = Known(known);
     let is_asked = args.about.is_asked()?;

@@ -1,11 +1,13 @@
 //! What language models are asked for: a pure function of the state.
 //!
-//! In: a state and a place. Out: a commission, and what was drawn to make it. All dialogues of a generation begin from what was known
+//! In: a state and a place, and the fingerprints that were found before, which change nothing but the time. Out: a commission, and what was drawn to make it. All dialogues of a generation begin from what was known
 //! before it, so that they can go on side by side and be taken in the order of their places, whichever ends first. One alone learns
 //! more: the next at the same place knows why those before it failed.
 
+use std::sync::Arc;
+
 use genesys_agents::{Case, Commission, Known, Lesson, Mode};
-use genesys_family::Fingerprint;
+use genesys_family::{Fingerprint, Fingerprints};
 
 use crate::designer::failure;
 use crate::error::EvolveError;
@@ -57,7 +59,12 @@ pub(crate) fn is_learned_from(state: &State) -> bool {
 ///
 /// # Errors
 /// [`EvolveError::NoParents`] where no design could be trained.
-pub(crate) fn drafted(state: &State, place: Place, failed: &[Lesson]) -> Result<Drafted, EvolveError> {
+pub(crate) fn drafted(
+    state: &State,
+    prints: &Fingerprints,
+    place: Place,
+    failed: &[Lesson],
+) -> Result<Drafted, EvolveError> {
     let settings = &state.started.settings;
     let agents = settings.agents.as_ref().expect("a place is given to models only where there are some");
     let at = [place.generation, place.slot, place.attempt];
@@ -73,7 +80,7 @@ pub(crate) fn drafted(state: &State, place: Place, failed: &[Lesson]) -> Result<
     };
     let seed = bits(settings.seed, Purpose::Dialogue, &at);
     let commission = Commission {
-        others: others(state, &parents).into_iter().map(|other| known(state, other)).collect(),
+        others: others(state, prints, &parents).into_iter().map(|other| known(state, other)).collect(),
         parents: parents.into_iter().map(|parent| known(state, parent)).collect(),
         lessons: lessons(state, failed).iter().map(Lesson::to_string).collect(),
         scales: vec![settings.scale.clone()],
@@ -102,14 +109,14 @@ fn known(state: &State, design: &Design) -> Known {
 }
 
 /// The best other designs, then those that are nearest to a parent.
-fn others<'s>(state: &'s State, parents: &[&Design]) -> Vec<&'s Design> {
+fn others<'s>(state: &'s State, prints: &Fingerprints, parents: &[&Design]) -> Vec<&'s Design> {
     let generation = state.generation;
     let is_other = |design: &&'s Design| {
         design.proposed.place.generation < generation && parents.iter().all(|parent| parent.event != design.event)
     };
     let mut others: Vec<&Design> = state.ranking().into_iter().filter(is_other).take(BEST).collect();
-    let print = |design: &Design| checked(&design.proposed.text).ok().map(|design| Fingerprint::of(&design));
-    let own: Vec<Fingerprint> = parents.iter().filter_map(|parent| print(parent)).collect();
+    let print = |design: &Design| prints.print(&design.proposed.text, |text| checked(text).ok());
+    let own: Vec<Arc<Fingerprint>> = parents.iter().filter_map(|parent| print(parent)).collect();
     let distance = |design: &Design| {
         let print = print(design)?;
         own.iter().map(|parent| parent.distance(&print)).min_by(f64::total_cmp)
@@ -184,7 +191,16 @@ pub(crate) fn analysis_seed(state: &State) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use genesys_compiler::standard_units;
+    use genesys_genetic::{Context, Offspring, mutations};
+    use genesys_store::Log;
+    use genesys_train::Validation;
+
     use super::*;
+    use crate::fact::{Closed, Fact, Finished, Proposed, Started, Submitted};
+    use crate::settings::{Settings, TextMark};
 
     #[test]
     fn a_dialogue_begins_from_one_design_until_there_are_enough_for_others() {
@@ -204,5 +220,78 @@ mod tests {
             }
         }
         assert!((420..580).contains(&scratch) && (1_400..1_600).contains(&crossover), "{scratch} and {crossover}");
+    }
+
+    /// A state with that many designs of one closed generation, all trained: offspring of GPT, and of these.
+    fn closed(count: usize) -> State {
+        let dir = tempfile::tempdir().expect("a folder");
+        let settings = Settings { agents: Some(Agents::new("m", None)), ..Settings::new(7) };
+        let text = TextMark { key: "k".into(), corpus_hash: "c".into(), tokenizer_hash: "t".into(), vocabulary: 300 };
+        let (program, trainer) = ("test".to_owned(), 1);
+        let started = Fact::Started(Box::new(Started { settings, text, shipped: Vec::new(), program, trainer }));
+        let event = |fact: Fact| fact.to_event().expect("its numbers are finite");
+        let (mut log, first) = Log::begin(dir.path(), &"test", vec![event(started)], None).expect("a log");
+        let mut state = State::fold(&first).expect("events of a run").expect("a run");
+        let facts =
+            offspring(count).into_iter().enumerate().flat_map(|(slot, design)| proposed_and_trained(slot, &design));
+        for fact in facts.chain([Fact::Closed(Closed { generation: 0, ranking: Vec::new() })]) {
+            state.apply(&log.append(event(fact), None).expect("an event")).expect("an event of a run");
+        }
+        state
+    }
+
+    fn offspring(count: usize) -> Vec<Offspring> {
+        let context = Context::new(standard_units(), &[], &[]);
+        let first = checked(include_str!("../../../designs/gpt.gau")).expect("a shipped design checks");
+        let (mut all, mut hashes): (Vec<Offspring>, BTreeSet<String>) = Default::default();
+        for seed in 0.. {
+            let parent = all.get(all.len() / 2).map_or(&first, |one| &one.design);
+            let new =
+                mutations(parent, &context, seed).next().filter(|one| hashes.insert(one.design.hash().to_string()));
+            all.extend(new);
+            if all.len() >= count {
+                break;
+            }
+        }
+        all
+    }
+
+    fn proposed_and_trained(slot: usize, offspring: &Offspring) -> [Fact; 3] {
+        let (hash, slot) = (offspring.design.hash().to_string(), slot as u64);
+        let score = Validation { nats: 1.0, bits_per_byte: 2.0 + (slot * 7 % 11) as f64 / 10.0, tokens: 1, bytes: 1 };
+        let proposed = Proposed {
+            place: Place { generation: 0, slot, attempt: 0 },
+            hash: hash.clone(),
+            name: format!("design-{slot}"),
+            text: offspring.text(),
+            baseline: false,
+            parents: Vec::new(),
+            operator: None,
+            draw: None,
+            parameters: 1,
+            state_bytes: 1,
+        };
+        let submitted = Submitted { design: hash.clone(), index: 0, seed: 1, key: hash.clone() };
+        let curve = String::new();
+        let finished = Finished { key: hash, start: score, trained: score, parameters: 1, steps: 1, curve };
+        [Fact::Proposed(proposed), Fact::Submitted(submitted), Fact::Finished(finished)]
+    }
+
+    #[test]
+    fn what_is_drafted_does_not_hang_on_what_was_drafted_before() {
+        let (state, prints) = (closed(24), Fingerprints::default());
+        let mut parents = BTreeSet::new();
+        for slot in 0..12 {
+            let place = Place { generation: 1, slot, attempt: 0 };
+            let drafted = |prints: &Fingerprints| drafted(&state, prints, place, &[]).expect("there are parents");
+            let (alone, behind) = (drafted(&Fingerprints::default()), drafted(&prints));
+            assert_eq!(alone, behind);
+            let commission = &behind.commission;
+            // From no design none is near.
+            let others = if commission.parents.is_empty() { BEST } else { BEST + NEAREST };
+            assert_eq!(commission.others.len(), others);
+            parents.extend(commission.parents.iter().map(|parent| parent.hash.clone()));
+        }
+        assert!(parents.len() > 3, "{parents:?}");
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use genesys_agents::{Attempt, Case, Commission, Desk, Dialogue, Lesson, Library, analyse, design};
-use genesys_family::Families;
+use genesys_family::{Families, Fingerprints};
 use genesys_llm::price::Price;
 use genesys_llm::{LlmError, Reply, Request, Spent, Transport};
 use genesys_registry::{Credit, Registry, UnitKey};
@@ -103,6 +103,7 @@ pub struct Asked {
     members: BTreeMap<String, Option<Price>>,
     library: Option<Box<dyn Library + Send>>,
     families: Families,
+    prints: Fingerprints,
     units: Mutex<Units>,
 }
 
@@ -115,8 +116,9 @@ impl Asked {
         price: Option<Price>,
         library: Option<Box<dyn Library + Send>>,
     ) -> Self {
-        let (members, families, units) = (BTreeMap::new(), Families::default(), Mutex::default());
-        Self { transport, model, price, members, library, families, units }
+        let (families, prints) = (Families::default(), Fingerprints::default());
+        let (members, units) = (BTreeMap::new(), Mutex::default());
+        Self { transport, model, price, members, library, families, prints, units }
     }
 
     /// The same, of several models that answer for each other: an answer counts by the price of the one that it names.
@@ -132,11 +134,8 @@ impl Asked {
         credits: &'a BTreeMap<UnitKey, Credit>,
     ) -> Desk<'a> {
         let library = self.library.as_deref().map(|library| library as &dyn Library);
-        Desk { transport: counted, model: &self.model, library, registry, credits, families: &self.families }
-    }
-
-    fn credits(&self) -> Arc<BTreeMap<UnitKey, Credit>> {
-        self.units(|units| Arc::clone(&units.credits))
+        let (families, prints) = (&self.families, &self.prints);
+        Desk { transport: counted, model: &self.model, library, registry, credits, families, prints }
     }
 
     /// What `read` takes of the units that the run had before its open generation.
@@ -151,7 +150,8 @@ impl Asked {
 
 impl Designer for Asked {
     fn design(&self, commission: &Commission, see: &mut dyn FnMut(&Attempt)) -> Result<Made, LlmError> {
-        let (counted, units, credits) = (self.counted(), commission.units(), self.credits());
+        let (registry, credits) = self.units(|units| (Arc::clone(&units.registry), Arc::clone(&units.credits)));
+        let (counted, units) = (self.counted(), commission.units(registry));
         let mut attempts = Vec::new();
         let dialogue = design(&self.desk(&counted, Some(&units), &credits), commission, &mut |attempt| {
             see(attempt);

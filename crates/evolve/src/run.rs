@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use genesys_agents::Attempt;
 use genesys_data::Dataset;
+use genesys_family::Fingerprints;
 use genesys_store::{Artifacts, Log, Reader};
 use genesys_train::TrainError;
 use serde::Serialize;
@@ -254,6 +255,8 @@ pub(crate) struct Run<'a> {
     pub(crate) studio: Option<Studio>,
     /// The designs whose trainings were handed out while dialogues went on, by hash.
     pub(crate) ahead: BTreeSet<String>,
+    /// The fingerprints of the designs that commissions were drafted from.
+    pub(crate) prints: Fingerprints,
     pub(crate) observer: &'a mut dyn Observer,
 }
 
@@ -268,8 +271,8 @@ impl<'a> Run<'a> {
     ) -> Result<Self, EvolveError> {
         let artifacts = Artifacts::open(dir.join("artifacts"))?;
         let trainings = Trainings::open(dir)?;
-        let (studio, ahead) = (designers.map(Studio::new), BTreeSet::new());
-        Ok(Self { log, artifacts, trainings, state, data, studio, ahead, observer })
+        let (studio, ahead, prints) = (designers.map(Studio::new), BTreeSet::new(), Fingerprints::default());
+        Ok(Self { log, artifacts, trainings, state, data, studio, ahead, prints, observer })
     }
 
     fn go(mut self, runner: &mut dyn Runner) -> Result<State, EvolveError> {

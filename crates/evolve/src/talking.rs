@@ -37,7 +37,7 @@ impl Run<'_> {
             Product::Taught(_) => unreachable!("a place is asked for a design"),
         };
         let failed = self.failed(place).expect("those before it failed, or it would not be its turn");
-        let drafted = drafted(&self.state, place, &failed)?;
+        let drafted = drafted(&self.state, &self.prints, place, &failed)?;
         let parents = drafted.commission.parents.iter().map(|parent| parent.hash.clone()).collect();
         Ok(Talked {
             place,
@@ -120,7 +120,7 @@ impl Run<'_> {
                     continue;
                 }
                 let Some(failed) = self.failed(place) else { break };
-                let commission = drafted(&self.state, place, &failed)?.commission;
+                let commission = drafted(&self.state, &self.prints, place, &failed)?.commission;
                 self.studio()?.ask(subject, Task::Design(commission));
             }
         }

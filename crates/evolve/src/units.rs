@@ -15,7 +15,7 @@ use crate::state::State;
 #[derive(Default)]
 pub struct Units {
     /// The units, in the order in which the designs were proposed.
-    pub registry: Registry,
+    pub registry: Arc<Registry>,
     /// What each was worth, where that is known.
     pub credits: Arc<BTreeMap<UnitKey, Credit>>,
 }
@@ -29,7 +29,7 @@ impl Units {
             if !self.registry.has(&proposed.hash)
                 && let Ok(checked) = checked(&proposed.text)
             {
-                self.registry.add(&checked, Origin { parents: proposed.parents.clone() });
+                Arc::make_mut(&mut self.registry).add(&checked, Origin { parents: proposed.parents.clone() });
             }
             scores.extend(state.score(&proposed.hash).map(|score| (proposed.hash.clone(), score)));
         }

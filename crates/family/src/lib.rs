@@ -8,8 +8,9 @@
 //! nodes and rounds, never on time, and takes out the smallest term, `digest` hashes it so that names and order do not
 //! count. Where a limit was met the key is marked: two members of a family may then have two keys.
 //!
-//! - [`Families`]: keys that are found once for each design, for those who compare many with the same others.
 //! - [`Fingerprint`]: how far one design is from another, by the parts that they share.
+//! - [`Families`], [`Fingerprints`]: keys and fingerprints that are found once for each design, for those who compare many with the same
+//!   others.
 //!
 //! Not here: identity. Equal over the reals is not equal in floating point, and a spelling that overflows must not stand
 //! for its stable twin: results are never kept by this key.
@@ -24,4 +25,4 @@ mod term;
 
 pub use distance::Fingerprint;
 pub use key::FamilyKey;
-pub use memo::Families;
+pub use memo::{Families, Fingerprints};

@@ -1,26 +1,38 @@
 //! Which pairs of texts are one family, and which are not; none of the first kind is one design.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use genesys_check::{CheckedDesign, Library, check};
-use genesys_family::{Families, FamilyKey, Fingerprint};
+use genesys_family::{Families, FamilyKey, Fingerprint, Fingerprints};
 use genesys_span::Sources;
 use proptest::prelude::*;
 
-fn design(body: &str) -> CheckedDesign {
+static STD: LazyLock<Library> = LazyLock::new(|| {
     let mut sources = Sources::default();
     let std = sources.add(genesys_stdlib::NAME, genesys_stdlib::TEXT);
-    let std = Library::new(genesys_syntax::parse(&sources, std).file);
+    Library::new(genesys_syntax::parse(&sources, std).file)
+});
+
+fn design(body: &str) -> CheckedDesign {
     let text = format!(
         "design Test {{ stack = [Block*] }}\nunit Block<H = 4, E = D / 4>(x: Seq[D]) -> Seq[D] {{\n    let y = linear[D -> D](x)\n    \
          let g = sigmoid(linear[D -> D](tanh(x)))\n    {body}\n}}\n"
     );
+    checked(&text).unwrap_or_else(|| panic!("{body} does not check"))
+}
+
+/// The design of a text, if it is one.
+fn checked(text: &str) -> Option<CheckedDesign> {
+    let mut sources = Sources::default();
     let file = sources.add("test", text);
     let parsed = genesys_syntax::parse(&sources, file);
-    assert!(parsed.diagnostics.is_empty(), "{body}: {:?}", parsed.diagnostics);
-    let checked = check(&Arc::new(parsed.file), &std);
-    checked.design.unwrap_or_else(|| panic!("{body}: {:?}", checked.diagnostics))
+    if !parsed.diagnostics.is_empty() {
+        return None;
+    }
+    check(&Arc::new(parsed.file), &STD).design
 }
 
 /// Equal over the reals, and another program each.
@@ -128,4 +140,44 @@ fn a_key_that_was_found_once_is_the_one_that_is_found() {
             });
         }
     });
+}
+
+/// Shipped designs, mechanisms, and texts that are none, each with its fingerprint.
+static PRINTS: LazyLock<Vec<(String, Option<Fingerprint>)>> = LazyLock::new(|| {
+    let designs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../designs");
+    let names = ["gpt", "gla", "mamba2", "octave", "retnet", "mechanisms/moe", "mechanisms/rwkv4", "mechanisms/vq"];
+    let shipped = names.map(|name| std::fs::read_to_string(format!("{designs}/{name}.gau")).unwrap());
+    let broken = ["design A {".to_owned(), shipped[0].replacen("unit", "unti", 1)];
+    let texts = shipped.into_iter().chain(broken);
+    texts.map(|text| (text.clone(), checked(&text).map(|design| Fingerprint::of(&design)))).collect()
+});
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_fingerprint_that_was_found_once_is_the_one_that_is_found(asked in prop::collection::vec(0..10_usize, 1..30)) {
+        let (prints, reads) = (Fingerprints::default(), AtomicUsize::new(0));
+        let read = |text: &str| {
+            reads.fetch_add(1, Ordering::SeqCst);
+            checked(text)
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for (text, expected) in asked.iter().map(|at| &PRINTS[*at]) {
+                        assert_eq!(prints.print(text, read).as_deref(), expected.as_ref());
+                    }
+                });
+            }
+        });
+        let texts: BTreeSet<usize> = asked.iter().copied().collect();
+        prop_assert_eq!(reads.into_inner(), texts.len(), "each text is read once");
+    }
+}
+
+#[test]
+fn what_fingerprints_are_tried_on_has_designs_that_differ_and_texts_that_are_none() {
+    let found: BTreeSet<String> = PRINTS.iter().map(|(_, print)| format!("{print:?}")).collect();
+    assert_eq!((PRINTS.len(), found.len()), (10, 9), "eight designs, and one answer for both texts that are none");
 }

@@ -1,4 +1,4 @@
-//! Fills a unit that is not written yet with a call of one that is there: a standard unit, or a unit of a donor.
+//! Fills a unit that is not written yet with a call of one that is there: a standard unit, or a unit of another design.
 //!
 //! A sketch and one of its open units in, texts out in which that unit has a body. Equal interfaces take the same arguments and
 //! give the same type; see [`replace_unit`](crate::operator). Each text is checked, so what comes out is a design, or a sketch
@@ -18,8 +18,8 @@ use genesys_syntax::ast::{
 };
 
 use crate::context::Context;
-use crate::genome::Genome;
-use crate::interface::Interface;
+use crate::genome::{Genome, Source};
+use crate::interface::{Interface, has_defaults};
 use crate::label::label;
 use crate::mutate::Room;
 use crate::pool::{Pool, Pooled};
@@ -30,53 +30,86 @@ use crate::tree;
 pub struct Filled {
     /// The unit that is called, by its name where it comes from.
     pub unit: String,
-    /// Which donor of the context it comes from; none where it is a standard unit, or one of the sketch's own.
-    pub donor: Option<usize>,
     /// The text as a tree.
     pub file: Arc<File>,
     /// What it is: a design, or a sketch of the holes that are left.
     pub checked: Checked,
 }
 
-/// The ways to fill a unit without a body by a call of one unit of the same interface: the sketch's own units first, then the
-/// standard ones, then those of the context's donors, each text once. None where the hole is an expression.
-pub fn fillings(sketch: &Sketch, hole: &Hole, context: &Context) -> Vec<Filled> {
-    let genome = Genome::expand(sketch.file(), &context.standard);
-    let Some(open) = genome.unit(&hole.unit).filter(|unit| unit.is_open() && hole.expr.is_none()) else {
-        return Vec::new();
-    };
-    let sources: Vec<_> = std::iter::once(&context.standard).chain(context.donors.iter()).cloned().collect();
-    let pool = Pool::new(&genome, &sources, Room::of(&context.scales));
-    let interface = Interface::of(open);
-    let fits = |unit: &&Arc<Pooled>| unit.interface == interface && unit.fits_in(open) && !unit.is_own(&open.name.text);
-    let mut known = BTreeSet::new();
-    let filled = pool.units.iter().filter(fits).filter_map(|unit| {
-        let file = Arc::new(filled(&genome, open, unit));
-        if !known.insert(genesys_syntax::print(&file)) {
-            return None;
-        }
-        let checked = check(&file, &context.library);
-        (checked.design.is_some() || checked.sketch.is_some()).then(|| Filled {
-            unit: unit.name.clone(),
-            donor: context.donors.iter().position(|donor| unit.is_of(donor)),
-            file,
-            checked,
-        })
-    });
-    filled.collect()
+/// An open unit of a sketch, made ready to be filled in many ways.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    genome: Genome,
+    open: Unit,
+    interface: Interface,
+    context: Context,
 }
 
-/// The file in which `open` calls a unit.
-fn filled(genome: &Genome, open: &Unit, unit: &Pooled) -> File {
-    let mut changed = genome.clone();
-    let name = unit.bring(&mut changed);
-    let body = body(open, &name, &unit.axes);
-    if let Some(unit) = changed.unit_mut(&open.name.text) {
-        unit.body = body;
+impl Opening {
+    /// The unit that a hole is; none where the hole is an expression.
+    #[must_use]
+    pub fn of(sketch: &Sketch, hole: &Hole, context: &Context) -> Option<Self> {
+        let genome = Genome::expand(sketch.file(), &context.standard);
+        let open = genome.unit(&hole.unit).filter(|unit| unit.is_open() && hole.expr.is_none())?.clone();
+        let interface = Interface::of(&open);
+        Some(Self { genome, open, interface, context: context.clone() })
     }
-    changed.settle();
-    label(&mut changed, &crate::interface::facts(genome));
-    changed.collapse()
+
+    /// The shape of its signature, as [`Excerpt`](crate::Excerpt) has it: no unit of another shape fills it.
+    #[must_use]
+    pub fn interface(&self) -> String {
+        self.interface.to_string()
+    }
+
+    /// The sketch in which a call of one of its own units or of a standard one is the body, own ones first, each text once.
+    #[must_use]
+    pub fn filled(&self) -> Vec<Filled> {
+        let pool = Pool::new(&self.genome, &[Arc::clone(&self.context.standard)], Room::of(&self.context.scales));
+        let name = &self.open.name.text;
+        let fits =
+            |unit: &&Arc<Pooled>| unit.interface == self.interface && unit.fits_in(&self.open) && !unit.is_own(name);
+        let mut known = BTreeSet::new();
+        let filled = pool.units.iter().filter(fits).filter_map(|unit| {
+            let file = self.calling(&unit.axes, |genome| unit.bring(genome));
+            known.insert(genesys_syntax::print(&file)).then(|| self.checked(&unit.name, file))?
+        });
+        filled.collect()
+    }
+
+    /// The sketch in which a call of a unit of that file is the body; none where the sketch or the standard library has that very unit,
+    /// where its signature is another one, or where what comes out does not check.
+    #[must_use]
+    pub fn filled_by(&self, file: &File, unit: &str) -> Option<Filled> {
+        let source = Source::design(file, &self.context.standard);
+        let gene = source.genome().gene(unit)?;
+        let called = gene.unit().filter(|unit| has_defaults(unit) && Interface::of(unit) == self.interface)?;
+        let has = |genome: &Genome| genome.gene(unit).is_some_and(|own| own.text() == gene.text());
+        if has(&self.genome) || has(self.context.standard.genome()) {
+            return None;
+        }
+        let file = self.calling(&Interface::axes(called), |genome| genome.graft(&source, unit));
+        self.checked(unit, file)
+    }
+
+    /// The file in which the open unit calls what `bring` makes part of it.
+    fn calling(&self, axes: &[String], bring: impl FnOnce(&mut Genome) -> String) -> File {
+        let mut changed = self.genome.clone();
+        let name = bring(&mut changed);
+        let body = body(&self.open, &name, axes);
+        if let Some(unit) = changed.unit_mut(&self.open.name.text) {
+            unit.body = body;
+        }
+        changed.settle();
+        label(&mut changed, &crate::interface::facts(&self.genome));
+        changed.collapse()
+    }
+
+    fn checked(&self, unit: &str, file: File) -> Option<Filled> {
+        let file = Arc::new(file);
+        let checked = check(&file, &self.context.library);
+        let is_sound = checked.design.is_some() || checked.sketch.is_some();
+        is_sound.then(|| Filled { unit: unit.to_owned(), file, checked })
+    }
 }
 
 /// `{ F<K = E>[A..](x) }`: the axes that the signature names are bound to those of the open unit.
@@ -106,19 +139,19 @@ mod tests {
     use super::*;
     use crate::testing::parse;
 
-    fn context(donors: &[&str]) -> Context {
-        let library = Library::new(parse(genesys_stdlib::TEXT));
-        let donors: Vec<_> =
-            donors.iter().map(|text| check(&Arc::new(parse(text)), &library).design.expect("a donor checks")).collect();
-        Context::new(&library, &donors, &[])
-    }
-
-    /// What fills the first hole of a sketch, and the text.
+    /// What fills the first hole of a sketch, from which file, and the text.
     fn all(text: &str, donors: &[&str]) -> Vec<(String, Option<usize>, String)> {
-        let context = context(donors);
+        let context = Context::new(&Library::new(parse(genesys_stdlib::TEXT)), &[], &[]);
         let sketch = check(&Arc::new(parse(text)), context.library()).sketch.expect("the text is a sketch");
-        let filled = fillings(&sketch, &sketch.holes()[0], &context);
-        filled.into_iter().map(|filled| (filled.unit, filled.donor, genesys_syntax::print(&filled.file))).collect()
+        let Some(opening) = Opening::of(&sketch, &sketch.holes()[0], &context) else { return Vec::new() };
+        let mut filled: Vec<(Option<usize>, Filled)> = opening.filled().into_iter().map(|one| (None, one)).collect();
+        for (donor, text) in donors.iter().enumerate() {
+            let file = parse(text);
+            let units = Genome::expand(&file, &context.standard).units().map(|unit| unit.name.text.clone()).collect();
+            let units: Vec<String> = units;
+            filled.extend(units.iter().filter_map(|unit| Some((Some(donor), opening.filled_by(&file, unit)?))));
+        }
+        filled.into_iter().map(|(donor, one)| (one.unit, donor, genesys_syntax::print(&one.file))).collect()
     }
 
     const DONOR: &str = "design A { stack = [B*] }\nunit B(x: Seq[D]) -> Seq[D] { x + Mix(x) }\n\
@@ -160,6 +193,15 @@ mod tests {
                       unit Norm<A..>(x: Seq[A.., ..]) -> Seq[A.., ..];";
         let all = all(sketch, &[]);
         assert!(all.iter().any(|(_, _, text)| text.contains("RmsNorm[A..](x)")), "{all:?}");
+    }
+
+    #[test]
+    fn a_unit_that_the_sketch_has_is_not_brought_again() {
+        let sketch = "design S { stack = [B*] }\nunit B(x: Seq[D]) -> Seq[D] { Mixer(Far(x)) }\n\
+                      unit Far(x: Seq[D]) -> Seq[D] { tanh(x) }\nunit Mixer(x: Seq[D]) -> Seq[D];";
+        let far: Vec<_> = all(sketch, &[DONOR]).into_iter().filter(|(unit, ..)| unit == "Far").collect();
+        assert_eq!(far.len(), 1, "{far:?}");
+        assert!(far[0].1.is_none() && far[0].2.contains("{\n    Far(x)\n}"), "{far:?}");
     }
 
     #[test]

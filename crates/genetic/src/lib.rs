@@ -7,7 +7,7 @@
 //! An operator's result is well typed by construction, since types are sets of names and no rule
 //! looks at a term but at its type; what no construction can give (requirements at the scales, a
 //! design that is not equal to one seen before) is decided by testing.
-//! [`fillings`] fills a hole of a sketch with units that are there already, and [`excerpt()`] is a unit by itself.
+//! An [`Opening`] is a hole of a sketch that is filled with units that are there already, and [`excerpt()`] is a unit by itself.
 //!
 //! Pure and deterministic: the same parents, context and seed give the same offspring in the same
 //! order on every machine. Not here: choosing parents, training, scores.
@@ -55,6 +55,6 @@ pub use brood::Brood;
 pub use context::Context;
 pub use crossover::crossover;
 pub use excerpt::{Excerpt, excerpt};
-pub use fill::{Filled, fillings};
+pub use fill::{Filled, Opening};
 pub use mutate::mutations;
 pub use offspring::{Offspring, Refusal, Tally};

@@ -44,11 +44,6 @@ impl Pooled {
         !self.uses.contains(&caller.name.text)
     }
 
-    /// Whether it comes from there.
-    pub(crate) fn is_of(&self, source: &Arc<Source>) -> bool {
-        self.source.as_ref().is_some_and(|own| Arc::ptr_eq(own, source))
-    }
-
     /// Whether it comes from elsewhere.
     pub(crate) fn is_foreign(&self) -> bool {
         self.source.is_some()

@@ -1,11 +1,14 @@
 //! Which units fill a hole.
+//!
+//! A hole becomes an [`Opening`] once, and is filled by one unit after another. What its signature rules out costs a comparison; what is
+//! left is checked in its place, which takes a millisecond or more each: who wants a few of many ranks before filling.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use genesys_check::Sketch;
 use genesys_check::sketch::Hole;
-use genesys_check::{CheckedDesign, Sketch};
-use genesys_compiler::standard_units;
-use genesys_genetic::{Context, Filled, fillings};
+use genesys_genetic::{Filled, Opening};
+use genesys_syntax::print;
 
 use crate::credit::Credit;
 use crate::entry::{Entry, UnitKey};
@@ -25,26 +28,33 @@ impl Registry {
     /// more credit come first, then the sketch's own and the standard ones, then what has no credit, in the order in which it was met.
     #[must_use]
     pub fn fitting(&self, sketch: &Sketch, hole: &Hole, credits: &BTreeMap<UnitKey, Credit>) -> Vec<Fit<'_>> {
-        let donors: Vec<CheckedDesign> = self.designs.iter().map(|known| CheckedDesign::clone(&known.design)).collect();
-        let context = Context::new(standard_units(), &donors, &[]);
-        let mut taken = BTreeSet::new();
-        let mut fits: Vec<Fit<'_>> = fillings(sketch, hole, &context)
-            .into_iter()
-            .filter_map(|filled| {
-                let entry = filled.donor.and_then(|donor| self.of_design(donor, &filled.unit));
-                // Units that differ in their names only are one.
-                let new = entry.is_none_or(|entry| taken.insert(entry.key.clone()));
-                new.then_some(Fit { entry, filled })
-            })
-            .collect();
+        let Some(opening) = self.opening(sketch, hole) else { return Vec::new() };
+        let own = opening.filled().into_iter().map(|filled| Fit { entry: None, filled });
+        let known = self.of_shape(&opening).filter_map(|entry| self.filled(&opening, entry));
+        let mut texts = BTreeSet::new();
+        let mut fits: Vec<Fit<'_>> = own.chain(known).filter(|fit| texts.insert(print(&fit.filled.file))).collect();
         let gain =
             |fit: &Fit<'_>| fit.entry.and_then(|entry| credits.get(&entry.key)).map_or(0.0, |credit| credit.gain);
         fits.sort_by(|a, b| gain(b).total_cmp(&gain(a)));
         fits
     }
 
-    /// The unit that a design calls so.
-    fn of_design(&self, design: usize, name: &str) -> Option<&Entry> {
-        self.get(self.designs.get(design)?.units.get(name)?)
+    /// A hole, made ready to be filled; none where it is an expression.
+    #[must_use]
+    pub fn opening(&self, sketch: &Sketch, hole: &Hole) -> Option<Opening> {
+        Opening::of(sketch, hole, self.context())
+    }
+
+    /// The units that have the shape of the opening's signature, in the order in which they were met; none of them was checked there.
+    pub fn of_shape(&self, opening: &Opening) -> impl Iterator<Item = &Entry> {
+        let interface = opening.interface();
+        self.entries().filter(move |entry| entry.interface == interface)
+    }
+
+    /// The opening filled by a call of a unit of this registry, as the first of its designs has it; none where that does not check.
+    #[must_use]
+    pub fn filled<'a>(&'a self, opening: &Opening, entry: &'a Entry) -> Option<Fit<'a>> {
+        let filled = opening.filled_by(self.file(entry.designs.first()?)?, &entry.name)?;
+        Some(Fit { entry: Some(entry), filled })
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use genesys_check::CheckedDesign;
 use genesys_compiler::standard_units;
 use genesys_genetic::Context;
+use genesys_syntax::ast::File;
 
 use crate::entry::{Entry, UnitKey, units};
 
@@ -17,6 +18,7 @@ pub struct Origin {
 }
 
 /// Every unit of some designs.
+#[derive(Clone)]
 pub struct Registry {
     pub(crate) entries: BTreeMap<UnitKey, Entry>,
     /// The keys in the order in which the units were met.
@@ -26,8 +28,9 @@ pub struct Registry {
 }
 
 /// A design whose units are here.
+#[derive(Clone)]
 pub(crate) struct Known {
-    pub(crate) design: Arc<CheckedDesign>,
+    file: Arc<File>,
     pub(crate) hash: String,
     pub(crate) parents: Vec<String>,
     /// Its units, by what it calls them.
@@ -71,19 +74,38 @@ impl Registry {
                 entry.designs.push(hash.clone());
             }
         }
-        self.designs.push(Known { design: Arc::new(design.clone()), hash, parents: origin.parents, units: held });
+        self.designs.push(Known { file: Arc::clone(design.file()), hash, parents: origin.parents, units: held });
         new
     }
 
     /// Whether the design of that hash was taken in.
     #[must_use]
     pub fn has(&self, hash: &str) -> bool {
-        self.designs.iter().any(|known| known.hash == hash)
+        self.design(hash).is_some()
+    }
+
+    fn design(&self, hash: &str) -> Option<&Known> {
+        self.designs.iter().find(|known| known.hash == hash)
+    }
+
+    /// The text of a design that was taken in, as a tree.
+    pub(crate) fn file(&self, hash: &str) -> Option<&File> {
+        self.design(hash).map(|known| known.file.as_ref())
+    }
+
+    /// The standard units.
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The keys of the units of the design of that hash; none where it was not taken in.
+    pub fn units_of(&self, hash: &str) -> impl Iterator<Item = &UnitKey> {
+        self.design(hash).into_iter().flat_map(|known| known.units.values())
     }
 
     /// The unit of a parent that has the entry's name.
     fn predecessor(&self, entry: &Entry, parents: &[String]) -> Option<UnitKey> {
-        let mut known = parents.iter().filter_map(|hash| self.designs.iter().find(|known| known.hash == *hash));
+        let mut known = parents.iter().filter_map(|hash| self.design(hash));
         known.find_map(|parent| parent.units.get(&entry.name)).cloned()
     }
 
