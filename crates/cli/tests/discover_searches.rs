@@ -62,7 +62,8 @@ fn what_models_found_is_found_again_without_the_folder_and_the_server_that_had_i
 
     // What it searches is noted, and missed where it is gone.
     let mut go_on = command(["resume".as_ref(), run.as_os_str()]);
-    go_on.args(["--llm", &llm]).env("GENESYS_CACHE", folder.path().join("cache")).env("XDG_CACHE_HOME", &cache);
+    go_on.args(["--llm", &llm, "--wait", "120"]).env("GENESYS_CACHE", folder.path().join("cache"));
+    go_on.env("XDG_CACHE_HOME", &cache);
     let moved = folder.path().join("moved");
     fs::rename(&notes, &moved).unwrap();
     let said = finished(go_on.output().unwrap()).refused();
