@@ -7,7 +7,7 @@ use genesys_agents::Verdict;
 use genesys_agents::proposal::{Claims, Proposal, Reference};
 use genesys_evolve::Fact;
 use genesys_report::why::{Unfound, Why, find, text};
-use support::{GPT, Made, dialogue, finished};
+use support::{GLA, GPT, Made, dialogue, finished};
 
 fn why(made: &Made, asked: &str) -> Why {
     Why::of(&made.state, find(&made.state, asked).unwrap())
@@ -152,6 +152,15 @@ fn a_design_from_scratch_has_no_parent_and_all_of_its_units_are_new() {
     assert!(told.contains("models (mutation); no reviewer rated it\nfrom:    no other design\n"), "{told}");
     assert!(told.contains("Extra") && told.contains("; changed: none; removed: none\n"), "{told}");
     assert!(told.ends_with("\nrests on:\n  no document\n"), "{told}");
+}
+
+#[test]
+fn units_that_come_change_and_go_are_named() {
+    let mut made = Made::start(2);
+    made.propose("gpt", 0, &[], GPT);
+    made.propose("gpt-1.2", 1, &[0], GLA);
+    let told = told(&made, "gpt-1.2");
+    assert!(told.contains("\nunits:   added: GatedLinearAttention; changed: Block; removed: Attention\n"), "{told}");
 }
 
 #[test]
