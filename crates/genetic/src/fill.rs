@@ -147,9 +147,9 @@ mod tests {
         let mut filled: Vec<(Option<usize>, Filled)> = opening.filled().into_iter().map(|one| (None, one)).collect();
         for (donor, text) in donors.iter().enumerate() {
             let file = parse(text);
-            let units = Genome::expand(&file, &context.standard).units().map(|unit| unit.name.text.clone()).collect();
-            let units: Vec<String> = units;
-            filled.extend(units.iter().filter_map(|unit| Some((Some(donor), opening.filled_by(&file, unit)?))));
+            let genome = Genome::expand(&file, &context.standard);
+            let units = genome.units().map(|unit| unit.name.text.as_str());
+            filled.extend(units.filter_map(|unit| Some((Some(donor), opening.filled_by(&file, unit)?))));
         }
         filled.into_iter().map(|(donor, one)| (one.unit, donor, genesys_syntax::print(&one.file))).collect()
     }
