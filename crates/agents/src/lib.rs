@@ -16,7 +16,7 @@
 //! | [`analyst`] | what results teach |
 //! | [`library`] | documents, and references to their sentences |
 //! | [`searches`] | what dialogues found, kept to be found again |
-//! | `offer` | known units for a hole |
+//! | [`offer`] | known units for a hole |
 //! | `conversation` | asking until an answer can be taken |
 //! | `write`, `join`, `code` | what is taken of an answer |
 //!
@@ -34,7 +34,7 @@ pub mod implement;
 mod join;
 pub mod library;
 pub mod observer;
-mod offer;
+pub mod offer;
 pub mod planner;
 pub mod prompt;
 pub mod proposal;

@@ -43,23 +43,11 @@ impl<'a> Units<'a> {
         ranked.into_iter().filter_map(|entry| self.registry.filled(&opening, entry)).take(OFFERED).collect()
     }
 
-    /// Units by their scores, the best first.
+    /// The units that have the signature of a hole, the best first.
     fn ranked(self, mut units: Vec<&'a Entry>, said: &str) -> Vec<&'a Entry> {
         let near = self.near();
         units.sort_by_key(|entry| near.get(&entry.key).copied().unwrap_or(usize::MAX));
-        let gain = |entry: &Entry| self.credits.get(&entry.key).map_or(0.0, |credit| credit.gain);
-        units.sort_by(|a, b| gain(b).total_cmp(&gain(a)));
-        let alike: BTreeMap<String, usize> = alike(&units, said).into_iter().zip(0..).collect();
-        // Ranks count from 1.
-        let score = |at: usize| worth(at + 1);
-        let scored = units.iter().enumerate().map(|(at, entry)| {
-            let brought = if gain(entry) > 0.0 { score(at) } else { 0.0 };
-            let meaning = alike.get(entry.key.as_str()).map_or(0.0, |at| score(*at));
-            (brought + meaning, *entry)
-        });
-        let mut scored: Vec<(f64, &Entry)> = scored.collect();
-        scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-        scored.into_iter().map(|(_, entry)| entry).collect()
+        ranked(units, self.credits, said)
     }
 
     /// The units of the commission's designs, each with the place of the first design that has it.
@@ -72,8 +60,27 @@ impl<'a> Units<'a> {
     }
 }
 
+/// Units in the order in which they are offered for a hole of which that is said. Of equal scores they stay in their order.
+#[must_use]
+pub fn ranked<'a>(mut units: Vec<&'a Entry>, credits: &BTreeMap<UnitKey, Credit>, said: &str) -> Vec<&'a Entry> {
+    let gain = |entry: &Entry| credits.get(&entry.key).map_or(0.0, |credit| credit.gain);
+    units.sort_by(|a, b| gain(b).total_cmp(&gain(a)));
+    let alike: BTreeMap<String, usize> = alike(&units, said).into_iter().zip(0..).collect();
+    // Ranks count from 1.
+    let score = |at: usize| worth(at + 1);
+    let scored = units.iter().enumerate().map(|(at, entry)| {
+        let brought = if gain(entry) > 0.0 { score(at) } else { 0.0 };
+        let meaning = alike.get(entry.key.as_str()).map_or(0.0, |at| score(*at));
+        (brought + meaning, *entry)
+    });
+    let mut scored: Vec<(f64, &Entry)> = scored.collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+    scored.into_iter().map(|(_, entry)| entry).collect()
+}
+
 /// What is said of the unit that is open: its name, and its comment.
-fn said(file: &File, hole: &Hole) -> String {
+#[must_use]
+pub fn said(file: &File, hole: &Hole) -> String {
     let open = file.items.iter().find(|item| match &item.kind {
         ItemKind::Unit(unit) => unit.name.text == hole.unit,
         ItemKind::Use(_) | ItemKind::Design(_) => false,

@@ -5,17 +5,20 @@
 
 mod about;
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use genesys_agents::offer::{ranked, said};
 use genesys_check::Sketch;
 use genesys_check::sketch::Hole;
 use genesys_compiler::check_text;
 use genesys_evolve::Units;
 use genesys_literature::Hit;
 use genesys_registry::{Credit, Entry, Fit, Origin, Registry, UnitKey};
+use genesys_syntax::ast::File;
 use genesys_syntax::print;
 use serde_json::{Value, json};
 
@@ -48,7 +51,7 @@ pub(crate) struct Args {
     /// A run's folder: the units of all its designs.
     #[arg(long, value_name = "RUN")]
     run: Option<PathBuf>,
-    /// A sketch: what fits its units without a body, what was worth more first.
+    /// A sketch: what fits its units without a body, first what was worth more or says the like of the unit's name and comment.
     #[arg(long, value_name = "SKETCH")]
     fits: Option<PathBuf>,
     /// A folder to write the filled texts of --fits to.
@@ -177,7 +180,8 @@ impl Known {
 
     /// What fits each hole of a sketch.
     fn fitting(&self, path: &Path, args: &Args) -> Result<(), Failure> {
-        let sketch = sketch(path)?;
+        let (sketch, file) = sketch(path)?;
+        let asked = args.about.is_asked()?;
         let alike = args.about.found(&self.0.registry, &args.sources(), Some(usize::MAX))?;
         // Those that do not mean the like stand behind, in the order of their credit.
         let rank = |fit: &Fit<'_>| {
@@ -187,7 +191,10 @@ impl Known {
         let mut values = Vec::new();
         for hole in sketch.holes() {
             let mut fits = self.0.registry.fitting(&sketch, hole, &self.0.credits);
-            fits.sort_by_key(rank);
+            match asked {
+                true => fits.sort_by_key(rank),
+                false => self.as_offered(&mut fits, &said(&file, hole)),
+            }
             if let Some(out) = &args.out {
                 write_all(out, hole, &fits)?;
             }
@@ -198,6 +205,14 @@ impl Known {
             }
         }
         if args.json { output::line(format_args!("{:#}", Value::from(values))) } else { Ok(()) }
+    }
+
+    /// Orders what fits a hole as it is offered to a model, by what is said of the hole; what is standard or the sketch's own last.
+    fn as_offered(&self, fits: &mut [Fit<'_>], said: &str) {
+        let units = fits.iter().filter_map(|fit| fit.entry).collect();
+        let places: BTreeMap<UnitKey, usize> =
+            ranked(units, &self.0.credits, said).into_iter().map(|entry| entry.key.clone()).zip(0..).collect();
+        fits.sort_by_key(|fit| fit.entry.map_or(usize::MAX, |entry| places[&entry.key]));
     }
 
     fn hole_words(&self, hole: &Hole, fits: &[Fit<'_>]) -> String {
@@ -234,12 +249,12 @@ impl Known {
     }
 }
 
-/// The sketch in a file.
-fn sketch(path: &Path) -> Result<Sketch, Failure> {
+/// The sketch in a file, and its text as it was read.
+fn sketch(path: &Path) -> Result<(Sketch, Arc<File>), Failure> {
     let text = design_file::read(path).or_say()?;
     let checked = check_text(&path.display().to_string(), &text);
     match (checked.sketch, checked.design) {
-        (Some(sketch), _) => Ok(sketch),
+        (Some(sketch), _) => Ok((sketch, checked.syntax)),
         (None, Some(_)) => Err(Failure::Input(format!(
             "expected a sketch, found the design {}, which has no hole: leave the body of a unit away, as in \
              `unit Router(x: Seq[D]) -> Seq[D];`",

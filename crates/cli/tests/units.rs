@@ -57,7 +57,9 @@ fn units_are_found_by_what_they_say() {
         let words = genesys(["units", "--fits", &path].into_iter().chain(about.iter().copied())).ok();
         words.lines().nth(1).unwrap().to_owned()
     };
-    assert!(first(&[]).contains("standard or own"), "without a text the order is another");
+    let said = SKETCH.replace("unit Mixer", "/// Retention.\nunit Mixer");
+    file(folder.path(), "sketch.gau", said);
+    assert!(first(&[]).contains(" Retention "), "{}: by the comment of the hole", first(&[]));
     let asked = first(&["--about", "causal softmax attention"]);
     assert!(asked.contains("Attention ") && asked.contains(" u1-"), "{asked}");
 }
