@@ -1,8 +1,9 @@
 //! What language models are asked for: a pure function of the state.
 //!
-//! In: a state and a place, and the fingerprints that were found before, which change nothing but the time. Out: a commission, and what was drawn to make it. All dialogues of a generation begin from what was known
-//! before it, so that they can go on side by side and be taken in the order of their places, whichever ends first. One alone learns
-//! more: the next at the same place knows why those before it failed.
+//! In: a state and a place, and the fingerprints that were found before, which change nothing but the time. Out: a commission, and what
+//! was drawn to make it. All dialogues of a generation begin from what was known before it, so that they can go on side by side and be
+//! taken in the order of their places, whichever ends first. One alone learns more: the next at the same place knows why those before it
+//! failed.
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! What was found once of each design: who compares designs with the same others again and again asks here.
 //!
-//! In: a design, or its text. Out: what is found of it anew, and found once. Nothing is forgotten: a run has hundreds of designs, not millions.
+//! In: a design, or its text. Out: what is found of it anew, and found once. Nothing is forgotten: a run has hundreds of designs, not
+//! millions.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
