@@ -69,6 +69,11 @@ fn what_models_found_is_found_again_without_the_folder_and_the_server_that_had_i
     let said = finished(go_on.output().unwrap()).refused();
     assert!(said.contains("library.json: bring it back, or name another with --folder"), "{said}");
     fs::rename(&moved, &notes).unwrap();
+    let (note, noted) = (run.join("library.json"), fs::read(run.join("library.json")).unwrap());
+    fs::write(&note, &noted[..noted.len() / 2]).unwrap();
+    let said = finished(go_on.output().unwrap()).refused();
+    assert!(said.contains("library.json: expected the note") && said.contains("--folder"), "{said}");
+    fs::write(&note, noted).unwrap();
 
     // The source answers otherwise now; the run goes on with what it was answered, and searches where it did without being told.
     server.knows("2c3d", "Later Okapi", "It is later.");
@@ -149,8 +154,8 @@ fn a_source_in_trouble_is_told_once_and_the_dialogue_goes_on_without_it() {
     let out = propose(&llm, &[&live[..], &["--wait", "60"]].concat()).ok();
     assert!(out.contains("- s2:0a1b: \"Okapi gates help.\""), "{out}");
     assert_eq!(server.asked(), 8);
-    // Its clock and ours differ by what a request takes.
-    assert!(server.least_pause(3).as_millis() > 900, "one second between requests, whoever asks");
+    // One second, less what a busy machine takes to hear of the first of two.
+    assert!(server.least_pause(3).as_millis() > 500, "requests keep one pace, whoever asks");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::mem::Discriminant;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -80,11 +81,20 @@ impl ReadingArgs {
             return self.note(dir).map(|()| self);
         }
         let path = dir.join(NOTED);
-        let noted = || serde_json::from_slice::<Self>(&fs::read(&path).ok()?).ok();
-        Ok(match noted() {
-            Some(noted) => Self { place: self.place, note: Some(path), ..noted },
-            None => self,
-        })
+        let bytes = match fs::read(&path) {
+            // The run is older than such notes.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(self),
+            read => read.map_err(Failure::reading(&path))?,
+        };
+        // What is noted and cannot be read is told: models would find less without a word.
+        let noted: Self = serde_json::from_slice(&bytes).map_err(|why| {
+            let path = path.display();
+            Failure::Input(format!(
+                "{path}: expected the note of what the models of the run search, found what is none ({why}): bring it back, or delete \
+                 it and name what they search with --folder, --live, --embeddings"
+            ))
+        })?;
+        Ok(Self { place: self.place, note: Some(path), ..noted })
     }
 
     /// What is named, opened.
