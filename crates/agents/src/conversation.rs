@@ -29,20 +29,63 @@ pub(crate) enum Feedback {
     Withheld,
 }
 
-/// All answers of a dialogue, and who is told of them.
+/// What is wrong with an answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flaws {
+    pub(crate) errors: Vec<String>,
+    /// The text, where the checker passed it.
+    pub(crate) draft: Option<String>,
+}
+
+impl From<Vec<String>> for Flaws {
+    fn from(errors: Vec<String>) -> Self {
+        Self { errors, draft: None }
+    }
+}
+
+/// All answers of a dialogue, who is told of them, and the texts that the checker passed.
 pub(crate) struct Record<'a> {
     pub(crate) attempts: Vec<Attempt>,
+    drafts: Vec<String>,
+    /// The text that is being written, as far as it is.
+    open: Option<String>,
     see: &'a mut dyn FnMut(&Attempt),
 }
 
 impl<'a> Record<'a> {
     pub(crate) fn new(see: &'a mut dyn FnMut(&Attempt)) -> Self {
-        Self { attempts: Vec::new(), see }
+        Self { attempts: Vec::new(), drafts: Vec::new(), open: None, see }
     }
 
     fn push(&mut self, attempt: Attempt) {
         (self.see)(&attempt);
         self.attempts.push(attempt);
+    }
+
+    /// Notes how far a text is written: it has all that it had before.
+    pub(crate) fn written(&mut self, text: &str) {
+        self.open = Some(text.to_owned());
+    }
+
+    /// Begins another text: the one before stays a draft.
+    pub(crate) fn anew(&mut self) {
+        let text = self.open.take();
+        self.draft(text);
+    }
+
+    /// The text that was written is the design.
+    pub(crate) fn designed(&mut self) {
+        self.open = None;
+    }
+
+    fn draft(&mut self, text: Option<String>) {
+        self.drafts.extend(text.filter(|text| !self.drafts.contains(text)));
+    }
+
+    /// All answers, and all drafts.
+    pub(crate) fn end(mut self) -> (Vec<Attempt>, Vec<String>) {
+        self.anew();
+        (self.attempts, self.drafts)
     }
 }
 
@@ -76,19 +119,20 @@ impl<'a> Conversation<'a> {
     ///
     /// # Errors
     /// Why there is no answer.
-    pub(crate) fn piece<T>(
+    pub(crate) fn piece<T, E: Into<Flaws>>(
         &mut self,
         record: &mut Record<'_>,
         piece: &str,
         asked: String,
         form: &Form,
-        take: &dyn Fn(&Reply) -> Result<T, Vec<String>>,
+        take: &dyn Fn(&Reply) -> Result<T, E>,
     ) -> Result<Option<T>, LlmError> {
         self.messages.push(Message::User { text: asked });
         for number in 1..=1 + self.mends {
             let reply = self.model.transport.ask(&self.request(form), &mut |_| {})?;
-            let taken = whole(&reply).map_err(|why| vec![why]).and_then(|()| take(&reply));
-            let errors = taken.as_ref().err().cloned().unwrap_or_default();
+            let taken = whole(&reply).map_err(|why| vec![why].into()).and_then(|()| take(&reply).map_err(Into::into));
+            let Flaws { errors, draft } = taken.as_ref().err().cloned().unwrap_or_default();
+            record.draft(draft);
             self.messages.push(Message::Model { text: reply.text.clone(), calls: Vec::new() });
             if taken.is_err() {
                 self.messages.push(Message::User { text: self.mend(&errors) });

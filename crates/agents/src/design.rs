@@ -12,7 +12,7 @@ use genesys_registry::{Credit, Registry, UnitKey};
 
 use crate::commission::{Commission, Review, Way};
 use crate::conversation::{Conversation, Model, Record};
-use crate::dialogue::{Attempt, Considered, Dialogue, End, Written};
+use crate::dialogue::{Attempt, Considered, Dialogue, End, Unfinished, Written};
 use crate::implement::{Given, Work};
 use crate::library::Library;
 use crate::observer::{Observation, Opinion, look, observe};
@@ -47,8 +47,12 @@ pub struct Desk<'a> {
 /// Has a design made. `see` is told each answer as it ends.
 ///
 /// # Errors
-/// Why the model does not answer.
-pub fn design(desk: &Desk<'_>, commission: &Commission, see: &mut dyn FnMut(&Attempt)) -> Result<Dialogue, LlmError> {
+/// Why the model does not answer, with what was made before.
+pub fn design(
+    desk: &Desk<'_>,
+    commission: &Commission,
+    see: &mut dyn FnMut(&Attempt),
+) -> Result<Dialogue, Box<Unfinished>> {
     Studio::run(desk, commission, see, &mut |studio| match studio.proposed()? {
         End::Designed => studio.designed(),
         end => Ok(end),
@@ -58,8 +62,12 @@ pub fn design(desk: &Desk<'_>, commission: &Commission, see: &mut dyn FnMut(&Att
 /// Has a proposal written, sketched, and reviewed as the commission says; no design is made of it.
 ///
 /// # Errors
-/// Why the model does not answer.
-pub fn propose(desk: &Desk<'_>, commission: &Commission, see: &mut dyn FnMut(&Attempt)) -> Result<Dialogue, LlmError> {
+/// Why the model does not answer, with what was made before.
+pub fn propose(
+    desk: &Desk<'_>,
+    commission: &Commission,
+    see: &mut dyn FnMut(&Attempt),
+) -> Result<Dialogue, Box<Unfinished>> {
     Studio::run(desk, commission, see, &mut |studio| studio.proposed())
 }
 
@@ -100,12 +108,17 @@ impl Studio<'_> {
         commission: &Commission,
         see: &mut dyn FnMut(&Attempt),
         work: &mut dyn FnMut(&mut Studio<'_>) -> Result<End, LlmError>,
-    ) -> Result<Dialogue, LlmError> {
+    ) -> Result<Dialogue, Box<Unfinished>> {
         let model = Model::of(desk, commission);
         let made = Dialogue::default();
         let mut studio = Studio { desk, model: &model, commission, record: Record::new(see), made };
-        studio.made.end = work(&mut studio)?;
-        Ok(Dialogue { attempts: studio.record.attempts, ..studio.made })
+        let end = work(&mut studio);
+        let (attempts, drafts) = studio.record.end();
+        let dialogue = Dialogue { attempts, drafts, ..studio.made };
+        match end {
+            Ok(end) => Ok(Dialogue { end, ..dialogue }),
+            Err(error) => Err(Box::new(Unfinished { dialogue, error })),
+        }
     }
 
     /// Proposes until the reviewer passes a proposal; [`End::Designed`] where one is to be implemented.
@@ -162,14 +175,17 @@ impl Studio<'_> {
             let Some((design, text)) = self.implemented(&proposal, sketch.as_deref(), remarks.as_deref())? else {
                 return Ok(End::Unwritten);
             };
+            self.record.written(&text);
             let mut observation = look(self.desk, self.commission, &proposal, &design, &text);
             observation.opinion = self.observed(&proposal, &text, &observation)?;
             let (holds, words) = (observation.holds(), observation.words());
             self.made.observations.push(observation);
             if holds {
+                self.record.designed();
                 self.made.design = Some(Written { hash: design.hash().to_string(), text });
                 return Ok(End::Designed);
             }
+            self.record.anew();
             remarks = Some(words);
         }
         Ok(End::Unlike)

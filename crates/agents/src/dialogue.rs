@@ -3,6 +3,7 @@
 //! Plain data, which is kept in the log of a run and shown to people. Nothing is left out: an attempt that failed stands here as
 //! one that did not.
 
+use genesys_llm::LlmError;
 use serde::{Deserialize, Serialize};
 
 use crate::analyst::Lesson;
@@ -26,8 +27,21 @@ pub struct Dialogue {
     pub observations: Vec<Observation>,
     /// All answers, in their order.
     pub attempts: Vec<Attempt>,
+    /// Other texts that the checker passed: sketches as far as they were filled, designs that do not run at the scales, designs that were
+    /// not what was proposed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drafts: Vec<String>,
     /// How it ended.
     pub end: End,
+}
+
+/// A dialogue that no model went on with, and why.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// What was said and made before.
+    pub dialogue: Dialogue,
+    /// Why the model did not answer.
+    pub error: LlmError,
 }
 
 /// A proposal, and what was said of it.
@@ -100,6 +114,13 @@ impl End {
 }
 
 impl Dialogue {
+    /// All texts that the checker passed: sketches of proposals, drafts, the design.
+    pub fn checked(&self) -> impl Iterator<Item = &str> {
+        let sketches = self.proposals.iter().filter_map(|one| one.sketch.as_deref());
+        let design = self.design.iter().map(|design| design.text.as_str());
+        sketches.chain(self.drafts.iter().map(String::as_str)).chain(design)
+    }
+
     /// Why it failed, for those who try next: how it ended, and the last that was said against it. None where there is a design.
     #[must_use]
     pub fn lesson(&self) -> Option<Lesson> {

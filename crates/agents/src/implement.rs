@@ -72,7 +72,7 @@ pub fn implement(task: &Task<'_>, see: &mut dyn FnMut(&Attempt)) -> Result<Outco
     let target = Target { scales: task.scales, units: task.limits.units };
     let work = Work { model: &model, target, way: task.way, mends: task.limits.mends, proposal: task.proposal };
     let design = work.design(&mut record, Given::default())?;
-    Ok(Outcome { design, attempts: record.attempts })
+    Ok(Outcome { design, attempts: record.end().0 })
 }
 
 /// A proposal that is to be implemented.
@@ -131,6 +131,7 @@ impl Work<'_> {
             }
         };
         let Some(mut text) = sketch else { return Ok(None) };
+        record.anew();
         loop {
             let checked = check_text("design.gau", &text);
             let Some(sketch) = &checked.sketch else {
@@ -147,6 +148,7 @@ impl Work<'_> {
                 None => target.unit(&checked, hole, &reply.text),
             };
             let Some(filled) = talk.piece(record, &hole.title(), asked, &Form::Text, &take)? else { return Ok(None) };
+            record.written(&filled);
             text = filled;
         }
     }

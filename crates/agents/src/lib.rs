@@ -47,7 +47,7 @@ mod write;
 pub use analyst::{Case, Lesson, analyse};
 pub use commission::{Commission, Known, Limits, Mode, Review, Variant, Way};
 pub use design::{Desk, design, propose, review};
-pub use dialogue::{Attempt, Dialogue, End};
+pub use dialogue::{Attempt, Dialogue, End, Unfinished};
 pub use implement::{Outcome, Task, implement};
 pub use library::{Found, Library};
 pub use proposal::Proposal;

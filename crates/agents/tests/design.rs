@@ -15,7 +15,7 @@ use genesys_compiler::check_text;
 use genesys_family::{Families, Fingerprints};
 use genesys_ladder::Scale;
 use genesys_literature::{Batch, Document, Index, Kind};
-use genesys_llm::Stop;
+use genesys_llm::{LlmError, Stop};
 use genesys_registry::{Credit, Origin, Registry, UnitKey};
 
 use common::{Script, fenced, golden, last};
@@ -272,6 +272,51 @@ fn a_design_that_is_not_what_was_proposed_is_written_once_more_and_refused() {
     let others = vec![known("Old", &whole, None)];
     let dialogue = run(&answers(&none, &[SEEN, SEEN]), &Commission { others, ..commission() });
     assert!(dialogue.observations[0].words().contains("equal to `Old`"), "{}", dialogue.observations[0].words());
+}
+
+/// A script whose sketch leaves two units open, and which says that of the first, then these.
+fn half(answers: &[&str]) -> Script {
+    let sketch =
+        format!("{}\n\nunit Last(x: Seq[D]) -> Seq[D];", SKETCH.replace("(RmsNorm(x))", "(RmsNorm(x)) + Last(x)"));
+    Script::new(&[&[fenced(MIXER).as_str()], answers].concat())
+        .with(Role::Proposer, &[NOTHING, &proposal("none", "none"), &fenced(&sketch)])
+        .with(Role::Reviewer, &[PASSED])
+        .with(Role::Planner, &["no plan", "none"])
+        .with(Role::Observer, &[OTHER, SEEN])
+}
+
+#[test]
+fn what_the_checker_passed_stays_whatever_became_of_the_dialogue() {
+    let is_half =
+        |text: &str| text.contains("silu(x) * shift(x, 1)") && text.contains("unit Last(x: Seq[D]) -> Seq[D];");
+    let dialogue = run(&half(&["no code", "none"]), &commission());
+    assert_eq!((dialogue.end, dialogue.drafts.len()), (End::Unwritten, 1));
+    assert!(is_half(&dialogue.drafts[0]), "{:?}", dialogue.drafts);
+    assert_eq!(dialogue.checked().count(), 2, "the sketch, and as far as it was filled");
+
+    // The model falls silent behind the first unit.
+    let silent = half(&[]);
+    let unfinished = design(&desk(&silent), &commission(), &mut |_| {}).unwrap_err();
+    assert!(matches!(unfinished.error, LlmError::CutOff(_)), "{}", unfinished.error);
+    let Dialogue { proposals, drafts, attempts, .. } = unfinished.dialogue;
+    assert_eq!((proposals.len(), drafts.len()), (1, 1));
+    assert!(is_half(&drafts[0]) && attempts.last().unwrap().piece == "unit Mixer", "{drafts:?}");
+
+    // Not what was proposed: the first design is a draft, the second the design.
+    let second = MIXER.replace("silu", "tanh");
+    let last = "unit Last(x: Seq[D]) -> Seq[D] {\n    x\n}";
+    let dialogue = run(&half(&[&fenced(last), &fenced(&second), &fenced(last)]), &commission());
+    assert_eq!((dialogue.end, dialogue.drafts.len()), (End::Designed, 1));
+    assert!(dialogue.drafts[0].contains("silu") && !dialogue.drafts[0].contains("tanh"), "{:?}", dialogue.drafts);
+    let design = dialogue.design.clone().unwrap().text;
+    assert!(design.contains("tanh") && dialogue.checked().last() == Some(&design), "{design}");
+
+    // It does not run at the scale, twice the same.
+    let odd = fenced(&last.replace("    x\n", "    require D % 7 == 0\n    x\n"));
+    let dialogue = run(&half(&[&odd, &odd]), &commission());
+    assert_eq!((dialogue.end, dialogue.drafts.len()), (End::Unwritten, 2));
+    assert!(dialogue.drafts[0].contains("D % 7 == 0") && is_half(&dialogue.drafts[1]), "{:?}", dialogue.drafts);
+    assert_eq!(run(&well(), &commission()).drafts, [""; 0], "all of it is in the design");
 }
 
 #[test]

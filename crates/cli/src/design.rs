@@ -64,7 +64,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         ReviewArg::Skipped => Review::Skipped,
     };
     let studio = args.commission.open(args.way.way(), review)?;
-    let dialogue = studio.work(|desk| design(desk, &studio.commission, &mut tell))?;
+    let dialogue =
+        studio.work(|desk| design(desk, &studio.commission, &mut tell).map_err(|unfinished| unfinished.error))?;
     if args.json {
         let mut value = json!(dialogue);
         value["mode"] = json!(studio.mode());

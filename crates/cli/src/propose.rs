@@ -41,7 +41,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let review = if args.unreviewed { Review::Skipped } else { Review::Asked };
     // Its interfaces are the implementer's to sketch.
     let studio = args.commission.open(Way::Whole, review)?;
-    let dialogue = studio.work(|desk| propose(desk, &studio.commission, &mut tell))?;
+    let dialogue =
+        studio.work(|desk| propose(desk, &studio.commission, &mut tell).map_err(|unfinished| unfinished.error))?;
     if args.json {
         output::line(format_args!("{:#}", serde_json::json!(dialogue)))?;
     }

@@ -37,7 +37,8 @@ use crate::{aside, design_file, output, shipped};
   genesys units --fits my.gau                        what can stand where my.gau has a unit without a body
   genesys units --fits my.gau --run runs/001 --out filled
 
-A unit is known by a key that its name, the names of the units it calls and comments do not enter. A unit fits a hole, \
+A unit is known by a key that its name, the names of the units it calls and comments do not enter. A unit of a run's drafts alone, \
+of a dialogue whose design was not finished, did not run or was not what was proposed, is in no design. A unit fits a hole, \
 `unit Router(x: Seq[D]) -> Seq[D];`, if the sketch with a call of it in that place was checked; the credit of a unit is by how \
 much bits per byte fell, on the mean, in the steps of evolution in which it came, or rose where it went.
 
@@ -48,7 +49,7 @@ pub(crate) struct Args {
     /// Design files whose units are listed; without them and without --run, those of the shipped designs.
     #[arg(value_name = "FILE", conflicts_with = "run")]
     files: Vec<PathBuf>,
-    /// A run's folder: the units of all its designs.
+    /// A run's folder: every unit that was checked in it, also where no design came of it.
     #[arg(long, value_name = "RUN")]
     run: Option<PathBuf>,
     /// A sketch: what fits its units without a body, first what was worth more or says the like of the unit's name and comment.
@@ -75,8 +76,8 @@ impl Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let known = match &args.run {
         Some(run) => of_run(run)?,
-        None if args.files.is_empty() => Units { registry: Arc::new(of_shipped()), ..Units::default() },
-        None => Units { registry: Arc::new(of_files(&args.files)?), ..Units::default() },
+        None if args.files.is_empty() => of_shipped().into(),
+        None => of_files(&args.files)?.into(),
     };
     let known = Known(known);
     let is_asked = args.about.is_asked()?;
@@ -110,7 +111,7 @@ fn of_files(files: &[PathBuf]) -> Result<Registry, Failure> {
     Ok(registry)
 }
 
-/// The units of a run's designs, and their credits by the run's scores.
+/// The units of a run, and their credits by its scores.
 fn of_run(dir: &Path) -> Result<Units, Failure> {
     let state = genesys_evolve::read(dir).map_err(|error| Failure::of(error.is_input(), &error))?;
     let mut units = Units::default();
@@ -137,7 +138,10 @@ impl Known {
         let mut text = format!("{}\n  {}", entry.signature, short(&entry.key));
         let _ = write!(text, "  {}, looks back {}", entry.cost.label, entry.cost.reach);
         let _ = write!(text, "; parameters {}; forward {}", entry.cost.parameters, entry.cost.forward);
-        let _ = write!(text, "; in {}", counted(entry.designs.len() as u64, "design"));
+        let _ = match entry.designs.len() as u64 {
+            0 => write!(text, "; in no design, but in a draft"),
+            designs => write!(text, "; in {}", counted(designs, "design")),
+        };
         text.push_str(&self.worth(entry));
         if let Some(from) = &entry.from {
             let _ = write!(text, "; from {}", short(from));
@@ -283,4 +287,24 @@ fn counted(number: u64, what: &str) -> String {
 /// As much of a key as people tell units apart by.
 fn short(key: &UnitKey) -> String {
     key.as_str().chars().take(11).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_says_in_how_many_designs_it_is() {
+        let text = "design A { stack = [B*] }\nunit B(x: Seq[D]) -> Seq[D] { x + shift(x, 1) }";
+        let checked = check_text("a.gau", text);
+        let mut registry = Registry::default();
+        registry.add_draft(&checked.syntax, &Origin::default());
+        let words = |registry: &Registry| {
+            let known = Known(registry.clone().into());
+            known.0.registry.entries().map(|entry| known.words(entry)).collect::<String>()
+        };
+        assert!(words(&registry).contains("; in no design, but in a draft\n"), "{}", words(&registry));
+        registry.add(&checked.design.expect("it checks"), Origin::default());
+        assert!(words(&registry).contains("; in 1 design\n"), "{}", words(&registry));
+    }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use genesys_agents::{Attempt, Case, Commission, Desk, Dialogue, Lesson, Library, analyse, design};
+use genesys_agents::{Attempt, Case, Commission, Desk, Dialogue, Lesson, Library, Unfinished, analyse, design};
 use genesys_family::{Families, Fingerprints};
 use genesys_llm::price::Price;
 use genesys_llm::{LlmError, Reply, Request, Spent, Transport};
@@ -152,19 +152,13 @@ impl Designer for Asked {
     fn design(&self, commission: &Commission, see: &mut dyn FnMut(&Attempt)) -> Result<Made, LlmError> {
         let (registry, credits) = self.units(|units| (Arc::clone(&units.registry), Arc::clone(&units.credits)));
         let (counted, units) = (self.counted(), commission.units(registry));
-        let mut attempts = Vec::new();
-        let dialogue = design(&self.desk(&counted, Some(&units), &credits), commission, &mut |attempt| {
-            see(attempt);
-            attempts.push(attempt.clone());
-        });
+        let made = design(&self.desk(&counted, Some(&units), &credits), commission, see);
         let spent = counted.spent();
-        match dialogue {
-            Ok(dialogue) => Ok(Made { dialogue, unanswered: None, spent }),
-            Err(error) => {
-                let unanswered = Some(of_the_dialogue(error, spent)?);
-                Ok(Made { dialogue: Dialogue { attempts, ..Dialogue::default() }, unanswered, spent })
-            }
-        }
+        let (dialogue, unanswered) = match made.map_err(|unfinished| *unfinished) {
+            Ok(dialogue) => (dialogue, None),
+            Err(Unfinished { dialogue, error }) => (dialogue, Some(of_the_dialogue(error, spent)?)),
+        };
+        Ok(Made { dialogue, unanswered, spent })
     }
 
     fn know(&self, state: &State) {

@@ -26,7 +26,7 @@ const BIRDS: [&str; 8] = ["crane", "dunlin", "egret", "finch", "godwit", "heron"
 /// What was asked of those who fill holes, by the seed of the dialogue.
 type Heard = Arc<Mutex<BTreeSet<(u64, String)>>>;
 
-/// A model that writes a design unit by unit.
+/// A model that writes a design unit by unit, and of one in four leaves the last unit unwritten.
 struct Writer(Heard);
 
 impl Transport for Writer {
@@ -48,12 +48,18 @@ fn answer(request: &Request, told: &str) -> String {
     match request.role.as_str() {
         "proposer" if told.contains("write the sketch") => {
             let bird = BIRDS[drawn(request, BIRDS.len() as u64) as usize];
+            let (last, called) = match drawn(request, 4 * BIRDS.len() as u64) / BIRDS.len() as u64 {
+                0 => ("\nunit Last(x: Seq[D]) -> Seq[D];\n", " + Last(x)"),
+                _ => ("", ""),
+            };
             format!(
-                "```gau\ndesign Back {{\n    stack = [Block*]\n}}\n\nunit Block(x: Seq[D]) -> Seq[D] {{\n    x + Look(x)\n}}\n\n\
-                 /// It looks back like a {bird}.\nunit Look(x: Seq[D]) -> Seq[D];\n```\n"
+                "```gau\ndesign Back {{\n    stack = [Block*]\n}}\n\nunit Block(x: Seq[D]) -> Seq[D] {{\n    \
+                 x + Look(x){called}\n}}\n\n/// It looks back like a {bird}.\nunit Look(x: Seq[D]) -> Seq[D];\n{last}```\n"
             )
         }
+        "planner" if told.contains("unit Last") => "As it stands.".to_owned(),
         "planner" => "{\"units\": [{\"unit\": \"Look\", \"how\": \"As it says.\"}]}".to_owned(),
+        "implementer" if !told.contains("unit Look(x: Seq[D]) -> Seq[D];") => "I do not know how.".to_owned(),
         "implementer" => {
             let by = 1 + drawn(request, 5_000);
             format!("```gau\nunit Look(x: Seq[D]) -> Seq[D] {{\n    linear[D -> D](shift(x, {by}))\n}}\n```\n")
@@ -104,7 +110,7 @@ fn offered(prompt: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn units_are_offered_that_no_parent_and_no_other_of_the_commission_has() {
+fn units_are_offered_that_no_parent_and_no_other_of_the_commission_has_and_units_of_no_design() {
     let root = tempfile::tempdir().unwrap();
     let data = dataset(root.path());
     let (heard, noted) = (Heard::default(), Arc::default());
@@ -119,16 +125,31 @@ fn units_are_offered_that_no_parent_and_no_other_of_the_commission_has() {
         let entries = units.registry.entries().map(|entry| (entry.key.to_string(), entry.designs.clone()));
         entries.collect::<BTreeMap<_, _>>()
     });
-    let (mut near, mut far) = (0, 0);
+    let order = |befores: &[u64]| {
+        let mut units = Units::default();
+        befores.iter().for_each(|before| units.know(&state, *before));
+        units.registry.entries().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(order(&[1, 1, 2, 3]), order(&[3]), "generation by generation or at once");
+    let (mut near, mut far, mut of_drafts) = (0, 0, 0);
     for (seed, prompt) in heard.lock().unwrap().iter() {
         let (commission, closed) = (&commissions[seed], &known[generations[seed] as usize]);
         let named = |hash: &String| commission.parents.iter().chain(&commission.others).any(|one| one.hash == *hash);
         for key in offered(prompt) {
             let designs = closed.get(&key).unwrap_or_else(|| panic!("{key} is of no closed generation"));
-            if designs.iter().any(named) { near += 1 } else { far += 1 }
+            match designs.is_empty() {
+                true => of_drafts += 1,
+                false if designs.iter().any(named) => near += 1,
+                false => far += 1,
+            }
         }
     }
-    assert!(near > 20 && far > 5, "{near} units of those that a commission names, {far} of others");
+    let found = format!("{near} units of those that a commission names, {far} of others, {of_drafts} of drafts alone");
+    assert!(near > 20 && far > 5 && of_drafts > 0, "{found}");
+    let unfinished = |talk: &&genesys_evolve::Talk| talk.rejected.is_some() && !talk.talked.dialogue.drafts.is_empty();
+    let drafts = state.dialogues.iter().filter(unfinished).count();
+    let alone = known[2].values().filter(|designs| designs.is_empty()).count();
+    assert!(alone > 0 && alone <= drafts, "each of {drafts} has one unit at most of its own, {alone} have");
 }
 
 /// Stops when so many dialogues have ended.

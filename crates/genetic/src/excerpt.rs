@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use genesys_syntax::ast::{ExprKind, File};
+use genesys_syntax::ast::{ExprKind, File, Unit};
 use genesys_syntax::print;
 
 use crate::context::Context;
@@ -28,17 +28,26 @@ pub struct Excerpt {
     pub nameless: String,
 }
 
-/// The unit of that name; none where the file has none, or where its body is not written.
+/// The unit of that name; none where the file has none, or where a part of it or of what it calls is not written.
 pub fn excerpt(file: &File, name: &str, context: &Context) -> Option<Excerpt> {
     let mut genome = Genome::expand(file, &context.standard);
-    let unit = genome.unit(name).filter(|unit| !unit.is_open())?;
-    let interface = Interface::of(unit).to_string();
+    let interface = Interface::of(genome.unit(name)?).to_string();
     let reached = genome.closure([name]);
+    if reached.iter().filter_map(|name| genome.unit(name)).any(has_hole) {
+        return None;
+    }
     genome.docs.clear();
     genome.trailing.clear();
     genome.genes.retain(|gene| gene.unit().is_some_and(|unit| reached.contains(&unit.name.text)));
     let nameless = nameless(&genome, name);
     Some(Excerpt { file: genome.collapse(), interface, nameless })
+}
+
+/// Whether a unit has no body, or has a `?` in it.
+fn has_hole(unit: &Unit) -> bool {
+    let mut found = unit.is_open();
+    tree::visit(&unit.body, &mut |expr| found |= matches!(expr.kind, ExprKind::Hole(_)));
+    found
 }
 
 /// The text with numbers for the names of units.
@@ -123,6 +132,10 @@ mod tests {
     #[test]
     fn what_is_not_there_or_not_written_is_none() {
         assert_eq!(of(TEXT, "Nothing"), None);
-        assert_eq!(of("unit Open(x: Seq[D]) -> Seq[D];", "Open"), None);
+        let sketch = "unit Open(x: Seq[D]) -> Seq[D];\nunit Part(x: Seq[D]) -> Seq[D] { tanh(?part) }\n\
+                      unit A(x: Seq[D]) -> Seq[D] { Open(x) }\nunit B(x: Seq[D]) -> Seq[D] { Part(x) }\n\
+                      unit C(x: Seq[D]) -> Seq[D] { tanh(x) }";
+        let written = ["Open", "Part", "A", "B", "C"].map(|name| of(sketch, name).is_some());
+        assert_eq!(written, [false, false, false, false, true]);
     }
 }

@@ -53,9 +53,9 @@ pub struct Entry {
     pub text: String,
     /// What it costs, as formulas in `D`, `T` and its static parameters.
     pub cost: Cost,
-    /// The hashes of the designs that have it, in the order in which they came.
+    /// The hashes of the designs that have it, in the order in which they came; none where drafts alone have it.
     pub designs: Vec<String>,
-    /// The unit of the same name that a parent of its first design had in its place.
+    /// The unit of the same name that a parent of its first design, or draft, had in its place.
     pub from: Option<UnitKey>,
 }
 
@@ -74,7 +74,7 @@ pub struct Cost {
     pub reach: String,
 }
 
-/// The units of a checked file that have a body, in the order of the text; `designs` of each is empty.
+/// The units of a checked file that are written to the end, in the order of the text; `designs` of each is empty.
 pub(crate) fn units(file: &ast::File, context: &Context) -> Vec<Entry> {
     let inspected = inspect(file, standard_units());
     let items = file.items.iter().filter_map(|item| match &item.kind {

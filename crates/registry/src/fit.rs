@@ -51,10 +51,10 @@ impl Registry {
         self.entries().filter(move |entry| entry.interface == interface)
     }
 
-    /// The opening filled by a call of a unit of this registry, as the first of its designs has it; none where that does not check.
+    /// The opening filled by a call of a unit of this registry, as it was first met; none where that does not check.
     #[must_use]
     pub fn filled<'a>(&'a self, opening: &Opening, entry: &'a Entry) -> Option<Fit<'a>> {
-        let filled = opening.filled_by(self.file(entry.designs.first()?)?, &entry.name)?;
+        let filled = opening.filled_by(self.source(&entry.key)?, &entry.name)?;
         Some(Fit { entry: Some(entry), filled })
     }
 }

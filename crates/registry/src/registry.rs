@@ -17,12 +17,14 @@ pub struct Origin {
     pub parents: Vec<String>,
 }
 
-/// Every unit of some designs.
+/// Every unit of some designs and drafts.
 #[derive(Clone)]
 pub struct Registry {
     pub(crate) entries: BTreeMap<UnitKey, Entry>,
     /// The keys in the order in which the units were met.
     order: Vec<UnitKey>,
+    /// The text in which each was met first.
+    sources: BTreeMap<UnitKey, Arc<File>>,
     pub(crate) designs: Vec<Known>,
     context: Context,
 }
@@ -30,7 +32,6 @@ pub struct Registry {
 /// A design whose units are here.
 #[derive(Clone)]
 pub(crate) struct Known {
-    file: Arc<File>,
     pub(crate) hash: String,
     pub(crate) parents: Vec<String>,
     /// Its units, by what it calls them.
@@ -48,7 +49,7 @@ impl Default for Registry {
     /// A registry without units.
     fn default() -> Self {
         let context = Context::new(standard_units(), &[], &[]);
-        Self { entries: BTreeMap::new(), order: Vec::new(), designs: Vec::new(), context }
+        Self { entries: BTreeMap::new(), order: Vec::new(), sources: BTreeMap::new(), designs: Vec::new(), context }
     }
 }
 
@@ -59,23 +60,35 @@ impl Registry {
         if self.has(&hash) {
             return Vec::new();
         }
-        let found = units(design.file(), &self.context);
-        let held = found.iter().map(|entry| (entry.name.clone(), entry.key.clone())).collect();
-        let mut new = Vec::new();
-        for mut entry in found {
+        let (held, new) = self.take(design.file(), &origin);
+        for key in held.values().collect::<BTreeSet<_>>() {
+            self.entries.entry(key.clone()).and_modify(|entry| entry.designs.push(hash.clone()));
+        }
+        self.designs.push(Known { hash, parents: origin.parents, units: held });
+        new
+    }
+
+    /// Takes in the units of a text that the checker passed and that is no design, or none that takes part: those that are written to
+    /// the end, with all that they call. None of them is credited with anything until a design has it. Returns the keys of those that were new.
+    pub fn add_draft(&mut self, file: &Arc<File>, origin: &Origin) -> Vec<UnitKey> {
+        self.take(file, origin).1
+    }
+
+    /// The units of a text by their names, and the keys of those that were new.
+    fn take(&mut self, file: &Arc<File>, origin: &Origin) -> (BTreeMap<String, UnitKey>, Vec<UnitKey>) {
+        let (mut held, mut new) = (BTreeMap::new(), Vec::new());
+        for mut entry in units(file, &self.context) {
             let key = entry.key.clone();
+            held.insert(entry.name.clone(), key.clone());
             if !self.entries.contains_key(&key) {
                 entry.from = self.predecessor(&entry, &origin.parents);
                 self.order.push(key.clone());
-                new.push(key.clone());
-            }
-            let entry = self.entries.entry(key).or_insert(entry);
-            if !entry.designs.contains(&hash) {
-                entry.designs.push(hash.clone());
+                self.sources.insert(key.clone(), Arc::clone(file));
+                self.entries.insert(key.clone(), entry);
+                new.push(key);
             }
         }
-        self.designs.push(Known { file: Arc::clone(design.file()), hash, parents: origin.parents, units: held });
-        new
+        (held, new)
     }
 
     /// Whether the design of that hash was taken in.
@@ -88,9 +101,9 @@ impl Registry {
         self.designs.iter().find(|known| known.hash == hash)
     }
 
-    /// The text of a design that was taken in, as a tree.
-    pub(crate) fn file(&self, hash: &str) -> Option<&File> {
-        self.design(hash).map(|known| known.file.as_ref())
+    /// The text in which a unit was met first, as a tree.
+    pub(crate) fn source(&self, key: &UnitKey) -> Option<&File> {
+        self.sources.get(key).map(Arc::as_ref)
     }
 
     /// The standard units.

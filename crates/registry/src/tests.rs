@@ -77,6 +77,36 @@ fn a_changed_unit_comes_from_the_one_that_stood_in_its_place() {
 }
 
 #[test]
+fn units_of_a_draft_are_known_and_fit_and_are_of_no_design_until_one_has_them() {
+    let mut registry = Registry::default();
+    let parent = grown("One", "Mix", "linear[D -> D](shift(x, 1))");
+    registry.add(&parent, Origin::default());
+    let draft = check_text(
+        "draft.gau",
+        "design S { stack = [Shell*] }\nunit Shell(x: Seq[D]) -> Seq[D] { x + Mix(x) + Open(x) }\n\
+         unit Mix<H = 4>(x: Seq[D]) -> Seq[D] { linear[D -> D](shift(x, 2)) }\nunit Open(x: Seq[D]) -> Seq[D];",
+    );
+    assert!(draft.sketch.is_some(), "{:?}", draft.diagnostics);
+    let new = registry.add_draft(&draft.syntax, &child_of(&parent));
+    // What calls a unit without a body is not written to the end.
+    let [key] = &new[..] else { panic!("`Mix` alone is new: {new:?}") };
+    let entry = registry.get(key).unwrap();
+    assert!(entry.text.contains("shift(x, 2)") && entry.designs.is_empty(), "{entry:?}");
+    assert_eq!(entry.from.as_ref(), Some(&named(&registry, "Mix")[0].key), "what the parent had in its place");
+    assert!(registry.add_draft(&draft.syntax, &child_of(&parent)).is_empty(), "once");
+    let sketch = "design S { stack = [Shell*] }\nunit Shell(x: Seq[D]) -> Seq[D] { x + Mixer(x) }\n\
+                  unit Mixer(x: Seq[D]) -> Seq[D];";
+    let sketch = check_text("sketch.gau", sketch).sketch.unwrap();
+    let fits = registry.fitting(&sketch, &sketch.holes()[0], &BTreeMap::new());
+    assert!(fits.iter().any(|fit| fit.entry.is_some_and(|entry| entry.key == *key)), "it fits a hole");
+    let child = grown("Two", "Mix", "linear[D -> D](shift(x, 2))");
+    let came = registry.add(&child, child_of(&parent));
+    assert!(!came.contains(key) && registry.get(key).unwrap().designs == [child.hash().to_string()], "{came:?}");
+    let scores = [(&parent, 4.0), (&child, 3.0)].map(|(design, score)| (design.hash().to_string(), score));
+    assert_eq!(registry.credits(&scores.into())[key], Credit { gain: 0.25, steps: 1 }, "as if it were new");
+}
+
+#[test]
 fn what_came_is_credited_with_what_became_better_and_what_went_with_what_became_worse() {
     let mut registry = Registry::default();
     let bodies = ["linear[D -> D](shift(x, 1))", "linear[D -> D](shift(x, 2))", "linear[D -> D](shift(x, 3))"];

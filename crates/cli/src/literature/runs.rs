@@ -1,7 +1,7 @@
 //! A run's designs, and what came of them, as documents.
 //!
 //! In: a run's folder. Out: a batch: a proposal for each design, with its parents, what it brought against them and what its dialogue
-//! said, a result for each that was trained, and each of their units, with what it costs and was worth.
+//! said, a result for each that was trained, and each unit that was checked, with what it costs and was worth.
 //! Figures are those of the leaderboard, effects those of first seeds. The run is only read.
 
 use std::borrow::Cow;
@@ -56,7 +56,7 @@ fn without_final(state: &State, before: u64) -> Cow<'_, State> {
     Cow::Owned(state)
 }
 
-/// A unit, with the designs that have it.
+/// A unit, with the designs that have it; none has one of a draft alone.
 fn unit(run: &str, state: &State, entry: &Entry, credit: Option<&Credit>) -> Document {
     let document = unit_document(entry);
     let says = if document.summary.is_empty() { String::new() } else { format!("{} ", document.summary) };
@@ -68,9 +68,10 @@ fn unit(run: &str, state: &State, entry: &Entry, credit: Option<&Credit>) -> Doc
     let has = |hash: &String| state.design(hash).map(|design| design.proposed.name.clone());
     let names: Vec<String> = entry.designs.iter().filter_map(has).collect();
     let link = |name: &String| Link { relation: Relation::PartOf, key: format!("{run}/{name}") };
+    let place = if names.is_empty() { "a draft".to_owned() } else { names.join(", ") };
     Document {
         key: format!("{run}#{}", entry.key),
-        source: format!("{run}, {}", names.join(", ")),
+        source: format!("{run}, {place}"),
         summary: format!("{says}It is {label}, with {parameters} parameters and {forward} operations.{worth}"),
         links: names.iter().map(link).collect(),
         ..document

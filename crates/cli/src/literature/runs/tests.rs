@@ -122,6 +122,11 @@ impl Told {
             end: End::Designed,
             ..Dialogue::default()
         };
+        self.end(generation, number, dialogue);
+    }
+
+    /// The dialogue at that place ends.
+    fn end(&mut self, generation: u64, number: usize, dialogue: Dialogue) {
         self.tell(&Fact::Talked(Box::new(Talked {
             place: place(generation, number),
             mode: Mode::Mutation,
@@ -204,6 +209,23 @@ fn a_proposal_says_who_made_it_what_it_brought_and_what_its_dialogue_said() {
     let operator = "Made from gla and gpt by swap-unit: Mix from gpt. Against gla, with the same seed: -0.1250 bits per byte. Against \
                     gpt, with the same seed: -0.3750 bits per byte.";
     assert_eq!(summary_of(&all, "run/gla-1.4"), operator);
+}
+
+#[test]
+fn a_unit_that_was_checked_is_found_though_no_design_has_it() {
+    let mut told = Told::start();
+    told.propose("gpt", 0, 0, &[], GPT, None);
+    let mix = "/// Looks back.\nunit Mix(x: Seq[D]) -> Seq[D] { linear[D -> D](shift(x, 9)) }";
+    let draft = format!(
+        "design S {{ stack = [B*] }}\nunit B(x: Seq[D]) -> Seq[D] {{ x + Mix(x) + Last(x) }}\n{mix}\nunit Last(x: Seq[D]) -> Seq[D];"
+    );
+    let drafts = vec!["rubbish".to_owned(), draft];
+    told.end(1, 2, Dialogue { drafts, end: End::Unwritten, ..Dialogue::default() });
+    let of_drafts = |before| told.documents(before).into_iter().filter(|one| one.text.contains("shift(x, 9)"));
+    let [mix] = &of_drafts(2).collect::<Vec<_>>()[..] else { panic!("one unit of the draft is written to the end") };
+    assert_eq!((mix.kind, mix.source.as_str(), &mix.links[..]), (Kind::Unit, "run, a draft", &[][..]));
+    assert!(mix.summary.starts_with("Looks back. It is local, with D*D parameters"), "{}", mix.summary);
+    assert_eq!(of_drafts(1).count(), 0, "before its generation is closed nobody finds it");
 }
 
 #[test]
