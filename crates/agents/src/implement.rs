@@ -131,7 +131,6 @@ impl Work<'_> {
             }
         };
         let Some(mut text) = sketch else { return Ok(None) };
-        record.anew();
         loop {
             let checked = check_text("design.gau", &text);
             let Some(sketch) = &checked.sketch else {
