@@ -1,16 +1,21 @@
-//! How soon a question is answered over 10,000 documents: `cargo bench -p benches --bench retrieval`.
+//! How soon a question is answered over 10,000 documents, and units are ranked for a hole: `cargo bench -p benches --bench retrieval`.
 //!
 //! In: documents of 300 words, drawn so that a few words are frequent and most are rare, each with a vector of 384 numbers,
 //! in an index in memory and in one in a file. Out: the median, the 99th percentile and the most of the milliseconds from a
 //! question to its ten entries with excerpts, by words alone and by words and meaning, and what filling the index took. The
-//! model of meaning draws its vectors: what a real one needs for a question is its own.
+//! model of meaning draws its vectors: what a real one needs for a question is its own. Then, of units of one interface with comments
+//! of nine such words, what ranking them takes, where their words are indexed for it and where they are.
 #![allow(clippy::print_stdout)] // what is measured is printed
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use benches as _;
+use genesys_agents::offer::{UnitWords, ranked};
+use genesys_compiler::check_text;
 use genesys_literature::{Batch, Document, Embed, Index, Kind, LiteratureError, Query};
 use genesys_random::mix;
+use genesys_registry::{Entry, Origin, Registry};
 
 const DOCUMENTS: u64 = 10_000;
 
@@ -50,6 +55,35 @@ fn main() {
         measure(place, index.expect("an index can be made"));
     }
     std::fs::remove_dir_all(&folder).expect("the folder can be deleted again");
+    println!("\n| units | first, ms | then: p50, ms | p99, ms |\n| --- | --- | --- | --- |");
+    [60, 600, 1_200].into_iter().for_each(rank);
+}
+
+/// Ranks so many units for holes.
+fn rank(units: u64) {
+    let mut registry = Registry::default();
+    for at in 0..units {
+        let docs = words(at * 1_000, 9);
+        let text = format!(
+            "design A {{ stack = [U{at}*] }}\n/// {docs}\nunit U{at}(x: Seq[D]) -> Seq[D] {{ x + shift(x, {}) }}",
+            at + 1
+        );
+        registry.add(&check_text("unit.gau", &text).design.expect("it checks"), Origin::default());
+    }
+    let (known, none) = (UnitWords::default(), BTreeMap::new());
+    let ranked = |at: u64| {
+        let entries: Vec<&Entry> = registry.entries().collect();
+        let begun = Instant::now();
+        let ranked = ranked(entries, &none, &known, &words(77_000_000 + at * 100, 9));
+        let time = begun.elapsed().as_secs_f64() * 1e3;
+        assert_eq!(ranked.len() as u64, units);
+        time
+    };
+    let first = ranked(0);
+    let mut times: Vec<f64> = (1..=QUESTIONS).map(ranked).collect();
+    times.sort_by(f64::total_cmp);
+    let (p50, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
+    println!("| {units} | {first:.2} | {p50:.2} | {p99:.2} |");
 }
 
 fn measure(place: &str, mut index: Index) {

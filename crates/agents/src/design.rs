@@ -16,7 +16,7 @@ use crate::dialogue::{Attempt, Considered, Dialogue, End, Unfinished, Written};
 use crate::implement::{Given, Work};
 use crate::library::Library;
 use crate::observer::{Observation, Opinion, look, observe};
-use crate::offer::Units;
+use crate::offer::{UnitWords, Units};
 use crate::planner::Plan;
 use crate::proposal::Proposal;
 use crate::proposer::Proposer;
@@ -38,6 +38,8 @@ pub struct Desk<'a> {
     pub registry: Option<&'a Registry>,
     /// What units were worth, as far as it is known.
     pub credits: &'a BTreeMap<UnitKey, Credit>,
+    /// What they say, as far as it was searched before.
+    pub words: &'a UnitWords,
     /// The families of designs that were compared before.
     pub families: &'a Families,
     /// Their fingerprints.
@@ -207,8 +209,8 @@ impl Studio<'_> {
         let target = Target { scales, units: limits.units };
         let text = proposal.text();
         let work = Work { model: self.model, target, way: variant.way, mends: limits.mends, proposal: &text };
-        let (credits, commission) = (self.desk.credits, self.commission);
-        let units = self.desk.registry.map(|registry| Units { registry, credits, commission });
+        let (Desk { credits, words, .. }, commission) = (*self.desk, self.commission);
+        let units = self.desk.registry.map(|registry| Units { registry, credits, words, commission });
         let given = Given { sketch, plan: self.made.plan.as_ref(), units, remarks };
         work.design(&mut self.record, given)
     }

@@ -8,11 +8,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use genesys_check::Sketch;
 use genesys_check::sketch::Hole;
 use genesys_literature::fusion::worth;
-use genesys_literature::{Batch, Index, Kind, Query};
+use genesys_literature::{Batch, Document, Index, Kind, LiteratureError, Query};
 use genesys_registry::{Credit, Entry, Fit, Registry, UnitKey};
 use genesys_syntax::ast::{File, ItemKind};
 
@@ -32,6 +33,7 @@ const ALIKE: usize = 48;
 pub(crate) struct Units<'a> {
     pub(crate) registry: &'a Registry,
     pub(crate) credits: &'a BTreeMap<UnitKey, Credit>,
+    pub(crate) words: &'a UnitWords,
     pub(crate) commission: &'a Commission,
 }
 
@@ -47,7 +49,7 @@ impl<'a> Units<'a> {
     fn ranked(self, mut units: Vec<&'a Entry>, said: &str) -> Vec<&'a Entry> {
         let near = self.near();
         units.sort_by_key(|entry| near.get(&entry.key).copied().unwrap_or(usize::MAX));
-        ranked(units, self.credits, said)
+        ranked(units, self.credits, self.words, said)
     }
 
     /// The units of the commission's designs, each with the place of the first design that has it.
@@ -60,12 +62,18 @@ impl<'a> Units<'a> {
     }
 }
 
-/// Units in the order in which they are offered for a hole of which that is said. Of equal scores they stay in their order.
+/// Units of one interface in the order in which they are offered for a hole of which that is said. Of equal scores they stay in their
+/// order.
 #[must_use]
-pub fn ranked<'a>(mut units: Vec<&'a Entry>, credits: &BTreeMap<UnitKey, Credit>, said: &str) -> Vec<&'a Entry> {
+pub fn ranked<'a>(
+    mut units: Vec<&'a Entry>,
+    credits: &BTreeMap<UnitKey, Credit>,
+    words: &UnitWords,
+    said: &str,
+) -> Vec<&'a Entry> {
     let gain = |entry: &Entry| credits.get(&entry.key).map_or(0.0, |credit| credit.gain);
     units.sort_by(|a, b| gain(b).total_cmp(&gain(a)));
-    let alike: BTreeMap<String, usize> = alike(&units, said).into_iter().zip(0..).collect();
+    let alike: BTreeMap<String, usize> = words.alike(&units, said).into_iter().zip(0..).collect();
     // Ranks count from 1.
     let score = |at: usize| worth(at + 1);
     let scored = units.iter().enumerate().map(|(at, entry)| {
@@ -89,15 +97,51 @@ pub fn said(file: &File, hole: &Hole) -> String {
     format!("{} {docs}", hole.unit)
 }
 
-/// The keys of the units that say the like, likest first; none where nothing can be searched.
-fn alike(units: &[&Entry], said: &str) -> Vec<String> {
-    let documents = units.iter().map(|entry| unit_document(entry)).collect();
-    let find = || {
-        let mut index = Index::in_memory()?;
-        index.replace("units", &[Batch::of("units", documents)])?;
-        index.search(&Query { text: said, limit: units.len().min(ALIKE), kinds: &[Kind::Unit] }, None)
-    };
-    find().map_or_else(|_| Vec::new(), |found| found.hits.into_iter().map(|hit| hit.document.key).collect())
+/// The words of units, by the interface that they have: what was searched once is not indexed again while its units stay the same.
+#[derive(Debug, Default)]
+pub struct UnitWords(Mutex<BTreeMap<String, Arc<Mutex<Indexed>>>>);
+
+/// Units, in the order of their keys, and the index of their words; none where there is no index.
+#[derive(Debug, Default)]
+struct Indexed {
+    keys: Vec<UnitKey>,
+    index: Option<Index>,
+}
+
+impl UnitWords {
+    /// The keys of the units, all of one interface, that say the like, likest first; none where nothing can be searched.
+    fn alike(&self, units: &[&Entry], said: &str) -> Vec<String> {
+        let Some(first) = units.first() else { return Vec::new() };
+        // Dialogues that look for units of one interface wait for each other, as all need its index.
+        let indexed = Arc::clone(locked(&self.0).entry(first.interface.clone()).or_default());
+        let indexed = &mut *locked(&indexed);
+        indexed.hold(units);
+        let query = Query { text: said, limit: units.len().min(ALIKE), kinds: &[Kind::Unit] };
+        let found = indexed.index.as_ref().and_then(|index| index.search(&query, None).ok());
+        found.map_or_else(Vec::new, |found| found.hits.into_iter().map(|hit| hit.document.key).collect())
+    }
+}
+
+impl Indexed {
+    /// Makes it the index of these units.
+    fn hold(&mut self, units: &[&Entry]) {
+        let mut units = units.to_vec();
+        units.sort_by_key(|entry| &entry.key);
+        if self.index.is_none() || !self.keys.iter().eq(units.iter().map(|entry| &entry.key)) {
+            self.keys = units.iter().map(|entry| entry.key.clone()).collect();
+            self.index = indexed(units.into_iter().map(unit_document).collect()).ok();
+        }
+    }
+}
+
+fn indexed(documents: Vec<Document>) -> Result<Index, LiteratureError> {
+    let mut index = Index::in_memory()?;
+    index.replace("units", &[Batch::of("units", documents)])?;
+    Ok(index)
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The units that fit, as they are offered.

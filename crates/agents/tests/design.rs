@@ -6,6 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
+use genesys_agents::offer::{UnitWords, ranked};
 use genesys_agents::prompt::PROMPTS;
 use genesys_agents::{
     Case, Commission, Desk, Dialogue, End, Known, Lesson, Limits, Review, Role, Variant, Way, analyse, design, propose,
@@ -95,6 +96,7 @@ fn desk(script: &Script) -> Desk<'_> {
     // A key is that of its design, whichever test asked first.
     static FAMILIES: LazyLock<Families> = LazyLock::new(Families::default);
     static PRINTS: LazyLock<Fingerprints> = LazyLock::new(Fingerprints::default);
+    static WORDS: LazyLock<UnitWords> = LazyLock::new(UnitWords::default);
     let (library, registry) = (None, None);
     Desk {
         transport: script,
@@ -102,6 +104,7 @@ fn desk(script: &Script) -> Desk<'_> {
         library,
         registry,
         credits: &NO_CREDIT,
+        words: &WORDS,
         families: &FAMILIES,
         prints: &PRINTS,
     }
@@ -485,6 +488,36 @@ fn of_units_that_fit_those_are_offered_that_say_the_like_or_were_worth_something
     let offered: Vec<usize> = (1..=10).filter(|n| at(&format!("Stir{n}")).is_some()).collect();
     assert!(offered.len() == 6 && offered.contains(&9), "{offered:?} in {told}");
     assert!(!offered.contains(&1) && !offered.contains(&10), "{offered:?} in {told}");
+}
+
+#[test]
+fn words_that_were_indexed_before_rank_units_as_words_that_were_not() {
+    let registry = |birds: &[(&str, u64)]| {
+        let mut registry = Registry::default();
+        for (bird, by) in birds {
+            let unit = format!("/// Like a {bird}.\nunit U(x: Seq[D]) -> Seq[D] {{ x + shift(x, {by}) }}");
+            let design = check_text("a.gau", &format!("design A {{ stack = [U*] }}\n{unit}")).design.unwrap();
+            registry.add(&design, Origin::default());
+        }
+        registry
+    };
+    let words = UnitWords::default();
+    let order = |registry: &Registry, words: &UnitWords, said: &str| {
+        let ranked = ranked(registry.entries().collect(), &BTreeMap::new(), words, said);
+        ranked.iter().map(|entry| entry.docs.trim().to_owned()).collect::<Vec<_>>()
+    };
+    let two = registry(&[("crane", 1), ("heron", 2)]);
+    let other = registry(&[("egret", 3), ("ibis", 4)]);
+    let more = registry(&[("crane", 1), ("heron", 2), ("ibis", 4)]);
+    for (units, said) in
+        [(&two, "a heron"), (&two, "a crane"), (&other, "an ibis"), (&more, "an ibis"), (&two, "an ibis")]
+    {
+        let found = order(units, &words, said);
+        assert_eq!(found, order(units, &UnitWords::default(), said), "{said}");
+        let bird = said.split(' ').next_back().unwrap();
+        let is_known = units.entries().any(|entry| entry.docs.contains(bird));
+        assert_eq!(found[0].contains(bird), is_known, "{said}: {found:?}");
+    }
 }
 
 #[test]

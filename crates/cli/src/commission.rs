@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::ValueEnum;
+use genesys_agents::offer::UnitWords;
 use genesys_agents::{Attempt, Commission, Desk, Known, Limits, Mode, Review, Searches, Variant, Way};
 use genesys_check::CheckedDesign;
 use genesys_compiler::check_text;
@@ -177,6 +178,7 @@ impl Studio {
             library: Some(&self.library),
             registry: Some(&self.registry),
             credits: &BTreeMap::new(),
+            words: &UnitWords::default(),
             families: &Families::default(),
             prints: &Fingerprints::default(),
         };

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use genesys_agents::offer::{ranked, said};
+use genesys_agents::offer::{UnitWords, ranked, said};
 use genesys_check::Sketch;
 use genesys_check::sketch::Hole;
 use genesys_compiler::check_text;
@@ -214,8 +214,11 @@ impl Known {
     /// Orders what fits a hole as it is offered to a model, by what is said of the hole; what is standard or the sketch's own last.
     fn as_offered(&self, fits: &mut [Fit<'_>], said: &str) {
         let units = fits.iter().filter_map(|fit| fit.entry).collect();
-        let places: BTreeMap<UnitKey, usize> =
-            ranked(units, &self.0.credits, said).into_iter().map(|entry| entry.key.clone()).zip(0..).collect();
+        let places: BTreeMap<UnitKey, usize> = ranked(units, &self.0.credits, &UnitWords::default(), said)
+            .into_iter()
+            .map(|entry| entry.key.clone())
+            .zip(0..)
+            .collect();
         fits.sort_by_key(|fit| fit.entry.map_or(usize::MAX, |entry| places[&entry.key]));
     }
 

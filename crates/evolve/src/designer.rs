@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use genesys_agents::offer::UnitWords;
 use genesys_agents::{Attempt, Case, Commission, Desk, Dialogue, Lesson, Library, Unfinished, analyse, design};
 use genesys_family::{Families, Fingerprints};
 use genesys_llm::price::Price;
@@ -104,6 +105,7 @@ pub struct Asked {
     library: Option<Box<dyn Library + Send>>,
     families: Families,
     prints: Fingerprints,
+    words: UnitWords,
     units: Mutex<Units>,
 }
 
@@ -116,9 +118,9 @@ impl Asked {
         price: Option<Price>,
         library: Option<Box<dyn Library + Send>>,
     ) -> Self {
-        let (families, prints) = (Families::default(), Fingerprints::default());
+        let (families, prints, words) = (Families::default(), Fingerprints::default(), UnitWords::default());
         let (members, units) = (BTreeMap::new(), Mutex::default());
-        Self { transport, model, price, members, library, families, prints, units }
+        Self { transport, model, price, members, library, families, prints, words, units }
     }
 
     /// The same, of several models that answer for each other: an answer counts by the price of the one that it names.
@@ -134,8 +136,8 @@ impl Asked {
         credits: &'a BTreeMap<UnitKey, Credit>,
     ) -> Desk<'a> {
         let library = self.library.as_deref().map(|library| library as &dyn Library);
-        let (families, prints) = (&self.families, &self.prints);
-        Desk { transport: counted, model: &self.model, library, registry, credits, families, prints }
+        let (families, prints, words) = (&self.families, &self.prints, &self.words);
+        Desk { transport: counted, model: &self.model, library, registry, credits, words, families, prints }
     }
 
     /// What `read` takes of the units that the run had before its open generation.
