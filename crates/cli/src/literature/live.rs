@@ -2,7 +2,7 @@
 //!
 //! In: a question and the sources. Out: what they answer, as documents, and a note for each that does not answer: a search
 //! goes on without it. Answers are kept by address, and what was answered lately is not asked again. All who ask in one process keep
-//! one pace, and leave a source alone for a while that is in trouble.
+//! one pace, and leave a source alone for a while that is in trouble: its old answers are taken then, and it is told once.
 
 use std::env;
 use std::mem::{Discriminant, discriminant};
@@ -154,13 +154,12 @@ impl LiveSources {
         said
     }
 
-    /// What a source says, and what is to be told of it; nothing while it is left alone.
+    /// What a source says, and what is to be told of it; nothing where it is left alone and has said nothing to this before.
     fn at(&self, door: &Door, question: &str, limit: usize) -> (Option<Result<Vec<Document>, LiveError>>, Vec<String>) {
         let mut state = door.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.rest.is_some_and(|until| SystemClock.now() < until) {
-            return (None, Vec::new());
-        }
-        let caller = Caller::new(door.source.rules(), &self.http, &SystemClock, self.cache.clone(), self.mode);
+        let rests = state.rest.is_some_and(|until| SystemClock.now() < until);
+        let mode = if rests { Mode::Offline } else { self.mode };
+        let caller = Caller::new(door.source.rules(), &self.http, &SystemClock, self.cache.clone(), mode);
         let mut caller = caller.with_pace(state.pace);
         let found = match door.source {
             Source::Arxiv => arxiv::search(&mut caller, &door.url, question, limit),
@@ -171,8 +170,10 @@ impl LiveSources {
                 scholar::search(&mut caller, &door.url, question, limit)
             }
         };
-        let is_over = found.as_ref().is_err_and(LiveError::lasts);
-        *state = State { pace: caller.pace(), rest: is_over.then(|| SystemClock.now() + REST) };
+        if rests {
+            return (found.ok().map(Ok), Vec::new());
+        }
+        *state = State { pace: caller.pace(), rest: caller.is_in_trouble().then(|| SystemClock.now() + REST) };
         (Some(found), caller.told().to_vec())
     }
 }
@@ -181,5 +182,72 @@ fn with_cause(error: &LiveError) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::fs;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// A server that knows nothing the first time and refuses from then on; its address, and how often it was asked.
+    fn refusing() -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    stream.read_exact(&mut byte).unwrap();
+                    head.push(byte[0]);
+                }
+                let (status, body) = match counted.fetch_add(1, Ordering::SeqCst) {
+                    0 => ("200 OK", r#"{"total": 0, "data": []}"#),
+                    _ => ("403 Forbidden", "no"),
+                };
+                let length = body.len();
+                write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+                    .unwrap();
+            }
+        });
+        (url, asked)
+    }
+
+    #[test]
+    fn a_source_in_trouble_is_left_alone_and_its_old_answers_are_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let (url, asked) = refusing();
+        let live = Live {
+            live: vec![Source::SemanticScholar],
+            offline: false,
+            arxiv_url: String::new(),
+            semantic_scholar_url: url,
+        };
+        let sources = live.open(Some(folder.path().to_owned())).unwrap().unwrap();
+        let ask = |question: &str| {
+            let Said { found, notes } = sources.ask(question, &[], 3);
+            (found.len(), notes.len(), asked.load(Ordering::SeqCst))
+        };
+        assert_eq!(ask("gates"), (1, 0, 1));
+        // Its answer grows old.
+        for kept in fs::read_dir(folder.path().join("answers")).unwrap() {
+            let path = kept.unwrap().path();
+            let mut entry: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+            entry["day"] = "2020-01-01".into();
+            fs::write(&path, entry.to_string()).unwrap();
+        }
+        assert_eq!(ask("gates"), (1, 1, 2), "it refuses, which is told, and the old answer is taken");
+        assert_eq!(ask("gates"), (1, 0, 2), "it is left alone");
+        assert_eq!(ask("stripes"), (0, 0, 2), "and has no answer to this");
     }
 }

@@ -61,6 +61,7 @@ pub struct Caller<'a> {
     headers: Vec<(String, String)>,
     pace: Pace,
     told: Vec<String>,
+    in_trouble: bool,
 }
 
 /// What a single try came to.
@@ -75,7 +76,8 @@ impl<'a> Caller<'a> {
     /// One who asks by these rules. Without a cache nothing is kept.
     #[must_use]
     pub fn new(rules: Rules, fetch: &'a dyn Fetch, clock: &'a dyn Clock, cache: Option<Cache>, mode: Mode) -> Self {
-        Self { rules, fetch, clock, cache, mode, headers: Vec::new(), pace: Pace::default(), told: Vec::new() }
+        let (headers, pace, told) = (Vec::new(), Pace::default(), Vec::new());
+        Self { rules, fetch, clock, cache, mode, headers, pace, told, in_trouble: false }
     }
 
     /// The same with a header on every request, such as a key. It is neither kept nor told.
@@ -103,6 +105,12 @@ impl<'a> Caller<'a> {
         &self.told
     }
 
+    /// Whether the server failed when it was asked last, and would fail the next question alike, an old answer or none.
+    #[must_use]
+    pub fn is_in_trouble(&self) -> bool {
+        self.in_trouble
+    }
+
     /// What `read` makes of the answer to `url`, and the day it came. Only what can be read is kept.
     ///
     /// # Errors
@@ -115,19 +123,23 @@ impl<'a> Caller<'a> {
             (Mode::Offline, Some(kept)) => Ok(kept),
             (Mode::Offline, None) => Err(LiveError::NotCached { server: self.rules.server }),
             (Mode::Online, Some((value, day))) if today.after(day) < self.rules.fresh_days => Ok((value, day)),
-            (Mode::Online, kept) => match (self.ask(url, &read), kept) {
-                (Ok((value, body)), _) => {
-                    if let Some(cache) = &self.cache {
-                        cache.put(url, today, &body)?;
+            (Mode::Online, kept) => {
+                let answer = self.ask(url, &read);
+                self.in_trouble = answer.as_ref().is_err_and(LiveError::lasts);
+                match (answer, kept) {
+                    (Ok((value, body)), _) => {
+                        if let Some(cache) = &self.cache {
+                            cache.put(url, today, &body)?;
+                        }
+                        Ok((value, today))
                     }
-                    Ok((value, today))
+                    (Err(error), Some((value, day))) => {
+                        self.told.push(format!("{error}; this is its answer of {day}"));
+                        Ok((value, day))
+                    }
+                    (Err(error), None) => Err(error),
                 }
-                (Err(error), Some((value, day))) => {
-                    self.told.push(format!("{error}; this is its answer of {day}"));
-                    Ok((value, day))
-                }
-                (Err(error), None) => Err(error),
-            },
+            }
         }
     }
 

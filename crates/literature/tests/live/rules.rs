@@ -49,6 +49,24 @@ fn an_old_answer_is_better_than_none_and_is_told() {
 }
 
 #[test]
+fn a_server_that_fails_is_in_trouble_whatever_the_cache_has_until_it_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::new(folder.path());
+    let refusal = |status| Told::Whole(status, &[], b"no".to_vec());
+    // What was asked is at fault with 400, the key with 403.
+    let answers = [ok(feed(0, 2, 2)), refusal(400), refusal(403), ok(feed(0, 2, 2))];
+    let server = Server::of(answers.into_iter().collect());
+    let troubled = |days| {
+        let (fetch, clock) = (Plain::default(), Still::later(days));
+        let mut caller = Caller::new(RULES, &fetch, &clock, Some(cache.clone()), Mode::Online);
+        assert_eq!(search(&mut caller, &server.base, "gates", 10).unwrap().len(), 2, "day {days}");
+        (caller.is_in_trouble(), caller.told().len())
+    };
+    assert_eq!([0, 2, 4, 6].map(troubled), [(false, 0), (false, 1), (true, 1), (false, 0)]);
+    server.asked();
+}
+
+#[test]
 fn what_cannot_be_read_is_not_kept() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::new(folder.path());
