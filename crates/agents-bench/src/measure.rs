@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use genesys_agents::{Attempt, Limits, Outcome, Task, implement};
 use genesys_ladder::Scale;
-use genesys_llm::ledger::Spent;
 use genesys_llm::throttle::Clock;
-use genesys_llm::{LlmError, Prices, Reply, Request, Transport};
+use genesys_llm::{LlmError, Money, Prices, Reply, Request, Transport, Usage};
 
 use crate::row::{Proposal, Row};
 use crate::variant::Variant;
@@ -47,7 +46,7 @@ pub struct Measured {
 /// Why the model does not answer.
 pub fn measure(setting: &Setting<'_>, proposal: &Proposal, variant: Variant) -> Result<Measured, LlmError> {
     let start = setting.clock.now();
-    let meter = Meter { inner: setting.transport, clock: setting.clock, taken: Mutex::default() };
+    let meter = Meter { setting, taken: Mutex::default() };
     let mut attempts = Vec::new();
     let task = Task {
         transport: &meter,
@@ -63,8 +62,7 @@ pub fn measure(setting: &Setting<'_>, proposal: &Proposal, variant: Variant) -> 
         Err(error) if !attempts.is_empty() && refuses(&error) => (None, Some(error.to_string())),
         Err(error) => return Err(error),
     };
-    let Taken { spent, waited, model } = meter.taken.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let price = setting.prices.of(setting.model).or_else(|_| setting.prices.of(&model)).ok();
+    let Taken { calls, usage, money, waited } = meter.taken.into_inner().unwrap_or_else(PoisonError::into_inner);
     let row = Row {
         proposal: proposal.name.clone(),
         variant,
@@ -72,9 +70,9 @@ pub fn measure(setting: &Setting<'_>, proposal: &Proposal, variant: Variant) -> 
         answers: attempts.len() as u64,
         repairs: attempts.iter().filter(|attempt| attempt.number > 1).count() as u64,
         refused,
-        calls: spent.calls,
-        usage: spent.usage,
-        money: price.map(|price| price.of(spent.usage)),
+        calls,
+        usage,
+        money,
         model_seconds: Some(waited.as_secs_f64()),
         own_seconds: (setting.clock.now().saturating_sub(start).saturating_sub(waited)).as_secs_f64(),
     };
@@ -95,33 +93,48 @@ fn refuses(error: &LlmError) -> bool {
 }
 
 /// What calls took.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Taken {
-    spent: Spent,
+    calls: u64,
+    usage: Usage,
+    /// What the answers cost; none as soon as one has no price.
+    money: Option<Money>,
     waited: Duration,
-    /// The model that answered first, by its own name.
-    model: String,
+}
+
+impl Default for Taken {
+    fn default() -> Self {
+        Self { calls: 0, usage: Usage::default(), money: Some(Money::default()), waited: Duration::ZERO }
+    }
 }
 
 /// A transport whose calls are counted and timed.
 struct Meter<'a> {
-    inner: &'a dyn Transport,
-    clock: &'a dyn Clock,
+    setting: &'a Setting<'a>,
     taken: Mutex<Taken>,
+}
+
+impl Meter<'_> {
+    /// What an answer costs: by the price of the model that was asked, else of the one that says it answered, as where several answer for
+    /// each other.
+    fn money(&self, reply: &Reply) -> Option<Money> {
+        let Setting { prices, model, .. } = self.setting;
+        let price = prices.of(model).or_else(|_| prices.of(&reply.model)).ok()?;
+        Some(price.of(reply.usage))
+    }
 }
 
 impl Transport for Meter<'_> {
     fn ask(&self, request: &Request, hear: &mut dyn FnMut(&str)) -> Result<Reply, LlmError> {
-        let start = self.clock.now();
-        let result = self.inner.ask(request, hear);
+        let Setting { transport, clock, .. } = self.setting;
+        let start = clock.now();
+        let result = transport.ask(request, hear);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.waited += self.clock.now().saturating_sub(start);
-        taken.spent.calls += 1;
+        taken.waited += clock.now().saturating_sub(start);
+        taken.calls += 1;
         if let Ok(reply) = &result {
-            taken.spent.usage = taken.spent.usage.plus(reply.usage);
-            if taken.model.is_empty() {
-                taken.model.clone_from(&reply.model);
-            }
+            taken.usage = taken.usage.plus(reply.usage);
+            taken.money = taken.money.zip(self.money(reply)).map(|(before, money)| before + money);
         }
         result
     }

@@ -58,6 +58,34 @@ fn calls_tokens_money_and_seconds_are_counted_apart() {
     assert_eq!((row.model_seconds, row.own_seconds), (Some(0.004), 0.002));
 }
 
+/// Models that answer in turn, each with a thousand tokens.
+struct Turns<'a>(&'a [&'a str], AtomicU64);
+
+impl Transport for Turns<'_> {
+    fn ask(&self, _: &Request, _: &mut dyn FnMut(&str)) -> Result<Reply, LlmError> {
+        let model = self.0[self.1.fetch_add(1, Ordering::Relaxed) as usize % self.0.len()].to_owned();
+        let usage = Usage { input: 1_000, cached: 0, output: 10, estimated: false };
+        Ok(Reply { text: "no".to_owned(), calls: Vec::new(), stop: genesys_llm::Stop::End, usage, model })
+    }
+}
+
+#[test]
+fn each_answer_costs_what_the_model_that_gave_it_does_and_all_have_to_have_a_price() {
+    let bench = Bench::default();
+    let money = |models: &[&str]| {
+        let transport = Turns(models, AtomicU64::new(0));
+        let row = measure(&bench.setting(&transport), &proposal(), Variant::Whole).unwrap().row;
+        (row.calls, row.money)
+    };
+    let (prices, usage) = (Prices::shipped(), Usage { input: 1_000, cached: 0, output: 10, estimated: false });
+    let cost = |model: &str| prices.of(model).unwrap().of(usage);
+    let (calls, both) = money(&["claude-opus-5", "claude-haiku-4-5"]);
+    let half = calls / 2;
+    assert!(calls > 2 && cost("claude-opus-5") > cost("claude-haiku-4-5"), "{calls} calls");
+    assert_eq!(both, Some(cost("claude-opus-5").times(calls - half) + cost("claude-haiku-4-5").times(half)));
+    assert_eq!(money(&["claude-opus-5", "nobody"]).1, None);
+}
+
 #[test]
 fn a_server_that_refuses_to_go_on_ends_the_row_and_any_other_failure_the_bench() {
     let bench = Bench::default();
