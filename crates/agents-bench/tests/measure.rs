@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::Bench;
 use common::script::{MODEL, Script};
-use genesys_agents_bench::{Proposal, Variant, measure};
+use genesys_agents_bench::{Proposal, Setting, Variant, measure};
 use genesys_llm::throttle::Clock;
 use genesys_llm::{LlmError, Money, Prices, Reply, Request, Transport, Usage};
 
@@ -74,16 +74,18 @@ fn each_answer_costs_what_the_model_that_gave_it_does_and_all_have_to_have_a_pri
     let bench = Bench::default();
     let money = |models: &[&str]| {
         let transport = Turns(models, AtomicU64::new(0));
-        let row = measure(&bench.setting(&transport), &proposal(), Variant::Whole).unwrap().row;
+        let together = models.join(" + ");
+        let setting = Setting { model: &together, ..bench.setting(&transport) };
+        let row = measure(&setting, &proposal(), Variant::Whole).unwrap().row;
         (row.calls, row.money)
     };
     let (prices, usage) = (Prices::shipped(), Usage { input: 1_000, cached: 0, output: 10, estimated: false });
     let cost = |model: &str| prices.of(model).unwrap().of(usage);
-    let (calls, both) = money(&["claude-opus-5", "claude-haiku-4-5"]);
+    let (calls, both) = money(&["claude-haiku-4-5", "claude-opus-5"]);
     let half = calls / 2;
     assert!(calls > 2 && cost("claude-opus-5") > cost("claude-haiku-4-5"), "{calls} calls");
-    assert_eq!(both, Some(cost("claude-opus-5").times(calls - half) + cost("claude-haiku-4-5").times(half)));
-    assert_eq!(money(&["claude-opus-5", "nobody"]).1, None);
+    assert_eq!(both, Some(cost("claude-haiku-4-5").times(calls - half) + cost("claude-opus-5").times(half)));
+    assert_eq!(money(&["claude-haiku-4-5", "nobody"]).1, None);
 }
 
 #[test]

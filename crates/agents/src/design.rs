@@ -139,10 +139,11 @@ impl Studio<'_> {
                 },
                 Way::Whole | Way::Direct => None,
             };
-            let verdict = self.reviewed(&written, sketch.as_deref())?;
-            let declined = verdict.clone().filter(|verdict| !verdict.passes());
-            self.made.proposals.push(Considered { proposal: written, sketch, verdict });
-            let Some(verdict) = declined else { return Ok(End::Designed) };
+            let verdict = self.reviewed(&written, sketch.as_deref());
+            let said = verdict.as_ref().ok().cloned().flatten();
+            // Where the reviewer does not answer, the proposal stays, too.
+            self.made.proposals.push(Considered { proposal: written, sketch, verdict: said });
+            let Some(verdict) = verdict?.filter(|verdict| !verdict.passes()) else { return Ok(End::Designed) };
             if number == self.commission.limits.proposals {
                 break;
             }

@@ -305,6 +305,13 @@ fn what_the_checker_passed_stays_whatever_became_of_the_dialogue() {
     assert_eq!((proposals.len(), drafts.len()), (1, 1));
     assert!(is_half(&drafts[0]) && attempts.last().unwrap().piece == "unit Mixer", "{drafts:?}");
 
+    // And in the review: the sketch has been checked.
+    let silent = Script::default().with(Role::Proposer, &[NOTHING, &proposal("none", "none"), &fenced(SKETCH)]);
+    let unfinished = design(&desk(&silent), &commission(), &mut |_| {}).unwrap_err();
+    let sketches: Vec<&str> = unfinished.dialogue.checked().collect();
+    assert!(sketches.len() == 1 && sketches[0].contains("unit Mixer(x: Seq[D]) -> Seq[D];"), "{sketches:?}");
+    assert_eq!(unfinished.dialogue.proposals[0].verdict, None);
+
     // Not what was proposed: the first design is a draft, the second the design.
     let second = MIXER.replace("silu", "tanh");
     let last = "unit Last(x: Seq[D]) -> Seq[D] {\n    x\n}";

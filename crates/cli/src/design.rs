@@ -28,7 +28,7 @@ the program can find out about a design is found out and not asked. docs/agents.
 A dialogue that was stopped goes on where it was by the same command, if it was recorded.
 
 JSON: {mode, end, design: {hash, text} or null, proposals: [{proposal, sketch, verdict}], plan, observations, attempts: [{role, piece, \
-number, answer, errors}], drafts: [text], where the checker passed others, spent: {ROLE: {money, usage, calls}}}; money is in \
+number, answer, errors}], drafts: [text] of what else the checker passed, if anything, spent: {ROLE: {money, usage, calls}}}; money is in \
 10^-12 USD.
 
 Exit status: 0 there is a design, 1 there is none, 2 the model cannot be asked.")]

@@ -156,6 +156,28 @@ fn a_source_in_trouble_is_told_once_and_the_dialogue_goes_on_without_it() {
     assert_eq!(server.asked(), 8);
     // One second, less what a busy machine takes to hear of the first of two.
     assert!(server.least_pause(3).as_millis() > 500, "requests keep one pace, whoever asks");
+
+    // In trouble again it is asked once, and its old answers are taken for that question and for the next.
+    let answers = folder.path().join("cache/genesys/answers");
+    for kept in fs::read_dir(answers).unwrap() {
+        let path = kept.unwrap().path();
+        let mut entry: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        entry["day"] = "2020-01-01".into();
+        fs::write(&path, entry.to_string()).unwrap();
+    }
+    server.fails();
+    file(&asked, "0007-proposer.answer.json", questions);
+    file(&asked, "0008-proposer.answer.json", r#"{"notes": "", "questions": []}"#);
+    file(&asked, "0009-proposer.answer.md", PROPOSAL);
+    let again = folder.path().join("again.jsonl");
+    let run = propose(&llm, &[&live[..], &["--record", again.to_str().unwrap(), "--wait", "60"]].concat());
+    assert_eq!(run.stderr.matches("this is its answer of 2020-01-01").count(), 1, "{}", run.stderr);
+    run.ok();
+    assert_eq!(server.asked(), 8 + 5, "the tries of one question");
+    let searches = lines(&folder.path().join("again.searches.jsonl"));
+    for question in ["okapi gates", "okapi stripes"] {
+        assert!(found(&searches, question).contains(&"s2:0a1b".to_owned()), "{question}: {searches:?}");
+    }
 }
 
 #[test]

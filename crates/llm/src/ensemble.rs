@@ -49,6 +49,9 @@ impl Ensemble {
     }
 }
 
+/// What stands between the names of models that answer for each other.
+pub(crate) const AND: &str = " + ";
+
 /// What members are called together, as `a + 0.5*b`: by their names, and by weights that are not 1.
 #[must_use]
 pub fn together(members: &[Member]) -> String {
@@ -56,7 +59,7 @@ pub fn together(members: &[Member]) -> String {
         1.0 => model.clone(),
         weight => format!("{weight}*{model}"),
     };
-    members.iter().map(name).collect::<Vec<_>>().join(" + ")
+    members.iter().map(name).collect::<Vec<_>>().join(AND)
 }
 
 /// Whether another model may answer where one did not.

@@ -10,6 +10,7 @@ use std::ops::Add;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ensemble::AND;
 use crate::error::LlmError;
 use crate::message::Usage;
 
@@ -206,16 +207,21 @@ impl Prices {
         self.of(if is_member { by } else { asked })
     }
 
-    /// The price of a model: that of its name, else that of the longest beginning.
+    /// The price of a model: that of its name, else that of the longest beginning. Several that answer for each other have none by the
+    /// beginning of the first.
     ///
     /// # Errors
     /// [`LlmError::NoPrice`]
     pub fn of(&self, model: &str) -> Result<&Price, LlmError> {
         let begins =
             |(pattern, _): &(&String, &Price)| pattern.strip_suffix('*').is_some_and(|part| model.starts_with(part));
+        let is_one = !model.contains(AND);
         let longest =
             || self.by_model.iter().filter(begins).max_by_key(|(pattern, _)| pattern.len()).map(|(_, price)| price);
-        self.by_model.get(model).or_else(longest).ok_or_else(|| LlmError::NoPrice { model: model.to_owned() })
+        self.by_model
+            .get(model)
+            .or_else(|| longest().filter(|_| is_one))
+            .ok_or_else(|| LlmError::NoPrice { model: model.to_owned() })
     }
 }
 
@@ -224,6 +230,19 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn several_models_have_no_price_by_the_beginning_of_the_first() {
+        let table = "model\tinput\tcached\toutput\tdate\tsource\nday-1*\t1\t1\t1\t2026-11-28\tours\n";
+        let prices = Prices::parse("p.tsv", table).unwrap();
+        assert!(prices.of("day-1-large").is_ok() && prices.of("day-1-large + night").is_err());
+        let joint = |names: [&str; 2]| {
+            let names = names.map(str::to_owned);
+            prices.clone().with_joint(&names.join(AND), &names).of(&names.join(AND)).is_ok()
+        };
+        assert!(!joint(["day-1-large", "night"]), "what one of them costs is not known");
+        assert!(joint(["day-1-large", "day-1-small"]));
+    }
 
     #[test]
     fn the_shipped_table_can_be_read_and_every_price_has_a_source() {

@@ -2,8 +2,8 @@
 //! comes from, and what it was worth.
 //!
 //! Designs and drafts go in, in the order in which they came to be, with their parents; a [`Registry`] comes out, which is a pure
-//! function of them. A draft is a text that the checker passed and that is no design, or none that takes part. A registry is asked for the units that fit a hole ([`Registry::fitting`]) and for what each is credited with
-//! ([`Registry::credits`]).
+//! function of them. A draft is a text that the checker passed and that is no design, or none that takes part. A registry is asked for
+//! the units that fit a hole ([`Registry::fitting`]) and for what each is credited with ([`Registry::credits`]).
 //!
 //! | file | holds |
 //! | --- | --- |

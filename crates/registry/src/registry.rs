@@ -69,7 +69,8 @@ impl Registry {
     }
 
     /// Takes in the units of a text that the checker passed and that is no design, or none that takes part: those that are written to
-    /// the end, with all that they call. None of them is credited with anything until a design has it. Returns the keys of those that were new.
+    /// the end, with all that they call. None of them is credited with anything until a design has it. Returns the keys of those that
+    /// were new.
     pub fn add_draft(&mut self, file: &Arc<File>, origin: &Origin) -> Vec<UnitKey> {
         self.take(file, origin).1
     }
